@@ -1,0 +1,170 @@
+"""From settings to the parts of a run: data, model, optimizer, scheduler, horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from lrsched.app.scheduler import build_scheduler
+from lrsched.config import schema
+from lrsched.config.check import take
+from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, build, check_arguments, resolve
+from lrsched.data.augment import Augment
+from lrsched.data.loader import InOrder, Loader, Standardise
+from lrsched.data.split import Splits, split
+from lrsched.errors import ConfigError, nearest
+from lrsched.horizon import Horizon
+from lrsched.optimizers.lean import without_dynamo
+from lrsched.seeds import key
+from lrsched.train.evaluate import METRICS
+from lrsched.train.loop import Timetable
+from lrsched.train.state import RunState, Tracker, Window
+from lrsched.train.update import Precision, Update
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that a run is made of, built and at rest at step 0."""
+
+    state: RunState
+    update: Update
+    loader: Loader
+    validation: InOrder
+    test: InOrder
+    precision: Precision
+    horizon: Horizon
+    timetable: Timetable
+
+
+def assemble(run: schema.Run, device: torch.device) -> Parts:
+    """Build every part that a config describes.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+        DataError: the data set is missing or damaged.
+    """
+    check_choices(run)
+    splits, reserved = load_data(run)
+    standardise = Standardise(splits.mean, splits.std, device)
+    t = run.trainer
+    crop, flip = reserved.augment.crop, reserved.augment.flip
+    loader = Loader(
+        splits.train_x,
+        splits.train_y,
+        standardise,
+        batch_size=reserved.batch_size,
+        accumulate=t.accumulate,
+        seed=run.seed,
+        augment=Augment(crop=crop, flip=flip) if crop or flip else None,
+        device=device,
+        limit=t.limit_batches,
+        overfit=t.overfit_batches,
+    )
+    steps = t.steps if t.steps is not None else t.epochs * loader.steps_per_epoch
+    horizon = Horizon(steps, loader.steps_per_epoch, loader.samples_per_step)
+    timetable = Timetable(
+        log=horizon.resolve(t.log_every, "trainer.log_every", least=1),
+        evaluate=horizon.resolve(t.evaluate_every, "trainer.evaluate_every", least=1),
+        save=horizon.resolve(run.checkpoint.every, "checkpoint.every", least=1),
+        keep=run.checkpoint.keep,
+        patience=t.early_stop.patience,
+    )
+
+    model = build_model(run, splits, device)
+    optimizer = build_optimizer(run.optimizer, model)
+    scheduler = build_scheduler(run.scheduler, optimizer, horizon, -(-steps // timetable.evaluate))
+    precision = Precision(t.precision, device)
+    state = RunState(
+        model,
+        optimizer,
+        scheduler,
+        precision.scaler(),
+        best=Tracker(run.checkpoint.monitor, run.checkpoint.mode),
+        early=Tracker(t.early_stop.monitor, t.early_stop.mode, t.early_stop.threshold),
+        window=Window(torch.zeros((), dtype=torch.float64, device=device)),
+    )
+    update = Update(
+        loader,
+        precision,
+        seed=run.seed,
+        device=device,
+        clip_norm=t.clip_norm,
+        label_smoothing=t.label_smoothing,
+    )
+
+    def in_order(x: torch.Tensor, y: torch.Tensor) -> InOrder:
+        size, limit = reserved.eval_batch_size, t.limit_eval_batches
+        return InOrder(x, y, standardise, batch_size=size, device=device, limit=limit)
+
+    validation = in_order(splits.validation_x, splits.validation_y)
+    test = in_order(splits.test_x, splits.test_y)
+    return Parts(state, update, loader, validation, test, precision, horizon, timetable)
+
+
+def check_choices(run: schema.Run) -> None:
+    """Refuse targets and arguments that cannot be used before any data is loaded."""
+    _, optimizer = take(schema.Optimizer, run.optimizer, "optimizer")
+    _, dataset = take(schema.Dataset, run.dataset, "dataset")
+    resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler")
+    for role, node in ((OPTIMIZER, optimizer), (MODEL, run.model), (DATASET, dataset)):
+        check_arguments(resolve(role, str(node["_target_"]), role.group), role, node, role.group)
+    for name, node in (run.logger or {}).items():
+        key = f"logger.{name}"
+        check_arguments(resolve(LOGGER, str(node.get("_target_")), key), LOGGER, node, key)
+    monitors = {
+        "checkpoint.monitor": run.checkpoint.monitor,
+        "trainer.early_stop.monitor": run.trainer.early_stop.monitor,
+        "scheduler.monitor": run.scheduler.get("monitor", METRICS[0]),
+    }
+    for key, monitor in monitors.items():
+        if monitor not in METRICS:
+            raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
+
+
+def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
+    """The data set of a run, split into training, validation and test part."""
+    reserved, node = take(schema.Dataset, run.dataset, "dataset")
+    arrays = build(DATASET, node, "dataset").load()
+    try:
+        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
+    except ConfigError as error:
+        raise error.under("dataset") from error
+    return splits, reserved
+
+
+def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Module:
+    """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
+    torch.manual_seed(key(run.seed, "init"))
+    return build(MODEL, run.model, "model", input_shape=splits.input_shape, classes=splits.classes).to(device)
+
+
+def build_optimizer(node: Mapping[str, Any], model: nn.Module) -> Optimizer:
+    """The optimizer on the model's parameter groups: ``default``, and ``no_decay`` for biases and norms."""
+    reserved, own = take(schema.Optimizer, node, "optimizer")
+    rate = own.get("lr")
+    if isinstance(rate, (int, float)):
+        if not 0 <= rate < float("inf"):
+            raise ConfigError("optimizer.lr", rate, "must be a finite number, at least 0")
+        own["lr"] = float(rate)  # lr=1 is a rate too; Adafactor asserts a float
+    groups = parameter_groups(model, spare=reserved.no_decay and bool(own.get("weight_decay")))
+    with without_dynamo():
+        return build(OPTIMIZER, own, "optimizer", params=groups)
+
+
+def parameter_groups(model: nn.Module, *, spare: bool) -> list[dict[str, Any]]:
+    """Named parameter groups; with ``spare``, vectors and scalars (biases, norms) are kept from weight decay."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise ConfigError("model", type(model).__name__, "has no parameters to train")
+    flat = [p for p in trained if p.ndim < 2] if spare else []
+    shaped = [p for p in trained if p.ndim >= 2] if spare else trained
+    groups = [
+        {"params": shaped, "name": "default"},
+        {"params": flat, "name": "no_decay", "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

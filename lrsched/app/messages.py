@@ -1,0 +1,98 @@
+"""Hydra's and OmegaConf's errors, told as key, value, rule and remedy."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+
+from lrsched.config import schema
+from lrsched.errors import UNSET, ConfigError, nearest
+
+GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
+
+_TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
+
+
+def complaint(error: BaseException) -> ConfigError:
+    """The error as a user reads it."""
+    if isinstance(error, MissingConfigException):
+        return _missing_choice(error)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
+    cause = error.__cause__ if isinstance(error, HydraException) else error
+    while isinstance(cause, HydraException) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
+        return _unknown_key(error, cause)
+    if isinstance(cause, ValidationError):
+        return _wrong_type(cause)
+    if isinstance(cause, OmegaConfBaseException):
+        return ConfigError(cause.full_key or "config", UNSET, _first_line(cause))
+    return _other(error)
+
+
+def _missing_choice(error: MissingConfigException) -> ConfigError:
+    group, _, choice = str(error.missing_cfg_file or "config").partition("/")
+    folders = [folder / group for folder in _searched(str(error))]
+    options = {path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")}
+    return ConfigError(group, choice, "there is no such choice", nearest(choice, options))
+
+
+def _searched(message: str) -> list[Path]:
+    """The folders of the search path that Hydra ends its message with."""
+    folders = []
+    for scheme, path in re.findall(r"provider=\S+, path=(pkg|file)://(\S+)", message):
+        spec = find_spec(path.replace("/", ".")) if scheme == "pkg" else None
+        folders += map(Path, (spec.submodule_search_locations or []) if spec else [path])
+    return folders
+
+
+def _unreadable(error: OverrideParseException) -> ConfigError:
+    key, _, value = error.override.partition("=")
+    if not value and "=" not in error.override:
+        remedy = "an override is written key=value"
+    else:
+        remedy = "quote a value that holds = , { } [ ] or blanks: \"key='value'\""
+    return ConfigError(key, value or UNSET, "this override cannot be read", remedy)
+
+
+def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigError:
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    key = match[1] if match else str(cause.full_key or cause.key)
+    unknown = str(cause.full_key or cause.key)  # of optimizr.lr this is optimizr
+    parent = unknown.rpartition(".")[0]
+    siblings = schema.names(schema.Run) if cause.parent_node is None else cause.parent_node
+    known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
+    return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
+
+
+def _wrong_type(cause: ValidationError) -> ConfigError:
+    match = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", str(cause), re.DOTALL)
+    if match:
+        return ConfigError(str(cause.full_key), match[1], f"must be {_TYPES.get(match[2], match[2])}")
+    return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
+
+
+def _other(error: BaseException) -> ConfigError:
+    text = str(error)
+    match = re.search(r"Could not override '([^']+)'. No match in the defaults list", text)
+    if match:
+        known = [*GROUPS, *schema.names(schema.Run)]
+        return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
+    match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
+    if match:
+        return ConfigError(
+            match[1],
+            match[2],
+            "several values are a sweep",
+            f"add -m to run one after the other, or give a list: {match[1]}=[{match[2]}]",
+        )
+    return ConfigError("config", UNSET, " ".join(text.split()))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,56 @@
+"""Names and hashes of configs: equal configs have equal ids, whatever they were composed from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint")
+"""Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
+
+NEUTRAL_WITHIN = {"dataset": ("root",), "trainer": ("progress", "profile")}
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """SHA-256 of a resolved config without what does not change the result."""
+    kept = {key: value for key, value in config.items() if key not in NEUTRAL}
+    for group, names in NEUTRAL_WITHIN.items():
+        if isinstance(kept.get(group), Mapping):
+            kept[group] = {key: value for key, value in kept[group].items() if key not in names}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def run_id(*, _root_: DictConfig) -> str:
+    """The folder name of a sweep's job: readable overrides, and eight digits of the config's hash.
+
+    Made of ``[A-Za-z0-9._-]`` alone, so that the path can be pasted back into an override.
+    """
+    root = OmegaConf.to_container(_root_, resolve=False)
+    assert isinstance(root, dict)
+    overrides = [str(item) for item in root["hydra"]["overrides"]["task"]]
+    without_hydra = OmegaConf.create({str(k): v for k, v in root.items() if k != "hydra"})
+    config = OmegaConf.to_container(without_hydra, resolve=True)
+    assert isinstance(config, dict)
+    digest = config_sha256({str(k): v for k, v in config.items()})[:8]
+    return "-".join(filter(None, [readable(overrides), digest]))
+
+
+def readable(overrides: list[str], longest: int = 80) -> str:
+    """Overrides as a file name.
+
+    >>> readable(["scheduler=torch/StepLR", "+optimizer.lr=0.1", "name=x", "dataset.root=/data"])
+    'scheduler-torch-StepLR_optimizer.lr-0.1'
+    """
+    shown = [item.lstrip("+~") for item in overrides if not _is_neutral(item.lstrip("+~").split("=")[0])]
+    text = "_".join(re.sub(r"[^A-Za-z0-9.]+", "-", item).strip("-.") for item in shown)
+    return text[:longest].rstrip("-_.").lstrip("-_.")
+
+
+def _is_neutral(key: str) -> bool:
+    group, _, name = key.partition(".")
+    return group in NEUTRAL or name in NEUTRAL_WITHIN.get(group, ())

@@ -1,0 +1,73 @@
+"""From the composed config, a plain dict, to typed settings: every value is looked at before anything is built."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from lrsched.config import schema
+from lrsched.config.types import check_type
+from lrsched.errors import ConfigError, nearest
+from lrsched.records import check_name
+
+S = TypeVar("S")
+GROUPS = ("optimizer", "scheduler", "model", "dataset")
+
+
+def settings(config: Mapping[str, Any]) -> schema.Run:
+    """The config of a run, typed and within its ranges.
+
+    Raises:
+        ConfigError: an unknown key, a value of another type or out of its range.
+    """
+    run = read(schema.Run, config, "")
+    check_name("name", run.name)
+    for group in GROUPS:
+        node = getattr(run, group)
+        if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+            raise ConfigError(
+                group, node, "must be a mapping with a _target_", f"choose one of conf/{group}/, as in {group}=NAME"
+            )
+    loggers = run.logger or {}
+    if not isinstance(loggers, Mapping) or not all(isinstance(node, Mapping) for node in loggers.values()):
+        raise ConfigError("logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]")
+    _check_device(run.device)
+    return run
+
+
+def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
+    """An instance of a schema dataclass from a mapping; every key known, every value checked."""
+    hints = get_type_hints(cls)
+    items = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values = {}
+    for name, value in node.items():
+        key = f"{prefix}.{name}" if prefix else name
+        if name not in items:
+            raise ConfigError(key, value, "there is no such key", nearest(name, items))
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            if not isinstance(value, Mapping):
+                raise ConfigError(key, value, f"must be a mapping of {', '.join(schema.names(hint))}")  # type: ignore[arg-type]
+            values[name] = read(hint, value, key)  # type: ignore[arg-type]
+            continue
+        values[name] = check_type(key, value, hint)
+        rule = items[name].metadata.get("rule")
+        if rule is not None:
+            rule(key, values[name])
+    return cls(**values)
+
+
+def take(cls: type[S], node: Mapping[str, Any], prefix: str) -> tuple[S, dict[str, Any]]:
+    """Split a group's node into its reserved keys, typed, and the rest, which its target takes."""
+    reserved = set(schema.names(cls))
+    mine = {name: value for name, value in node.items() if name in reserved}
+    rest = {name: value for name, value in node.items() if name not in reserved}
+    return read(cls, mine, prefix), rest
+
+
+def _check_device(device: str) -> None:
+    kind = device.split(":")[0]
+    known = ("auto", "cpu", "cuda", "mps")
+    if kind not in known:
+        raise ConfigError("device", device, "is no device", nearest(kind, known))

@@ -1,0 +1,157 @@
+"""The keys of lrsched itself: their types, defaults and ranges.
+
+The YAML files in ``conf/`` say the same with comments that teach; a test holds the two together.
+What a group's ``_target_`` takes is not written here: its own signature is its schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, Optional
+
+from lrsched.errors import ConfigError, nearest
+from lrsched.horizon import parse
+
+Rule = Callable[[str, Any], None]
+
+
+def at_least(least: float) -> Rule:
+    def rule(key: str, value: Any) -> None:
+        if value is not None and not value >= least:
+            raise ConfigError(key, value, f"must be at least {least}")
+
+    return rule
+
+
+def above(bound: float) -> Rule:
+    def rule(key: str, value: Any) -> None:
+        if value is not None and not (bound < value < float("inf")):
+            raise ConfigError(key, value, f"must be a finite number above {bound}")
+
+    return rule
+
+
+def fraction(key: str, value: Any) -> None:
+    if not 0 <= value < 1:
+        raise ConfigError(key, value, "is a fraction: at least 0 and below 1", "0.1 holds out one sample in ten")
+
+
+def duration(key: str, value: Any) -> None:
+    parse(value, key)
+
+
+def one_of(*words: str) -> Rule:
+    def rule(key: str, value: Any) -> None:
+        if value not in words:
+            raise ConfigError(key, value, f"must be one of {', '.join(words)}", nearest(str(value), words))
+
+    return rule
+
+
+def ruled(default: Any, rule: Rule) -> Any:
+    """A dataclass field with a rule that its value must obey."""
+    return field(default=default, metadata={"rule": rule})
+
+
+# omegaconf 2.3 reads these annotations too: Optional[int], not int | None, keeps them to what it knows.
+
+
+@dataclass
+class EarlyStop:
+    """Ends a run when a metric has not improved for ``patience`` evaluations."""
+
+    monitor: str = "val/loss"
+    mode: str = ruled("min", one_of("min", "max"))
+    patience: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    threshold: float = ruled(0.0, at_least(0))
+
+
+@dataclass
+class Trainer:
+    """How long and in what manner to train."""
+
+    epochs: int = ruled(30, at_least(1))
+    steps: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    accumulate: int = ruled(1, at_least(1))
+    clip_norm: Optional[float] = ruled(None, above(0))  # noqa: UP045
+    precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
+    label_smoothing: float = ruled(0.0, fraction)
+    log_every: str = ruled("20st", duration)
+    evaluate_every: str = ruled("1ep", duration)
+    early_stop: EarlyStop = field(default_factory=EarlyStop)
+    deterministic: bool = True
+    progress: bool = True
+    limit_batches: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    limit_eval_batches: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    overfit_batches: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    profile: bool = False
+
+
+@dataclass
+class Checkpoint:
+    """When the run is saved, and which checkpoints are kept."""
+
+    every: str = ruled("1ep", duration)
+    keep: int = ruled(2, at_least(1))
+    monitor: str = "val/loss"
+    mode: str = ruled("min", one_of("min", "max"))
+    allow_change: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Augmentation:
+    """Batched augmentation of training images."""
+
+    crop: int = ruled(0, at_least(0))
+    flip: bool = False
+
+
+@dataclass
+class Dataset:
+    """The keys of ``dataset`` that its class never sees."""
+
+    batch_size: int = ruled(128, at_least(1))
+    eval_batch_size: int = ruled(1024, at_least(1))
+    validation: float = ruled(0.1, fraction)
+    test: float = ruled(0.2, fraction)
+    split_seed: int = ruled(0, at_least(0))
+    augment: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass
+class Optimizer:
+    """The key of ``optimizer`` that its class never sees."""
+
+    no_decay: bool = True
+
+
+@dataclass
+class NativeScheduler:
+    """The keys of ``scheduler`` that a class in PyTorch's form never sees."""
+
+    interval: str = ruled("epoch", one_of("epoch", "step", "evaluation"))
+    monitor: str = "val/loss"
+
+
+@dataclass
+class Run:
+    """The whole config of a run."""
+
+    seed: int = ruled(0, at_least(0))
+    name: str = "???"
+    resume: Optional[str] = None  # noqa: UP045
+    device: str = "auto"
+    threads: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    optimizer: Any = "???"
+    scheduler: Any = "???"
+    model: Any = "???"
+    dataset: Any = "???"
+    trainer: Trainer = field(default_factory=Trainer)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    logger: Any = field(default_factory=dict)
+
+
+def names(schema: type) -> list[str]:
+    """The keys of a schema."""
+    return [item.name for item in fields(schema)]

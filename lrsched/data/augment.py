@@ -1,0 +1,73 @@
+"""Random shifts and flips of a whole batch at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from lrsched.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Shift each image by up to ±crop pixels in both directions, and mirror every second one, by chance.
+
+    "Random crop" of the papers: pad by ``crop`` pixels on each side, cut out the original size anywhere.
+    What comes in from outside is 0. It works on raw pixels, before they are standardised, so that 0 is
+    black: the background of MNIST and its like, and the padding that He et al. use for CIFAR.
+
+    Args:
+        crop: largest shift in each direction, in pixels; 0 leaves the images where they are.
+        flip: mirror each image left to right with probability ½. Not for characters: a mirrored 3 is no 3.
+
+    Raises:
+        ConfigError: ``crop`` negative, or as large as the image.
+
+    References:
+        He, Zhang, Ren, Sun, Deep Residual Learning, CVPR 2016, section 4.2, https://arxiv.org/abs/1512.03385
+
+    >>> x = torch.arange(4, dtype=torch.uint8).reshape(1, 1, 2, 2)
+    >>> Augment(crop=1)(x, torch.Generator().manual_seed(0)).shape
+    torch.Size([1, 1, 2, 2])
+    """
+
+    crop: int = 0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.crop, int) or isinstance(self.crop, bool) or self.crop < 0:
+            raise ConfigError("crop", self.crop, "must be a whole number of pixels, at least 0")
+        if not isinstance(self.flip, bool):
+            raise ConfigError("flip", self.flip, "must be true or false")
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """A changed copy of the images [B, C, H, W], of any number type; all draws are the generator's.
+
+        Each output pixel is fetched once, from the padded image, at the place that shift and flip say.
+        """
+        if not self.crop and not self.flip:
+            return x
+        batch, channels, height, width = x.shape
+        if self.crop >= min(height, width):
+            raise ConfigError("crop", self.crop, f"must be smaller than the images of {height}x{width} pixels")
+        rows = self._shifted(batch, height, x.device, generator)
+        columns = self._shifted(batch, width, x.device, generator)
+        if self.flip:
+            mirror = _draw(2, batch, x.device, generator).bool()
+            columns = torch.where(mirror, columns.flip(1), columns)
+        padded = pad(x, [self.crop] * 4)
+        source = rows[:, :, None] * padded.shape[3] + columns[:, None, :]  # [B, H, W], places in a flat image
+        source = source.view(batch, 1, height * width).expand(-1, channels, -1)
+        return padded.flatten(2).gather(2, source).view_as(x)
+
+    def _shifted(self, batch: int, size: int, device: torch.device, generator: torch.Generator) -> Tensor:
+        """[B, size]: where in the padded image each row (or column) of the output comes from."""
+        return torch.arange(size, device=device) + _draw(2 * self.crop + 1, batch, device, generator)
+
+
+def _draw(below: int, batch: int, device: torch.device, generator: torch.Generator) -> Tensor:
+    """[B, 1] whole numbers in [0, below), drawn where the generator lives."""
+    return torch.randint(below, (batch, 1), generator=generator, device=generator.device).to(device)

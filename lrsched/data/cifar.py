@@ -1,0 +1,46 @@
+"""CIFAR's files, read by torchvision, which compares their MD5 sums before it unpickles them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrsched.data.arrays import Arrays
+from lrsched.data.download import fetch, unavailable
+from lrsched.errors import DataError
+
+
+def load(name: str, root: str) -> Arrays:
+    """``torchvision.datasets.<name>`` in ``root``, downloaded there if it is missing or damaged.
+
+    Args:
+        name: CIFAR10 or CIFAR100.
+        root: folder of data sets.
+
+    Raises:
+        DataError: it is missing or damaged and cannot be downloaded, or there is no torchvision.
+    """
+    try:
+        from torchvision import datasets  # here, because importing it takes seconds
+    except ImportError as error:
+        raise DataError(f"{name} is read by torchvision, which is not installed; pip install torchvision") from error
+    source, folder, why = getattr(datasets, name), Path(root).expanduser(), ""
+    try:
+        train, test = source(folder, train=True), source(folder, train=False)
+    except (OSError, RuntimeError):
+        why = fetch(name, folder)
+        try:
+            train, test = source(folder, train=True), source(folder, train=False)
+        except (OSError, RuntimeError) as error:
+            files = [file for file, _ in (*source.train_list, *source.test_list)] + [source.meta["filename"]]
+            remedy = f"unpack {source.filename} in {folder}"
+            raise unavailable(name, folder / source.base_folder, files, why, remedy) from error
+    return Arrays(*_tensors(train), *_tensors(test), classes=len(train.classes))
+
+
+def _tensors(part: Any) -> tuple[Tensor, Tensor]:
+    """uint8 [N, 3, 32, 32] and int64 [N]."""
+    return torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets)

@@ -1,0 +1,91 @@
+"""The IDX format of MNIST and its relatives: read strictly, fetched when it is not there.
+
+::
+
+    0  0  type  d | d sizes, 4 bytes each, big-endian | the values, last dimension fastest
+
+References:
+    LeCun, Cortes, Burges, The MNIST database of handwritten digits, http://yann.lecun.com/exdb/mnist/
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lrsched.data.arrays import Arrays
+from lrsched.data.download import fetch, unavailable
+from lrsched.errors import DataError
+
+UNSIGNED_BYTE = 0x08
+REMEDY = "delete it and it is downloaded again"
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def load(name: str, root: str, classes: int = 10) -> Arrays:
+    """The data set in ``<root>/<name>/raw``, downloaded there if a file is missing.
+
+    Args:
+        name: its folder, and its class in torchvision: MNIST, FashionMNIST or KMNIST.
+        root: folder of data sets.
+        classes: number of labels.
+
+    Raises:
+        DataError: a file is missing and cannot be downloaded, or is damaged.
+    """
+    folder = Path(root).expanduser()
+    raw = folder / name / "raw"
+    if missing := _missing(raw):
+        why = fetch(name, folder)
+        if _missing(raw):
+            raise unavailable(name, raw, missing, why, "put the files there, as they are or packed (.gz)")
+    train_x, train_y, test_x, test_y = (read(_place(raw, file)) for file in NAMES)
+    for images, labels in ((train_x, train_y), (test_x, test_y)):
+        if images.ndim != 3 or labels.ndim != 1:
+            raise DataError(f"{raw}: must hold images of 3 dimensions and labels of 1")
+    return Arrays(train_x.unsqueeze(1), train_y.long(), test_x.unsqueeze(1), test_y.long(), classes)
+
+
+def read(file: Path) -> Tensor:
+    """The values of an IDX file of unsigned bytes, packed by gzip if its name ends in ``.gz``.
+
+    Raises:
+        DataError: it cannot be read, is not IDX, or is shorter or longer than its header says.
+    """
+    try:
+        content = file.read_bytes()
+        content = gzip.decompress(content) if file.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{file}: cannot be read ({error}); {REMEDY}") from error
+    dimensions = content[3] if len(content) > 3 else 0
+    header = 4 + 4 * dimensions
+    if content[:3] != bytes((0, 0, UNSIGNED_BYTE)) or not dimensions or len(content) < header:
+        raise DataError(
+            f"{file}: is not an IDX file of unsigned bytes (it starts with {content[:4].hex(' ') or 'nothing'}); "
+            f"{REMEDY}"
+        )
+    sizes = struct.unpack_from(f">{dimensions}I", content, 4)
+    if len(content) - header != math.prod(sizes):
+        raise DataError(
+            f"{file}: holds {len(content) - header} values, but its header says "
+            f"{'x'.join(map(str, sizes))} = {math.prod(sizes)}; {REMEDY}"
+        )
+    if not math.prod(sizes):
+        raise DataError(f"{file}: is empty; {REMEDY}")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(sizes)
+
+
+def _place(raw: Path, name: str) -> Path:
+    """The file itself where there is one, or else its packed form, which may be missing too."""
+    plain = raw / name
+    return plain if plain.is_file() else raw / f"{name}.gz"
+
+
+def _missing(raw: Path) -> list[str]:
+    return [name for name in NAMES if not _place(raw, name).is_file()]

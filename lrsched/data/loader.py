@@ -1,0 +1,138 @@
+"""Batches as a function of (seed, step), from tensors that lie in memory on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from lrsched.seeds import key
+
+Batch = tuple[Tensor, Tensor]
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class Standardise:
+    """Raw pixels to network input: (x − mean) / std per channel, in float32.
+
+    Args:
+        mean, std: [C], in units of the raw values.
+        device: where the images lie.
+    """
+
+    def __init__(self, mean: Tensor, std: Tensor, device: torch.device) -> None:
+        shape = (1, -1, 1, 1)
+        self._scale = (1.0 / std.to(device, torch.float32)).reshape(shape)
+        self._shift = (-mean / std).to(device, torch.float32).reshape(shape)
+        if self._scale.numel() == 1:  # one channel: plain numbers spare the broadcast
+            self._scale, self._shift = self._scale.reshape(()), self._shift.reshape(())
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """[B, C, H, W] of any number type to float32."""
+        return raw.to(torch.float32, copy=True).mul_(self._scale).add_(self._shift)
+
+
+class Loader:
+    """Training batches: ``batch(step)`` depends on nothing but the seed and the step.
+
+    Every epoch is one pass over all samples in an order drawn from (seed, epoch); its last update is
+    smaller when the samples do not divide. Nothing is remembered between calls but a cache, so a run
+    that continues at step s asks for ``batch(s)`` and has what an undisturbed run has.
+
+    Args:
+        x: uint8 [N, C, H, W]; y: int64 [N]. Both are moved to ``device`` once.
+        standardise: turns raw pixels into network input.
+        batch_size: samples in a micro-batch.
+        accumulate: micro-batches in an update.
+        seed: of the run.
+        augment: batched augmentation of raw pixels, or None.
+        limit: updates after which an epoch ends early, or None.
+        overfit: the first so many updates over and over, always the same samples, or None.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        standardise: Standardise,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        seed: int = 0,
+        augment: Augmentation | None = None,
+        device: torch.device | None = None,
+        limit: int | None = None,
+        overfit: int | None = None,
+    ) -> None:
+        self._x, self._y = x.to(device), y.to(device)
+        self._device = self._x.device
+        self._standardise, self._augment, self._seed = standardise, augment, seed
+        self._batch_size = batch_size
+        self._generator = torch.Generator(self._device) if augment is not None else None
+        self._overfit = overfit
+        self._order: tuple[int, Tensor] | None = None
+        self.samples = len(y)
+        self.samples_per_step = min(batch_size * accumulate, self.samples)
+        whole = -(-self.samples // self.samples_per_step)
+        self.steps_per_epoch = min(x for x in (whole, limit, overfit) if x is not None)
+
+    def batch(self, step: int) -> list[Batch]:
+        """The micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        indices = self._indices(0 if self._overfit is not None else epoch)
+        start = position * self.samples_per_step
+        indices = indices[start : start + self.samples_per_step]
+        if len(indices) <= self._batch_size:
+            return [self._take(indices, step, 0)]
+        return [self._take(part, step, m) for m, part in enumerate(indices.split(self._batch_size))]
+
+    def sample_numbers(self, step: int) -> list[int]:
+        """Which training samples update ``step`` sees, by their number."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        start = position * self.samples_per_step
+        order = self._indices(0 if self._overfit is not None else epoch)
+        return order[start : start + self.samples_per_step].tolist()
+
+    def _indices(self, epoch: int) -> Tensor:
+        if self._order is None or self._order[0] != epoch:
+            generator = torch.Generator().manual_seed(key(self._seed, "shuffle", epoch))
+            self._order = epoch, torch.randperm(self.samples, generator=generator).to(self._device)
+        return self._order[1]
+
+    def _take(self, indices: Tensor, step: int, micro: int) -> Batch:
+        raw = self._x.index_select(0, indices)
+        if self._augment is not None and self._generator is not None:
+            self._generator.manual_seed(key(self._seed, "augment", step, micro))
+            raw = self._augment(raw, self._generator)
+        return self._standardise(raw), self._y.index_select(0, indices)
+
+
+class InOrder:
+    """Batches of an evaluation: all samples, in order, nothing random.
+
+    Args:
+        x, y, standardise, device: as for :class:`Loader`.
+        batch_size: samples in a batch.
+        limit: batches after which it ends early, or None.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        standardise: Standardise,
+        *,
+        batch_size: int,
+        device: torch.device | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self._x, self._y = x.to(device), y.to(device)
+        self._standardise, self._batch_size = standardise, batch_size
+        samples = len(y) if limit is None else min(len(y), limit * batch_size)
+        self._starts = range(0, samples, batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in self._starts:
+            part = slice(start, start + self._batch_size)
+            yield self._standardise(self._x[part]), self._y[part]

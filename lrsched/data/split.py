@@ -1,0 +1,136 @@
+"""Which samples train, which choose, which judge: a stratified split that depends on its seed alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from lrsched.data.arrays import Arrays
+from lrsched.errors import ConfigError
+from lrsched.seeds import key
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Three parts of a data set, and the first one's statistics.
+
+    Args:
+        train_x, validation_x, test_x: uint8 [N, C, H, W].
+        train_y, validation_y, test_y: int64 [N].
+        classes: number of classes.
+        mean, std: float32 [C], of the raw values of the training part.
+    """
+
+    train_x: Tensor
+    train_y: Tensor
+    validation_x: Tensor
+    validation_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+    classes: int
+    mean: Tensor
+    std: Tensor
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image, which a model is built for."""
+        channels, height, width = self.train_x.shape[1:]
+        return channels, height, width
+
+
+def split(arrays: Arrays, *, validation: float, test: float, seed: int) -> Splits:
+    """Hold out a test part, unless the source has one, and then a validation part of what is left.
+
+    Args:
+        arrays: the data set.
+        validation: fraction of the training part, without the test part.
+        test: fraction of the whole; not used where the source has a test part of its own.
+        seed: of the split, not of the run: runs of different seeds are judged by the same images.
+
+    Raises:
+        ConfigError: a fraction outside (0, 1), or one that leaves a class out of a part.
+    """
+    x, y, test_x, test_y = arrays.train_x, arrays.train_y, arrays.test_x, arrays.test_y
+    if test_x is None or test_y is None:
+        rest, held = stratified(y, test, seed, "test")
+        x, y, test_x, test_y = x[rest], y[rest], x[held], y[held]
+    rest, held = stratified(y, validation, seed, "validation")
+    train_x, validation_x = x[rest], x[held]
+    mean, std = statistics(train_x)
+    return Splits(train_x, y[rest], validation_x, y[held], test_x, test_y, arrays.classes, mean, std)
+
+
+def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:
+    """Hold out a fraction of the samples, of each class alike.
+
+    The held-out part has round(fraction·N) samples, half up, in exact decimal arithmetic. A class of n
+    samples gives ⌊fraction·n⌋ of them; those still wanted come one each from the classes with the largest
+    remainders, the lower label first (Hamilton's method).
+
+    Args:
+        labels: int64 [N].
+        fraction: above 0 and below 1.
+        seed, purpose: key of the draw; ``purpose`` is also the config key that an error speaks of.
+
+    Returns:
+        Indices of the rest and of the held-out part, int64, both sorted.
+
+    Raises:
+        ConfigError: a fraction outside (0, 1), or one that leaves a class out of either part.
+
+    >>> labels = torch.tensor([0] * 6 + [1] * 3)
+    >>> rest, held = stratified(labels, 0.5, seed=0, purpose="test")  # 9/2 → 5 samples, of quotas 3 and 3/2
+    >>> labels[rest].tolist(), labels[held].tolist()
+    ([0, 0, 0, 1], [0, 0, 0, 1, 1])
+    """
+    if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+        raise ConfigError(purpose, fraction, "must be a fraction above 0 and below 1")
+    members = {label: (labels == label).nonzero().flatten() for label in labels.unique().tolist()}
+    wanted = _apportion({label: len(these) for label, these in members.items()}, Fraction(repr(float(fraction))))
+    rest, held = [], []
+    for label, these in members.items():
+        if not 0 < wanted[label] < len(these):
+            side = "held-out part" if not wanted[label] else "rest"
+            raise ConfigError(
+                purpose,
+                fraction,
+                f"leaves no sample of class {label} in the {side}: it has {len(these)} of {len(labels)}",
+                "give a fraction nearer to 0.5, or more data",
+            )
+        generator = torch.Generator().manual_seed(key(seed, f"split/{purpose}", label))
+        shuffled = these[torch.randperm(len(these), generator=generator)]
+        held.append(shuffled[: wanted[label]])
+        rest.append(shuffled[wanted[label] :])
+    return torch.cat(rest).sort().values, torch.cat(held).sort().values
+
+
+def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel of uint8 images [N, C, H, W], float32 [C] each.
+
+    They come from the 256 counts of each channel in whole numbers, so that no sum of millions of terms
+    rounds: with n = Σ count, S₁ = Σ v·count and S₂ = Σ v²·count, mean = S₁/n and std = √(n·S₂ − S₁²)/n. A
+    constant channel has nothing to scale: its std is given as 1.
+    """
+    means, deviations = [], []
+    for channel in range(x.shape[1]):
+        counts = x[:, channel].flatten().bincount(minlength=256).tolist()
+        n, s1 = sum(counts), sum(v * count for v, count in enumerate(counts))
+        s2 = sum(v * v * count for v, count in enumerate(counts))
+        means.append(s1 / n)
+        deviations.append(math.sqrt(n * s2 - s1 * s1) / n or 1.0)
+    return torch.tensor(means, dtype=torch.float32), torch.tensor(deviations, dtype=torch.float32)
+
+
+def _apportion(sizes: dict[int, int], fraction: Fraction) -> dict[int, int]:
+    """Whole numbers near fraction·size that add up to round(fraction·Σ size), by largest remainder."""
+    total = math.floor(fraction * sum(sizes.values()) + Fraction(1, 2))
+    exact = {label: fraction * size for label, size in sizes.items()}
+    whole = {label: math.floor(share) for label, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda label: (whole[label] - exact[label], label))
+    for label in by_remainder[: total - sum(whole.values())]:
+        whole[label] += 1
+    return whole

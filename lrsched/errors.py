@@ -1,0 +1,125 @@
+"""What can go wrong, and the exit code that each kind ends the process with.
+
+::
+
+    UserError                 somebody can do something about it: one message, no traceback
+    ├── ConfigError       2   a key has a value that cannot be used
+    ├── DataError         2   a data set is missing or is not what it should be
+    ├── NotFinite         3   a loss, gradient or metric is not a finite number
+    ├── CheckpointError   4   no valid checkpoint, or it does not fit this code
+    ├── RunFolderBusy     5   another process writes to the run folder
+    ├── StorageError      6   the file system refused
+    └── Stopped       128+n   stopped by signal n, checkpoint saved
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class UserError(Exception):
+    """Something a person can mend. Shown as one paragraph, without a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(UserError, ValueError):
+    """A key of the config holds a value that cannot be used.
+
+    Args:
+        key: dotted name of the key, as one types it in an override.
+        value: the value given.
+        rule: the rule that it breaks.
+        remedy: what to do about it.
+
+    >>> print(ConfigError("trainer.epochs", 0, "must be at least 1", "give trainer.epochs=20"))
+    trainer.epochs=0: must be at least 1; give trainer.epochs=20
+    """
+
+    exit_code = 2
+
+    def __init__(self, key: str, value: Any, rule: str, remedy: str = "") -> None:
+        self.key, self.value, self.rule, self.remedy = key, value, rule, remedy
+        super().__init__(key, value, rule, remedy)
+
+    def __str__(self) -> str:
+        shown = self.key if self.value is UNSET else f"{self.key}={_as_override(self.value)}"
+        return f"{shown}: {self.rule}" + (f"; {self.remedy}" if self.remedy else "")
+
+    def under(self, prefix: str) -> ConfigError:
+        """The same complaint with its key below ``prefix``."""
+        return type(self)(f"{prefix}.{self.key}", self.value, self.rule, self.remedy)
+
+
+class DataError(UserError):
+    """A data set is missing, damaged or not of the promised form."""
+
+    exit_code = 2
+
+
+class NotFinite(UserError):
+    """A loss, a gradient or a metric is not a finite number."""
+
+    exit_code = 3
+
+
+class CheckpointError(UserError):
+    """There is no valid checkpoint, or it does not match this code or machine."""
+
+    exit_code = 4
+
+
+class RunFolderBusy(UserError):
+    """Another process is writing to the run folder."""
+
+    exit_code = 5
+
+
+class StorageError(UserError):
+    """The file system refused: full, read-only or an I/O error."""
+
+    exit_code = 6
+
+
+class Stopped(UserError):
+    """The run was stopped by a signal, after its checkpoint was saved."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "<unset>"
+
+
+UNSET: Any = _Unset()
+"""Stands for "no value was given" where None is a value."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy that names the known word nearest to ``name``, or else all of them.
+
+    >>> nearest("cosin", ["cosine", "step"])
+    "did you mean 'cosine'?"
+    >>> nearest("zzz", ["cosine", "step"])
+    'known are: cosine, step'
+    """
+    words = sorted(set(known))
+    close = difflib.get_close_matches(name, words, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known are: {', '.join(words)}" if words else "there is none to choose from"
+
+
+def _as_override(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_as_override, value))}]"
+    return str(value)

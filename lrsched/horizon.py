@@ -1,0 +1,117 @@
+"""The length of a run, and durations that become whole steps once, at the border."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from lrsched.errors import ConfigError
+
+UNITS = {"%": "percent of the run", "ep": "epochs", "st": "steps", "sp": "samples"}
+RULE = "a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps) or 64000sp (samples)"
+
+Duration = Annotated[str, RULE]
+"""A length with its unit, as text: ``"5%"``, ``"2ep"``, ``"500st"``, ``"64000sp"``."""
+
+_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%|ep|st|sp)\s*")
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How long a run is.
+
+    Args:
+        steps: optimizer updates in the run, at least 1.
+        steps_per_epoch: updates in one pass over the data; the whole run where there are no epochs.
+        samples_per_step: samples in one full update, needed only for durations in samples.
+
+    >>> horizon = Horizon(steps=1000, steps_per_epoch=100, samples_per_step=64)
+    >>> [horizon.resolve(d) for d in ("5%", "2ep", "500st", "64000sp", "0.5ep")]
+    [50, 200, 500, 1000, 50]
+    >>> horizon.epochs
+    10.0
+    """
+
+    steps: int
+    steps_per_epoch: int = 0
+    samples_per_step: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError("horizon.steps", self.steps, "a run has at least one step")
+        if self.steps_per_epoch < 1:
+            object.__setattr__(self, "steps_per_epoch", self.steps)
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the data in the run."""
+        return self.steps / self.steps_per_epoch
+
+    def resolve(self, duration: str, key: str = "duration", *, least: Literal[0, 1] = 0) -> int:
+        """Whole steps of a duration, rounded half up, in exact arithmetic.
+
+        Args:
+            duration: text with a unit.
+            key: the name that an error speaks of.
+            least: 1 where no steps at all make no sense: then a duration above 0 is not rounded to 0,
+                so that 5% can also be said of a run that is tried for one step.
+
+        Raises:
+            ConfigError: no unit, an unknown unit, a broken step, or a length of 0 where ``least`` is 1.
+
+        >>> Horizon(steps=3).resolve("10%"), Horizon(steps=3).resolve("10%", least=1)
+        (0, 1)
+        """
+        exact = self.exact(duration, key)
+        if least and not exact:
+            raise ConfigError(key, duration, "must be at least one step", "give a longer duration")
+        return max(least, half_up(exact))
+
+    def exact(self, duration: str, key: str = "duration") -> Fraction:
+        """Steps of a duration before rounding: for sums of durations, which are rounded once, as a whole.
+
+        >>> Horizon(steps=25).exact("30%")
+        Fraction(15, 2)
+        """
+        amount, unit = parse(duration, key)
+        if unit == "%":
+            return amount * self.steps / 100
+        if unit == "ep":
+            return amount * self.steps_per_epoch
+        if unit == "st":
+            return amount
+        if not self.samples_per_step:
+            raise ConfigError(key, duration, "samples per step are not known here", "use %, ep or st")
+        return amount / self.samples_per_step
+
+
+def half_up(exact: Fraction) -> int:
+    """The nearest whole number; a half goes up.
+
+    >>> [half_up(Fraction(n, 4)) for n in (1, 2, 3, 6)]
+    [0, 1, 1, 2]
+    """
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
+
+
+def parse(duration: str, key: str = "duration") -> tuple[Fraction, Literal["%", "ep", "st", "sp"]]:
+    """Amount and unit of a duration.
+
+    >>> parse("2.5ep")
+    (Fraction(5, 2), 'ep')
+    >>> parse("5")
+    Traceback (most recent call last):
+    lrsched.errors.ConfigError: duration=5: a duration carries its unit: 5% (of the run), \
+2ep (epochs), 500st (steps) or 64000sp (samples); write 5st, 5ep or 5%
+    """
+    match = _PATTERN.fullmatch(duration) if isinstance(duration, str) else None
+    if match is None:
+        bare = str(duration).strip()
+        is_number = re.fullmatch(r"\d+(\.\d+)?", bare) is not None
+        raise ConfigError(key, duration, RULE, f"write {bare}st, {bare}ep or {bare}%" if is_number else "")
+    amount, unit = Fraction(match[1]), match[2]
+    if unit in ("st", "sp") and amount.denominator != 1:
+        raise ConfigError(key, duration, f"{UNITS[unit]} are whole numbers", "use % or ep for a part of the run")
+    return amount, unit  # type: ignore[return-value]

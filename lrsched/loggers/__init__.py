@@ -1,0 +1,17 @@
+"""Loggers: they read the rows of a run and nothing else. No torch here.
+
+Several may listen at once; none of them can change the run::
+
+    logger.open(run)       once, before the first row
+    logger.write(row)      for every row of metrics.jsonl
+    logger.flush()         after every evaluation and before every checkpoint
+    logger.close(metrics)  once, however the run ends
+
+A newcomer writes one file with a subclass of :class:`Logger` and one YAML in ``conf/logger``.
+"""
+
+from lrsched.loggers.base import Logger, Row, RunInfo
+from lrsched.shelf import shelf
+
+__getattr__, __dir__ = shelf(__name__)
+__all__ = ["Logger", "Row", "RunInfo"]  # and every class of the shelf, by name

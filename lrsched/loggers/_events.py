@@ -1,0 +1,87 @@
+"""TensorBoard's event files: what a record holds, and in which order files are read.
+
+TensorBoard's packages are imported when the first file is made, not before.
+"""
+
+# Protocol buffers make their classes at run time, where pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class EventFile:
+    """One event file, written in the calling thread.
+
+    Args:
+        folder: an existing folder.
+        suffix: the end of the file's name. Names sort by time, which is the order that they are read in.
+    """
+
+    def __init__(self, folder: Path, suffix: str = "") -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self._event = Event
+        path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}{suffix}"
+        self._records = RecordWriter(open(path, "xb"))  # noqa: SIM115  (lives as long as the run)
+        self._add(file_version="brain.Event:2")
+
+    def add_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """One point for each tag, all in one event; TensorBoard keeps them in single precision."""
+        points = [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
+        self._add(step=step, summary={"value": points})
+
+    def add_purge(self, step: int) -> None:
+        """Tell readers to drop the points of this step and later ones that stand in earlier files."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+
+        self._add(step=step, session_log=SessionLog(status=SessionLog.START))
+
+    def add_session(self, session: Any) -> None:
+        """The start or the end of a session, in the hparams plugin's form: metadata on an empty tensor."""
+        from tensorboard.plugins.hparams import metadata
+
+        tag = f"_hparams_/{session.WhichOneof('data')}"
+        content = metadata.create_summary_metadata(session)
+        self._add(summary={"value": [{"tag": tag, "metadata": content, "tensor": metadata.NULL_TENSOR}]})
+
+    def flush(self) -> None:
+        """Hand the records to the system."""
+        self._records.flush()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self._records.close()
+
+    def _add(self, **content: Any) -> None:
+        self._records.write(self._event(wall_time=time.time(), **content).SerializeToString())
+
+
+def session_start(hyperparameters: Mapping[str, bool | int | float | str]) -> Any:
+    """The hparams plugin's record of a session that begins, with its hyperparameters."""
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
+
+    start = SessionStartInfo(start_time_secs=time.time())
+    for name, value in hyperparameters.items():
+        if isinstance(value, bool):  # before the numbers: a bool is an int
+            start.hparams[name].bool_value = value
+        elif isinstance(value, str):
+            start.hparams[name].string_value = value
+        else:
+            start.hparams[name].number_value = value
+    return HParamsPluginData(session_start_info=start)
+
+
+def session_end(succeeded: bool) -> Any:
+    """The hparams plugin's record of a session that is over."""
+    from tensorboard.plugins.hparams.api_pb2 import Status
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
+
+    status = Status.Value("STATUS_SUCCESS" if succeeded else "STATUS_FAILURE")
+    return HParamsPluginData(session_end_info=SessionEndInfo(status=status, end_time_secs=time.time()))

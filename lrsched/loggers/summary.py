@@ -1,0 +1,82 @@
+"""The closing block: what a run came to, and what to do next."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from lrsched.loggers.terminal import span
+
+
+def summary(result: Mapping[str, Any], folder: Path, *, tensorboard: bool, file: TextIO | None = None) -> None:
+    """Print the result of a run as one block.
+
+    Args:
+        result: the fields of ``result.json``; what a failed run never measured is left out.
+        folder: the run folder.
+        tensorboard: whether there are events to look at.
+        file: where to print, None for stdout.
+
+    >>> metrics = {"test/accuracy": 0.975, "test/loss": 0.1, "val/accuracy": 0.98, "val/loss": 0.09}
+    >>> done = {"status": "finished", "reason": "", "step": 460, "epoch": 20.0, "metrics": metrics}
+    >>> best = {"step": 437, "val/loss": 0.08}
+    >>> measured = {"best": best, "train_seconds": 2.0, "samples_per_second": 14720.0}
+    >>> summary(done | measured, Path("outputs/digits"), tensorboard=True)
+    finished
+      test    accuracy 97.50%  loss 0.1000
+      val     accuracy 98.00%  loss 0.0900
+      best    step 437  val/loss 0.0800
+      trained 20 epochs, 460 steps in 2.0 s, 14,720 samples/s
+      folder  outputs/digits
+      resume  python train.py resume=outputs/digits
+      look    tensorboard --logdir outputs/digits
+    """
+    reason = result.get("reason")
+    lines = [f"{result['status']}: {reason}" if reason else str(result["status"])]
+    metrics = result.get("metrics") or {}
+    lines += [_line(part, _measured(metrics, part)) for part in ("test", "val")]
+    lines += [_line("best", _best(result.get("best") or {})), _line("trained", _trained(result))]
+    lines += [_line("folder", str(folder)), _line("resume", f"python train.py {_override('resume', folder)}")]
+    if tensorboard:
+        lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
+    print("\n".join(line for line in lines if line), file=file or sys.stdout, flush=True)
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<7} {text}" if text else ""
+
+
+def _measured(metrics: Mapping[str, Any], part: str) -> str:
+    """Accuracy and loss of one part of the data."""
+    found = [_value(name, metrics.get(f"{part}/{name}")) for name in ("accuracy", "loss")]
+    return "  ".join(text for text in found if text)
+
+
+def _best(best: Mapping[str, Any]) -> str:
+    found = [_value(name, value) for name, value in best.items() if name != "step"]
+    return "  ".join([f"step {best['step']}", *(text for text in found if text)]) if best else ""
+
+
+def _value(name: str, value: Any) -> str:
+    if not isinstance(value, (int, float)):
+        return ""
+    return f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4f}"
+
+
+def _trained(result: Mapping[str, Any]) -> str:
+    text = f"{result['epoch']:.4g} epochs, {result['step']:,} steps"
+    seconds, rate = result.get("train_seconds"), result.get("samples_per_second")
+    if seconds is not None:
+        text += f" in {seconds:.1f} s" if seconds < 60 else f" in {span(seconds)}"
+    return text + (f", {rate:,.0f} samples/s" if rate else "")
+
+
+def _override(key: str, folder: Path) -> str:
+    """An override that survives both the shell and Hydra's grammar, which wants quotes around most signs."""
+    if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
+        return f"{key}={folder}"
+    return shlex.quote(f"{key}='{folder}'")

@@ -1,0 +1,124 @@
+"""Progress for people."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from lrsched.loggers.base import Logger, Row, RunInfo
+
+REFRESH_SECONDS = 0.1
+
+
+class Terminal(Logger):
+    """A progress bar on a terminal, one plain line per evaluation elsewhere (CI, pipes); all on stderr.
+
+    A row costs a look at the clock; the bar is drawn at most ten times a second, in the calling
+    thread (0.6 ms each). Samples per second are those since the first row, evaluations included, so
+    that the time left is what the run will really take.
+
+    Args:
+        stream: where to write, None for stderr.
+        interactive: whether to draw a bar; None asks the stream whether a person looks at it.
+        clock: seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        interactive: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream, self._interactive, self._clock = stream, interactive, clock
+
+    def open(self, run: RunInfo) -> None:
+        self._run = run
+        self._out = self._stream or sys.stderr
+        self._last: dict[str, Any] = {"step": run.resumed_at or 0}
+        self._first: tuple[int, float] | None = None  # step and time of the first row
+        self._drawn = -math.inf
+        watched = self._out.isatty() and os.environ.get("TERM") != "dumb"
+        self._bar = _Bar(self._out, run) if (watched if self._interactive is None else self._interactive) else None
+
+    def write(self, row: Row) -> None:
+        now = self._clock()
+        self._first = self._first or (int(row["step"]), now)
+        self._last.update(row)
+        if self._bar is None:
+            if is_evaluation(row):
+                run, step = self._run, int(row["step"])
+                epochs = f"{step / run.steps_per_epoch:.2f}/{run.steps / run.steps_per_epoch:.4g}"
+                print(f"step {step}/{run.steps}  epoch {epochs}  {self._measured(now)}", file=self._out, flush=True)
+        elif now - self._drawn >= REFRESH_SECONDS:
+            self._drawn = now
+            self._bar.draw(int(row["step"]), self._measured(now))
+
+    def close(self, metrics: Mapping[str, float], status: str = "finished") -> None:
+        if self._bar is not None:
+            self._bar.draw(int(self._last["step"]), self._measured(self._clock()))
+            self._bar.close()
+
+    def _measured(self, now: float) -> str:
+        """What the last rows say, in one line; a narrow terminal cuts its end."""
+        last, parts = self._last, []
+        start, began = self._first or (0, now)
+        per_second = (last["step"] - start) / (now - began) if now > began else 0.0
+        if per_second > 0:
+            parts.append(f"{span((self._run.steps - last['step']) / per_second)} left")
+        if "train/loss" in last:
+            parts.append(f"loss {last['train/loss']:.4f}")
+        if "val/loss" in last:
+            accuracy = f" ({last['val/accuracy']:.2%})" if "val/accuracy" in last else ""
+            parts.append(f"val {last['val/loss']:.4f}{accuracy}")
+        rates = [value for name, value in last.items() if name.startswith("lr/")]
+        if rates:
+            parts.append(f"lr {rates[0]:.3g}")
+        if per_second > 0:
+            parts.append(f"{per_second * self._run.samples_per_step:,.0f} samples/s")
+        return "  ".join(parts)
+
+
+class _Bar:
+    """A rich progress bar that is drawn when told to: no thread refreshes it."""
+
+    def __init__(self, stream: TextIO, run: RunInfo) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        self._progress = Progress(
+            BarColumn(table_column=Column(max_width=20)),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+            console=Console(file=stream, force_terminal=True),
+            auto_refresh=False,
+            redirect_stdout=False,  # stdout is for results; what goes to stderr is printed above the bar
+        )
+        self._steps = run.steps
+        self._progress.start()
+        self._task = self._progress.add_task("", total=run.steps, completed=run.resumed_at or 0)
+
+    def draw(self, step: int, text: str) -> None:
+        self._progress.update(self._task, completed=step, description=f"{step}/{self._steps}  {text}", refresh=True)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def is_evaluation(row: Row) -> bool:
+    """Whether a row carries what an evaluation measured."""
+    return any(name.startswith("val/") for name in row)
+
+
+def span(seconds: float) -> str:
+    """Seconds as a person reads them: m:ss, or h:mm:ss.
+
+    >>> span(61.6), span(3600)
+    ('1:02', '1:00:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,77 @@
+"""What the models ask of their parameters, and the one way they complain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from lrsched.errors import ConfigError, nearest
+
+ImageShape: TypeAlias = tuple[int, int, int]
+"""Channels, height and width of one image."""
+
+
+def image(input_shape: Sequence[int], classes: int, *, least: int = 1) -> ImageShape:
+    """Channels, height and width, after a check of what the data set hands to a model.
+
+    Args:
+        input_shape: (C, H, W) of one image.
+        classes: number of logits, at least 2.
+        least: smallest height and width that the network can take.
+
+    >>> image([3, 32, 32], 10)
+    (3, 32, 32)
+    """
+    if len(input_shape) != 3 or not all(map(_is_count, input_shape)):
+        raise ConfigError("input_shape", tuple(input_shape), "must be channels, height and width, each at least 1")
+    if not _is_count(classes) or classes < 2:
+        raise ConfigError("classes", classes, "must be a whole number of at least 2")
+    channels, height, width = input_shape
+    if min(height, width) < least:
+        raise ConfigError(
+            "input_shape",
+            (channels, height, width),
+            f"is too small: this network needs images of at least {least}x{least} pixels",
+            "take model=cnn or model=mlp",
+        )
+    return channels, height, width
+
+
+def count(key: str, value: int) -> int:
+    """A whole number of at least 1."""
+    if not _is_count(value):
+        raise ConfigError(key, value, "must be a whole number of at least 1")
+    return value
+
+
+def counts(key: str, values: Iterable[int]) -> tuple[int, ...]:
+    """A list of whole numbers of at least 1; the list may be empty.
+
+    >>> counts("hidden", [256, 128])
+    (256, 128)
+    """
+    if isinstance(values, (str, int, float)):
+        raise ConfigError(key, values, "is a list of whole numbers", f"write {key}=[{values}]")
+    found = tuple(values)
+    if not all(map(_is_count, found)):
+        raise ConfigError(key, list(found), "must hold whole numbers of at least 1")
+    return found
+
+
+def probability(key: str, value: float) -> float:
+    """A probability to drop a unit: 0 drops none; 1 would drop all and is refused."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ConfigError(key, value, "must be at least 0 and below 1")
+    return float(value)
+
+
+def one_of(key: str, value: str, known: Iterable[str]) -> str:
+    """A word of a list."""
+    words = list(known)
+    if value not in words:
+        raise ConfigError(key, value, f"is not one of {', '.join(words)}", nearest(str(value), words))
+    return value
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

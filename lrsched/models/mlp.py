@@ -1,0 +1,62 @@
+"""Multilayer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from lrsched.models import checks
+from lrsched.models.checks import ImageShape
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+
+
+class MLP(nn.Module):
+    """Pixels as one long vector, then fully connected layers: h ← dropout(f(W h + b)).
+
+    Args:
+        input_shape: (C, H, W) of an image.
+        classes: number of logits.
+        hidden: width of each hidden layer; an empty list makes it multinomial logistic regression.
+        dropout: probability to drop a hidden unit in training.
+        activation: f: relu, gelu or tanh.
+
+    Raises:
+        ConfigError: a width below 1, a dropout outside [0, 1), an unknown activation.
+
+    References:
+        Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 323, 1986,
+        https://doi.org/10.1038/323533a0
+
+    >>> sum(p.numel() for p in MLP((1, 28, 28), 10).parameters())  # 784·128 + 128 + 128·10 + 10
+    101770
+    """
+
+    def __init__(
+        self,
+        input_shape: ImageShape,
+        classes: int,
+        *,
+        hidden: Sequence[int] = (128,),
+        dropout: float = 0.0,
+        activation: Literal["relu", "gelu", "tanh"] = "relu",
+    ) -> None:
+        super().__init__()
+        channels, height, width = checks.image(input_shape, classes)
+        widths = [channels * height * width, *checks.counts("hidden", hidden)]
+        dropout = checks.probability("dropout", dropout)
+        nonlinearity = ACTIVATIONS[checks.one_of("activation", activation, ACTIVATIONS)]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs), nonlinearity()]
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(widths[-1], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x float32 [B, C, H, W] to logits [B, classes]."""
+        return self.head(self.body(x.flatten(1)))

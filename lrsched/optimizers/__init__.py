@@ -1,0 +1,8 @@
+"""Optimizers that torch does not have; its own are named in YAML as they are (``_target_: torch.optim.SGD``).
+
+A newcomer writes one file with a ``torch.optim.Optimizer`` and one YAML in ``conf/optimizer``.
+"""
+
+from lrsched.shelf import shelf
+
+__getattr__, __dir__ = shelf(__name__)

@@ -1,0 +1,142 @@
+"""What a run leaves behind, and how it is written: rows, results, names.
+
+Loggers and reports read these files and never the model. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lrsched.errors import ConfigError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a run's name and a run id look like: a path made of them can be pasted back into an override."""
+
+
+def check_name(key: str, name: str) -> str:
+    """The name itself, if it is one that cannot leave its folder."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            key,
+            name,
+            "a name starts with a letter or a digit and has at most 100 letters, digits, dots, underscores and dashes",
+            "give another name",
+        )
+    return name
+
+
+class RunFolder:
+    """The files of one run, by the names that the contract fixes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.timing = path / "timing.jsonl"
+        self.result = path / "result.json"
+        self.checkpoints = path / "checkpoints"
+        self.log = path / "train.log"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def holds_a_run(self) -> bool:
+        """Whether a run was started here: its config is the first thing that a run writes."""
+        return self.config.exists()
+
+    def read_result(self) -> dict[str, Any] | None:
+        """The result of the run, or None while there is none."""
+        try:
+            return json.loads(self.result.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+
+
+class Rows:
+    """A JSON-lines file that is appended to, one object a row, and cut back to a known end on resume.
+
+    Args:
+        path: the file.
+        start: bytes to keep of what is there; rows after them belong to steps that are run again.
+    """
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        self._file = open(path, "ab")  # noqa: SIM115  (lives as long as the run)
+        self._file.truncate(start)
+        self._file.seek(start)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append one row. A number that is not finite is refused: it would not be JSON."""
+        self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
+
+    def offset(self) -> int:
+        """Bytes written so far, all of them handed to the system."""
+        self._file.flush()
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSON-lines file.
+
+    A row that a killed process left half-written at the end is passed over.
+    """
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a whole file or nothing: temporary file in the same folder, fsync, replace.
+
+    Raises:
+        OSError: the file system refused; what was at ``path`` before is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable: a rename lives in the folder, not in the file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file atomically; numbers that are not finite become null, as JSON has none."""
+    text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,68 @@
+"""What a scheduler is: it sets values before an update, and may look at a metric after an evaluation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from torch.optim import Optimizer
+
+from lrsched.errors import ConfigError
+
+
+class Advice(Enum):
+    """What a closed-loop scheduler asks of the trainer after it saw a metric."""
+
+    NOTHING = "nothing"
+    KEEP = "keep"
+    """This is the best so far: keep a copy of weights and optimizer state."""
+    RETURN = "return"
+    """Go back to the copy that was kept."""
+
+
+class Scheduler(ABC):
+    """Drives the parameter groups of one optimizer.
+
+    ``moves`` names the values of a group that it sets, in the order in which they are logged.
+    """
+
+    moves: tuple[str, ...] = ("lr",)
+
+    @abstractmethod
+    def set(self, step: int) -> None:
+        """Put the values of update ``step`` (0-based) into force. Called before its forward pass;
+        called again with the same step when an update is tried again."""
+
+    def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
+        """Look at the metrics of an evaluation made at rest, after ``step`` updates."""
+        return Advice.NOTHING
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the config does not determine; loads under ``weights_only=True``."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state. The optimizer's state must have been loaded before."""
+
+
+def group_names(optimizer: Optimizer) -> list[str]:
+    """Names of the parameter groups, for the log: ``default`` unless a group carries a name."""
+    named = [group.get("name", "default" if i == 0 else f"group{i}") for i, group in enumerate(optimizer.param_groups)]
+    if len(set(named)) != len(named):
+        raise ConfigError("optimizer", ", ".join(named), "parameter groups have different names")
+    return named
+
+
+def read_value(group: Mapping[str, Any], name: str) -> float:
+    """A value of a parameter group as a number; ``momentum`` of an Adam is its first beta."""
+    if name == "momentum" and "momentum" not in group:
+        return float(group["betas"][0])
+    return float(group[name])
+
+
+def has_value(group: Mapping[str, Any], name: str) -> bool:
+    """Whether a parameter group has such a value to set."""
+    return name in group or (name == "momentum" and "betas" in group)

@@ -1,0 +1,79 @@
+"""Native schedulers: PyTorch's classes, and anybody's in their form, run live and unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+
+from lrsched.errors import ConfigError, NotFinite
+from lrsched.schedulers.base import Advice, Scheduler
+
+Interval = Literal["epoch", "step", "evaluation"]
+
+
+class Native(Scheduler):
+    """Calls ``inner.step()`` where a hand-written PyTorch loop would: between two updates.
+
+    Args:
+        inner: the scheduler, built on the run's optimizer.
+        interval: after every epoch, every step or every evaluation.
+        steps_per_epoch: updates in an epoch.
+        monitor: the metric that is handed to a ``ReduceLROnPlateau``.
+
+    Raises:
+        ConfigError: a plateau scheduler at interval ``step``: between two updates there is no metric.
+    """
+
+    def __init__(
+        self, inner: LRScheduler, interval: Interval, steps_per_epoch: int, monitor: str = "val/loss"
+    ) -> None:
+        self.inner, self.interval, self.monitor = inner, interval, monitor
+        self._every = {"epoch": steps_per_epoch, "step": 1, "evaluation": 0}[interval]
+        self._takes_metric = isinstance(inner, ReduceLROnPlateau)
+        if self._takes_metric and interval == "step":
+            raise ConfigError(
+                "interval",
+                "step",
+                f"{type(inner).__name__} steps on a metric, and a metric comes with an evaluation",
+                "use interval=evaluation, with trainer.evaluate_every=1st for one after each step",
+            )
+        cycles_momentum = isinstance(inner, (CyclicLR, OneCycleLR)) and getattr(inner, "cycle_momentum", False)
+        self.moves = ("lr", "momentum") if cycles_momentum else ("lr",)
+        self._applied = 0  # the update whose values are in force; the constructor of inner set those of update 0
+
+    def set(self, step: int) -> None:
+        if step == self._applied:  # the first update, or one that is tried again
+            return
+        self._applied = step
+        if self._every and step % self._every == 0 and not self._takes_metric:
+            self.inner.step()
+
+    def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
+        if self._takes_metric:
+            # At interval epoch, evaluations inside an epoch are not its to see.
+            if not self._every or step % self._every == 0:
+                self.inner.step(self._metric(step, metrics))  # type: ignore[arg-type]
+        elif self.interval == "evaluation":
+            self.inner.step()
+        return Advice.NOTHING
+
+    def _metric(self, step: int, metrics: Mapping[str, float]) -> float:
+        if self.monitor not in metrics:
+            raise ConfigError(
+                "monitor", self.monitor, "is not a metric of an evaluation", f"known are: {', '.join(metrics)}"
+            )
+        metric = metrics[self.monitor]
+        if metric != metric or metric in (float("inf"), float("-inf")):
+            raise NotFinite(f"{self.monitor} is {metric} at step {step}: {type(self.inner).__name__} cannot judge it")
+        return metric
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"inner": self.inner.state_dict(), "applied": self._applied}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.inner.load_state_dict(state["inner"])
+        self._applied = state["applied"]
+        # PyTorch warns when it has not seen optimizer.step() yet; the updates before the checkpoint were not its to see.
+        setattr(self.inner.optimizer, "_opt_called", True)  # noqa: B010

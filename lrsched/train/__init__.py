@@ -1,0 +1,1 @@
+"""Training: one state, one update, one loop, in one order."""

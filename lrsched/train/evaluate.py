@@ -1,0 +1,45 @@
+"""Evaluation: loss and accuracy over one pass, nothing random, nothing changed."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from lrsched.data.loader import InOrder
+from lrsched.errors import NotFinite
+from lrsched.train.update import Precision
+
+METRICS = ("val/loss", "val/accuracy")
+"""What an evaluation during a run yields, and so what can be monitored."""
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, batches: InOrder, precision: Precision, prefix: str) -> dict[str, float]:
+    """Mean loss and accuracy, ``{prefix}/loss`` and ``{prefix}/accuracy`` (a fraction).
+
+    The sums are made in float64 on the device; the host waits once, at the end.
+
+    Raises:
+        NotFinite: the loss is not a finite number.
+    """
+    was_training = model.training
+    model.eval()
+    loss = correct = None
+    samples = 0
+    for x, y in batches:
+        with precision():
+            logits = model(x)
+        here = cross_entropy(logits.float(), y, reduction="sum").double()
+        hits = (logits.argmax(1) == y).sum()
+        loss = here if loss is None else loss + here
+        correct = hits if correct is None else correct + hits
+        samples += len(y)
+    model.train(was_training)
+    assert loss is not None and correct is not None  # a split has at least one sample
+    mean = loss.item() / samples
+    if not math.isfinite(mean):
+        raise NotFinite(f"{prefix}/loss is {mean}")
+    return {f"{prefix}/loss": mean, f"{prefix}/accuracy": int(correct.item()) / samples}

@@ -1,0 +1,162 @@
+"""The loop of a run: rest, look, save, stop; update; again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lrsched.checkpoint import Store
+from lrsched.horizon import Horizon
+from lrsched.schedulers.base import Advice, group_names, read_value
+from lrsched.train.journal import Journal
+from lrsched.train.signals import StopFlag
+from lrsched.train.state import RunState
+from lrsched.train.update import Update
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """After how many steps something is done; the end of the run always counts.
+
+    Args:
+        log: steps between two rows of training values.
+        evaluate: steps between two evaluations.
+        save: steps between two checkpoints.
+        keep: checkpoints that are kept, beside the best.
+        patience: evaluations without improvement that end the run, or None.
+    """
+
+    log: int
+    evaluate: int
+    save: int
+    keep: int = 2
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``finished`` or ``stopped``, why, and by which signal."""
+
+    status: str
+    reason: str
+    signal: int | None = None
+
+
+class Trainer:
+    """Owns the order in which things happen to a :class:`RunState`.
+
+    ::
+
+        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> save? -> stop?
+        update(s)     ->  see Update; its row carries the values that update s used
+
+    Args:
+        state: the run, at rest.
+        update: takes it one step on.
+        evaluate: metrics of the validation part, for the weights as they are.
+        horizon: the run's length.
+        timetable: when to log, evaluate, save.
+        store: where checkpoints go.
+        journal: where rows go.
+        about: what every manifest says of the run (config hash, fingerprint).
+        stop: asked at rest whether to go on.
+    """
+
+    def __init__(
+        self,
+        state: RunState,
+        update: Update,
+        evaluate: Callable[[], dict[str, float]],
+        horizon: Horizon,
+        timetable: Timetable,
+        store: Store,
+        journal: Journal,
+        about: Mapping[str, Any],
+        stop: StopFlag,
+    ) -> None:
+        self.state, self.horizon, self.timetable = state, horizon, timetable
+        self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
+        self._about, self._stop = about, stop
+        self._names = group_names(state.optimizer)
+        self._saved = state.step if state.step else -1  # a run that is resumed has the checkpoint it came from
+
+    def run(self) -> Outcome:
+        """Train to the end of the horizon, or to a reason to stop before it."""
+        state, table, last = self.state, self.timetable, self.horizon.steps - 1
+        started = time.perf_counter() - state.seconds
+        while True:
+            s = state.step
+            improved = self._look() if self._due(table.evaluate) and state.evaluated != s else False
+            state.seconds = time.perf_counter() - started
+            ending = self._ending()
+            if ending or improved or s == 0 or self._due(table.save):
+                self._save()
+            if ending:
+                return ending
+            if s == 0 or s == self._saved:
+                self._journal.timing("update", step=s, seconds=state.seconds)
+            log = s % table.log == 0 or s == last
+            norm = self._update(state, want_norm=log)
+            if log:
+                self._log(s, norm)
+
+    def _due(self, every: int) -> bool:
+        s = self.state.step
+        return s > 0 and (s % every == 0 or s == self.horizon.steps)
+
+    def _look(self) -> bool:
+        """Evaluate, let the scheduler see it, write the row; whether it is the best so far."""
+        state = self.state
+        began = time.perf_counter()
+        metrics = self._evaluate()
+        took = time.perf_counter() - began
+        state.evaluated, state.metrics = state.step, metrics
+        advice = state.scheduler.observe(state.step, metrics)
+        if advice is Advice.KEEP:
+            state.keep()
+        elif advice is Advice.RETURN:
+            state.go_back()
+        state.early.see(state.step, metrics)
+        improved = state.best.see(state.step, metrics)
+        self._journal.row({"step": state.step, "epoch": self._epoch(state.step), **metrics})
+        self._journal.timing("evaluate", step=state.step, seconds=took)
+        return improved
+
+    def _log(self, s: int, norm: float | None) -> None:
+        """The row of update ``s``: the values it used, still in force at rest at s + 1."""
+        state = self.state
+        row: dict[str, Any] = {"step": s, "epoch": self._epoch(s), "train/loss": state.window.mean()}
+        for value in state.scheduler.moves:
+            for name, group in zip(self._names, state.optimizer.param_groups, strict=True):
+                row[f"{value}/{name}"] = read_value(group, value)
+        if norm is not None:
+            row["grad_norm"] = norm
+        if state.scaler is not None:
+            row |= {"loss_scale": state.scaler.get_scale(), "skipped": state.skipped}
+        self._journal.row(row)
+
+    def _epoch(self, s: int) -> float:
+        return s / self.horizon.steps_per_epoch
+
+    def _ending(self) -> Outcome | None:
+        state, patience = self.state, self.timetable.patience
+        if state.step >= self.horizon.steps:
+            return Outcome("finished", f"all {self.horizon.steps} steps are done")
+        if patience is not None and state.early.since >= patience:
+            return Outcome("finished", f"early stop: {state.early.monitor} has not improved for {patience} evaluations")
+        if self._stop.number is not None:
+            return Outcome("stopped", f"stopped by {self._stop.name}", self._stop.number)
+        return None
+
+    def _save(self) -> None:
+        state = self.state
+        if state.step == self._saved:
+            return
+        began = time.perf_counter()
+        content = {**state.state_dict(), "metrics_bytes": self._journal.flush()}
+        self._store.save(state.step, content, self._about)
+        self._store.prune(self.timetable.keep, spare=[state.best.step] if state.best.step is not None else [])
+        self._saved = state.step
+        self._journal.timing("save", step=state.step, seconds=time.perf_counter() - began)

@@ -1,0 +1,64 @@
+"""The machine that a run is made on: its device, its threads, and what bit-exactness depends on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+import torch
+
+from lrsched.errors import ConfigError
+
+
+def prepare(device: str, threads: int | None, deterministic: bool) -> torch.device:
+    """Set up torch for a run, and say where it is to be made.
+
+    Args:
+        device: ``auto`` (a GPU where there is one), or a name.
+        threads: of torch, or None for its own choice.
+        deterministic: only algorithms that give equal bytes for equal runs.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    name = device
+    if device == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(name)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError("device", device, f"cannot be used here: {reason}", "give device=cpu") from error
+    # The public setter would import torch._inductor, for whole seconds, to tell it the same.
+    torch._C._set_deterministic_algorithms(deterministic, warn_only=False)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        # A help for finding reads of fresh memory; it would fill every new tensor.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+    return chosen
+
+
+def fingerprint(device: torch.device, precision: str) -> dict[str, Any]:
+    """What must be equal for two runs of one config to be equal to the last bit."""
+    return {
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "interop_threads": torch.get_num_interop_threads(),
+        "isa": torch.backends.cpu.get_cpu_capability(),
+        "isa_limits": {
+            name: os.environ[name]
+            for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
+            if name in os.environ
+        },
+        "machine": platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "precision": precision,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "world_size": 1,
+    }

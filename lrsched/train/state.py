@@ -1,0 +1,179 @@
+"""Everything that changes during a run, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lrsched.errors import CheckpointError
+from lrsched.optimizers.lean import without_dynamo
+from lrsched.schedulers.base import Scheduler
+
+
+@dataclass
+class Tracker:
+    """The best value of one metric so far, and how many evaluations ago it was.
+
+    Args:
+        monitor: the metric.
+        mode: ``min`` or ``max``: which way is better.
+        threshold: how much better counts as better.
+    """
+
+    monitor: str
+    mode: str = "min"
+    threshold: float = 0.0
+    best: float | None = None
+    step: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    since: int = 0
+
+    def see(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """Take in an evaluation; whether it is the best so far."""
+        value = metrics[self.monitor]
+        sign = 1.0 if self.mode == "min" else -1.0
+        better = self.best is None or sign * value < sign * self.best - self.threshold
+        if better and math.isfinite(value):
+            self.best, self.step, self.metrics, self.since = value, step, dict(metrics), 0
+            return True
+        self.since += 1
+        return False
+
+
+@dataclass
+class Window:
+    """The running sum of the training loss since the last row, kept on the device: no sync between rows."""
+
+    total: Tensor
+    updates: int = 0
+
+    def add(self, loss: Tensor) -> None:
+        self.total += loss
+        self.updates += 1
+
+    def mean(self) -> float:
+        """The mean loss of the updates since the last call; waits for the device."""
+        mean = self.total.item() / max(1, self.updates)
+        self.total.zero_()
+        self.updates = 0
+        return mean
+
+
+@dataclass
+class RunState:
+    """A run between two updates: ``step`` updates are completed.
+
+    Args:
+        model, optimizer, scheduler, scaler: as the config describes them (scaler: fp16 only).
+        best: the metric that the best checkpoint is chosen by.
+        early: the metric that ends the run early.
+        window: the open window of the training loss.
+        step: completed updates.
+        skipped: updates that an fp16 overflow skipped; they were tried again and are not steps.
+        evaluated: the step of the last evaluation, or -1.
+        kept: weights and optimizer state that a backtracking scheduler asked to keep.
+        seconds: training time so far. Measured by a clock: saved, never compared.
+    """
+
+    model: nn.Module
+    optimizer: Optimizer
+    scheduler: Scheduler
+    scaler: torch.amp.GradScaler | None
+    best: Tracker
+    early: Tracker
+    window: Window
+    step: int = 0
+    skipped: int = 0
+    evaluated: int = -1
+    metrics: dict[str, float] = field(default_factory=dict)
+    kept: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state as tensors, numbers, text and containers of these."""
+        return {
+            "step": self.step,
+            "skipped": self.skipped,
+            "evaluated": self.evaluated,
+            "metrics": dict(self.metrics),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer_state(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "best": asdict(self.best),
+            "early": asdict(self.early),
+            "window": {"total": self.window.total.detach().cpu(), "updates": self.window.updates},
+            "kept": self.kept,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Become the state that was saved.
+
+        The scheduler was built before, then the optimizer is loaded, then the scheduler: in any other
+        order PyTorch's schedulers compute wrong rates (building one changes the optimizer, and a
+        scheduler's state does not hold the optimizer's rates).
+
+        Raises:
+            CheckpointError: the state is not one of this model, optimizer and scheduler.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            with without_dynamo():
+                self.optimizer.load_state_dict(state["optimizer"])
+            self.scheduler.load_state_dict(state["scheduler"])
+            if self.scaler is not None:
+                self.scaler.load_state_dict(state["scaler"])
+            self.best, self.early = Tracker(**state["best"]), Tracker(**state["early"])
+            self.window.total.copy_(state["window"]["total"])
+            self.window.updates = state["window"]["updates"]
+            self.step, self.skipped, self.evaluated = state["step"], state["skipped"], state["evaluated"]
+            self.metrics, self.kept, self.seconds = dict(state["metrics"]), state["kept"], state["seconds"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {error}") from error
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """The optimizer's state_dict."""
+        with without_dynamo():
+            return self.optimizer.state_dict()
+
+    def keep(self) -> None:
+        """Remember weights and optimizer state of this moment, in memory."""
+        self.kept = _copied({"model": self.model.state_dict(), "optimizer": self.optimizer_state()})
+
+    def go_back(self) -> None:
+        """Return to the weights and optimizer state that were kept, if any were."""
+        if self.kept is not None:
+            kept = _copied(self.kept)
+            self.model.load_state_dict(kept["model"])
+            with without_dynamo():
+                self.optimizer.load_state_dict(kept["optimizer"])
+
+
+def weights_sha256(model: nn.Module) -> str:
+    """SHA-256 over the state_dict in sorted name order: each entry's name, dtype, shape and little-endian bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        tensor = tensor.detach().cpu().contiguous()
+        digest.update(name.encode())
+        digest.update(str(tensor.dtype).encode())
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_copied(item) for item in value)
+    return value

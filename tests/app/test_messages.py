@@ -1,0 +1,91 @@
+"""A user's mistake: one message with key, value, rule and remedy; exit code 2; nothing left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.app.conftest import TINY
+
+MISTAKES = [
+    (["schedulr=cosine"], "schedulr: there is no such key; did you mean 'scheduler'?"),
+    (["scheduler=cosin"], "scheduler=cosin: there is no such choice; did you mean 'cosine'?"),
+    (["scheduler=torch/StepLr"], "scheduler=torch/StepLr: there is no such choice; did you mean 'torch/StepLR'?"),
+    (["scheduler=torch"], "scheduler=torch: there is no such choice"),
+    (["optimizer.lrr=0.1"], "optimizer.lrr: there is no such key; did you mean 'optimizer.lr'?"),
+    (["optimizr.lr=0.1"], "optimizr.lr: there is no such key; did you mean 'optimizer'?"),
+    (["trainer.epocs=3"], "trainer.epocs: there is no such key; did you mean 'trainer.epochs'?"),
+    (["trainer.epochs=ten"], "trainer.epochs=ten: must be a whole number"),
+    (["trainer.epochs=1.5"], "trainer.epochs=1.5: must be a whole number"),
+    (["trainer.epochs=0"], "trainer.epochs=0: must be at least 1"),
+    (["+trainer.foo=1"], "trainer.foo=1: there is no such key"),
+    (["+foo=1"], "foo=1: there is no such key"),
+    (["+optimizer.lrr=1"], "optimizer.lrr=1: SGD takes no such argument; did you mean 'lr'?"),
+    (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
+    (["optimizer.lr=-0.1"], "optimizer.lr=-0.1: must be a finite number, at least 0"),
+    (["optimizer.momentum=-1"], "optimizer=SGD: cannot be built"),
+    (["seed=-1"], "seed=-1: must be at least 0"),
+    (["name=../x"], "name=../x: a name starts with"),
+    (["device=tpu"], "device=tpu: is no device"),
+    (["device=cuda:99"], "device=cuda:99: cannot be used here"),
+    (["scheduler=cosine,step"], "scheduler=cosine,step: several values are a sweep; add -m"),
+    (["scheduler.warmup=5"], "scheduler.warmup=5: a duration carries its unit"),
+    (["scheduler.warmup=100%"], "scheduler.warmup=100%: is 12 steps and leaves nothing of a run of 12 steps"),
+    (["scheduler.final=-1"], "scheduler.final=-1: must be a number in [0, inf)"),
+    (["scheduler=multistep", "scheduler.milestones=[30st,0st]"], "scheduler.milestones"),
+    (["scheduler=torch/MultiStepLR", "scheduler.milestones=[30,0]"], "scheduler.milestones=[30,0]: milestones are at least 1"),
+    (["scheduler=torch/StepLR", "scheduler.step_size=2.5"], "scheduler.step_size=2.5: must be a whole number"),
+    (["scheduler=torch/StepLR", "scheduler.step_size=0"], "scheduler.step_size=0: must be a whole number, at least 1"),
+    (["scheduler=torch/StepLR", "scheduler.interval=batch"], "scheduler.interval=batch: must be one of epoch, step"),
+    (["scheduler=torch/LambdaLR", "scheduler.lr_lambda=__import__('os')"], "scheduler.lr_lambda"),
+    (["scheduler=plateau", "scheduler.factor=2"], "scheduler.factor=2: must lie between 0 and 1"),
+    (["scheduler=onecycle", "optimizer=adagrad"], "scheduler.momentum"),
+    (["model._target_=os.system"], "model._target_=os.system: is not an allowed model"),
+    (["model.hidden=[0]"], "model.hidden"),
+    (["dataset.batch_size=0"], "dataset.batch_size=0: must be at least 1"),
+    (["dataset.validation=1.5"], "dataset.validation=1.5: is a fraction"),
+    (["trainer.log_every=20"], "trainer.log_every=20: a duration carries its unit"),
+    (["trainer.evaluate_every=0st"], "trainer.evaluate_every=0st: must be at least one step"),
+    (["checkpoint.monitor=val/los"], "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?"),
+    (["scheduler=plateau", "scheduler.monitor=loss"], "scheduler.monitor=loss: is no metric of an evaluation"),
+    (["resume=nowhere"], "resume=nowhere: there is no run in this folder"),
+    (["logger=[tensorbord]"], "logger=tensorbord: there is no such choice; did you mean 'tensorboard'?"),
+    (["experiment=none_such"], "experiment=none_such: there is no such choice"),
+    (["epochs"], "epochs: this override cannot be read; an override is written key=value"),
+    (["name=a=b"], "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[" ".join(arguments) for arguments, _ in MISTAKES])
+def test_a_mistake_is_one_message_and_leaves_nothing(lrsched, arguments: list[str], message: str) -> None:
+    ended = lrsched(*TINY, *arguments)
+    assert ended.code == 2, ended.err
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+    assert not (ended.cwd / "outputs").exists()
+
+
+def test_a_name_that_is_taken_is_refused_with_the_line_that_resumes_it(lrsched) -> None:
+    assert lrsched(*TINY, "name=run").code == 0
+    again = lrsched(*TINY, "name=run")
+    assert again.code == 2
+    assert "name=run: outputs/run already holds a run" in again.err
+    assert "python train.py resume=outputs/run" in again.err
+
+
+def test_an_unknown_command_names_the_nearest(lrsched) -> None:
+    ended = lrsched(command="trian")
+    assert (ended.code, "did you mean 'train'?" in ended.err) == (2, True)
+    assert lrsched(command="--help").code == 0
+
+
+def test_a_bug_of_ours_is_1_with_its_traceback_in_the_log(lrsched, monkeypatch) -> None:
+    import lrsched.train.loop as loop
+
+    monkeypatch.setattr(loop.Trainer, "_log", lambda self, s, norm: 1 / 0)
+    ended = lrsched(*TINY, "name=run")
+    assert ended.code == 1
+    assert "ZeroDivisionError" in ended.err
+    assert "outputs/run/train.log" in ended.err
+    assert "Traceback" in (ended.cwd / "outputs" / "run" / "train.log").read_text("utf-8")
+    assert ended.result()["status"] == "failed"

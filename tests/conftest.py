@@ -1,0 +1,34 @@
+"""One torch thread everywhere: bytes are compared, and two cores are shared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def root() -> Path:
+    """The root of the repository."""
+    return ROOT
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder that holds MNIST/raw, or a skip that says what is missing."""
+    root = Path(os.environ.get("LRSCHED_DATA", ROOT.parent / "shared" / "data"))
+    if not (root / "MNIST" / "raw").is_dir():
+        pytest.skip(f"no real MNIST: {root / 'MNIST' / 'raw'} is missing (set LRSCHED_DATA to the folder that holds MNIST/)")
+    return root

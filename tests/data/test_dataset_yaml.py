@@ -1,0 +1,47 @@
+"""conf/dataset: every data set has a YAML, which says all that it and the trainer take."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+import lrsched.data
+from lrsched.data import Augment
+
+TARGETS = {
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+    "digits": "Digits",
+    "fashion_mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "mnist": "MNIST",
+    "synthetic": "Synthetic",
+}
+
+
+def test_every_data_set_has_its_yaml(root: Path) -> None:
+    assert sorted(file.stem for file in (root / "conf" / "dataset").glob("*.yaml")) == sorted(TARGETS)
+    assert set(TARGETS.values()) <= set(dir(lrsched.data))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
+    file = root / "conf" / "dataset" / f"{name}.yaml"
+    assert file.read_text("utf-8").startswith("# ")
+    node = OmegaConf.to_container(OmegaConf.load(file))
+    assert isinstance(node, dict)
+    photographs = name.startswith("cifar")
+    reserved = {
+        "batch_size": 64 if name == "digits" else 128,
+        "eval_batch_size": 1024,
+        "validation": 0.1,
+        "test": 0.2,
+        "split_seed": 0,
+        "augment": asdict(Augment(crop=4, flip=True) if photographs else Augment()),
+    }
+    assert {key: node.pop(key) for key in reserved} == reserved
+    assert node.pop("_target_") == f"lrsched.data.{TARGETS[name]}"
+    assert node == {field.name: field.default for field in fields(getattr(lrsched.data, TARGETS[name]))}

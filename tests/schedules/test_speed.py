@@ -1,0 +1,24 @@
+"""A preview of a million steps is immediate."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import lrsched.schedules
+from lrsched.horizon import Horizon
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", dir(lrsched.schedules))
+def test_a_million_steps_in_50_milliseconds(name: str) -> None:
+    schedule = getattr(lrsched.schedules, name)(warmup="4000st")
+    run = Horizon(steps=1_000_000, steps_per_epoch=5_000)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        schedule.table(run, 0.1)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.05

@@ -1,0 +1,15 @@
+"""Hydra's door: python train.py scheduler=cosine"""
+
+import hydra
+from omegaconf import DictConfig
+
+from lrsched.app import open_door, task
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> float | None:
+    return task(cfg)
+
+
+if __name__ == "__main__":
+    open_door(main)
