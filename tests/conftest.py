@@ -30,5 +30,7 @@ def real_data() -> Path:
     """The folder that holds MNIST/raw, or a skip that says what is missing."""
     root = Path(os.environ.get("LRSCHED_DATA", ROOT.parent / "shared" / "data"))
     if not (root / "MNIST" / "raw").is_dir():
-        pytest.skip(f"no real MNIST: {root / 'MNIST' / 'raw'} is missing (set LRSCHED_DATA to the folder that holds MNIST/)")
+        pytest.skip(
+            f"no real MNIST: {root / 'MNIST' / 'raw'} is missing (set LRSCHED_DATA to the folder that holds MNIST/)"
+        )
     return root

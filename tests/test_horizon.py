@@ -67,8 +67,8 @@ def test_a_bare_number_is_told_how_to_be_written(bare: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         Horizon(steps=10).resolve(bare, "warmup")
     assert str(caught.value) == (
-        f"warmup={bare}: a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps) or 64000sp (samples);"
-        f" write {bare}st, {bare}ep or {bare}%"
+        f"warmup={bare}: a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps) or 64000sp "
+        f"(samples); write {bare}st, {bare}ep or {bare}%"
     )
 
 

@@ -17,12 +17,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lrsched.app.messages import complaint
+from lrsched.app.help import FLAGS, show_help
+from lrsched.app.messages import complaint, say
 from lrsched.app.naming import run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import ConfigError, UserError
+from lrsched.errors import ConfigError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 
 ConfigStore.instance().store(name="schema", node=schema.Run)
@@ -38,6 +39,10 @@ if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3
     argparse.ArgumentParser._check_help = _check_text  # type: ignore[attr-defined]
 
 
+_ended: list[UserError | None] = []
+"""How the jobs of a sweep in this process ended, in order; None for a run that finished."""
+
+
 def open_door(main: Callable[[], Any]) -> None:
     """Call a ``@hydra.main`` function; a user's mistake is one message and exit code 2.
 
@@ -46,19 +51,22 @@ def open_door(main: Callable[[], Any]) -> None:
     """
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    _ended.clear()
     try:
-        main()
+        if any(flag in sys.argv[1:] for flag in FLAGS):
+            show_help(main)
+        else:
+            main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             traceback.print_exc()
+        failed = [end for end in _ended if end is not None]
+        if failed:  # the launcher hands on the first failure of a sweep, when all jobs are done
+            say(f"{len(failed)} of {len(_ended)} runs did not finish")
+            sys.exit(2 if all(isinstance(end, ConfigError) for end in _ended) else 1)
         known = error if isinstance(error, UserError) else complaint(error)
         say(str(known))
-        sys.exit(1 if _is_sweep() else known.exit_code)
-
-
-def say(message: str) -> None:
-    """One paragraph on stderr."""
-    print(f"lrsched: {message}", file=sys.stderr, flush=True)
+        sys.exit(known.exit_code)
 
 
 def task(cfg: DictConfig) -> float | None:
@@ -69,12 +77,16 @@ def task(cfg: DictConfig) -> float | None:
     """
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        return _run(cfg, in_sweep)
+        metric = _run(cfg, in_sweep)
     except UserError as error:
-        if in_sweep:
+        overrides = " ".join(HydraConfig.get().overrides.task)
+        say(f"[{overrides}] {error}" if in_sweep else str(error))
+        if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
+            _ended.append(error)
             raise  # the launcher records it and goes on with the next job
-        say(str(error))
         sys.exit(error.exit_code)
+    _ended.append(None)
+    return metric
 
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
@@ -124,7 +136,3 @@ def _new_folder(cfg: DictConfig, in_sweep: bool) -> tuple[RunFolder, str]:
             f"give another name, or continue it: python train.py resume={path}",
         )
     return folder, "start"
-
-
-def _is_sweep() -> bool:
-    return any(word in ("-m", "--multirun") for word in sys.argv[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from lrsched.errors import UNSET, ConfigError, nearest
 GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
 
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
+
+
+def say(message: str) -> None:
+    """One paragraph on stderr."""
+    print(f"lrsched: {message}", file=sys.stderr, flush=True)
 
 
 def complaint(error: BaseException) -> ConfigError:
@@ -38,7 +44,9 @@ def complaint(error: BaseException) -> ConfigError:
 def _missing_choice(error: MissingConfigException) -> ConfigError:
     group, _, choice = str(error.missing_cfg_file or "config").partition("/")
     folders = [folder / group for folder in _searched(str(error))]
-    options = {path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")}
+    options = {
+        path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
+    }
     return ConfigError(group, choice, "there is no such choice", nearest(choice, options))
 
 

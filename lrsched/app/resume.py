@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.messages import say
 from lrsched.errors import UNSET, CheckpointError, ConfigError
 from lrsched.records import RunFolder
 
-FREE = ("resume", "name", "logger", "checkpoint", "trainer.progress", "trainer.profile", "dataset.root", "device", "threads")
+FREE = (
+    "resume",
+    "name",
+    "logger",
+    "checkpoint",
+    "trainer.progress",
+    "trainer.profile",
+    "dataset.root",
+    "device",
+    "threads",
+)
 """Keys whose change does not change what the run computes; the new value counts."""
 
 
@@ -27,7 +37,9 @@ def stored(composed: DictConfig, overrides: list[str]) -> tuple[RunFolder, DictC
     """
     folder = RunFolder(Path(str(composed.resume)))
     if not folder.holds_a_run():
-        raise ConfigError("resume", str(composed.resume), "there is no run in this folder", "it must hold a config.yaml")
+        raise ConfigError(
+            "resume", str(composed.resume), "there is no run in this folder", "it must hold a config.yaml"
+        )
     try:
         saved = OmegaConf.load(folder.config)
     except (OmegaConfBaseException, OSError, ValueError) as error:
@@ -49,7 +61,7 @@ def continued(folder: RunFolder) -> str:
     """What is left to do in a folder that holds a run: ``resume``, ``start`` again, or nothing (``finished``)."""
     result = folder.read_result()
     if result is not None and result["status"] == "finished":
-        print(f"lrsched: {folder} is finished: {result['reason']}; nothing to do", file=sys.stderr)
+        say(f"{folder} is finished: {result['reason']}; nothing to do")
         return "finished"
     return "resume"
 

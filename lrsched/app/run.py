@@ -9,9 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-import torch
-
 from lrsched.app.build import Parts, assemble
+from lrsched.app.messages import say
 from lrsched.app.naming import config_sha256
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.store import load
@@ -103,7 +102,7 @@ def _restore(parts: Parts, store: Store) -> int:
     """Load the newest valid checkpoint; returns the bytes of metrics.jsonl that belong to it."""
     checkpoint, state, complaints = store.newest()
     for complaint in complaints:
-        log.warning("%s; an older checkpoint is taken", complaint)
+        say(f"{complaint}; going on from step {checkpoint.step}")
     parts.state.load_state_dict(state)
     return int(state["metrics_bytes"])
 
@@ -144,9 +143,7 @@ def _result(
     digest = weights_sha256(state.model)
     metrics, best = dict(state.metrics), {"step": state.best.step, **state.best.metrics}
     if test and outcome.status == "finished":
-        on_test: Callable[[], dict[str, float]] = partial(
-            evaluate, state.model, parts.test, parts.precision, "test"
-        )
+        on_test: Callable[[], dict[str, float]] = partial(evaluate, state.model, parts.test, parts.precision, "test")
         metrics |= on_test()
         best |= metrics if state.best.step == state.step else _with_best_weights(parts, store, on_test)
         best["step"] = state.best.step

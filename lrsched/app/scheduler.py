@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from torch.optim import Optimizer
@@ -105,11 +107,9 @@ def _functions(value: Any, key: str, length: int) -> Any:
     return _function(value, key, length)
 
 
-def _function(value: Any, key: str, length: int) -> Callable[[int], float]:
+def _function(value: Any, key: str, length: int) -> Callable[..., Any]:
     name, _, attribute = str(value).rpartition(".")
     if name and any(str(value).startswith(home + ".") for home in trusted()):
-        import importlib
-
         function = getattr(importlib.import_module(name), attribute, None)
         if not callable(function):
             raise ConfigError(key, value, f"there is no function {attribute} in {name}")
@@ -126,7 +126,7 @@ def _check_milestones(milestones: Any, key: str) -> None:
         raise ConfigError(
             key, milestones, "milestones are whole numbers", "PyTorch accepts others, and then never reaches them"
         )
-    if any(m < 1 for m in milestones) or any(b <= a for a, b in zip(milestones, milestones[1:], strict=False)):
+    if any(m < 1 for m in milestones) or any(b <= a for a, b in pairwise(milestones)):
         raise ConfigError(
             key,
             milestones,

@@ -81,7 +81,9 @@ class Store:
             sync_folder(path)
             sync_folder(self.folder)
         except OSError as error:
-            raise StorageError(f"checkpoint {path} cannot be written: {error.strerror} ({error.filename or path})") from error
+            raise StorageError(
+                f"checkpoint {path} cannot be written: {error.strerror} ({error.filename or path})"
+            ) from error
         return path
 
     def prune(self, keep: int, spare: Collection[int] = ()) -> None:

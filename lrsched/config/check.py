@@ -31,7 +31,9 @@ def settings(config: Mapping[str, Any]) -> schema.Run:
             )
     loggers = run.logger or {}
     if not isinstance(loggers, Mapping) or not all(isinstance(node, Mapping) for node in loggers.values()):
-        raise ConfigError("logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]")
+        raise ConfigError(
+            "logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]"
+        )
     _check_device(run.device)
     return run
 

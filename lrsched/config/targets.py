@@ -15,7 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -160,7 +160,9 @@ def _find(role: Role, target: str, key: str) -> Any:
                 where = ".".join(parts[:step])
                 raise ConfigError(key, target, f"there is no {part} in {where}", nearest(part, known)) from None
         return found
-    raise ConfigError(key, target, f"there is no module {parts[0]}", f"is it installed? {role.group} must be importable")
+    raise ConfigError(
+        key, target, f"there is no module {parts[0]}", f"is it installed? {role.group} must be importable"
+    )
 
 
 def _import(dotted: str) -> Any:
@@ -171,7 +173,7 @@ def _import(dotted: str) -> Any:
 def _hints(cls: type) -> dict[str, Any]:
     """Annotations of a constructor; none where they cannot be evaluated."""
     try:
-        own = get_type_hints(cls.__init__, include_extras=True)
-        return own or get_type_hints(cls, include_extras=True)
+        # A dataclass's are those of its fields, each to be read in the module that wrote it.
+        return get_type_hints(cls if is_dataclass(cls) else cls.__init__, include_extras=True)
     except (NameError, TypeError, AttributeError):
         return {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from lrsched.errors import ConfigError, nearest
 
-FUNCTIONS: dict[str, Callable[..., float]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
     "abs": abs,
@@ -64,7 +64,7 @@ class Expression:
 ceil, cos, exp, floor, log, max, min, sin, sqrt, tanh
     """
 
-    def __init__(self, text: str, T: int) -> None:  # noqa: N803  (the field's name)
+    def __init__(self, text: str, T: int) -> None:
         self.text, self.T = str(text), T
         compiled(self.text)
 
@@ -92,7 +92,7 @@ def compiled(text: str) -> Node:
 
 def _compile(node: ast.expr, text: str) -> Node:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        number = float(node.value) if isinstance(node.value, float) else node.value
+        number: float = node.value  # type: ignore[assignment]
         return lambda scope: number
     if isinstance(node, ast.Name):
         return _variable(node.id, text)

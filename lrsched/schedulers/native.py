@@ -26,9 +26,7 @@ class Native(Scheduler):
         ConfigError: a plateau scheduler at interval ``step``: between two updates there is no metric.
     """
 
-    def __init__(
-        self, inner: LRScheduler, interval: Interval, steps_per_epoch: int, monitor: str = "val/loss"
-    ) -> None:
+    def __init__(self, inner: LRScheduler, interval: Interval, steps_per_epoch: int, monitor: str = "val/loss") -> None:
         self.inner, self.interval, self.monitor = inner, interval, monitor
         self._every = {"epoch": steps_per_epoch, "step": 1, "evaluation": 0}[interval]
         self._takes_metric = isinstance(inner, ReduceLROnPlateau)

@@ -47,7 +47,7 @@ class Table(Scheduler):
                         f"give scheduler.{column}=null, or an optimizer that has it",
                     )
             # A memoryview yields Python floats at the price of a list's lookup, without a list's memory.
-            self._columns.append([(column, memoryview(values)) for column, values in columns.items()])
+            self._columns.append([(column, values.data) for column, values in columns.items()])
 
     def set(self, step: int) -> None:
         if step > self._last:

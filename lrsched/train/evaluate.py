@@ -38,7 +38,8 @@ def evaluate(model: nn.Module, batches: InOrder, precision: Precision, prefix: s
         correct = hits if correct is None else correct + hits
         samples += len(y)
     model.train(was_training)
-    assert loss is not None and correct is not None  # a split has at least one sample
+    assert loss is not None  # a split has at least one sample
+    assert correct is not None
     mean = loss.item() / samples
     if not math.isfinite(mean):
         raise NotFinite(f"{prefix}/loss is {mean}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lrsched.loggers.base import Logger
-from lrsched.records import RunFolder, Rows, read_rows
+from lrsched.records import Rows, RunFolder, read_rows
 
 
 class Journal:

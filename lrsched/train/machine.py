@@ -40,7 +40,7 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         # A help for finding reads of fresh memory; it would fill every new tensor.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (untyped)
     return chosen
 
 

@@ -41,7 +41,9 @@ class Ended:
 
 
 @pytest.fixture
-def lrsched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def lrsched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
     """``lrsched("scheduler=cosine", …)`` is ``lrsched train scheduler=cosine …`` in an empty folder."""
     import torch
 

@@ -32,7 +32,10 @@ MISTAKES = [
     (["scheduler.warmup=100%"], "scheduler.warmup=100%: is 12 steps and leaves nothing of a run of 12 steps"),
     (["scheduler.final=-1"], "scheduler.final=-1: must be a number in [0, inf)"),
     (["scheduler=multistep", "scheduler.milestones=[30st,0st]"], "scheduler.milestones"),
-    (["scheduler=torch/MultiStepLR", "scheduler.milestones=[30,0]"], "scheduler.milestones=[30,0]: milestones are at least 1"),
+    (
+        ["scheduler=torch/MultiStepLR", "scheduler.milestones=[30,0]"],
+        "scheduler.milestones=[30,0]: milestones are at least 1",
+    ),
     (["scheduler=torch/StepLR", "scheduler.step_size=2.5"], "scheduler.step_size=2.5: must be a whole number"),
     (["scheduler=torch/StepLR", "scheduler.step_size=0"], "scheduler.step_size=0: must be a whole number, at least 1"),
     (["scheduler=torch/StepLR", "scheduler.interval=batch"], "scheduler.interval=batch: must be one of epoch, step"),
@@ -45,7 +48,10 @@ MISTAKES = [
     (["dataset.validation=1.5"], "dataset.validation=1.5: is a fraction"),
     (["trainer.log_every=20"], "trainer.log_every=20: a duration carries its unit"),
     (["trainer.evaluate_every=0st"], "trainer.evaluate_every=0st: must be at least one step"),
-    (["checkpoint.monitor=val/los"], "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?"),
+    (
+        ["checkpoint.monitor=val/los"],
+        "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?",
+    ),
     (["scheduler=plateau", "scheduler.monitor=loss"], "scheduler.monitor=loss: is no metric of an evaluation"),
     (["resume=nowhere"], "resume=nowhere: there is no run in this folder"),
     (["logger=[tensorbord]"], "logger=tensorbord: there is no such choice; did you mean 'tensorboard'?"),

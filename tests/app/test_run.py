@@ -110,7 +110,12 @@ def test_early_stopping_ends_a_finished_run_before_its_end(lrsched) -> None:
 
 def test_the_best_checkpoint_is_kept_by_the_monitored_metric(lrsched) -> None:
     ended = lrsched(
-        *TINY, "name=run", "trainer.epochs=8", "checkpoint.monitor=val/accuracy", "checkpoint.mode=max", "checkpoint.keep=1"
+        *TINY,
+        "name=run",
+        "trainer.epochs=8",
+        "checkpoint.monitor=val/accuracy",
+        "checkpoint.mode=max",
+        "checkpoint.keep=1",
     )
     assert ended.code == 0, ended.err
     best = ended.result()["best"]
@@ -146,7 +151,9 @@ def test_a_run_of_the_debug_group_each(lrsched) -> None:
 
 
 def test_the_real_mnist_is_read_where_it_lies(lrsched, real_data) -> None:
-    ended = lrsched("dataset=mnist", f"dataset.root={real_data}", "debug=one_batch", "name=run", "trainer.progress=false")
+    ended = lrsched(
+        "dataset=mnist", f"dataset.root={real_data}", "debug=one_batch", "name=run", "trainer.progress=false"
+    )
     assert ended.code == 0, ended.err
     assert ended.result()["step"] == 1
 
@@ -155,7 +162,12 @@ def test_missing_data_is_one_message_that_names_the_files(lrsched) -> None:
     ended = lrsched("dataset=mnist", "dataset.root=nowhere", "name=run")
     assert ended.code == 2
     assert "nowhere/MNIST/raw" in ended.err
-    for part, kind in (("train", "images-idx3"), ("train", "labels-idx1"), ("t10k", "images-idx3"), ("t10k", "labels-idx1")):
+    for part, kind in (
+        ("train", "images-idx3"),
+        ("train", "labels-idx1"),
+        ("t10k", "images-idx3"),
+        ("t10k", "labels-idx1"),
+    ):
         assert f"{part}-{kind}-ubyte" in ended.err
     assert "Traceback" not in ended.err
     assert not (ended.cwd / "outputs").exists()

@@ -79,7 +79,7 @@ def test_shelves_resolve_by_public_name() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="there is no Cosin in lrsched.schedules; did you mean 'Cosine'"):
+    with pytest.raises(ConfigError, match=r"there is no Cosin in lrsched\.schedules; did you mean 'Cosine'"):
         resolve(SCHEDULER, "lrsched.schedules.Cosin", "scheduler")
 
 

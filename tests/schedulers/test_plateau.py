@@ -17,9 +17,7 @@ HORIZON = Horizon(steps=100, steps_per_epoch=10)
 
 
 def optimizer(*rates: float) -> torch.optim.Optimizer:
-    groups = [
-        {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr, "name": f"g{i}"} for i, lr in enumerate(rates)
-    ]
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr, "name": f"g{i}"} for i, lr in enumerate(rates)]
     return torch.optim.SGD(groups)
 
 

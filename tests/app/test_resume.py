@@ -1,0 +1,141 @@
+"""A run that is stopped and resumed is the run that was never stopped: byte for byte."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from lrsched.train.loop import Trainer
+from tests.app.conftest import TINY
+
+OPTIONS = (
+    *TINY,
+    "trainer.log_every=1st",
+    "trainer.epochs=4",
+    "checkpoint.every=5st",  # inside an epoch of 6 updates
+    "model.dropout=0.2",
+    "dataset.augment={crop: 1, flip: true}",
+    "logger=[csv]",
+)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
+    """Send this process a signal in the middle of update ``step``."""
+    original = Trainer._log
+
+    def log(self: Trainer, s: int, norm: float | None) -> None:
+        original(self, s, norm)
+        if s == step:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Trainer, "_log", log)
+
+
+def same(a: Path, b: Path) -> None:
+    assert (a / "metrics.jsonl").read_bytes() == (b / "metrics.jsonl").read_bytes()
+    assert (a / "metrics.csv").read_bytes() == (b / "metrics.csv").read_bytes()
+
+
+SCHEDULERS = [
+    "cosine",
+    "onecycle",
+    "plateau",
+    "torch/OneCycleLR",
+    "torch/StepLR",
+    "torch/SequentialLR",
+    "torch/ReduceLROnPlateau",
+    "torch/LambdaLR",
+]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_stopped_by_a_signal_and_resumed(lrsched, monkeypatch, scheduler: str) -> None:
+    options = (*OPTIONS, f"scheduler={scheduler}")
+    whole = lrsched(*options, "name=whole")
+    assert whole.code == 0, whole.err
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7)
+        stopped = lrsched(*options, "name=cut")
+    assert stopped.code == 128 + signal.SIGTERM
+    result = stopped.result("cut")
+    assert (result["status"], result["step"]) == ("stopped", 8)
+    assert "python train.py resume=outputs/cut" in stopped.err
+
+    resumed = lrsched("resume=outputs/cut")
+    assert resumed.code == 0, resumed.err
+    same(whole.cwd / "outputs" / "whole", whole.cwd / "outputs" / "cut")
+    assert resumed.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
+    assert resumed.result("cut")["metrics"] == whole.result("whole")["metrics"]
+    assert resumed.result("cut")["best"] == whole.result("whole")["best"]
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_resumed_from_an_older_checkpoint_when_newer_ones_are_damaged(lrsched, lost: int) -> None:
+    options = (*OPTIONS, "checkpoint.keep=4")
+    whole = lrsched(*options, "name=whole")
+    folder = whole.cwd / "outputs" / "whole"
+    shutil.copytree(folder, folder.with_name("cut"))
+    cut = folder.with_name("cut")
+    (cut / "result.json").unlink()
+    for path in sorted((cut / "checkpoints").iterdir())[-lost:]:
+        state = path / "state.pt"
+        state.write_bytes(state.read_bytes()[:-7] + b"damaged")
+    resumed = lrsched("resume=outputs/cut")
+    assert resumed.code == 0, resumed.err
+    assert resumed.err.count("damaged") == lost
+    same(folder, cut)
+    assert resumed.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
+
+
+def test_without_any_valid_checkpoint_it_ends_with_4(lrsched) -> None:
+    assert lrsched(*TINY, "name=run").code == 0
+    folder = Path("outputs/run")
+    (folder / "result.json").unlink()
+    shutil.rmtree(folder / "checkpoints")
+    ended = lrsched("resume=outputs/run")
+    assert ended.code == 4
+    assert "no valid checkpoint in outputs/run/checkpoints" in ended.err
+
+
+def test_a_finished_run_is_left_alone(lrsched) -> None:
+    assert lrsched(*TINY, "name=run").code == 0
+    before = {path: path.read_bytes() for path in Path("outputs").rglob("*") if path.is_file()}
+    ended = lrsched("resume=outputs/run")
+    assert ended.code == 0
+    assert "outputs/run is finished: all 12 steps are done; nothing to do" in ended.err
+    assert {path: path.read_bytes() for path in Path("outputs").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.lr=0.5", "optimizer.lr=0.5: the run was started with 0.1"),
+        ("scheduler=step", "scheduler._target_=lrsched.schedules.Step: the run was started with"),
+        ("seed=1", "seed=1: the run was started with 0"),
+        ("dataset.batch_size=8", "dataset.batch_size=8: the run was started with 16"),
+    ],
+)
+def test_an_override_that_changes_the_run_is_refused_by_name(lrsched, override: str, message: str) -> None:
+    assert lrsched(*TINY, "name=run").code == 0
+    ended = lrsched("resume=outputs/run", override)
+    assert ended.code == 2
+    assert message in ended.err
+
+
+def test_an_override_that_says_what_the_run_has_is_taken(lrsched, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 20)
+        assert lrsched(*OPTIONS, "name=run", "optimizer.lr=0.05").code == 143
+    ended = lrsched("resume=outputs/run", "optimizer.lr=0.05", "checkpoint.keep=3", "trainer.progress=false")
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_other_signals_stop_with_their_own_number(lrsched, monkeypatch, number: int) -> None:
+    stop_at(monkeypatch, 3, number)
+    ended = lrsched(*OPTIONS, "name=run")
+    assert (ended.code, ended.result()["step"]) == (128 + number, 4)
