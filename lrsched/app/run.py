@@ -18,7 +18,7 @@ from lrsched.config import schema
 from lrsched.config.targets import LOGGER, build
 from lrsched.errors import ConfigError, Stopped, StorageError, UserError
 from lrsched.loggers.base import Logger, RunInfo
-from lrsched.loggers.summary import summary
+from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically, write_json
 from lrsched.train.evaluate import evaluate
@@ -43,7 +43,7 @@ def execute(
         run: the settings; config: the same as a resolved dict; yaml: the same as it was composed.
         folder: of the run.
         resume: go on from the newest valid checkpoint in it.
-        quiet: no progress and no closing block.
+        quiet: no progress, and one line at the end instead of a block.
 
     Returns:
         What ``result.json`` holds.
@@ -91,7 +91,9 @@ def execute(
         log.info("%s: %s", result["status"], result["reason"])
         log.removeHandler(handler)
         handler.close()
-    if not quiet:
+    if quiet:
+        one_line(result, folder.path)
+    else:
         summary(result, folder.path, tensorboard="tensorboard" in (run.logger or {}))
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {_how_to_resume(folder)}")

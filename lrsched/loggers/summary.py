@@ -46,6 +46,17 @@ def summary(result: Mapping[str, Any], folder: Path, *, tensorboard: bool, file:
     print("\n".join(line for line in lines if line), file=file or sys.stdout, flush=True)
 
 
+def one_line(result: Mapping[str, Any], folder: Path, *, file: TextIO | None = None) -> None:
+    """Print the result of one job of a sweep.
+
+    >>> done = {"status": "finished", "metrics": {"test/accuracy": 0.975, "test/loss": 0.1}}
+    >>> one_line(done, Path("outputs/sweep/seed-0-16817781"))
+    finished  outputs/sweep/seed-0-16817781  accuracy 97.50%  loss 0.1000
+    """
+    parts = [result["status"], str(folder), _measured(result.get("metrics") or {}, "test")]
+    print("  ".join(part for part in parts if part), file=file or sys.stdout, flush=True)
+
+
 def _line(label: str, text: str) -> str:
     return f"  {label:<7} {text}" if text else ""
 

@@ -73,5 +73,5 @@ class Native(Scheduler):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.inner.load_state_dict(state["inner"])
         self._applied = state["applied"]
-        # PyTorch warns when it has not seen optimizer.step() yet; the updates before the checkpoint were not its to see.
+        # PyTorch warns when it has not seen optimizer.step(); the updates before the checkpoint were not its to see.
         setattr(self.inner.optimizer, "_opt_called", True)  # noqa: B010

@@ -1,0 +1,83 @@
+"""What the README says, done: its examples are copied out of it and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def example(class_name: str) -> str:
+    """The code block of the README that defines a class."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (found,) = [block for block in blocks if f"class {class_name}(" in block]
+    return found
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the house into which a newcomer's files are put, one and one YAML each."""
+    house = tmp_path_factory.mktemp("house")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("lrsched", "conf"):
+        shutil.copytree(ROOT / name, house / name, ignore=ignore)
+    shutil.copy(ROOT / "train.py", house)
+    (house / "lrsched/schedules/knee.py").write_text(example("Knee"))
+    shared = (house / "conf/scheduler/linear.yaml").read_text("utf-8").replace("schedules.Linear", "schedules.Knee")
+    (house / "conf/scheduler/knee.yaml").write_text(shared + "explore: 50%\n")
+    (house / "lrsched/models/tiny.py").write_text(example("Tiny"))
+    (house / "conf/model/tiny.yaml").write_text("_target_: lrsched.models.Tiny\nbias: true\n")
+    (house / "lrsched/data/stripes.py").write_text(example("Stripes"))
+    digits = (house / "conf/dataset/digits.yaml").read_text("utf-8")
+    stripes = digits.replace("lrsched.data.Digits", "lrsched.data.Stripes\nsamples: 400")
+    (house / "conf/dataset/stripes.yaml").write_text(stripes)
+    return house
+
+
+def train(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(house)}
+    command = [sys.executable, "train.py", "trainer.progress=false", *arguments]
+    return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_a_newcomers_schedule_model_and_dataset_train(copy: Path) -> None:
+    ended = train(
+        copy,
+        "scheduler=knee",
+        "scheduler.warmup=2st",
+        "scheduler.explore=4st",
+        "model=tiny",
+        "dataset=stripes",
+        "trainer.steps=10",
+        "trainer.log_every=1st",
+        "optimizer.lr=0.01",
+        "name=run",
+    )
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads((copy / "outputs/run/result.json").read_text("utf-8"))
+    assert result["metrics"]["test/accuracy"] == 1.0  # stripes are easy
+    rows = [json.loads(line) for line in (copy / "outputs/run/metrics.jsonl").read_text("utf-8").splitlines()]
+    rates = [row["lr/default"] for row in rows if "lr/default" in row]
+    expected = [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25]  # two steps up, four at the peak, four down
+    assert rates == [0.01 * value for value in expected]
+
+
+def test_a_typo_in_a_newcomers_key_names_the_nearest(copy: Path) -> None:
+    ended = train(copy, "scheduler=knee", "+scheduler.explor=4st")
+    assert ended.returncode == 2
+    assert "scheduler.explor=4st: Knee takes no such argument; did you mean 'explore'?" in ended.stderr
+
+
+def test_the_commands_of_the_two_fences_are_there() -> None:
+    fences = dict(re.findall(r"<!-- (\w+) -->\n```sh\n(.*?)\n```", README))
+    assert fences["train"].startswith("pip install -e .")
+    assert fences["test"].endswith("python -m pytest")
