@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from lrsched.app.scheduler import build_scheduler
@@ -76,6 +77,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     )
 
     model = build_model(run, splits, device)
+    check_smallest_batch(model, loader)
     optimizer = build_optimizer(run.optimizer, model)
     scheduler = build_scheduler(run.scheduler, optimizer, horizon, -(-steps // timetable.evaluate))
     precision = Precision(t.precision, device)
@@ -141,6 +143,18 @@ def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Mod
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
     torch.manual_seed(key(run.seed, "init"))
     return build(MODEL, run.model, "model", input_shape=splits.input_shape, classes=splits.classes).to(device)
+
+
+def check_smallest_batch(model: nn.Module, loader: Loader) -> None:
+    """Batch norm has no statistics of a single sample; PyTorch would say so in the last update of the first epoch."""
+    lonely = loader.batch_size == 1 or loader.samples % loader.batch_size == 1
+    if lonely and any(isinstance(layer, _BatchNorm) for layer in model.modules()):
+        raise ConfigError(
+            "dataset.batch_size",
+            loader.batch_size,
+            f"leaves a batch of one of {loader.samples} samples, and {type(model).__name__} normalises over the batch",
+            f"give another size, as {loader.batch_size + 1}",
+        )
 
 
 def build_optimizer(node: Mapping[str, Any], model: nn.Module) -> Optimizer:

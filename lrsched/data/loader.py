@@ -68,7 +68,7 @@ class Loader:
         self._x, self._y = x.to(device), y.to(device)
         self._device = self._x.device
         self._standardise, self._augment, self._seed = standardise, augment, seed
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._generator = torch.Generator(self._device) if augment is not None else None
         self._overfit = overfit
         self._order: tuple[int, Tensor] | None = None
@@ -83,9 +83,9 @@ class Loader:
         indices = self._indices(0 if self._overfit is not None else epoch)
         start = position * self.samples_per_step
         indices = indices[start : start + self.samples_per_step]
-        if len(indices) <= self._batch_size:
+        if len(indices) <= self.batch_size:
             return [self._take(indices, step, 0)]
-        return [self._take(part, step, m) for m, part in enumerate(indices.split(self._batch_size))]
+        return [self._take(part, step, m) for m, part in enumerate(indices.split(self.batch_size))]
 
     def sample_numbers(self, step: int) -> list[int]:
         """Which training samples update ``step`` sees, by their number."""

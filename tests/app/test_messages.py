@@ -46,6 +46,7 @@ MISTAKES = [
     (["model.hidden=[0]"], "model.hidden"),
     (["dataset.batch_size=0"], "dataset.batch_size=0: must be at least 1"),
     (["dataset.validation=1.5"], "dataset.validation=1.5: is a fraction"),
+    (["model=cnn", "dataset.batch_size=17"], "dataset.batch_size=17: leaves a batch of one of 86 samples, and CNN"),
     (["trainer.log_every=20"], "trainer.log_every=20: a duration carries its unit"),
     (["trainer.evaluate_every=0st"], "trainer.evaluate_every=0st: must be at least one step"),
     (
