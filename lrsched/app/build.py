@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from lrsched.app.scheduler import build_scheduler
+from lrsched.app.lint import lint
+from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
 from lrsched.config.check import take
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, build, check_arguments, resolve
@@ -30,7 +31,7 @@ from lrsched.train.update import Precision, Update
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything that a run is made of, built and at rest at step 0."""
+    """Everything that a run is made of, built and at rest at step 0; ``cautions`` are for the user to read."""
 
     state: RunState
     update: Update
@@ -40,6 +41,7 @@ class Parts:
     precision: Precision
     horizon: Horizon
     timetable: Timetable
+    cautions: list[str]
 
 
 def assemble(run: schema.Run, device: torch.device) -> Parts:
@@ -79,7 +81,10 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     model = build_model(run, splits, device)
     check_smallest_batch(model, loader)
     optimizer = build_optimizer(run.optimizer, model)
-    scheduler = build_scheduler(run.scheduler, optimizer, horizon, -(-steps // timetable.evaluate))
+    evaluations = -(-steps // timetable.evaluate)
+    rates = {float(group["lr"]) for group in optimizer.param_groups}
+    warned = lint(run.scheduler, horizon, lengths(horizon, evaluations), rates)
+    scheduler = build_scheduler(run.scheduler, optimizer, horizon, evaluations)
     precision = Precision(t.precision, device)
     state = RunState(
         model,
@@ -105,7 +110,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
 
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
-    return Parts(state, update, loader, validation, test, precision, horizon, timetable)
+    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned)
 
 
 def check_choices(run: schema.Run) -> None:

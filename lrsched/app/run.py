@@ -64,6 +64,8 @@ def execute(
         samples_per_step=parts.loader.samples_per_step,
         resumed_at=parts.state.step if resume else None,
     )
+    for caution in parts.cautions:
+        say(f"warning: {caution}")
     loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
     _open(folder, yaml, new=not resume)
     for logger in loggers:
@@ -71,6 +73,8 @@ def execute(
 
     handler = _log_to(folder)
     journal = Journal(folder, loggers, offset, info.resumed_at)
+    for caution in parts.cautions:
+        log.warning(caution)
     log.info("%s at step %d of %d", "resumed" if resume else "started", parts.state.step, parts.horizon.steps)
     result: dict[str, Any] = {"status": "failed", "metrics": {}}
     try:

@@ -37,6 +37,15 @@ LENGTHS = (
 """Arguments of PyTorch's classes that count in their own interval."""
 
 
+def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
+    """How long the run is, in each of the intervals that a native scheduler can step in."""
+    return {
+        "step": horizon.steps,
+        "epoch": math.ceil(horizon.steps / horizon.steps_per_epoch),
+        "evaluation": evaluations,
+    }
+
+
 def build_scheduler(node: Mapping[str, Any], optimizer: Optimizer, horizon: Horizon, evaluations: int) -> Scheduler:
     """The scheduler that a config names, on this optimizer, for this run.
 
@@ -56,12 +65,7 @@ def build_scheduler(node: Mapping[str, Any], optimizer: Optimizer, horizon: Hori
         if issubclass(cls, Scheduler):
             return build(SCHEDULER, node, "scheduler", optimizer=optimizer, horizon=horizon)
         reserved, own = take(schema.NativeScheduler, node, "scheduler")
-        lengths = {
-            "step": horizon.steps,
-            "epoch": math.ceil(horizon.steps / horizon.steps_per_epoch),
-            "evaluation": evaluations,
-        }
-        inner = _native(own, "scheduler", optimizer, lengths[reserved.interval])
+        inner = _native(own, "scheduler", optimizer, lengths(horizon, evaluations)[reserved.interval])
         return Native(inner, reserved.interval, horizon.steps_per_epoch, reserved.monitor)  # type: ignore[arg-type]
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error

@@ -77,6 +77,10 @@ class Schedule:
         """Other values of the group that the schedule moves, absolute (one-cycle: momentum)."""
         return {}
 
+    def cautions(self, steps: int, horizon: Horizon) -> list[str]:
+        """What to warn of in a run where the body tiles ``steps`` steps: a milestone that is never reached."""
+        return []
+
     def lead(self, horizon: Horizon) -> int:
         """Steps of the warm-up in front of the body."""
         warm = horizon.resolve(self.warmup, "warmup")

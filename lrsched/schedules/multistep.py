@@ -60,6 +60,14 @@ class MultiStep(Schedule):
 
         return [Curve(steps, value, "stair")]
 
+    def cautions(self, steps: int, horizon: Horizon) -> list[str]:
+        at = [(str(m), horizon.resolve(str(m), "milestones", least=1)) for m in self.milestones]
+        return [
+            f"milestone {m} is step {step} of a schedule of {steps} steps: it is never reached"
+            for m, step in at
+            if step >= steps
+        ]
+
     def _refuse_disorder(self, steps: Sequence[float | Fraction]) -> None:
         if steps[0] > 0 and rise(steps):
             return

@@ -67,3 +67,11 @@ class Piecewise(Schedule):
         ]
         rest = Phase(steps, values[-1], values[-1], shapes.constant, name="stable")
         return [floored(part, final) for part in clip([*parts, rest], steps)]
+
+    def cautions(self, steps: int, horizon: Horizon) -> list[str]:
+        at = [(time, horizon.resolve(time, "points")) for time, _ in self.points]
+        return [
+            f"point {time} is step {step} of a schedule of {steps} steps: it is never reached"
+            for time, step in at
+            if step >= steps
+        ]

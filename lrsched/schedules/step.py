@@ -41,3 +41,7 @@ class Step(Schedule):
     def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
         every = horizon.resolve(self.every, "every", least=1)
         return [Curve(steps, lambda t: np.maximum(final, self.gamma ** (t // every)), "stair")]
+
+    def cautions(self, steps: int, horizon: Horizon) -> list[str]:
+        every = horizon.resolve(self.every, "every", least=1)
+        return [f"every={self.every} is {every} steps of {steps}: the rate is never cut"] if every >= steps else []
