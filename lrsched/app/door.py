@@ -23,7 +23,7 @@ from lrsched.app.naming import run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import ConfigError, Stopped, UserError
+from lrsched.errors import ConfigError, StorageError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 
 ConfigStore.instance().store(name="schema", node=schema.Run)
@@ -78,12 +78,13 @@ def task(cfg: DictConfig) -> float | None:
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         metric = _run(cfg, in_sweep)
-    except UserError as error:
+    except (UserError, OSError) as failure:
+        error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
         overrides = " ".join(HydraConfig.get().overrides.task)
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             _ended.append(error)
-            raise  # the launcher records it and goes on with the next job
+            raise error  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
     _ended.append(None)
     return metric

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 from lrsched.app.build import Parts, assemble
 from lrsched.app.messages import say
 from lrsched.app.naming import config_sha256
+from lrsched.app.result import result_of, with_test
 from lrsched.checkpoint import Store
-from lrsched.checkpoint.store import load
 from lrsched.config import schema
 from lrsched.config.targets import LOGGER, build
 from lrsched.errors import ConfigError, Stopped, StorageError, UserError
@@ -27,7 +27,6 @@ from lrsched.train.loop import Outcome, Trainer
 from lrsched.train.machine import fingerprint, prepare
 from lrsched.train.profile import profiled
 from lrsched.train.signals import StopFlag
-from lrsched.train.state import weights_sha256
 
 log = logging.getLogger("lrsched")
 
@@ -55,46 +54,18 @@ def execute(
     parts = assemble(run, device)
     about = {"config_sha256": config_sha256(config), "fingerprint": fingerprint(device, run.trainer.precision)}
     store = Store(folder.checkpoints)
-    offset = _restore(parts, store) if resume else 0
-    info = RunInfo(
-        folder=folder.path,
-        config=config,
-        steps=parts.horizon.steps,
-        steps_per_epoch=parts.horizon.steps_per_epoch,
-        samples_per_step=parts.loader.samples_per_step,
-        resumed_at=parts.state.step if resume else None,
-    )
+    offset = _restore(parts, store) if resume else None
     for caution in parts.cautions:
         say(f"warning: {caution}")
     loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
-    _open(folder, yaml, new=not resume)
-    for logger in loggers:
-        logger.open(info)
-
-    handler = _log_to(folder)
-    journal = Journal(folder, loggers, offset, info.resumed_at)
-    for caution in parts.cautions:
-        log.warning(caution)
-    log.info("%s at step %d of %d", "resumed" if resume else "started", parts.state.step, parts.horizon.steps)
-    result: dict[str, Any] = {"status": "failed", "metrics": {}}
-    try:
-        with StopFlag() as stop, _profile(run, folder):
-            validate = partial(evaluate, parts.state.model, parts.validation, parts.precision, "val")
-            trainer = Trainer(
-                parts.state, parts.update, validate, parts.horizon, parts.timetable, store, journal, about, stop
-            )
-            outcome = trainer.run()
-        result = _result(parts, store, outcome, about)
-    except Exception as error:
-        log.exception("the run failed")
-        result = _result(parts, store, Outcome("failed", f"{type(error).__name__}: {error}"), about, test=False)
-        raise _told(error, folder) from error
-    finally:
-        journal.close(result["metrics"], result["status"])
-        write_json(folder.result, result)
-        log.info("%s: %s", result["status"], result["reason"])
-        log.removeHandler(handler)
-        handler.close()
+    if not resume:
+        _make(folder, yaml)
+    with _logged(folder):
+        for caution in parts.cautions:
+            log.warning(caution)
+        log.info("%s at step %d of %d", "resumed" if resume else "started", parts.state.step, parts.horizon.steps)
+        journal = _journal(parts, folder, loggers, config, offset)
+        result, outcome = _train(run, parts, store, journal, folder, about)
     if quiet:
         one_line(result, folder.path)
     else:
@@ -102,6 +73,32 @@ def execute(
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {_how_to_resume(folder)}")
     return result
+
+
+def _train(
+    run: schema.Run, parts: Parts, store: Store, journal: Journal, folder: RunFolder, about: Mapping[str, Any]
+) -> tuple[dict[str, Any], Outcome]:
+    """Train, and write the result, whatever it is."""
+    result: dict[str, Any] = {"status": "failed", "metrics": {}}
+    validate = partial(evaluate, parts.state.model, parts.validation, parts.precision, "val")
+    try:
+        with StopFlag() as stop, profiled(folder.path) if run.trainer.profile else nullcontext():
+            trainer = Trainer(
+                parts.state, parts.update, validate, parts.horizon, parts.timetable, store, journal, about, stop
+            )
+            outcome = trainer.run()
+        result = result_of(parts, outcome, about)
+        if outcome.status == "finished":
+            result = with_test(result, parts, store)
+        return result, outcome
+    except Exception as error:
+        log.exception("the run failed")
+        result = result_of(parts, Outcome("failed", f"{type(error).__name__}: {error}"), about)
+        raise _told(error, folder) from error
+    finally:
+        journal.close(result["metrics"], result["status"])
+        write_json(folder.result, result)
+        log.info("%s: %s", result["status"], result.get("reason", ""))
 
 
 def _restore(parts: Parts, store: Store) -> int:
@@ -118,70 +115,42 @@ def _loggers(run: schema.Run, *, terminal: bool) -> list[Logger]:
     return [*chosen, Terminal()] if terminal else chosen
 
 
-def _open(folder: RunFolder, yaml: str, *, new: bool) -> None:
-    """Make the folder; the config is the first thing in it."""
+def _make(folder: RunFolder, yaml: str) -> None:
+    """Make the run folder; the config is the first thing in it."""
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        if new:
-            write_atomically(folder.config, yaml.encode())
+        write_atomically(folder.config, yaml.encode())
     except OSError as error:
         raise StorageError(f"the run folder {folder} cannot be written: {error.strerror}") from error
 
 
-def _log_to(folder: RunFolder) -> logging.Handler:
+def _journal(
+    parts: Parts, folder: RunFolder, loggers: list[Logger], config: Mapping[str, Any], offset: int | None
+) -> Journal:
+    """Everybody who listens, told about the run; ``offset`` is None for a run that starts."""
+    resumed_at = None if offset is None else parts.state.step
+    horizon = parts.horizon
+    info = RunInfo(
+        folder.path, config, horizon.steps, horizon.steps_per_epoch, parts.loader.samples_per_step, resumed_at
+    )
+    for logger in loggers:
+        logger.open(info)
+    return Journal(folder, loggers, offset or 0, resumed_at)
+
+
+@contextmanager
+def _logged(folder: RunFolder) -> Iterator[None]:
+    """The log goes to the run folder's ``train.log``."""
     handler = logging.FileHandler(folder.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    return handler
-
-
-def _profile(run: schema.Run, folder: RunFolder) -> AbstractContextManager[object]:
-    return profiled(folder.path) if run.trainer.profile else nullcontext()
-
-
-def _result(
-    parts: Parts, store: Store, outcome: Outcome, about: Mapping[str, Any], *, test: bool = True
-) -> dict[str, Any]:
-    """What the run leaves to say; the test part is looked at once, here, by the final and by the best weights."""
-    state = parts.state
-    digest = weights_sha256(state.model)
-    metrics, best = dict(state.metrics), {"step": state.best.step, **state.best.metrics}
-    if test and outcome.status == "finished":
-        on_test: Callable[[], dict[str, float]] = partial(evaluate, state.model, parts.test, parts.precision, "test")
-        metrics |= on_test()
-        best |= metrics if state.best.step == state.step else _with_best_weights(parts, store, on_test)
-        best["step"] = state.best.step
-    seconds = state.seconds
-    return {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "step": state.step,
-        "epoch": state.step / parts.horizon.steps_per_epoch,
-        "metrics": metrics,
-        "best": best,
-        "weights_sha256": digest,
-        "train_seconds": seconds,
-        "samples_per_second": parts.loader.samples * state.step / parts.horizon.steps_per_epoch / seconds
-        if seconds
-        else None,
-        "skipped": state.skipped,
-        **about,
-    }
-
-
-def _with_best_weights(parts: Parts, store: Store, look: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """Metrics of the best checkpoint's weights; the final ones are put back."""
-    model = parts.state.model
-    for checkpoint in store.committed():
-        if checkpoint.step == parts.state.best.step:
-            final = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            model.load_state_dict(load(checkpoint)["model"])
-            metrics = look()
-            model.load_state_dict(final)
-            return metrics
-    return {}
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 def _told(error: Exception, folder: RunFolder) -> UserError:
