@@ -36,8 +36,8 @@ CONVENTION.has(Polynomial, "power", "final")(after_ramp)  # PolynomialDecay
 def cosine_decay_restarts(schedule: SGDR, run: Run) -> Sequence[Part]:
     """CosineDecayRestarts: f + (1 − f)·m^c·(1 + cos πx)/2 in cycle c; the floor is not part of what decays.
 
-    Cycles are not rounded to whole steps: cycle c begins at first·(mult^c − 1)/(mult − 1). Keras finds c
-    by a logarithm, which misses the restarts where it falls short of a whole number; ours are the formula's.
+    Cycles are not rounded to whole steps: cycle c begins at first·(mult^c − 1)/(mult − 1). Keras finds c by
+    a logarithm, which in float32 falls short at some restarts and misses them; ours are the formula's.
     """
     first = run.horizon.resolve(schedule.first, "first", least=1)
     starts, lengths = [Fraction(0)], [Fraction(first)]
