@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import ModuleType
 from typing import Any, Literal
 
 from lrsched.horizon import Duration, Horizon
@@ -13,6 +15,7 @@ from lrsched.schedules.phases import Part, Phase, Plan
 from lrsched.schedules.shapes import Floats
 
 WARMUP_SHAPES = ("linear", "cosine", "polynomial", "exponential", "sqrt", "constant")
+CONVENTIONS = ("torch", "hf", "timm", "optax", "keras", "megatron", "titan")
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,12 @@ class Schedule:
         final: where the decay tends to: a ratio of each group's own peak, or :class:`Absolute`.
             A curve that tends to nothing by itself is never below it.
         past: what a step after the horizon gets: the last value (``hold``), or an error (``raise``).
+        convention: another library's numbers, where it has this schedule: see
+            :mod:`lrsched.schedules.conventions`. None is ours, as described here.
 
     Raises:
-        ConfigError: a value out of its range, or lengths that do not fit into the run.
+        ConfigError: a value out of its range, lengths that do not fit into the run, or a convention
+            that does not have this schedule or one of the parameters given.
     """
 
     warmup: Duration = "0st"
@@ -49,6 +55,7 @@ class Schedule:
     warmup_power: float = 2.0
     final: float | Absolute | Mapping[str, float] = 0.0
     past: Literal["hold", "raise"] = "hold"
+    convention: Literal["torch", "hf", "timm", "optax", "keras", "megatron", "titan"] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -59,6 +66,9 @@ class Schedule:
         number("final", self.final.value if isinstance(self.final, Absolute) else self.final, "[0, inf)")
         one_of("past", self.past, ("hold", "raise"))
         self.check()
+        if self.convention is not None:
+            one_of("convention", self.convention, CONVENTIONS)
+            _conventions().rule_of(self)
 
     def check(self) -> None:
         """Refuse values of the schedule's own parameters that make no sense."""
@@ -114,8 +124,10 @@ class Schedule:
             horizon: the run.
             peak: the group's base value, which an absolute floor is measured against.
         """
-        lead = self.lead(horizon)
-        body = Plan(tuple(self.body(horizon.steps - lead, horizon, self._floor(peak))), self.past)
+        lead, final = self.lead(horizon), self._floor(peak)
+        if self.convention is not None:
+            return _conventions().plan(self, horizon, final)
+        body = Plan(tuple(self.body(horizon.steps - lead, horizon, final)), self.past)
         if lead + body.steps != horizon.steps:  # a fault of the subclass, not of the user
             raise ValueError(f"{type(self).__name__}.body tiles {body.steps} of {horizon.steps - lead} steps")
         return Plan((self.ramp(lead, body[0]), *body.parts), self.past) if lead else body
@@ -127,13 +139,19 @@ class Schedule:
         >>> Linear().table(Horizon(steps=4), lr=0.1)["lr"].tolist()
         [0.1, 0.07500000000000001, 0.05, 0.025]
         """
-        columns = {"lr": lr * self.plan(horizon, lr).table()}
+        others = self._companions(horizon) if self.convention is None else _conventions().companions(self, horizon)
+        columns = {name: plan.table() for name, plan in others.items()}
+        return {"lr": lr * self.plan(horizon, lr).table(), **columns}
+
+    def _companions(self, horizon: Horizon) -> dict[str, Plan]:
+        """The other columns over the whole run: each waits at its first value for the warm-up to end."""
         lead = self.lead(horizon)
+        plans: dict[str, Plan] = {}
         for name, parts in self.companions(horizon.steps - lead, horizon).items():
             body = Plan(tuple(parts), self.past)
             wait = Phase(lead, body[0], body[0], shapes.constant, name="warmup")
-            columns[name] = Plan((wait, *body.parts), self.past).table()
-        return columns
+            plans[name] = Plan((wait, *body.parts), self.past)
+        return plans
 
     def _floor(self, peak: float) -> float:
         """``final`` as a ratio of the peak."""
@@ -141,6 +159,11 @@ class Schedule:
             return self.final.value / peak if peak else 0.0
         assert not isinstance(self.final, Mapping)  # frozen at construction
         return float(self.final)
+
+
+def _conventions() -> ModuleType:
+    """Conventions know the schedules, and are therefore imported after them."""
+    return importlib.import_module("lrsched.schedules.conventions")
 
 
 def _freeze(key: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where PyTorch has the same curve, ours has its numbers, at random parameters.
+"""Where PyTorch has the same curve, ours has its numbers without any convention, at random parameters.
 
 Compared at each step with PyTorch's closed form, or where there is none with its scheduler stepped
 (``CyclicLR`` and ``CosineAnnealingWarmRestarts`` compute each value from a counter).

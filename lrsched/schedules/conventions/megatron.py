@@ -1,0 +1,51 @@
+"""Megatron-LM's numbers: ``OptimizerParamScheduler``, with ``num_steps`` the steps done before the update.
+
+The warm-up is s + (1 − s)·t/W, ``init_lr`` = s·peak; ``lr_decay_steps`` is T, the warm-up among them,
+and ``min_lr`` = final·peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lrsched.schedules import shapes
+from lrsched.schedules.constant import Constant
+from lrsched.schedules.conventions.base import Convention, Run, after_ramp, ramp
+from lrsched.schedules.cosine import Cosine
+from lrsched.schedules.inverse_sqrt import InverseSqrt
+from lrsched.schedules.linear import Linear
+from lrsched.schedules.phases import Curve, Part
+from lrsched.schedules.shapes import Floats
+from lrsched.schedules.wsd import WSD, stable_then_decay
+
+CONVENTION = Convention("Megatron-LM")
+WARMUP = ("warmup", "warmup_start")
+TAILS = ("linear", "cosine", "exponential", "sqrt")
+
+CONVENTION.has(Constant, *WARMUP)(after_ramp)  # lr_decay_style=constant
+CONVENTION.has(Linear, "final", *WARMUP)(after_ramp)  # linear
+CONVENTION.has(Cosine, "final", *WARMUP)(after_ramp)  # cosine
+
+
+@CONVENTION.has(InverseSqrt, "final", *WARMUP)
+def inverse_square_root(schedule: InverseSqrt, run: Run) -> Sequence[Part]:
+    """inverse-square-root: √(W/t) from step W on, with at least 1 for W and for t; never below ``final``."""
+    tau = max(run.warm, 1)
+    decay = Curve(run.rest, lambda t: np.maximum(run.final, np.sqrt(tau / np.maximum(t + run.warm, 1))), "decay")
+    return [ramp(schedule, run), decay]
+
+
+@CONVENTION.has(WSD, "decay", "shape", "final", *WARMUP)
+def warmup_stable_decay(schedule: WSD, run: Run) -> Sequence[Part]:
+    """WSD with wsd_decay_steps = ``decay``: linear, cosine, exponential (its own form) or minus_sqrt."""
+    tail = shapes.named(schedule.shape, TAILS)
+    if schedule.shape == "exponential":
+        tail = halving
+    return [ramp(schedule, run), *stable_then_decay(schedule.decay, tail, run.rest, run.horizon, run.final)]
+
+
+def halving(a: float, b: float, x: Floats) -> Floats:
+    """b + (a − b)·(2·½^x − 1)."""
+    return b + (a - b) * (2 * 0.5**x - 1)

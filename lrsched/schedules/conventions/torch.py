@@ -1,0 +1,138 @@
+"""PyTorch's numbers: ``torch.optim.lr_scheduler``, stepped once after each update.
+
+The warm-up is a ``LinearLR``, or with ``warmup_shape: constant`` a ``ConstantLR``, in front of the
+schedule in a ``SequentialLR``: its first step trains at ``warmup_start``, which PyTorch wants above 0,
+and the schedule's clock starts after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from lrsched.schedules import shapes
+from lrsched.schedules.base import Schedule
+from lrsched.schedules.checks import number, require
+from lrsched.schedules.constant import Constant
+from lrsched.schedules.conventions.base import Convention, Run
+from lrsched.schedules.cosine import Cosine
+from lrsched.schedules.cyclic import Cyclic
+from lrsched.schedules.exponential import GAMMA, Exponential
+from lrsched.schedules.linear import Linear
+from lrsched.schedules.multistep import MultiStep
+from lrsched.schedules.onecycle import SHAPES, OneCycle
+from lrsched.schedules.phases import Curve, Part, Phase
+from lrsched.schedules.polynomial import Polynomial
+from lrsched.schedules.sgdr import SGDR
+from lrsched.schedules.step import Step
+
+CONVENTION = Convention("PyTorch")
+WARMUP = ("warmup", "warmup_start", "warmup_shape")
+
+
+@CONVENTION.has(Constant, *WARMUP)
+@CONVENTION.has(Linear, "final", *WARMUP)
+@CONVENTION.has(Cosine, "final", *WARMUP)
+@CONVENTION.has(Polynomial, "power", *WARMUP)
+@CONVENTION.has(Step, "every", "gamma", *WARMUP)
+@CONVENTION.has(MultiStep, "milestones", "gamma", *WARMUP)
+def after_warmup(schedule: Schedule, run: Run) -> Sequence[Part]:
+    """LinearLR(1, final), CosineAnnealingLR, PolynomialLR, StepLR, MultiStepLR: our own curves."""
+    return [*warmup(schedule, run), *schedule.body(run.rest, run.horizon, run.final)]
+
+
+@CONVENTION.has(Exponential, "gamma", "every", *WARMUP)
+def exponential(schedule: Exponential, run: Run) -> Sequence[Part]:
+    """ExponentialLR, stepped once in each ``every``: gamma^⌊t/every⌋."""
+    every = run.horizon.resolve(schedule.every, "every", least=1)
+    gamma = GAMMA if schedule.gamma is None else schedule.gamma
+    return [*warmup(schedule, run), Curve(run.rest, lambda t: np.power(gamma, t // every), "decay")]
+
+
+@CONVENTION.has(SGDR, "first", "mult", "final", *WARMUP)
+def warm_restarts(schedule: SGDR, run: Run) -> Sequence[Part]:
+    """CosineAnnealingWarmRestarts as ``step()`` counts; ``step(epoch)`` misses restarts by a logarithm."""
+    whole = schedule.mult >= 1 and schedule.mult == int(schedule.mult)
+    require(whole, "mult", schedule.mult, "PyTorch's T_mult is a whole number of at least 1", "give convention=null")
+    return after_warmup(schedule, run)
+
+
+@CONVENTION.has(
+    Cyclic,
+    *("low", "up", "down", "mode", "gamma", "momentum"),
+    companions=lambda schedule, run: schedule.companions(run.steps, run.horizon),
+)
+def cyclic(schedule: Cyclic, run: Run) -> Sequence[Part]:
+    """CyclicLR(low·peak, peak): our own triangles."""
+    return schedule.body(run.steps, run.horizon, run.final)
+
+
+def one_cycle_momentum(schedule: OneCycle, run: Run) -> Mapping[str, Sequence[Part]]:
+    """The momentum against the rate; in a third phase it rests."""
+    if schedule.momentum is None:
+        return {}
+    low, high = schedule.momentum
+    levels = (high, low, high, high) if schedule.three_phase else (high, low, high)
+    return {"momentum": between(levels, schedule, run)}
+
+
+@CONVENTION.has(
+    OneCycle,
+    *("rise", "start", "end", "anneal", "three_phase", "momentum"),
+    companions=one_cycle_momentum,
+)
+def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
+    """OneCycleLR with max_lr the peak, div_factor 1/start, final_div_factor start/end: init → max → min.
+
+    The phases end at the fractional steps p·T − 1 and T − 1, or p·T − 1, 2p·T − 2 and T − 1 for three,
+    p = ``rise`` as a share of the run: the last update trains at ``end``, and hardly ever one at the peak.
+    """
+    end = schedule.start / 1e4 if schedule.end is None else schedule.end
+    levels = (schedule.start, 1.0, schedule.start, end) if schedule.three_phase else (schedule.start, 1.0, end)
+    return between(levels, schedule, run)
+
+
+def between(levels: Sequence[float], schedule: OneCycle, run: Run) -> list[Part]:
+    """OneCycleLR's phases between the levels, at its fractional ends."""
+    up = run.share(schedule.rise, "rise") * run.steps
+    require(
+        up != 1,
+        "rise",
+        schedule.rise,
+        "is 1 step, and PyTorch's OneCycleLR divides by rise − 1",
+        "give a longer one, or convention=null",
+    )
+    number("rise", up / run.steps, "[0, 1]")
+    marks = [0.0, up - 1, 2 * up - 2, run.steps - 1] if schedule.three_phase else [0.0, up - 1, run.steps - 1]
+    shape = shapes.named(schedule.anneal, SHAPES, key="anneal")
+    parts: list[Part] = []
+    begun = 0
+    for (start, end), (a, b) in zip(pairwise(marks), pairwise(levels), strict=True):
+        after = min(run.steps, max(begun, math.floor(end) + 1))  # a phase has the steps up to its end, with it
+        parts.append(stretch(after - begun, begun - start, end - start, a, b, shape))
+        begun = after
+    return parts
+
+
+def stretch(steps: int, offset: float, length: float, a: float, b: float, shape: shapes.Shape) -> Curve:
+    """``steps`` steps of a phase of fractional ``length``, the first of them ``offset`` after its start."""
+    return Curve(steps, lambda i: shape(a, b, np.divide(i + offset, length)), "cycle")
+
+
+def warmup(schedule: Schedule, run: Run) -> list[Part]:
+    """LinearLR: s + (1 − s)·t/W; or ConstantLR: s."""
+    if not run.warm:
+        return []
+    start, shape = schedule.warmup_start, schedule.warmup_shape
+    require(
+        start > 0,
+        "warmup_start",
+        start,
+        "PyTorch's LinearLR wants a start_factor above 0",
+        "its own default is 0.3333333333333333",
+    )
+    along = shapes.named(shape, ("linear", "constant"), key="warmup_shape")
+    return [Phase(run.warm, start, 1.0, along, "[)", "warmup")]
