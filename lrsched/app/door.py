@@ -23,7 +23,7 @@ from lrsched.app.naming import run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import ConfigError, StorageError, Stopped, UserError
+from lrsched.errors import ConfigError, Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name
 
 ConfigStore.instance().store(name="schema", node=schema.Run)
@@ -84,7 +84,7 @@ def task(cfg: DictConfig) -> float | None:
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             _ended.append(error)
-            raise error  # the launcher records it and goes on with the next job
+            raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
     _ended.append(None)
     return metric
