@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import UNSET, ConfigError, nearest
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import names_of
 from lrsched.schedulers.values import has_value, initial_value, place, put_value
@@ -96,7 +96,7 @@ class Rows:
                 where = place(group, value)
                 assert where is not None  # _columns has looked
                 if where in places:
-                    raise ConfigError(f"also.{value}", "set", f"two names for one value of group {name!r}")
+                    raise ConfigError(f"also.{value}", UNSET, f"two names for one value of group {name!r}")
                 places.add(where)
                 multiples, members = _share(shared, column.multiples)
                 members.append((index, *where, column.base))
@@ -151,4 +151,4 @@ def _require_value(group: Mapping[str, Any], name: str, value: str, key: str, re
         numbers = [known for known in group if has_value(group, known)]
         rule = f"the schedule moves {value}, which the parameter group {name!r} does not have"
         close = nearest(value, numbers)
-        raise ConfigError(key, "set", rule, close if close.startswith("did you") else remedy)
+        raise ConfigError(key, UNSET, rule, close if close.startswith("did you") else remedy)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
+from lrsched.errors import UNSET
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
 from lrsched.schedules.checks import number, one_of, require
@@ -147,7 +148,7 @@ class Schedule:
         columns = {"lr": rate}
         for name, parts in self.companions(horizon.steps - lead, horizon).items():
             require(
-                name not in self.also, f"also.{name}", "set", f"the schedule itself moves {name}", f"give {name}=null"
+                name not in self.also, f"also.{name}", UNSET, f"the schedule itself moves {name}", f"give {name}=null"
             )
             body = Plan(tuple(parts), self.past)
             wait = Phase(lead, body[0], body[0], shapes.constant, name="warmup")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import UNSET, ConfigError, nearest
 from lrsched.schedules.checks import require
 
 V = TypeVar("V")
@@ -50,7 +50,7 @@ def check_also(also: Mapping[str, Any], kind: type) -> None:
     """Refuse an entry of ``also`` that is neither of ``kind``, which is a schedule, nor ``"same"``."""
     for name, curve in also.items():
         key = f"also.{name}"
-        require(name != "lr", key, "set", "lr is what the schedule itself moves", "leave it out")
+        require(name != "lr", key, UNSET, "lr is what the schedule itself moves", "leave it out")
         good = isinstance(curve, kind) or curve == "same"
         require(good, key, curve, "must be a schedule, or same", "same moves it as lr")
 
@@ -60,11 +60,11 @@ def check_groups(groups: Mapping[str, Any], kind: type) -> None:
     for word, other in groups.items():
         key = f"groups.{word}"
         require(isinstance(other, kind), key, other, "must be a schedule", "write its _target_")
-        require(not other.groups, f"{key}.groups", "set", "a group has no groups of its own", "leave it out")
+        require(not other.groups, f"{key}.groups", UNSET, "a group has no groups of its own", "leave it out")
         try:
             re.compile(word)
         except re.error as error:
-            raise ConfigError(key, "set", f"is no regular expression: {error}") from error
+            raise ConfigError(key, UNSET, f"is no regular expression: {error}") from error
 
 
 def matches(word: str, name: str) -> bool:
@@ -81,4 +81,4 @@ def refuse_strangers(groups: Mapping[str, Any], names: Iterable[str]) -> None:
     names = list(names)
     for word in groups:
         found = any(matches(word, name) for name in names)
-        require(found, f"groups.{word}", "set", "matches no parameter group", nearest(word, names))
+        require(found, f"groups.{word}", UNSET, "matches no parameter group", nearest(word, names))

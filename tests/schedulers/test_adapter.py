@@ -1,4 +1,4 @@
-"""lrsched.LRScheduler in other people's loops: each update trains with its row of the table, whatever was loaded when."""
+"""lrsched.LRScheduler in other people's loops: each update trains with its row, whatever was loaded, and when."""
 
 from __future__ import annotations
 
