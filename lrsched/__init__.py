@@ -1,6 +1,32 @@
 """Learning-rate schedules in PyTorch: exact, config-driven, comparable.
 
-Importing this package imports neither torch nor numpy.
+Importing this package imports neither torch nor numpy; its public names load what they need when touched::
+
+    import lrsched
+
+    scheduler = lrsched.LRScheduler(optimizer, "cosine", lrsched.Horizon(steps=10_000, steps_per_epoch=500))
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrsched.horizon import Horizon
+    from lrsched.schedulers.adapter import LRScheduler
+
 __version__ = "0.1.0"
+__all__ = ["Horizon", "LRScheduler"]
+
+_HOMES = {"Horizon": "lrsched.horizon", "LRScheduler": "lrsched.schedulers.adapter"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

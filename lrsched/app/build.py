@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from lrsched.app.groups import named_groups, parameter_groups
 from lrsched.app.lint import lint
 from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
@@ -115,7 +116,8 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
 
 def check_choices(run: schema.Run) -> None:
     """Refuse targets and arguments that cannot be used before any data is loaded."""
-    _, optimizer = take(schema.Optimizer, run.optimizer, "optimizer")
+    reserved, optimizer = take(schema.Optimizer, run.optimizer, "optimizer")
+    named_groups(reserved, optimizer.get("lr"))
     _, dataset = take(schema.Dataset, run.dataset, "dataset")
     resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler")
     for role, node in ((OPTIMIZER, optimizer), (MODEL, run.model), (DATASET, dataset)):
@@ -163,27 +165,19 @@ def check_smallest_batch(model: nn.Module, loader: Loader) -> None:
 
 
 def build_optimizer(node: Mapping[str, Any], model: nn.Module) -> Optimizer:
-    """The optimizer on the model's parameter groups: ``default``, and ``no_decay`` for biases and norms."""
+    """The optimizer on the model's parameter groups, by layer, by name and by weight decay as the config says."""
     reserved, own = take(schema.Optimizer, node, "optimizer")
     rate = own.get("lr")
     if isinstance(rate, (int, float)):
         if not 0 <= rate < float("inf"):
             raise ConfigError("optimizer.lr", rate, "must be a finite number, at least 0")
         own["lr"] = float(rate)  # lr=1 is a rate too; Adafactor asserts a float
-    groups = parameter_groups(model, spare=reserved.no_decay and bool(own.get("weight_decay")))
+    groups = parameter_groups(
+        model,
+        spare=reserved.no_decay and bool(own.get("weight_decay")),
+        rate=own.get("lr", 0.0),
+        layer_decay=reserved.layer_decay,
+        named=named_groups(reserved, own.get("lr")),
+    )
     with without_dynamo():
         return build(OPTIMIZER, own, "optimizer", params=groups)
-
-
-def parameter_groups(model: nn.Module, *, spare: bool) -> list[dict[str, Any]]:
-    """Named parameter groups; with ``spare``, vectors and scalars (biases, norms) are kept from weight decay."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    if not trained:
-        raise ConfigError("model", type(model).__name__, "has no parameters to train")
-    flat = [p for p in trained if p.ndim < 2] if spare else []
-    shaped = [p for p in trained if p.ndim >= 2] if spare else trained
-    groups = [
-        {"params": shaped, "name": "default"},
-        {"params": flat, "name": "no_decay", "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]

@@ -75,6 +75,10 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
     parent = unknown.rpartition(".")[0]
     siblings = schema.names(schema.Run) if cause.parent_node is None else cause.parent_node
     known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
+    if not known:  # a mapping that is open, and empty
+        return ConfigError(
+            key, UNSET, "has no entries yet, and an override cannot know that one is meant", f"write +{key}"
+        )
     return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
 
 

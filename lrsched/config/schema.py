@@ -37,6 +37,11 @@ def fraction(key: str, value: Any) -> None:
         raise ConfigError(key, value, "is a fraction: at least 0 and below 1", "0.1 holds out one sample in ten")
 
 
+def part(key: str, value: Any) -> None:
+    if value is not None and not 0 < value <= 1:
+        raise ConfigError(key, value, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
+
+
 def duration(key: str, value: Any) -> None:
     parse(value, key)
 
@@ -120,10 +125,22 @@ class Dataset:
 
 
 @dataclass
+class ParameterGroup:
+    """One entry of ``optimizer.groups``: what the parameters whose names match have of their own."""
+
+    params: str = "???"
+    lr: Optional[float] = ruled(None, at_least(0))  # noqa: UP045
+    lr_scale: Optional[float] = ruled(None, at_least(0))  # noqa: UP045
+    weight_decay: Optional[float] = ruled(None, at_least(0))  # noqa: UP045
+
+
+@dataclass
 class Optimizer:
-    """The key of ``optimizer`` that its class never sees."""
+    """The keys of ``optimizer`` that its class never sees."""
 
     no_decay: bool = True
+    layer_decay: Optional[float] = ruled(None, part)  # noqa: UP045
+    groups: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

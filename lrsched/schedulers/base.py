@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -49,20 +49,13 @@ class Scheduler(ABC):
 
 
 def group_names(optimizer: Optimizer) -> list[str]:
-    """Names of the parameter groups, for the log: ``default`` unless a group carries a name."""
-    named = [group.get("name", "default" if i == 0 else f"group{i}") for i, group in enumerate(optimizer.param_groups)]
+    """Names of the parameter groups, for the log: all different."""
+    named = names_of(optimizer.param_groups)
     if len(set(named)) != len(named):
         raise ConfigError("optimizer", ", ".join(named), "parameter groups have different names")
     return named
 
 
-def read_value(group: Mapping[str, Any], name: str) -> float:
-    """A value of a parameter group as a number; ``momentum`` of an Adam is its first beta."""
-    if name == "momentum" and "momentum" not in group:
-        return float(group["betas"][0])
-    return float(group[name])
-
-
-def has_value(group: Mapping[str, Any], name: str) -> bool:
-    """Whether a parameter group has such a value to set."""
-    return name in group or (name == "momentum" and "betas" in group)
+def names_of(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of parameter groups: ``default``, ``group1``, … where a group does not carry one."""
+    return [group.get("name", "default" if i == 0 else f"group{i}") for i, group in enumerate(groups)]

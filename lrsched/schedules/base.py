@@ -6,11 +6,13 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from lrsched.errors import UNSET
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
 from lrsched.schedules.checks import number, one_of, require
+from lrsched.schedules.named import Frozen, check_also, check_groups, matches
 from lrsched.schedules.phases import Part, Phase, Plan
 from lrsched.schedules.shapes import Floats
 
@@ -23,6 +25,13 @@ class Absolute:
     """A value that is not a ratio of the group's peak. In YAML: ``final: {absolute: 1e-5}``."""
 
     value: float
+
+
+class Column(NamedTuple):
+    """One value of a parameter group over the run: ``base`` times ``multiples``, float64[steps]."""
+
+    base: float
+    multiples: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,12 @@ class Schedule:
         past: what a step after the horizon gets: the last value (``hold``), or an error (``raise``).
         convention: another library's numbers, where it has this schedule: see
             :mod:`lrsched.schedules.conventions`. None is ours, as described here.
+        also: curves for other values of the group, as multiples of the group's own base value of that
+            name: another schedule, of which only the curve itself counts, or ``"same"`` for the
+            multiples of the learning rate. Any number in a group has a name: ``weight_decay``,
+            ``momentum`` (or Adam's first beta), ``beta2``, …
+        groups: other schedules for parameter groups, by name or by a regular expression that matches
+            the whole name; the first match wins. They bring their own ``also``.
 
     Raises:
         ConfigError: a value out of its range, lengths that do not fit into the run, or a convention
@@ -56,6 +71,8 @@ class Schedule:
     final: float | Absolute | Mapping[str, float] = 0.0
     past: Literal["hold", "raise"] = "hold"
     convention: Literal["torch", "hf", "timm", "optax", "keras", "megatron", "titan"] | None = None
+    also: Mapping[str, Schedule | Literal["same"]] = Frozen({})
+    groups: Mapping[str, Schedule] = Frozen({})
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -65,6 +82,8 @@ class Schedule:
         number("warmup_power", self.warmup_power, "(0, inf)")
         number("final", self.final.value if isinstance(self.final, Absolute) else self.final, "[0, inf)")
         one_of("past", self.past, ("hold", "raise"))
+        check_also(self.also, Schedule)
+        check_groups(self.groups, Schedule)
         self.check()
         if self.convention is not None:
             one_of("convention", self.convention, CONVENTIONS)
@@ -132,19 +151,29 @@ class Schedule:
             raise ValueError(f"{type(self).__name__}.body tiles {body.steps} of {horizon.steps - lead} steps")
         return Plan((self.ramp(lead, body[0]), *body.parts), self.past) if lead else body
 
-    def table(self, horizon: Horizon, lr: float = 1.0) -> dict[str, Floats]:
-        """Every value that the schedule sets in one parameter group, float64[steps] each, absolute.
+    def columns(self, horizon: Horizon, base: Mapping[str, float] | float = 1.0) -> dict[str, Column]:
+        """Every value that the schedule moves in one parameter group, ``lr`` first.
 
-        >>> from lrsched.schedules import Linear
-        >>> Linear().table(Horizon(steps=4), lr=0.1)["lr"].tolist()
-        [0.1, 0.07500000000000001, 0.05, 0.025]
+        Args:
+            horizon: the run.
+            base: the group's base values by name, or that of ``lr`` alone; a name that is not given is 1.
         """
+        bases = base if isinstance(base, Mapping) else {"lr": base}
+        rate = Column(bases.get("lr", 1.0), self.plan(horizon, bases.get("lr", 1.0)).table())
+        columns = {"lr": rate}
         others = self._companions(horizon) if self.convention is None else _conventions().companions(self, horizon)
-        columns = {name: plan.table() for name, plan in others.items()}
-        return {"lr": lr * self.plan(horizon, lr).table(), **columns}
+        for name, plan in others.items():
+            require(
+                name not in self.also, f"also.{name}", UNSET, f"the schedule itself moves {name}", f"give {name}=null"
+            )
+            columns[name] = Column(1.0, plan.table())
+        for name, curve in self.also.items():
+            own = bases.get(name, 1.0)
+            columns[name] = Column(own, rate.multiples if curve == "same" else curve.plan(horizon, own).table())
+        return columns
 
     def _companions(self, horizon: Horizon) -> dict[str, Plan]:
-        """The other columns over the whole run: each waits at its first value for the warm-up to end."""
+        """The schedule's own other columns: each waits at its first value for the warm-up to end."""
         lead = self.lead(horizon)
         plans: dict[str, Plan] = {}
         for name, parts in self.companions(horizon.steps - lead, horizon).items():
@@ -152,6 +181,27 @@ class Schedule:
             wait = Phase(lead, body[0], body[0], shapes.constant, name="warmup")
             plans[name] = Plan((wait, *body.parts), self.past)
         return plans
+
+    def table(self, horizon: Horizon, base: Mapping[str, float] | float = 1.0) -> dict[str, Floats]:
+        """The same as absolute values, float64[steps] each.
+
+        >>> from lrsched.schedules import Linear
+        >>> Linear().table(Horizon(steps=4), 0.1)["lr"].tolist()
+        [0.1, 0.07500000000000001, 0.05, 0.025]
+        >>> decoupled = Linear(also={"weight_decay": "same"})
+        >>> decoupled.table(Horizon(steps=4), {"lr": 0.1, "weight_decay": 0.5})["weight_decay"].tolist()
+        [0.5, 0.375, 0.25, 0.125]
+        """
+        return {name: base * multiples for name, (base, multiples) in self.columns(horizon, base).items()}
+
+    def of_group(self, name: str) -> Schedule:
+        """The schedule of the parameter group of that name: the first match in ``groups``, or this one.
+
+        >>> from lrsched.schedules import Constant, Linear
+        >>> [type(Linear(groups={"head.*": Constant()}).of_group(name)).__name__ for name in ("head/bias", "ahead")]
+        ['Constant', 'Linear']
+        """
+        return next((other for word, other in self.groups.items() if matches(word, name)), self)
 
     def _floor(self, peak: float) -> float:
         """``final`` as a ratio of the peak."""
@@ -167,7 +217,10 @@ def _conventions() -> ModuleType:
 
 
 def _freeze(key: str, value: Any) -> Any:
-    """Lists become tuples and ``{absolute: v}`` becomes Absolute, so that a schedule can be hashed."""
+    """Lists become tuples, mappings Frozen and ``{absolute: v}`` Absolute, so that a schedule can be hashed."""
+    if key in ("also", "groups"):
+        require(isinstance(value, Mapping), key, value, "must be a mapping {name: schedule}")
+        return Frozen(dict(sorted(value.items())) if key == "also" else value)
     if isinstance(value, Mapping) and key == "final":
         require(set(value) == {"absolute"}, key, dict(value), "is a ratio, or {absolute: VALUE}")
         return Absolute(value["absolute"])

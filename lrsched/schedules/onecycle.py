@@ -46,7 +46,7 @@ class OneCycle(Schedule):
         Smith, A Disciplined Approach to Neural Network Hyper-Parameters, 2018, https://arxiv.org/abs/1803.09820
 
     >>> cycle = OneCycle(rise="2st", start=0.5, end=0.0, anneal="linear")
-    >>> columns = cycle.table(Horizon(steps=6), lr=2.0)
+    >>> columns = cycle.table(Horizon(steps=6), 2.0)
     >>> columns["lr"].tolist()
     [1.0, 1.5, 2.0, 1.5, 1.0, 0.5]
     >>> columns["momentum"].round(3).tolist()

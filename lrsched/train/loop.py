@@ -9,7 +9,8 @@ from typing import Any
 
 from lrsched.checkpoint import Store
 from lrsched.horizon import Horizon
-from lrsched.schedulers.base import Advice, group_names, read_value
+from lrsched.schedulers.base import Advice, group_names
+from lrsched.schedulers.values import has_value, read_value
 from lrsched.train.journal import Journal
 from lrsched.train.signals import StopFlag
 from lrsched.train.state import RunState
@@ -79,7 +80,6 @@ class Trainer:
         self.state, self.horizon, self.timetable = state, horizon, timetable
         self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
         self._about, self._stop = about, stop
-        self._names = group_names(state.optimizer)
         self._saved = state.step if state.step else -1  # a run that is resumed has the checkpoint it came from
 
     def run(self) -> Outcome:
@@ -128,9 +128,9 @@ class Trainer:
         """The row of update ``s``: the values it used, still in force at rest at s + 1."""
         state = self.state
         row: dict[str, Any] = {"step": s, "epoch": self._epoch(s), "train/loss": state.window.mean()}
+        groups = list(zip(group_names(state.optimizer), state.optimizer.param_groups, strict=True))
         for value in state.scheduler.moves:
-            for name, group in zip(self._names, state.optimizer.param_groups, strict=True):
-                row[f"{value}/{name}"] = read_value(group, value)
+            row |= {f"{value}/{name}": read_value(group, value) for name, group in groups if has_value(group, value)}
         if norm is not None:
             row["grad_norm"] = norm
         if state.scaler is not None:

@@ -21,10 +21,11 @@ class Lab:
 
     @staticmethod
     def arguments(name: str) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
-        """The class that a YAML names and the arguments that it gives it, the reserved key taken out."""
+        """The class that a YAML names and the arguments that it gives it, the reserved keys taken out."""
         config: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
         module, _, target = config.pop("_target_").rpartition(".")
-        assert config.pop("no_decay") is True
+        reserved = {key: config.pop(key) for key in ("no_decay", "layer_decay", "groups")}
+        assert reserved == {"no_decay": True, "layer_decay": None, "groups": {}}
         return getattr(importlib.import_module(module), target), config
 
     @staticmethod

@@ -203,7 +203,7 @@ def test_a_piece_that_the_run_cuts_keeps_its_course() -> None:
 
 def test_one_cycle_in_three_phases() -> None:
     cycle = OneCycle(rise="20%", start=0.5, end=0.1, anneal="linear", three_phase=True, momentum=(0.8, 0.9))
-    columns = cycle.table(RUN, lr=1.0)
+    columns = cycle.table(RUN, 1.0)
     lr = [0.5, 0.75, 1, 0.75] + [0.5 + (0.1 - 0.5) * (i / 6) for i in range(6)]
     momentum = [0.9, 0.9 + (0.8 - 0.9) / 2, 0.8, 0.8 + (0.9 - 0.8) / 2] + [0.9] * 6
     np.testing.assert_array_max_ulp(columns["lr"], np.array(lr), maxulp=1)
@@ -213,7 +213,7 @@ def test_one_cycle_in_three_phases() -> None:
 def test_momentum_is_absolute_and_waits_at_its_high_during_the_warmup() -> None:
     cycle = OneCycle(warmup="2st", rise="4st", anneal="linear", momentum=(0.5, 0.75))
     momentum = [0.75] * 2 + [0.75, 0.6875, 0.625, 0.5625] + [0.5, 0.5625, 0.625, 0.6875]
-    assert cycle.table(RUN, lr=3.0)["momentum"].tolist() == momentum
+    assert cycle.table(RUN, 3.0)["momentum"].tolist() == momentum
     assert set(OneCycle(momentum=None).table(RUN)) == {"lr"}
 
 

@@ -1,0 +1,149 @@
+"""Parameter groups from the config: which parameters train with which rate and which weight decay.
+
+A group's name says what it is, in the order of what was decided about it: the layer, where layers have
+rates of their own; its name in ``optimizer.groups``; ``no_decay``. What is none of these is ``default``::
+
+    default      no_decay      head      head/no_decay      layer0      layer0/no_decay      layer0/head
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from lrsched.config import schema
+from lrsched.config.check import read
+from lrsched.errors import UNSET, ConfigError, nearest
+
+TAKEN = re.compile(r"default|no_decay|layer\d+")
+
+
+def named_groups(reserved: schema.Optimizer, rate: Any) -> dict[str, schema.ParameterGroup]:
+    """``optimizer.groups``, each entry typed and within its ranges, before there is a model.
+
+    Args:
+        reserved: the reserved keys of the config's ``optimizer``.
+        rate: ``optimizer.lr``, or None where none is given.
+    """
+    if rate is None and reserved.layer_decay is not None:
+        raise ConfigError("optimizer.lr", None, "is what optimizer.layer_decay scales", "give optimizer.lr=VALUE")
+    named: dict[str, schema.ParameterGroup] = {}
+    for name, node in reserved.groups.items():
+        key = f"optimizer.groups.{name}"
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(name)) or TAKEN.fullmatch(name):
+            rule = "a name is a letter and then letters, digits, - or _, and not default, no_decay or layer0, layer1, …"
+            raise ConfigError(key, UNSET, rule, "give it another name")
+        if not isinstance(node, Mapping):
+            raise ConfigError(key, node, "must be a mapping", "as in {params: head.*, lr_scale: 10}")
+        if "params" not in node:
+            raise ConfigError(f"{key}.params", UNSET, "says which parameters are meant", "as in params: head.*")
+        named[name] = group = read(schema.ParameterGroup, node, key)
+        if group.lr is not None and group.lr_scale is not None:
+            raise ConfigError(
+                f"{key}.lr_scale", group.lr_scale, "the group has a rate of its own", "give one of the two"
+            )
+        if group.lr_scale is not None and rate is None:
+            raise ConfigError("optimizer.lr", None, f"is what {key}.lr_scale scales", "give optimizer.lr=VALUE")
+        try:
+            re.compile(group.params)
+        except re.error as error:
+            raise ConfigError(f"{key}.params", group.params, f"is no regular expression: {error}") from error
+    return named
+
+
+def parameter_groups(
+    model: nn.Module,
+    *,
+    spare: bool,
+    rate: float = 0.0,
+    layer_decay: float | None = None,
+    named: Mapping[str, schema.ParameterGroup] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """The parameter groups of a model, each with a name of its own.
+
+    Args:
+        model: parameters that need no gradient are left out.
+        spare: keep vectors and scalars (biases, norms) from weight decay, but for those of a named
+            group with a weight decay of its own.
+        rate: ``optimizer.lr``.
+        layer_decay: the rate of each layer (see :func:`layers`), from the output downwards, is that of
+            the layer above it times this; but for named groups with a rate of their own.
+        named: groups by name; a parameter belongs to the first whose expression matches its whole name.
+
+    Raises:
+        ConfigError: nothing to train, or a named group that no parameter belongs to.
+    """
+    level = layers(model) if layer_decay is not None else {}
+    top = max(level.values(), default=0)
+    groups: dict[str, dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        label = next((label for label, group in named.items() if re.fullmatch(group.params, name)), None)
+        own = schema.ParameterGroup() if label is None else named[label]
+        rated = own.lr is not None or own.lr_scale is not None
+        spared = spare and own.weight_decay is None and parameter.ndim < 2
+        scale = None if layer_decay is None or rated else layer_decay ** (top - level[name])
+        words = [None if scale is None else f"layer{level[name]}", label, "no_decay" if spared else None]
+        full = "/".join(word for word in words if word) or "default"
+        group = groups.setdefault(full, {"params": [], "name": full})
+        group["params"].append(parameter)
+        scale = own.lr_scale if scale is None else scale
+        if own.lr is not None:
+            group["lr"] = float(own.lr)
+        elif scale is not None:
+            group["lr"] = rate * scale
+        if spared:
+            group["weight_decay"] = 0.0
+        elif own.weight_decay is not None:
+            group["weight_decay"] = float(own.weight_decay)
+    _refuse_empty(model, groups, named)
+    return sorted(groups.values(), key=lambda group: group["name"].endswith("no_decay"))
+
+
+def layers(model: nn.Module) -> dict[str, int]:
+    """The layer of each parameter by name, 0 at the input, in the order in which the model holds its parts.
+
+    Its parts are its children; a child that is only a container (Sequential, ModuleList, ModuleDict) is
+    opened, once. Parts without parameters do not count; parts with nothing but vectors (norms) belong
+    to the layer before them; parameters of the model itself (a class token) belong to layer 0.
+
+    >>> layers(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.ReLU(), nn.Linear(2, 1, bias=False)))
+    {'0.weight': 0, '0.bias': 0, '1.weight': 0, '1.bias': 0, '3.weight': 1}
+    """
+    level = dict.fromkeys([name for name, _ in model.named_parameters(recurse=False)], 0)
+    number = -1
+    for prefix, part in _parts(model):
+        parameters = list(part.named_parameters(prefix))
+        if number < 0 or any(parameter.ndim >= 2 for _, parameter in parameters):
+            number += bool(parameters)
+        for name, _ in parameters:
+            level.setdefault(name, number)
+    return level
+
+
+def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, child in model.named_children():
+        if type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
+            yield from ((f"{name}.{inner}", part) for inner, part in child.named_children())
+        else:
+            yield name, child
+
+
+def _refuse_empty(model: nn.Module, groups: Mapping[str, Any], named: Mapping[str, schema.ParameterGroup]) -> None:
+    """Every named group has a parameter, and so has the optimizer."""
+    if not groups:
+        raise ConfigError("model", type(model).__name__, "has no parameters to train")
+    held = {word for name in groups for word in name.split("/")}
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    for label, group in named.items():
+        if label in held:
+            continue
+        before = any(re.fullmatch(group.params, name) for name in trained)
+        rule = "an earlier group has all that it matches" if before else "matches the whole name of no parameter"
+        remedy = "order them from the narrowest to the widest" if before else nearest(group.params, trained)
+        raise ConfigError(f"optimizer.groups.{label}.params", group.params, rule, remedy)
