@@ -60,12 +60,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_intermixed_args(arguments)
-    courses = list(_courses(options.overrides, options.config_dir))
+    found = list(courses(options.overrides, options.config_dir))
     for file, content in ((options.png, png), (options.csv, lambda some, _: csv_text(some).encode())):
         if file is not None:
-            _write(file, content(courses, file))
+            _write(file, content(found, file))
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    print(block(courses, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour))
+    print(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,8 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
-    """A course for each combination of the values given."""
+def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
+    """A course for each combination of the values given.
+
+    Args:
+        overrides: as on the command line.
+        folder: of more configs, or None.
+
+    Raises:
+        ConfigError: a value that cannot be used, with the choice that it cannot be used with.
+    """
     with initialize_config_module("lrsched.conf", version_base="1.3"):
         extra = [f"hydra.searchpath=['file://{_existing(folder)}']"] if folder is not None else []
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())
