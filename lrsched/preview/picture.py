@@ -27,7 +27,7 @@ def png(courses: Sequence[Course], file: str) -> bytes:
             "--png", file, "a picture needs matplotlib, which is not installed", "pip install 'hydra-lrsched[plot]'"
         ) from error
     names = list(dict.fromkeys(name for course in courses for name in course.columns))
-    heights = [3.0 if name == RATE else 1.2 for name in names]
+    heights = [3.0 if name == RATE else 1.6 for name in names]
     figure = Figure(figsize=(8, 1.0 + sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]

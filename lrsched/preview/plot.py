@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -77,10 +78,9 @@ def _row(bits: np.ndarray, owners: np.ndarray, colour: bool) -> str:
     characters = [chr(0x2800 + bit) if bit else " " for bit in bits.tolist()]
     if not colour:
         return "".join(characters).rstrip()
-    return "".join(
-        character if character == " " else paint(character, owner)
-        for character, owner in zip(characters, owners.tolist(), strict=True)
-    )
+    cells = groupby(zip(characters, owners.tolist(), strict=True), key=lambda cell: (cell[0] == " ", cell[1]))
+    runs = [(blank, number, "".join(character for character, _ in run)) for (blank, number), run in cells]
+    return "".join(text if blank else paint(text, number) for blank, number, text in runs)
 
 
 def paint(text: str, number: int) -> str:
