@@ -23,7 +23,7 @@ from lrsched.app.door import plain
 from lrsched.app.forecast import forecast
 from lrsched.app.messages import complaint, say
 from lrsched.config.check import settings
-from lrsched.errors import ConfigError, StorageError, UserError
+from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block
 from lrsched.preview.course import Course
 from lrsched.preview.picture import png
@@ -44,7 +44,7 @@ YAML names. Closed loops (plateau) are drawn as if nothing ever improved.
 
 class _Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError("preview", " ".join(sys.argv[1:]), message, "lrsched preview --help shows what it takes")
+        raise ConfigError("lrsched preview", UNSET, message, "lrsched preview --help shows what it takes")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,7 +65,10 @@ def _run(arguments: Sequence[str]) -> None:
         if file is not None:
             _write(file, content(found, file))
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    print(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour))
+    try:
+        print(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour), flush=True)
+    except BrokenPipeError:  # who reads has seen enough, as head has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

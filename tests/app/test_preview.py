@@ -172,7 +172,8 @@ MISTAKES = [
     (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1): cannot be counted out"),
     (["resume=outputs/x"], "resume=outputs/x: a preview is of a run from its start"),
     (["cosine"], "cosine: this override cannot be read"),
-    (["--pgn", "x.png"], "unrecognized arguments: --pgn"),
+    (["--pgn", "x.png"], "lrsched preview: unrecognized arguments: --pgn"),
+    (["--csv"], "lrsched preview: argument --csv: expected one argument"),
     (["--config-dir", "nowhere"], "--config-dir=nowhere: there is no such folder"),
 ]
 
@@ -199,6 +200,23 @@ def test_training_refuses_a_count_that_is_not_so(lrsched, key: str, said: int, h
     ended = lrsched(*TINY, f"dataset.{key}={said}")
     assert ended.code == 2
     assert f"dataset.{key}={said}: the data set that was loaded has {held}" in ended.err
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from lrsched.cli import main; sys.argv = ['lrsched', 'preview']; main()",
+    ]
+    where = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(CONF.parent)}}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **where) as process:
+        process.stdout.close()  # before it has written anything
+        assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 0)
+
+
+def test_the_optimizers_own_defaults_count_where_the_config_leaves_them_out(lrsched) -> None:
+    case = [*TINY, "scheduler=onecycle", "optimizer=adamw", "~optimizer.lr", "~optimizer.betas"]
+    same(foreseen(lrsched, *case), trained(lrsched, *case))
 
 
 def test_its_help_says_what_it_takes(lrsched) -> None:
