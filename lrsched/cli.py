@@ -10,7 +10,10 @@ from omegaconf import DictConfig
 from lrsched.app import open_door, task
 from lrsched.errors import nearest
 
-COMMANDS = ("train",)
+COMMANDS = {
+    "train": "[key=value …]                          one run, or with -m a sweep",
+    "preview": "[key=value …] [--png F] [--csv F]      the schedule of this config, before it is run",
+}
 
 
 @hydra.main(version_base="1.3", config_path="pkg://lrsched.conf", config_name="config")
@@ -23,10 +26,15 @@ def main() -> None:
     """Entry point of the console script."""
     command = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if command in ("-h", "--help"):
-        print("usage: lrsched train [key=value …]\n\nlrsched train --help shows every choice and every key.")
+        lines = [f"  lrsched {name:<8} {line}" for name, line in COMMANDS.items()]
+        print("\n".join(["usage:", *lines, "", "lrsched train --help shows every choice and every key."]))
         return
     if command not in COMMANDS:
         print(f"lrsched: there is no command {command!r}; {nearest(command, COMMANDS)}", file=sys.stderr)
         sys.exit(2)
+    if command == "preview":
+        from lrsched.app.preview import main as preview
+
+        sys.exit(preview(sys.argv[2:]))
     del sys.argv[1]
     open_door(train)

@@ -17,7 +17,7 @@ FILES = sorted((ROOT / "lrsched").rglob("*.py"))
 FLOORS = [
     {"cli"},
     {"app"},
-    {"train"},
+    {"train", "preview"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
     {"records", "horizon", "seeds", "shelf"},
@@ -25,7 +25,7 @@ FLOORS = [
 ]
 # Neighbours on one floor that may look through a door: who -> whom.
 DOORS = {("records", "errors"), ("horizon", "errors")}
-WITHOUT_TORCH = ("schedules", "horizon", "records", "errors", "seeds", "shelf", "loggers", "config")
+WITHOUT_TORCH = ("schedules", "horizon", "records", "errors", "seeds", "shelf", "loggers", "config", "preview")
 LONGEST = 260
 
 

@@ -12,15 +12,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from lrsched.app.groups import named_groups, parameter_groups
+from lrsched.app.length import run_horizon
 from lrsched.app.lint import lint
 from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
-from lrsched.config.check import take
+from lrsched.config.check import base_rate, take
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, build, check_arguments, resolve
+from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
 from lrsched.data.loader import InOrder, Loader, Standardise
 from lrsched.data.split import Splits, split
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, DataError, nearest
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
@@ -69,8 +71,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         limit=t.limit_batches,
         overfit=t.overfit_batches,
     )
-    steps = t.steps if t.steps is not None else t.epochs * loader.steps_per_epoch
-    horizon = Horizon(steps, loader.steps_per_epoch, loader.samples_per_step)
+    horizon = run_horizon(t, loader.pace)
     timetable = Timetable(
         log=horizon.resolve(t.log_every, "trainer.log_every", least=1),
         evaluate=horizon.resolve(t.evaluate_every, "trainer.evaluate_every", least=1),
@@ -82,10 +83,10 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     model = build_model(run, splits, device)
     check_smallest_batch(model, loader)
     optimizer = build_optimizer(run.optimizer, model)
-    evaluations = -(-steps // timetable.evaluate)
+    evaluations = -(-horizon.steps // timetable.evaluate)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
-    warned = lint(run.scheduler, horizon, lengths(horizon, evaluations), rates)
     scheduler = build_scheduler(run.scheduler, optimizer, horizon, evaluations)
+    warned = lint(run.scheduler, horizon, lengths(horizon, evaluations), rates)
     precision = Precision(t.precision, device)
     state = RunState(
         model,
@@ -139,11 +140,26 @@ def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
     """The data set of a run, split into training, validation and test part."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")
     arrays = build(DATASET, node, "dataset").load()
+    check_counts(reserved, arrays)
     try:
         splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
     return splits, reserved
+
+
+def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
+    """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
+    if reserved.train_samples is None:
+        return
+    found = {"train_samples": len(arrays.train_y), "test_samples": 0 if arrays.test_y is None else len(arrays.test_y)}
+    for name, count in found.items():
+        said = getattr(reserved, name)
+        if said != count:
+            raise DataError(
+                f"dataset.{name}={said}: the data set that was loaded has {count}; "
+                f"is it complete? If so, give dataset.{name}={count}"
+            )
 
 
 def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Module:
@@ -167,11 +183,8 @@ def check_smallest_batch(model: nn.Module, loader: Loader) -> None:
 def build_optimizer(node: Mapping[str, Any], model: nn.Module) -> Optimizer:
     """The optimizer on the model's parameter groups, by layer, by name and by weight decay as the config says."""
     reserved, own = take(schema.Optimizer, node, "optimizer")
-    rate = own.get("lr")
-    if isinstance(rate, (int, float)):
-        if not 0 <= rate < float("inf"):
-            raise ConfigError("optimizer.lr", rate, "must be a finite number, at least 0")
-        own["lr"] = float(rate)  # lr=1 is a rate too; Adafactor asserts a float
+    if "lr" in own:
+        own["lr"] = base_rate(own["lr"])
     groups = parameter_groups(
         model,
         spare=reserved.no_decay and bool(own.get("weight_decay")),

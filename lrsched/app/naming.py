@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint")
 """Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
 
-NEUTRAL_WITHIN = {"dataset": ("root",), "trainer": ("progress", "profile")}
+NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}
 
 
 def config_sha256(config: Mapping[str, Any]) -> str:

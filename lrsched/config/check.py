@@ -68,6 +68,14 @@ def take(cls: type[S], node: Mapping[str, Any], prefix: str) -> tuple[S, dict[st
     return read(cls, mine, prefix), rest
 
 
+def base_rate(value: Any) -> float:
+    """``optimizer.lr`` as a float: lr=1 is a rate too, and Adafactor asserts a float."""
+    rate = check_type("optimizer.lr", value, float)
+    if not 0 <= rate < float("inf"):
+        raise ConfigError("optimizer.lr", value, "must be a finite number, at least 0")
+    return float(rate)
+
+
 def _check_device(device: str) -> None:
     kind = device.split(":")[0]
     known = ("auto", "cpu", "cuda", "mps")

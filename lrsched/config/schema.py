@@ -116,6 +116,8 @@ class Augmentation:
 class Dataset:
     """The keys of ``dataset`` that its class never sees."""
 
+    train_samples: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    test_samples: int = ruled(0, at_least(0))
     batch_size: int = ruled(128, at_least(1))
     eval_batch_size: int = ruled(1024, at_least(1))
     validation: float = ruled(0.1, fraction)

@@ -73,8 +73,9 @@ def resolve(role: Role, target: str, key: str) -> type:
     defined_in = f"{getattr(found, '__module__', '')}."
     if not isinstance(found, type) or not _within(defined_in, homes):
         raise ConfigError(key, target, f"is not a class defined in {', '.join(homes)}")
-    kinds = tuple(_import(kind) for kind in role.kinds)
-    if not issubclass(found, kinds) or inspect.isabstract(found) or found in kinds:
+    # One kind after the other, the lighter first: what is a Schedule is known to be one without torch.
+    kind = next((kind for kind in map(_import, role.kinds) if issubclass(found, kind)), None)
+    if kind is None or inspect.isabstract(found) or found is kind:
         raise ConfigError(key, target, f"is no {role.group}: it is not a kind of {' or '.join(role.kinds)}")
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from lrsched.data.counts import pace
 from lrsched.seeds import key
 
 Batch = tuple[Tensor, Tensor]
@@ -73,9 +74,8 @@ class Loader:
         self._overfit = overfit
         self._order: tuple[int, Tensor] | None = None
         self.samples = len(y)
-        self.samples_per_step = min(batch_size * accumulate, self.samples)
-        whole = -(-self.samples // self.samples_per_step)
-        self.steps_per_epoch = min(x for x in (whole, limit, overfit) if x is not None)
+        self.pace = pace(self.samples, batch_size=batch_size, accumulate=accumulate, limit=limit, overfit=overfit)
+        self.samples_per_step, self.steps_per_epoch = self.pace.samples_per_step, self.pace.steps_per_epoch
 
     def batch(self, step: int) -> list[Batch]:
         """The micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""

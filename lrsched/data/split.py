@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lrsched.data.arrays import Arrays
+from lrsched.data.counts import check_fraction, held_out
 from lrsched.errors import ConfigError
 from lrsched.seeds import key
 
@@ -87,10 +88,9 @@ def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tupl
     >>> labels[rest].tolist(), labels[held].tolist()
     ([0, 0, 0, 1], [0, 0, 0, 1, 1])
     """
-    if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
-        raise ConfigError(purpose, fraction, "must be a fraction above 0 and below 1")
+    check_fraction(purpose, fraction)
     members = {label: (labels == label).nonzero().flatten() for label in labels.unique().tolist()}
-    wanted = _apportion({label: len(these) for label, these in members.items()}, Fraction(repr(float(fraction))))
+    wanted = _apportion({label: len(these) for label, these in members.items()}, fraction)
     rest, held = [], []
     for label, these in members.items():
         if not 0 < wanted[label] < len(these):
@@ -125,10 +125,10 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.tensor(means, dtype=torch.float32), torch.tensor(deviations, dtype=torch.float32)
 
 
-def _apportion(sizes: dict[int, int], fraction: Fraction) -> dict[int, int]:
+def _apportion(sizes: dict[int, int], fraction: float) -> dict[int, int]:
     """Whole numbers near fraction·size that add up to round(fraction·Σ size), by largest remainder."""
-    total = math.floor(fraction * sum(sizes.values()) + Fraction(1, 2))
-    exact = {label: fraction * size for label, size in sizes.items()}
+    total = held_out(sum(sizes.values()), fraction)
+    exact = {label: Fraction(repr(float(fraction))) * size for label, size in sizes.items()}
     whole = {label: math.floor(share) for label, share in exact.items()}
     by_remainder = sorted(exact, key=lambda label: (whole[label] - exact[label], label))
     for label in by_remainder[: total - sum(whole.values())]:

@@ -29,8 +29,8 @@ class Native(Scheduler):
     def __init__(self, inner: LRScheduler, interval: Interval, steps_per_epoch: int, monitor: str = "val/loss") -> None:
         self.inner, self.interval, self.monitor = inner, interval, monitor
         self._every = {"epoch": steps_per_epoch, "step": 1, "evaluation": 0}[interval]
-        self._takes_metric = isinstance(inner, ReduceLROnPlateau)
-        if self._takes_metric and interval == "step":
+        self.takes_metric = isinstance(inner, ReduceLROnPlateau)
+        if self.takes_metric and interval == "step":
             raise ConfigError(
                 "interval",
                 "step",
@@ -45,11 +45,11 @@ class Native(Scheduler):
         if step == self._applied:  # the first update, or one that is tried again
             return
         self._applied = step
-        if self._every and step % self._every == 0 and not self._takes_metric:
+        if self._every and step % self._every == 0 and not self.takes_metric:
             self.inner.step()
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
-        if self._takes_metric:
+        if self.takes_metric:
             # At interval epoch, evaluations inside an epoch are not its to see.
             if not self._every or step % self._every == 0:
                 self.inner.step(self._metric(step, metrics))  # type: ignore[arg-type]

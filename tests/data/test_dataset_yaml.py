@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 import lrsched.data
 from lrsched.data import Augment
 
+COUNTS = {"digits": (1797, 0), "synthetic": ("${.samples}", 0), "cifar10": (50000, 10000), "cifar100": (50000, 10000)}
 TARGETS = {
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
@@ -34,7 +35,10 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     node = OmegaConf.to_container(OmegaConf.load(file))
     assert isinstance(node, dict)
     photographs = name.startswith("cifar")
+    train, test = COUNTS.get(name, (60000, 10000))  # the MNIST family
     reserved = {
+        "train_samples": train,
+        "test_samples": test,
         "batch_size": 64 if name == "digits" else 128,
         "eval_batch_size": 1024,
         "validation": 0.1,

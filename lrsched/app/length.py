@@ -1,0 +1,86 @@
+"""The length of a run: from its data, and without them. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lrsched.config import schema
+from lrsched.config.check import take
+from lrsched.data.counts import Pace, pace, training_samples
+from lrsched.errors import ConfigError
+from lrsched.horizon import Horizon, parse
+
+
+def run_horizon(trainer: schema.Trainer, pace: Pace) -> Horizon:
+    """``trainer.steps``, or else ``trainer.epochs`` at the pace of the data."""
+    steps = trainer.steps if trainer.steps is not None else trainer.epochs * pace.steps_per_epoch
+    return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
+
+
+def foreseen(run: schema.Run, *, native: bool) -> Horizon:
+    """The horizon that training will have, from the counts in the config alone.
+
+    Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` counts
+    as one epoch, and nothing may be measured in epochs or samples.
+
+    Args:
+        run: the settings.
+        native: the scheduler is a class in PyTorch's form, which may be called after epochs.
+
+    Raises:
+        ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
+    """
+    reserved, _ = take(schema.Dataset, run.dataset, "dataset")
+    t = run.trainer
+    if reserved.train_samples is None:
+        return _without_epochs(run, native)
+    try:
+        samples = training_samples(
+            reserved.train_samples,
+            reserved.test_samples,
+            validation_fraction=reserved.validation,
+            test_fraction=reserved.test,
+        )
+    except ConfigError as error:
+        raise error.under("dataset") from error
+    return run_horizon(
+        t,
+        pace(
+            samples,
+            batch_size=reserved.batch_size,
+            accumulate=t.accumulate,
+            limit=t.limit_batches,
+            overfit=t.overfit_batches,
+        ),
+    )
+
+
+def _without_epochs(run: schema.Run, native: bool) -> Horizon:
+    rule = "the config does not say how many samples the data set holds"
+    remedy = "write train_samples and test_samples into the data set's YAML, or give +dataset.train_samples=NUMBER"
+    if run.trainer.steps is None:
+        raise ConfigError("trainer.steps", None, rule, f"give trainer.steps=NUMBER; or {remedy}")
+    counted = [(f"scheduler.{key}", text) for key, text in _texts(run.scheduler)]
+    if native and run.scheduler.get("interval", "epoch") == "epoch":
+        raise ConfigError("scheduler.interval", "epoch", f"{rule}, so that epochs are unknown", remedy)
+    for key, text in counted:
+        try:
+            unit = parse(text)[1]
+        except ConfigError:
+            continue  # not a duration
+        if unit in ("ep", "sp"):
+            raise ConfigError(key, text, f"{rule}, so that epochs are unknown", f"use % or st, or {remedy}")
+    return Horizon(run.trainer.steps)
+
+
+def _texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a node, with its key below it."""
+    if isinstance(node, str):
+        yield key, node
+    elif isinstance(node, Mapping):
+        for name, item in node.items():
+            yield from _texts(item, f"{key}.{name}".lstrip("."))
+    elif isinstance(node, (list, tuple)):
+        for i, item in enumerate(node):
+            yield from _texts(item, f"{key}[{i}]")

@@ -1,0 +1,82 @@
+"""How many samples train and how many updates an epoch has: known without the data, so no torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lrsched.errors import ConfigError
+from lrsched.horizon import half_up
+
+
+def held_out(samples: int, fraction: float) -> int:
+    """Samples of a held-out part: round(fraction·N), half up, in exact decimal arithmetic.
+
+    >>> held_out(9, 0.5), held_out(1797, 0.2)
+    (5, 359)
+    """
+    return half_up(Fraction(repr(float(fraction))) * samples)
+
+
+def training_samples(train: int, test: int, *, validation_fraction: float, test_fraction: float) -> int:
+    """Samples that are left to train on when the test and the validation part are held out.
+
+    Args:
+        train: samples in the source's training part.
+        test: samples in its own test part; 0 where it has none, and one is held out.
+        validation_fraction: of the training part, without the test part.
+        test_fraction: of the whole; not used where the source has a test part of its own.
+
+    Raises:
+        ConfigError: a fraction outside (0, 1), or one that leaves a part without samples.
+
+    >>> training_samples(1797, 0, validation_fraction=0.1, test_fraction=0.2)  # 1797 − 359 − 144
+    1294
+    """
+    parts = [("validation", validation_fraction)]
+    for name, fraction in parts if test else [("test", test_fraction), *parts]:
+        check_fraction(name, fraction)
+        held = held_out(train, fraction)
+        if not 0 < held < train:
+            raise ConfigError(name, fraction, f"holds out {held} of {train} samples", "give a fraction nearer to 0.5")
+        train -= held
+    return train
+
+
+def check_fraction(name: str, fraction: float) -> None:
+    """Refuse what is no part of a whole."""
+    if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+        raise ConfigError(name, fraction, "must be a fraction above 0 and below 1")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How an epoch is cut into updates.
+
+    Args:
+        samples_per_step: samples of a full update.
+        steps_per_epoch: updates in an epoch; the last one is smaller when the samples do not divide.
+    """
+
+    samples_per_step: int
+    steps_per_epoch: int
+
+
+def pace(
+    samples: int, *, batch_size: int, accumulate: int = 1, limit: int | None = None, overfit: int | None = None
+) -> Pace:
+    """The pace of a run over ``samples`` training samples.
+
+    Args:
+        samples: training samples, at least 1.
+        batch_size: samples in a micro-batch.
+        accumulate: micro-batches in an update.
+        limit: updates after which an epoch ends early, or None.
+        overfit: the first so many updates over and over, or None.
+
+    >>> pace(86, batch_size=16), pace(86, batch_size=16, accumulate=2, limit=2)
+    (Pace(samples_per_step=16, steps_per_epoch=6), Pace(samples_per_step=32, steps_per_epoch=2))
+    """
+    whole_step = min(batch_size * accumulate, samples)
+    whole_epoch = -(-samples // whole_step)
+    return Pace(whole_step, min(steps for steps in (whole_epoch, limit, overfit) if steps is not None))
