@@ -2,6 +2,8 @@
 
 The warm-up is s + (1 − s)·t/W, joined to the schedule at W (``join_schedules``), whose clock starts
 there; ``decay_steps`` of ``warmup_cosine_decay_schedule`` counts both.
+
+https://optax.readthedocs.io/en/latest/api/optimizer_schedules.html
 """
 
 from __future__ import annotations
