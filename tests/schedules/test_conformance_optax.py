@@ -202,7 +202,7 @@ def test_after_a_warmup(name: str, run: tuple[int, int], start: float, floor: fl
 
 
 @quick
-@given(steps=st.integers(4, 120), rise=st.integers(1, 84), start=st.floats(0.001, 1.0), end=st.floats(1e-4, 1.0))
+@given(steps=st.integers(4, 120), rise=st.integers(1, 59), start=st.floats(0.001, 1.0), end=st.floats(1e-4, 1.0))
 @example(steps=100, rise=29, start=0.04, end=1e-4)  # 0.29·100 is 28.999999999999996, and cut off to 28
 def test_one_cycle(steps: int, rise: int, start: float, end: float) -> None:
     for linear in (True, False):
@@ -233,7 +233,7 @@ def test_the_formulas_are_those_of_optax() -> None:
     with jax.enable_x64(True):
         for _, formula, build in cases:
             theirs = build(optax)
-            steps = [*range(30), 99, 100, 101, 200, 999, 1000, 1001, 2000]
+            steps = [*range(12), 20, 85, 99, 100, 101, 200, 999, 1000, 1001, 2000]
             np.testing.assert_allclose([float(theirs(t)) for t in steps], [formula(t) for t in steps], rtol=1e-9)
 
 
@@ -266,6 +266,7 @@ def test_one_cycle_holds_its_end() -> None:
             "has no counterpart in Optax's OneCycle; give momentum=null",
         ),
         (lambda: OneCycle(convention="optax", momentum=None, anneal="linear"), "three_phase", "give three_phase=true"),
+        (lambda: OneCycle(convention="optax", momentum=None, rise="100%"), "rise", "way down is over at step 10"),
         (lambda: Cosine(convention="optax", k=2.0), "k", "has no counterpart in Optax's Cosine"),
         (
             lambda: SGDR(convention="optax", first="2st", cycle_warmup="2st"),

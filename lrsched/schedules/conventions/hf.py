@@ -1,6 +1,8 @@
 """Hugging Face's numbers: ``transformers.get_scheduler``, stepped once after each update.
 
 The warm-up is t/W: the first update trains at 0. The schedule's clock starts after it.
+
+https://huggingface.co/docs/transformers/main_classes/optimizer_schedules
 """
 
 from __future__ import annotations

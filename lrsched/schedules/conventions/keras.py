@@ -2,6 +2,8 @@
 
 Only ``CosineDecay`` has a warm-up, s + (1 − s)·t/W; its ``decay_steps`` count from the end of it, so
 that the whole is W + ``decay_steps`` long: here T, the run.
+
+https://keras.io/api/optimizers/learning_rate_schedules/
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The warm-up is s + (1 − s)·t/W, ``init_lr`` = s·peak; ``lr_decay_steps`` is T, the warm-up among them,
 and ``min_lr`` = final·peak.
+
+https://github.com/NVIDIA/Megatron-LM/blob/main/megatron/core/optimizer_param_scheduler.py
 """
 
 from __future__ import annotations

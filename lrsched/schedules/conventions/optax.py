@@ -2,6 +2,8 @@
 
 The warm-up is s + (1 − s)·t/W, joined to the schedule at W (``join_schedules``), whose clock starts
 there; ``decay_steps`` of ``warmup_cosine_decay_schedule`` counts both.
+
+https://optax.readthedocs.io/en/latest/api/optimizer_schedules.html
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lrsched.schedules import shapes
-from lrsched.schedules.checks import number, require
+from lrsched.schedules.checks import require
 from lrsched.schedules.constant import Constant
 from lrsched.schedules.conventions.base import Convention, Run, after_ramp
 from lrsched.schedules.cosine import Cosine
@@ -73,9 +75,15 @@ def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
         f"give three_phase={str(linear).lower()}, or convention=null",
     )
     share = run.share(schedule.rise, "rise")
-    number("rise", share, f"[0, {FINAL if linear else 1}]")
+    up, down = int(share * run.steps), int(FINAL * run.steps) if linear else run.steps
+    require(
+        up < down,
+        "rise",
+        schedule.rise,
+        f"is {up} steps, and Optax's way down is over at step {down}",
+        "shorten it, or give convention=null",
+    )
     end = schedule.start / 1e4 if schedule.end is None else schedule.end
-    up, down = int(share * run.steps), int(FINAL * run.steps)
     if not linear:
         return [
             Phase(up, schedule.start, 1.0, shapes.cosine, name="rise"),

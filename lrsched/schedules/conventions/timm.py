@@ -1,7 +1,13 @@
 """timm's numbers: ``timm.scheduler``, as ``create_scheduler_v2`` builds them, updated at every step.
 
 The warm-up is s + (B − s)·t/W, and the schedule runs on underneath it from step 0
-(``warmup_prefix=False``): it appears at step W, in the middle of its course, with a jump.
+(``warmup_prefix=False``): it appears at step W, in the middle of its course, with a jump::
+
+    >>> from lrsched.horizon import Horizon
+    >>> Polynomial(power=1.0, warmup="2st", convention="timm").plan(Horizon(steps=4)).table().tolist()
+    [0.0, 0.5, 0.5, 0.25]
+
+https://huggingface.co/docs/timm/reference/schedulers
 """
 
 from __future__ import annotations
@@ -44,7 +50,5 @@ def multistep(schedule: MultiStep, run: Run) -> Sequence[Part]:
 
 def emerging(schedule: Schedule, run: Run, ahead: int) -> Curve:
     """Our own curve from step W on, its clock at 0 since step 0, and ``ahead`` steps fast."""
-    whole = Plan(tuple(schedule.body(run.steps, run.horizon, run.final)))
-    if ahead:
-        whole = Plan(tuple(schedule.body(run.steps + ahead, run.horizon, run.final)))
+    whole = Plan(tuple(schedule.body(run.steps + ahead, run.horizon, run.final)))
     return Curve(run.rest, lambda t: whole.at(t + run.warm + ahead), "decay")

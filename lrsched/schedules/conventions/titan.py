@@ -2,7 +2,10 @@
 
 They are ours: a warm-up of (t + 1)/W, and a decay of D steps whose floor lies one step after the run.
 There it is said with one more stable step, a decay that counts from 1, and a virtual last step:
-``stable = T + 1 − W − D``, then 1 − (i + 1)/D for i = 0 … D − 2.
+``stable = T + 1 − W − D``, then 1 − (i + 1)/D for i = 0 … D − 2. What differs is the rounding
+of a decay given as a share of the run.
+
+https://github.com/pytorch/torchtitan
 """
 
 from __future__ import annotations

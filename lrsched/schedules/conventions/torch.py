@@ -2,13 +2,19 @@
 
 The warm-up is a ``LinearLR``, or with ``warmup_shape: constant`` a ``ConstantLR``, in front of the
 schedule in a ``SequentialLR``: its first step trains at ``warmup_start``, which PyTorch wants above 0,
-and the schedule's clock starts after it.
+and the schedule's clock starts after it::
+
+    >>> from lrsched.horizon import Horizon
+    >>> Linear(warmup="2st", warmup_start=0.5, convention="torch").plan(Horizon(steps=6)).table().tolist()
+    [0.5, 0.75, 1.0, 0.75, 0.5, 0.25]
+
+https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -24,9 +30,10 @@ from lrsched.schedules.exponential import GAMMA, Exponential
 from lrsched.schedules.linear import Linear
 from lrsched.schedules.multistep import MultiStep
 from lrsched.schedules.onecycle import SHAPES, OneCycle
-from lrsched.schedules.phases import Curve, Part, Phase
+from lrsched.schedules.phases import Curve, Ints, Part, Phase
 from lrsched.schedules.polynomial import Polynomial
 from lrsched.schedules.sgdr import SGDR
+from lrsched.schedules.shapes import Floats
 from lrsched.schedules.step import Step
 
 CONVENTION = Convention("PyTorch")
@@ -110,16 +117,17 @@ def between(levels: Sequence[float], schedule: OneCycle, run: Run) -> list[Part]
     shape = shapes.named(schedule.anneal, SHAPES, key="anneal")
     parts: list[Part] = []
     begun = 0
-    for (start, end), (a, b) in zip(pairwise(marks), pairwise(levels), strict=True):
+    spans = zip(pairwise(marks), pairwise(levels), ("rise", "fall", "annihilation"), strict=False)
+    for (start, end), (a, b), name in spans:
         after = min(run.steps, max(begun, math.floor(end) + 1))  # a phase has the steps up to its end, with it
-        parts.append(stretch(after - begun, begun - start, end - start, a, b, shape))
+        parts.append(Curve(after - begun, along(shape, a, b, begun - start, end - start), name))
         begun = after
     return parts
 
 
-def stretch(steps: int, offset: float, length: float, a: float, b: float, shape: shapes.Shape) -> Curve:
-    """``steps`` steps of a phase of fractional ``length``, the first of them ``offset`` after its start."""
-    return Curve(steps, lambda i: shape(a, b, np.divide(i + offset, length)), "cycle")
+def along(shape: shapes.Shape, a: float, b: float, offset: float, length: float) -> Callable[[Ints], Floats]:
+    """The values of a phase of fractional ``length`` from its first step on, ``offset`` after its start."""
+    return lambda i: shape(a, b, np.divide(i + offset, length))
 
 
 def warmup(schedule: Schedule, run: Run) -> list[Part]:
@@ -134,5 +142,5 @@ def warmup(schedule: Schedule, run: Run) -> list[Part]:
         "PyTorch's LinearLR wants a start_factor above 0",
         "its own default is 0.3333333333333333",
     )
-    along = shapes.named(shape, ("linear", "constant"), key="warmup_shape")
-    return [Phase(run.warm, start, 1.0, along, "[)", "warmup")]
+    line = shapes.named(shape, ("linear", "constant"), key="warmup_shape")
+    return [Phase(run.warm, start, 1.0, line, "[)", "warmup")]
