@@ -113,6 +113,14 @@ def test_importing_the_package_imports_neither_torch_nor_numpy() -> None:
     assert in_a_fresh_process(loaded).strip() == "[]"
 
 
+def test_the_public_names_load_what_they_need_when_touched() -> None:
+    code = (
+        "import sys, lrsched; lrsched.Horizon(10); free = 'torch' not in sys.modules;"
+        "print(free, lrsched.LRScheduler.__name__, hasattr(lrsched, 'Cosine'), 'LRScheduler' in dir(lrsched))"
+    )
+    assert in_a_fresh_process(code).split() == ["True", "LRScheduler", "False", "True"]
+
+
 def test_schedules_and_records_run_without_torch() -> None:
     loaded = (
         "import sys, lrsched.schedules as s, lrsched.records; dir(s); s.Cosine();"

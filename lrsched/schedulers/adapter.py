@@ -28,8 +28,9 @@ class LRScheduler(lr_scheduler.LRScheduler):
 
     Lightning: return ``{"optimizer": …, "lr_scheduler": {"scheduler": …, "interval": "step"}}`` from
     ``configure_optimizers``. Hugging Face: ``Trainer(optimizers=(optimizer, scheduler))``. Accelerate:
-    ``prepare`` steps it once for each process, so give it ``steps`` times as many, or do not prepare
-    it. With a GradScaler, step it only where the scale did not fall: a skipped update is none.
+    a prepared scheduler is stepped once for each process, so with several leave it out of ``prepare``
+    and step it where ``accelerator.sync_gradients``. With a GradScaler, step it only where the scale
+    did not fall: a skipped update is none.
 
     Resuming: the state is the position and the base values, and nothing else; schedule and horizon are
     those given here. It may be loaded before, after or without the optimizer's, and the scheduler may
