@@ -73,6 +73,11 @@ class Schedule:
         """
         raise NotImplementedError
 
+    def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
+        """The body in a group whose base value is ``peak``. Schedules made of others implement this one:
+        their floors, which may be absolute, are measured against it."""
+        return self.body(steps, horizon, self._floor(peak))
+
     def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:
         """Other values of the group that the schedule moves, absolute (one-cycle: momentum)."""
         return {}
@@ -111,7 +116,7 @@ class Schedule:
             peak: the group's base value, which an absolute floor is measured against.
         """
         lead = self.lead(horizon)
-        body = Plan(tuple(self.body(horizon.steps - lead, horizon, self._floor(peak))), self.past)
+        body = Plan(tuple(self.phases(horizon.steps - lead, horizon, peak)), self.past)
         if lead + body.steps != horizon.steps:  # a fault of the subclass, not of the user
             raise ValueError(f"{type(self).__name__}.body tiles {body.steps} of {horizon.steps - lead} steps")
         return Plan((self.ramp(lead, body[0]), *body.parts), self.past) if lead else body
@@ -123,13 +128,18 @@ class Schedule:
         >>> Linear().table(Horizon(steps=4), lr=0.1)["lr"].tolist()
         [0.1, 0.07500000000000001, 0.05, 0.025]
         """
-        columns = {"lr": lr * self.plan(horizon, lr).table()}
+        companions = {name: plan.table() for name, plan in self.companion_plans(horizon).items()}
+        return {"lr": lr * self.plan(horizon, lr).table(), **companions}
+
+    def companion_plans(self, horizon: Horizon) -> dict[str, Plan]:
+        """The other values that it moves, for every step of the run; they wait during the warm-up."""
         lead = self.lead(horizon)
+        plans = {}
         for name, parts in self.companions(horizon.steps - lead, horizon).items():
             body = Plan(tuple(parts), self.past)
             wait = Phase(lead, body[0], body[0], shapes.constant, name="warmup")
-            columns[name] = Plan((wait, *body.parts), self.past).table()
-        return columns
+            plans[name] = Plan((wait, *body.parts), self.past)
+        return plans
 
     def _floor(self, peak: float) -> float:
         """``final`` as a ratio of the peak."""
