@@ -23,7 +23,7 @@ class Noise(Schedule):
 
     ε_t = clip(std·z_t, −limit, limit) with z_t ~ N(0, 1), drawn from (seed, t) alone: any step can be
     looked up without the steps before it, and a resumed run has nothing to remember. z_t comes by Box
-    and Muller from outputs 2t and 2t + 1 of SplitMix64, z = √(−2 ln u)·cos 2πw.
+    and Muller from the two halves of output t of SplitMix64, z = √(−2 ln u)·cos 2πw.
 
     Args:
         of: the schedule.
@@ -80,9 +80,10 @@ class Noise(Schedule):
 
 def normal(stream: int, t: Ints) -> Floats:
     """Standard normal numbers, one for each t."""
-    u = (1 + (splitmix64(stream, 2 * t) >> np.uint64(11)).astype(np.float64)) / 2**53  # in (0, 1]
-    w = (splitmix64(stream, 2 * t + 1) >> np.uint64(11)).astype(np.float64) / 2**53  # in [0, 1)
-    return np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * w)
+    bits = splitmix64(stream, t)
+    u = ((bits >> np.uint64(32)) + np.uint64(1)) * 2.0**-32  # in (0, 1]
+    angle = (bits & np.uint64(0xFFFFFFFF)) * (2 * np.pi / 2**32)  # in [0, 2π)
+    return np.sqrt(-2 * np.log(u)) * np.cos(angle)
 
 
 def splitmix64(stream: int, n: Ints) -> NDArray[np.uint64]:

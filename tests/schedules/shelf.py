@@ -14,7 +14,7 @@ VALUES = str(Path(__file__).with_name("values.csv"))
 # What a schedule that is made of others cannot do without.
 NEEDED: dict[str, dict[str, Any]] = {
     "Cooldown": {"of": Constant(), "at": "40%"},
-    "Noise": {"of": Cosine(), "seed": 7},
+    "Noise": {"of": Linear(), "seed": 7},
     "Product": {"factors": [Linear(), Cyclic()]},
     "Sequence": {"parts": [{"length": "50%", "schedule": Constant()}, {"length": "rest", "schedule": Cosine()}]},
     "Table": {"path": VALUES},
