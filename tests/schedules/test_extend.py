@@ -149,10 +149,9 @@ def test_the_past_stays_bit_for_bit(name: str, policy: Policy, steps: int, later
     at = int(share * min(steps, later))
     try:
         columns = extended(schedule, planned, now, at, policy).table(now, 0.3)
-    except ConfigError as error:  # lengths that do not fit into the few steps that are left of a restart
-        assert policy == "restart"
-        assert later - at < 10
-        assert "steps" in str(error)
+    except ConfigError:  # a restart's lengths may not fit into the few steps that are left
+        if policy != "restart" or later - at >= 10:
+            raise
         return
     for column, before in schedule.table(planned, 0.3).items():
         np.testing.assert_array_equal(columns[column][:at], before[:at])
