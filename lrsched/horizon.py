@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -26,6 +26,7 @@ class Horizon:
         steps: optimizer updates in the run, at least 1.
         steps_per_epoch: updates in one pass over the data; the whole run where there are no epochs.
         samples_per_step: samples in one full update, needed only for durations in samples.
+        whole: steps of the whole run, where this is a part of it: percentages are of the whole.
 
     >>> horizon = Horizon(steps=1000, steps_per_epoch=100, samples_per_step=64)
     >>> [horizon.resolve(d) for d in ("5%", "2ep", "500st", "64000sp", "0.5ep")]
@@ -37,12 +38,24 @@ class Horizon:
     steps: int
     steps_per_epoch: int = 0
     samples_per_step: int = 0
+    whole: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError("horizon.steps", self.steps, "a run has at least one step")
         if self.steps_per_epoch < 1:
             object.__setattr__(self, "steps_per_epoch", self.steps)
+        if self.whole < 1:
+            object.__setattr__(self, "whole", self.steps)
+
+    def part(self, steps: int) -> Horizon:
+        """So many steps of this run: a clock of its own, in which 5% is still 5 % of the whole run.
+
+        >>> part = Horizon(steps=1000, steps_per_epoch=100).part(300)
+        >>> part.steps, part.resolve("5%"), part.resolve("2ep")
+        (300, 50, 200)
+        """
+        return replace(self, steps=steps)
 
     @property
     def epochs(self) -> float:
@@ -77,7 +90,7 @@ class Horizon:
         """
         amount, unit = parse(duration, key)
         if unit == "%":
-            return amount * self.steps / 100
+            return amount * self.whole / 100
         if unit == "ep":
             return amount * self.steps_per_epoch
         if unit == "st":

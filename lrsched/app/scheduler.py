@@ -10,6 +10,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from lrsched.app.relay import build_relay, closed_loops
 from lrsched.config import schema
 from lrsched.config.check import take
 from lrsched.config.targets import SCHEDULER, build, resolve, trusted
@@ -19,7 +20,7 @@ from lrsched.schedulers.base import Scheduler
 from lrsched.schedulers.expression import Expression
 from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
-from lrsched.schedules import Schedule
+from lrsched.schedules import Schedule, Sequence
 
 LENGTHS = (
     "step_size",
@@ -60,6 +61,8 @@ def build_scheduler(node: Mapping[str, Any], optimizer: Optimizer, horizon: Hori
     """
     cls = resolve(SCHEDULER, str(node["_target_"]), "scheduler")
     try:
+        if issubclass(cls, Sequence) and (loops := closed_loops(node)):
+            return build_relay(node, loops, optimizer, horizon)
         if issubclass(cls, Schedule):
             return Table(optimizer, build(SCHEDULER, node, "scheduler"), horizon)
         if issubclass(cls, Scheduler):

@@ -13,6 +13,9 @@ from typing import Any, Optional
 from lrsched.errors import ConfigError, nearest
 from lrsched.horizon import parse
 
+POLICIES = ("keep", "stretch", "cooldown", "restart", "reanneal")
+"""How a schedule goes on in a run of another length: lrsched.schedules.extend says what each means."""
+
 Rule = Callable[[str, Any], None]
 
 
@@ -48,7 +51,7 @@ def duration(key: str, value: Any) -> None:
 
 def one_of(*words: str) -> Rule:
     def rule(key: str, value: Any) -> None:
-        if value not in words:
+        if value is not None and value not in words:
             raise ConfigError(key, value, f"must be one of {', '.join(words)}", nearest(str(value), words))
 
     return rule
@@ -78,6 +81,7 @@ class Trainer:
 
     epochs: int = ruled(30, at_least(1))
     steps: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    on_extend: Optional[str] = ruled(None, one_of(*POLICIES))  # noqa: UP045
     accumulate: int = ruled(1, at_least(1))
     clip_norm: Optional[float] = ruled(None, above(0))  # noqa: UP045
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))

@@ -42,11 +42,12 @@ class Role:
     given: tuple[str, ...] = ()
 
 
+CURVE = "lrsched.schedules.Schedule"
 OPTIMIZER = Role("optimizer", ("torch.optim", "lrsched.optimizers"), ("torch.optim.Optimizer",), ("params",))
 SCHEDULER = Role(
     "scheduler",
     ("torch.optim.lr_scheduler", "torch.optim.swa_utils", "lrsched.schedules", "lrsched.schedulers"),
-    ("lrsched.schedules.Schedule", "lrsched.schedulers.base.Scheduler", "torch.optim.lr_scheduler.LRScheduler"),
+    (CURVE, "lrsched.schedulers.base.Scheduler", "torch.optim.lr_scheduler.LRScheduler"),
     ("optimizer", "horizon", "last_epoch"),
 )
 MODEL = Role("model", ("lrsched.models",), ("torch.nn.Module",), ("input_shape", "classes"))
@@ -93,6 +94,8 @@ def build(role: Role, node: Mapping[str, Any], key: str, **given: Any) -> Any:
         ConfigError: the target or one of its arguments cannot be used.
     """
     cls = resolve(role, str(node["_target_"]), key)
+    if role is SCHEDULER:
+        node = {name: _with_children(value, f"{key}.{name}") for name, value in node.items()}
     arguments = check_arguments(cls, role, node, key)
     try:
         return cls(**given, **arguments)
@@ -100,6 +103,25 @@ def build(role: Role, node: Mapping[str, Any], key: str, **given: Any) -> Any:
         raise error.under(key) from error
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ConfigError(key, cls.__name__, f"cannot be built: {error}") from error
+
+
+def _with_children(value: Any, key: str) -> Any:
+    """An argument of a scheduler, in which each mapping with a ``_target_`` has become the schedule it names."""
+    if isinstance(value, list):
+        return [_with_children(item, f"{key}[{i}]") for i, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    if "_target_" not in value:
+        return {name: _with_children(item, f"{key}.{name}") for name, item in value.items()}
+    target = str(value["_target_"])
+    if not issubclass(resolve(SCHEDULER, target, key), _import(CURVE)):
+        raise ConfigError(
+            f"{key}._target_",
+            target,
+            "is stepped as the run goes, and has no place inside a curve that is known beforehand",
+            "a schedule holds schedules, of lrsched.schedules",
+        )
+    return build(SCHEDULER, value, key)
 
 
 def check_arguments(cls: type, role: Role, node: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from torch.optim import Optimizer
 
-from lrsched.errors import NotFinite
 from lrsched.horizon import Duration, Horizon
-from lrsched.schedulers.base import Advice, Scheduler
-from lrsched.schedules import Absolute, Constant
-from lrsched.schedules.base import require
+from lrsched.schedulers.base import Advice
+from lrsched.schedulers.closed_loop import ClosedLoop
+from lrsched.schedules import Constant
+from lrsched.schedules.checks import require
 
 
-class Plateau(Scheduler):
+class Plateau(ClosedLoop):
     """Multiplies the rate by ``factor`` after more than ``patience`` evaluations without improvement.
 
     Equal to ``torch.optim.lr_scheduler.ReduceLROnPlateau`` value for value for metrics above 0
@@ -65,43 +65,30 @@ class Plateau(Scheduler):
         require(threshold >= 0, "threshold", threshold, "must be at least 0")
         require(cooldown >= 0, "cooldown", cooldown, "must be at least 0")
         require(smooth >= 1, "smooth", smooth, "must be at least 1", "1 takes the metric as it is")
-        self.monitor, self.mode, self.factor, self.patience = monitor, mode, factor, patience
+        self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
         self.smooth, self.backtrack = smooth, backtrack
 
-        ramp = Constant(
-            warmup=warmup, warmup_start=warmup_start, warmup_shape=warmup_shape, warmup_power=warmup_power, final=final
+        super().__init__(
+            optimizer,
+            horizon,
+            monitor,
+            Constant(
+                warmup=warmup,
+                warmup_start=warmup_start,
+                warmup_shape=warmup_shape,
+                warmup_power=warmup_power,
+                final=final,
+            ),
         )
-        self._warm = horizon.resolve(warmup, "warmup")
-        self._ramp = ramp.plan(horizon).table()[: self._warm].tolist()
-        self._optimizer = optimizer
-        self._levels = [float(group["lr"]) for group in optimizer.param_groups]
-        self._floors = [
-            ramp.final.value if isinstance(ramp.final, Absolute) else float(ramp.final) * level  # type: ignore[arg-type]
-            for level in self._levels
-        ]
         self._best = math.inf if mode == "min" else -math.inf
         self._bad = 0
         self._cooling = 0
         self._recent: list[float] = []
 
-    def set(self, step: int) -> None:
-        ramp = self._ramp[step] if step < self._warm else 1.0
-        for group, level in zip(self._optimizer.param_groups, self._levels, strict=True):
-            group["lr"] = ramp * level
-
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
-        require(
-            self.monitor in metrics,
-            "monitor",
-            self.monitor,
-            "is not a metric of an evaluation",
-            f"known are: {', '.join(metrics)}",
-        )
-        metric = metrics[self.monitor]
-        if not math.isfinite(metric):
-            raise NotFinite(f"{self.monitor} is {metric} at step {step}: the plateau scheduler cannot judge it")
-        if step <= self._warm and self._warm:
+        metric = self.metric(step, metrics)
+        if self.warming(step):
             return Advice.NOTHING
         self._recent = [*self._recent, metric][-self.smooth :]
         smoothed = math.fsum(self._recent) / len(self._recent)

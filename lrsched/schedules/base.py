@@ -102,6 +102,11 @@ class Schedule:
         """
         raise NotImplementedError
 
+    def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
+        """The body in a group whose base value is ``peak``. Schedules made of others implement this one:
+        their floors, which may be absolute, are measured against it."""
+        return self.body(steps, horizon, self._floor(peak))
+
     def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:
         """Other values of the group that the schedule moves, absolute (one-cycle: momentum)."""
         return {}
@@ -143,10 +148,10 @@ class Schedule:
             horizon: the run.
             peak: the group's base value, which an absolute floor is measured against.
         """
-        lead, final = self.lead(horizon), self._floor(peak)
+        lead = self.lead(horizon)
         if self.convention is not None:
-            return _conventions().plan(self, horizon, final)
-        body = Plan(tuple(self.body(horizon.steps - lead, horizon, final)), self.past)
+            return _conventions().plan(self, horizon, self._floor(peak))
+        body = Plan(tuple(self.phases(horizon.steps - lead, horizon, peak)), self.past)
         if lead + body.steps != horizon.steps:  # a fault of the subclass, not of the user
             raise ValueError(f"{type(self).__name__}.body tiles {body.steps} of {horizon.steps - lead} steps")
         return Plan((self.ramp(lead, body[0]), *body.parts), self.past) if lead else body
@@ -161,8 +166,7 @@ class Schedule:
         bases = base if isinstance(base, Mapping) else {"lr": base}
         rate = Column(bases.get("lr", 1.0), self.plan(horizon, bases.get("lr", 1.0)).table())
         columns = {"lr": rate}
-        others = self._companions(horizon) if self.convention is None else _conventions().companions(self, horizon)
-        for name, plan in others.items():
+        for name, plan in self.companion_plans(horizon).items():
             require(
                 name not in self.also, f"also.{name}", UNSET, f"the schedule itself moves {name}", f"give {name}=null"
             )
@@ -172,8 +176,10 @@ class Schedule:
             columns[name] = Column(own, rate.multiples if curve == "same" else curve.plan(horizon, own).table())
         return columns
 
-    def _companions(self, horizon: Horizon) -> dict[str, Plan]:
-        """The schedule's own other columns: each waits at its first value for the warm-up to end."""
+    def companion_plans(self, horizon: Horizon) -> dict[str, Plan]:
+        """The other values that it moves by itself, for every step of the run; they wait during the warm-up."""
+        if self.convention is not None:
+            return _conventions().companions(self, horizon)
         lead = self.lead(horizon)
         plans: dict[str, Plan] = {}
         for name, parts in self.companions(horizon.steps - lead, horizon).items():

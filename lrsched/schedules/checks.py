@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,21 @@ def require(ok: bool, key: str, value: Any, rule: str, remedy: str = "") -> None
     """Raise a :class:`ConfigError` unless ``ok``."""
     if not ok:
         raise ConfigError(key, value, rule, remedy)
+
+
+@contextmanager
+def below(key: str) -> Iterator[None]:
+    """What is complained of within is named below ``key``: a schedule inside a schedule.
+
+    >>> with below("parts[1].schedule"):
+    ...     number("gamma", 0, "(0, 1]")
+    Traceback (most recent call last):
+    lrsched.errors.ConfigError: parts[1].schedule.gamma=0: must be a number in (0, 1]
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise error.under(key) from error
 
 
 def number(key: str, value: Any, within: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrsched.errors import ConfigError
-from lrsched.schedules.shapes import Floats, Shape, linear
+from lrsched.schedules.shapes import Floats, Shape, constant, linear
 
 Ends: TypeAlias = Literal["[)", "(]", "()", "[]"]
 Ints: TypeAlias = NDArray[np.int64]
@@ -106,6 +106,29 @@ def clip(parts: Iterable[Part], steps: int) -> list[Part]:
         kept.append(part.cut(steps) if part.steps > steps else part)
         steps -= part.steps
     return kept
+
+
+def rest(parts: Iterable[Part], after: int) -> list[Part]:
+    """What ``parts`` do from their step ``after`` on: the part in which it lies goes on where it is.
+
+    >>> [part.values().tolist() for part in rest([Phase(2, 1.0, 1.0), Phase(4, 1.0, 0.0)], 3)]
+    [[0.75, 0.5, 0.25]]
+    """
+    kept: list[Part] = []
+    for part in parts:
+        if after < part.steps:
+            kept.append(_shifted(part, after) if after > 0 else part)
+        after -= part.steps
+    return kept
+
+
+def _shifted(part: Part, by: int) -> Part:
+    return Curve(part.steps - by, lambda i: part.at(i + by), part.name)
+
+
+def hold(steps: int, value: float, name: str) -> Phase:
+    """``steps`` steps of the same value."""
+    return Phase(steps, value, value, constant, name=name)
 
 
 def floored(part: Part, floor: float) -> Part:

@@ -18,6 +18,7 @@ SMALL = (
     "trainer.log_every=1st",
     "name=run",
 )
+VALUES = Path(__file__).resolve().parents[1] / "schedules" / "values.csv"
 # A schedule whose defaults name lengths that a run of two steps does not have.
 FITTING = {
     "noam": ("scheduler.warmup=1st",),
@@ -25,6 +26,7 @@ FITTING = {
     "periods": ("scheduler.lengths=[1st,1st]",),
     "wsd_s": ("scheduler.lengths=[1st,1st]",),
     "snapshot": ("scheduler.cycles=2",),
+    "table": (f"scheduler.path={VALUES}",),
 }
 
 

@@ -15,6 +15,7 @@ from lrsched.schedules import (
     WSDS,
     Chebyshev,
     Constant,
+    Cooldown,
     Cosine,
     Cyclic,
     Exponential,
@@ -25,18 +26,23 @@ from lrsched.schedules import (
     Linear,
     MultiStep,
     Noam,
+    Noise,
     OneCycle,
     Periods,
     Piecewise,
     Polynomial,
     Power,
+    Product,
     Rex,
     Schedule,
+    Sequence,
     Snapshot,
     Step,
+    Table,
     Tanh,
     TimeBased,
 )
+from tests.schedules.shelf import VALUES
 
 RUN = Horizon(steps=10, steps_per_epoch=2)
 T = range(10)
@@ -97,6 +103,25 @@ ROWS: dict[str, tuple[Schedule, list[float]]] = {
         [wave(i / 3) for i in range(3)] * 2 + [wave(i / 4) for i in range(4)],
     ),
     "WSDS": (WSDS(lengths=["40%", "60%"], decay="20%"), [1, 1, 1, 0.5, 1, 1, 1, 1, 1, 0.5]),
+    "Sequence": (  # 3 steps, then a clock of 7: a warm-up of 1 (10% of the whole run) and 6 of a line
+        Sequence(
+            parts=[
+                {"length": "30%", "schedule": Linear(final=0.25)},
+                {"length": "rest", "schedule": Linear(warmup="10%", final=0.4)},
+            ]
+        ),
+        [1, 0.75, 0.5, 1] + [1 + (0.4 - 1) * (i / 6) for i in range(6)],
+    ),
+    "Product": (
+        Product(factors=[Linear(), MultiStep(milestones=["40%"], gamma=0.5), Constant(warmup="2st")]),
+        [1 * 0.5, 0.9, 0.8, 0.7, 0.6 / 2, 0.5 / 2, 0.4 / 2, (1 - 0.7) / 2, (1 - 0.8) / 2, (1 - 0.9) / 2],
+    ),
+    "Cooldown": (  # from 0.7, the line's value at step 3, to 0.1 over 4 steps, and held
+        Cooldown(of=Linear(), at="30%", decay="2ep", final=0.1),
+        [1, 0.9, 0.8] + [0.7 + (0.1 - 0.7) * (i / 4) for i in range(4)] + [0.1] * 3,
+    ),
+    "Noise": (Noise(of=Linear(), std=0.0), [1 - x for x in X]),  # with noise: test_noise.py
+    "Table": (Table(path=VALUES), [1.0] + [0.25] * 9),
 }
 
 

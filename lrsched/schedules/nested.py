@@ -1,0 +1,24 @@
+"""What schedules that are made of other schedules ask of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lrsched.errors import UNSET, ConfigError
+from lrsched.schedules.base import Schedule
+
+
+def require_schedule(key: str, value: Any) -> None:
+    """Refuse what is not an open-loop schedule.
+
+    >>> require_schedule("of", 0.1)
+    Traceback (most recent call last):
+    lrsched.errors.ConfigError: of: must be an open-loop schedule, not float; as in {_target_: lrsched.schedules.Cosine}
+    """
+    if not isinstance(value, Schedule):
+        raise ConfigError(
+            key,
+            UNSET,
+            f"must be an open-loop schedule, not {type(value).__name__}",
+            "as in {_target_: lrsched.schedules.Cosine}",
+        )
