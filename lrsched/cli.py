@@ -8,6 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from lrsched.app import open_door, task
+from lrsched.config.targets import trusted
 from lrsched.errors import nearest
 
 COMMANDS = {
@@ -37,4 +38,6 @@ def main() -> None:
 
         sys.exit(preview(sys.argv[2:]))
     del sys.argv[1]
+    if trusted():  # as with python train.py, a module that is trusted may lie in the current folder
+        sys.path.insert(0, "")
     open_door(train)

@@ -109,10 +109,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'known are: cosine, step'
     """
     words = sorted(set(known))
-    close = difflib.get_close_matches(name, words, n=1, cutoff=0.6)
+    close = suggestion(name, words)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return close
     return f"known are: {', '.join(words)}" if words else "there is none to choose from"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The known word nearest to ``name``, or nothing if none is near."""
+    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def _as_override(value: Any) -> str:

@@ -123,7 +123,9 @@ def parse(duration: str, key: str = "duration") -> tuple[Fraction, Literal["%", 
     if match is None:
         bare = str(duration).strip()
         is_number = re.fullmatch(r"\d+(\.\d+)?", bare) is not None
-        raise ConfigError(key, duration, RULE, f"write {bare}st, {bare}ep or {bare}%" if is_number else "")
+        raise ConfigError(
+            key, duration, RULE, f"write {bare}st, {bare}ep or {bare}%" if is_number and float(bare) else ""
+        )
     amount, unit = Fraction(match[1]), match[2]
     if unit in ("st", "sp") and amount.denominator != 1:
         raise ConfigError(key, duration, f"{UNITS[unit]} are whole numbers", "use % or ep for a part of the run")

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.messages import complaint, say
-from lrsched.app.naming import run_id
+from lrsched.app.naming import command, run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
 from lrsched.config.check import settings
@@ -134,6 +134,6 @@ def _new_folder(cfg: DictConfig, in_sweep: bool) -> tuple[RunFolder, str]:
             "name",
             name,
             f"{path} already holds a run",
-            f"give another name, or continue it: python train.py resume={path}",
+            f"give another name, or continue it: {command()} resume={path}",
         )
     return folder, "start"

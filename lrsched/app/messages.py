@@ -86,6 +86,8 @@ def _wrong_type(cause: ValidationError) -> ConfigError:
     match = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", str(cause), re.DOTALL)
     if match:
         return ConfigError(str(cause.full_key), match[1], f"must be {_TYPES.get(match[2], match[2])}")
+    if "is not Optional" in str(cause):
+        return ConfigError(str(cause.full_key), None, "must have a value")
     return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
 
 

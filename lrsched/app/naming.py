@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,12 @@ def config_sha256(config: Mapping[str, Any]) -> str:
         if isinstance(kept.get(group), Mapping):
             kept[group] = {key: value for key, value in kept[group].items() if key not in names}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def command() -> str:
+    """How this process was called, for a line that can be typed: ``python train.py`` or ``lrsched train``."""
+    program = sys.argv[0]
+    return f"python {program}" if program.endswith(".py") else "lrsched train"
 
 
 def run_id(*, _root_: DictConfig) -> str:
@@ -47,7 +54,8 @@ def readable(overrides: list[str], longest: int = 80) -> str:
     'scheduler-torch-StepLR_optimizer.lr-0.1'
     """
     shown = [item.lstrip("+~") for item in overrides if not _is_neutral(item.lstrip("+~").split("=")[0])]
-    text = "_".join(re.sub(r"[^A-Za-z0-9.]+", "-", item).strip("-.") for item in shown)
+    plain = [item.replace("e+", "e") for item in shown]  # 1e+30 is 1e30, and must not read like 1e-30
+    text = "_".join(re.sub(r"[^A-Za-z0-9.]+", "-", item).strip("-.") for item in plain)
     return text[:longest].rstrip("-_.").lstrip("-_.")
 
 

@@ -36,6 +36,8 @@ def stored(composed: DictConfig, overrides: list[str]) -> tuple[RunFolder, DictC
         ConfigError: no run there, or an override that changes it.
     """
     folder = RunFolder(Path(str(composed.resume)))
+    if (folder.path / "multirun.yaml").exists():
+        raise ConfigError("resume", str(composed.resume), "is a sweep, not a run", "give its -m command again to go on")
     if not folder.holds_a_run():
         raise ConfigError(
             "resume", str(composed.resume), "there is no run in this folder", "it must hold a config.yaml"

@@ -11,12 +11,12 @@ from typing import Any
 
 from lrsched.app.build import Parts, assemble
 from lrsched.app.messages import say
-from lrsched.app.naming import config_sha256
+from lrsched.app.naming import command, config_sha256
 from lrsched.app.result import result_of, with_test
 from lrsched.checkpoint import Store
 from lrsched.config import schema
 from lrsched.config.targets import LOGGER, build
-from lrsched.errors import ConfigError, Stopped, StorageError, UserError
+from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
@@ -69,7 +69,7 @@ def execute(
     if quiet:
         one_line(result, folder.path)
     else:
-        summary(result, folder.path, tensorboard="tensorboard" in (run.logger or {}))
+        summary(result, folder.path, command(), tensorboard="tensorboard" in (run.logger or {}))
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {_how_to_resume(folder)}")
     return result
@@ -157,6 +157,8 @@ def _told(error: Exception, folder: RunFolder) -> UserError:
     """The error as the door reports it: a user's own with where to go on, a bug of ours with where its traceback is."""
     if isinstance(error, ConfigError):
         return error
+    if isinstance(error, NotFinite):  # the same steps would come to the same end
+        return NotFinite(f"{error}; start again with a lower optimizer.lr, a warm-up, or trainer.clip_norm=1")
     if isinstance(error, UserError):
         return type(error)(f"{error}; {_how_to_resume(folder)}")
     if isinstance(error, OSError):
@@ -165,4 +167,4 @@ def _told(error: Exception, folder: RunFolder) -> UserError:
 
 
 def _how_to_resume(folder: RunFolder) -> str:
-    return f"go on with: python train.py resume={os.fspath(folder.path)}"
+    return f"go on with: {command()} resume={os.fspath(folder.path)}"

@@ -80,4 +80,5 @@ def _check_device(device: str) -> None:
     kind = device.split(":")[0]
     known = ("auto", "cpu", "cuda", "mps")
     if kind not in known:
-        raise ConfigError("device", device, "is no device", nearest(kind, known))
+        remedy = "did you mean 'cuda'?" if kind == "gpu" else nearest(kind, known)
+        raise ConfigError("device", device, "is no device", remedy)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional
 
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, suggestion
 from lrsched.horizon import parse
 
 POLICIES = ("keep", "stretch", "cooldown", "restart", "reanneal")
@@ -37,12 +37,17 @@ def above(bound: float) -> Rule:
 
 def fraction(key: str, value: Any) -> None:
     if not 0 <= value < 1:
-        raise ConfigError(key, value, "is a fraction: at least 0 and below 1", "0.1 holds out one sample in ten")
+        raise ConfigError(key, value, "is a fraction: at least 0 and below 1")
 
 
 def part(key: str, value: Any) -> None:
     if value is not None and not 0 < value <= 1:
         raise ConfigError(key, value, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
+
+
+def held_out(key: str, value: Any) -> None:
+    if not 0 < value < 1:
+        raise ConfigError(key, value, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten")
 
 
 def duration(key: str, value: Any) -> None:
@@ -52,7 +57,7 @@ def duration(key: str, value: Any) -> None:
 def one_of(*words: str) -> Rule:
     def rule(key: str, value: Any) -> None:
         if value is not None and value not in words:
-            raise ConfigError(key, value, f"must be one of {', '.join(words)}", nearest(str(value), words))
+            raise ConfigError(key, value, f"must be one of {', '.join(words)}", suggestion(str(value), words))
 
     return rule
 
@@ -124,8 +129,8 @@ class Dataset:
     test_samples: int = ruled(0, at_least(0))
     batch_size: int = ruled(128, at_least(1))
     eval_batch_size: int = ruled(1024, at_least(1))
-    validation: float = ruled(0.1, fraction)
-    test: float = ruled(0.2, fraction)
+    validation: float = ruled(0.1, held_out)
+    test: float = ruled(0.2, held_out)
     split_seed: int = ruled(0, at_least(0))
     augment: Augmentation = field(default_factory=Augmentation)
 

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, suggestion
 from lrsched.horizon import RULE, parse
 
 _UNKNOWN = (Any, object)
@@ -28,7 +28,7 @@ def check_type(key: str, value: Any, hint: Any) -> Any:
     matched, result = _match(key, value, hint)
     if matched:
         return result
-    remedy = nearest(str(value), [str(a) for a in get_args(hint)]) if get_origin(hint) is Literal else ""
+    remedy = suggestion(str(value), [str(a) for a in get_args(hint)]) if get_origin(hint) is Literal else ""
     raise ConfigError(key, value, f"must be {describe(hint)}", remedy)
 
 
@@ -41,7 +41,7 @@ def describe(hint: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin is Annotated:
-        return str(arguments[1])
+        return "a duration such as 5%, 2ep, 500st or 64000sp" if RULE in arguments[1:] else describe(arguments[0])
     if origin in (Union, types.UnionType):
         known = [describe(a) for a in arguments if a in simple or get_origin(a) is not None]
         return " or ".join(dict.fromkeys(known)) or str(hint)

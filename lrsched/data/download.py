@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def fetch(name: str, root: Path) -> str:
     It is fetched into a folder beside its place and moved there file by file, so that a download that is
     killed, or that several runs of a sweep start at once, never leaves half a file to be read.
     """
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         from torchvision import datasets  # here, because importing it takes seconds
 
@@ -27,6 +29,9 @@ def fetch(name: str, root: Path) -> str:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(target)
     except (ImportError, OSError, RuntimeError, HTTPException, EOFError) as error:
+        for folder in made:  # the empty ones that were made for nothing
+            with suppress(OSError):
+                folder.rmdir()
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return lines[-1].strip("<>") if lines else type(error).__name__
     return ""

@@ -12,12 +12,15 @@ from typing import Any, TextIO
 from lrsched.loggers.terminal import span
 
 
-def summary(result: Mapping[str, Any], folder: Path, *, tensorboard: bool, file: TextIO | None = None) -> None:
+def summary(
+    result: Mapping[str, Any], folder: Path, command: str, *, tensorboard: bool, file: TextIO | None = None
+) -> None:
     """Print the result of a run as one block.
 
     Args:
         result: the fields of ``result.json``; what a failed run never measured is left out.
         folder: the run folder.
+        command: how the run was started, as one types it.
         tensorboard: whether there are events to look at.
         file: where to print, None for stdout.
 
@@ -25,7 +28,7 @@ def summary(result: Mapping[str, Any], folder: Path, *, tensorboard: bool, file:
     >>> done = {"status": "finished", "reason": "", "step": 460, "epoch": 20.0, "metrics": metrics}
     >>> best = {"step": 437, "val/loss": 0.08}
     >>> measured = {"best": best, "train_seconds": 2.0, "samples_per_second": 14720.0}
-    >>> summary(done | measured, Path("outputs/digits"), tensorboard=True)
+    >>> summary(done | measured, Path("outputs/digits"), "python train.py", tensorboard=True)
     finished
       test    accuracy 97.50%  loss 0.1000
       val     accuracy 98.00%  loss 0.0900
@@ -40,7 +43,7 @@ def summary(result: Mapping[str, Any], folder: Path, *, tensorboard: bool, file:
     metrics = result.get("metrics") or {}
     lines += [_line(part, _measured(metrics, part)) for part in ("test", "val")]
     lines += [_line("best", _best(result.get("best") or {})), _line("trained", _trained(result))]
-    lines += [_line("folder", str(folder)), _line("resume", f"python train.py {_override('resume', folder)}")]
+    lines += [_line("folder", str(folder)), _line("resume", f"{command} {_override('resume', folder)}")]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
     print("\n".join(line for line in lines if line), file=file or sys.stdout, flush=True)
@@ -51,9 +54,10 @@ def one_line(result: Mapping[str, Any], folder: Path, *, file: TextIO | None = N
 
     >>> done = {"status": "finished", "metrics": {"test/accuracy": 0.975, "test/loss": 0.1}}
     >>> one_line(done, Path("outputs/sweep/seed-0-16817781"))
-    finished  outputs/sweep/seed-0-16817781  accuracy 97.50%  loss 0.1000
+    finished  outputs/sweep/seed-0-16817781  test accuracy 97.50%  loss 0.1000
     """
-    parts = [result["status"], str(folder), _measured(result.get("metrics") or {}, "test")]
+    measured = _measured(result.get("metrics") or {}, "test")
+    parts = [result["status"], str(folder), f"test {measured}" if measured else ""]
     print("  ".join(part for part in parts if part), file=file or sys.stdout, flush=True)
 
 
@@ -79,7 +83,8 @@ def _value(name: str, value: Any) -> str:
 
 
 def _trained(result: Mapping[str, Any]) -> str:
-    text = f"{result['epoch']:.4g} epochs, {result['step']:,} steps"
+    epochs, steps = result["epoch"], result["step"]
+    text = f"{epochs:.4g} epoch{'s' * (epochs != 1)}, {steps:,} step{'s' * (steps != 1)}"
     seconds, rate = result.get("train_seconds"), result.get("samples_per_second")
     if seconds is not None:
         text += f" in {seconds:.1f} s" if seconds < 60 else f" in {span(seconds)}"

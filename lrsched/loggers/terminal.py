@@ -41,6 +41,7 @@ class Terminal(Logger):
         self._last: dict[str, Any] = {"step": run.resumed_at or 0}
         self._first: tuple[int, float] | None = None  # step and time of the first row
         self._drawn = -math.inf
+        self._rated = -1
         watched = self._out.isatty() and os.environ.get("TERM") != "dumb"
         self._bar = _Bar(self._out, run) if (watched if self._interactive is None else self._interactive) else None
 
@@ -48,6 +49,8 @@ class Terminal(Logger):
         now = self._clock()
         self._first = self._first or (int(row["step"]), now)
         self._last.update(row)
+        if not is_evaluation(row):
+            self._rated = int(row["step"])  # the step whose rate the row shows
         if self._bar is None:
             if is_evaluation(row):
                 run, step = self._run, int(row["step"])
@@ -76,7 +79,8 @@ class Terminal(Logger):
             parts.append(f"val {last['val/loss']:.4f}{accuracy}")
         rates = [value for name, value in last.items() if name.startswith("lr/")]
         if rates:
-            parts.append(f"lr {rates[0]:.3g}")
+            stale = "" if last["step"] - self._rated <= 1 else f" at {self._rated}"
+            parts.append(f"lr {rates[0]:.3g}{stale}")
         if per_second > 0:
             parts.append(f"{per_second * self._run.samples_per_step:,.0f} samples/s")
         return "  ".join(parts)

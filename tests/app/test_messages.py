@@ -26,6 +26,11 @@ MISTAKES = [
     (["seed=-1"], "seed=-1: must be at least 0"),
     (["name=../x"], "name=../x: a name starts with"),
     (["device=tpu"], "device=tpu: is no device"),
+    (["device=gpu"], "device=gpu: is no device; did you mean 'cuda'?"),
+    (["checkpoint.monitor=null"], "checkpoint.monitor=null: must have a value"),
+    (["dataset.test=0"], "dataset.test=0"),
+    (["trainer.precision=fp8"], "trainer.precision=fp8: must be one of fp32, bf16, fp16"),
+    (["scheduler=multistep", "scheduler.milestones=50%"], "must be a list, each a duration such as 5%"),
     (["device=cuda:99"], "device=cuda:99: cannot be used here"),
     (["scheduler=cosine,step"], "scheduler=cosine,step: several values are a sweep; add -m"),
     (["scheduler.warmup=5"], "scheduler.warmup=5: a duration carries its unit"),
@@ -45,7 +50,7 @@ MISTAKES = [
     (["model._target_=os.system"], "model._target_=os.system: is not an allowed model"),
     (["model.hidden=[0]"], "model.hidden"),
     (["dataset.batch_size=0"], "dataset.batch_size=0: must be at least 1"),
-    (["dataset.validation=1.5"], "dataset.validation=1.5: is a fraction"),
+    (["dataset.validation=1.5"], "dataset.validation=1.5: is a part of the data"),
     (["model=cnn", "dataset.batch_size=17"], "dataset.batch_size=17: leaves a batch of one of 86 samples, and CNN"),
     (["trainer.log_every=20"], "trainer.log_every=20: a duration carries its unit"),
     (["trainer.evaluate_every=0st"], "trainer.evaluate_every=0st: must be at least one step"),
@@ -83,7 +88,7 @@ def test_a_name_that_is_taken_is_refused_with_the_line_that_resumes_it(lrsched) 
     again = lrsched(*TINY, "name=run")
     assert again.code == 2
     assert "name=run: outputs/run already holds a run" in again.err
-    assert "python train.py resume=outputs/run" in again.err
+    assert "lrsched train resume=outputs/run" in again.err
 
 
 def test_an_unknown_command_names_the_nearest(lrsched) -> None:

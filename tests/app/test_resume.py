@@ -63,7 +63,7 @@ def test_stopped_by_a_signal_and_resumed(lrsched, monkeypatch, scheduler: str) -
     assert stopped.code == 128 + signal.SIGTERM
     result = stopped.result("cut")
     assert (result["status"], result["step"]) == ("stopped", 8)
-    assert "python train.py resume=outputs/cut" in stopped.err
+    assert "lrsched train resume=outputs/cut" in stopped.err
 
     resumed = lrsched("resume=outputs/cut")
     assert resumed.code == 0, resumed.err

@@ -59,7 +59,15 @@ def test_a_sweep_of_which_every_job_is_invalid_is_2(lrsched) -> None:
     assert "2 of 2 runs did not finish" in ended.err
 
 
+def test_a_sweep_is_not_resumed_like_a_run(lrsched) -> None:
+    lrsched("-m", *TINY, "name=sweep", "seed=0,1")
+    ended = lrsched("resume=outputs/sweep")
+    assert ended.code == 2
+    assert "resume=outputs/sweep: is a sweep, not a run; give its -m command again" in ended.err
+
+
 def test_ids_are_readable_and_safe() -> None:
+    assert readable(["optimizer.lr=1e+30"]) == "optimizer.lr-1e30"
     assert readable(["scheduler=torch/StepLR", "model.hidden=[64,32]", "seed=1"]) == (
         "scheduler-torch-StepLR_model.hidden-64-32_seed-1"
     )

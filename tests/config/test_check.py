@@ -62,7 +62,7 @@ def test_a_bad_value_is_named_with_its_rule(changes: dict[str, Any], message: st
 def test_reserved_keys_are_taken_and_checked() -> None:
     reserved, rest = take(schema.Dataset, {"_target_": "x.Y", "batch_size": 8, "root": "d"}, "dataset")
     assert (reserved.batch_size, rest) == (8, {"_target_": "x.Y", "root": "d"})
-    with pytest.raises(ConfigError, match=r"dataset\.validation=1\.0: is a fraction"):
+    with pytest.raises(ConfigError, match=r"dataset\.validation=1\.0: is a part of the data"):
         take(schema.Dataset, {"validation": 1.0}, "dataset")
 
 
