@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from lrsched.app.extension import pasts
 from lrsched.app.groups import named_groups, parameter_groups
 from lrsched.app.length import run_horizon
 from lrsched.app.lint import lint
@@ -85,7 +86,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     optimizer = build_optimizer(run.optimizer, model)
     evaluations = -(-horizon.steps // timetable.evaluate)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
-    scheduler = build_scheduler(run.scheduler, optimizer, horizon, evaluations)
+    scheduler = build_scheduler(run.scheduler, optimizer, horizon, evaluations, pasts(t, loader.pace))
     warned = lint(run.scheduler, horizon, lengths(horizon, evaluations), rates)
     precision = Precision(t.precision, device)
     state = RunState(

@@ -92,8 +92,8 @@ def task(cfg: DictConfig) -> float | None:
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if cfg.get("resume") is not None:
-        folder, cfg = stored(cfg, list(HydraConfig.get().overrides.task))
-        job = continued(folder)
+        folder, cfg, lengthened = stored(cfg, list(HydraConfig.get().overrides.task))
+        job = "lengthen" if lengthened else continued(folder)
     else:
         folder, job = _new_folder(cfg, in_sweep)
         cfg = OmegaConf.merge(cfg, {"name": str(cfg.name)})  # type: ignore[assignment]  # now() must not move on resume
@@ -103,7 +103,7 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if result is None:
         from lrsched.app.run import execute  # imports torch
 
-        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, resume=job == "resume", quiet=in_sweep)
+        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, job, quiet=in_sweep)
     return result["metrics"].get(run.checkpoint.monitor)
 
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched.app.extension import continued_schedule, pasts
 from lrsched.app.length import foreseen
 from lrsched.config import schema
 from lrsched.config.check import base_rate
@@ -38,7 +39,9 @@ def _open_loop(run: schema.Run, name: str, horizon: Horizon) -> Course:
     """A schedule of ours: the table that training looks up."""
     base = _base(run.optimizer)
     try:
-        schedule = build(SCHEDULER, run.scheduler, "scheduler")
+        schedule = continued_schedule(
+            build(SCHEDULER, run.scheduler, "scheduler"), pasts(run.trainer, horizon), horizon
+        )
         columns = schedule.table(horizon, base)
         plan = schedule.plan(horizon, base)
     except ConfigError as error:

@@ -12,7 +12,7 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon, parse
 
 
-def run_horizon(trainer: schema.Trainer, pace: Pace) -> Horizon:
+def run_horizon(trainer: schema.Trainer, pace: Pace | Horizon) -> Horizon:
     """``trainer.steps``, or else ``trainer.epochs`` at the pace of the data."""
     steps = trainer.steps if trainer.steps is not None else trainer.epochs * pace.steps_per_epoch
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)

@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lrsched.app.door import plain
 from lrsched.app.forecast import forecast
 from lrsched.app.messages import complaint, say
+from lrsched.app.resume import stored
 from lrsched.config.check import settings
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block
@@ -126,10 +127,11 @@ def _values(item: Override) -> list[str]:
 def _course(overrides: list[str], others: list[str]) -> Course:
     """Compose, check and look ahead, as a run of these overrides would."""
     cfg = compose("config", overrides=overrides, return_hydra_config=True)
-    if cfg.get("resume") is not None:
-        raise ConfigError("resume", cfg.resume, "a preview is of a run from its start", "leave it out")
-    choice = str(cfg.hydra.runtime.choices.scheduler)
-    return forecast(settings(plain(_without_hydra(cfg))), " ".join([choice, *others]))
+    choice, asked = str(cfg.hydra.runtime.choices.scheduler), list(cfg.hydra.overrides.task)
+    run = _without_hydra(cfg)
+    if run.get("resume") is not None:  # a run that is to be continued, at another length perhaps
+        choice, run = str(run.resume), stored(run, asked)[1]
+    return forecast(settings(plain(run)), " ".join([choice, *others]))
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:

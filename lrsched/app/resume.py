@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.extension import LENGTH, lengthen
 from lrsched.app.messages import say
 from lrsched.errors import UNSET, CheckpointError, ConfigError
 from lrsched.records import RunFolder
@@ -26,8 +27,8 @@ FREE = (
 """Keys whose change does not change what the run computes; the new value counts."""
 
 
-def stored(composed: DictConfig, overrides: list[str]) -> tuple[RunFolder, DictConfig]:
-    """The folder that ``resume=`` names, and the config to go on with.
+def stored(composed: DictConfig, overrides: list[str]) -> tuple[RunFolder, DictConfig, bool]:
+    """The folder that ``resume=`` names, the config to go on with, and whether it gives the run another length.
 
     It is the config that the run was started with. What the command line sets besides is compared
     with it, and refused by name where it would change the run.
@@ -48,15 +49,14 @@ def stored(composed: DictConfig, overrides: list[str]) -> tuple[RunFolder, DictC
         raise CheckpointError(f"{folder.config} cannot be read: {error}") from error
     if not isinstance(saved, DictConfig):
         raise CheckpointError(f"{folder.config} is not a config")
-    for item in overrides:
-        key, _, _ = item.lstrip("+~").partition("=")
-        key = key.split("@")[0].replace("/", ".")
+    asked = {item.lstrip("+~").partition("=")[0].split("@")[0].replace("/", ".") for item in overrides}
+    for key in sorted(asked - {*LENGTH, "trainer.on_extend"}):
         if any(key == free or key.startswith(free + ".") for free in FREE):
             if key not in ("resume", "name"):
                 OmegaConf.update(saved, key, OmegaConf.select(composed, key), force_add=True)
             continue
         _refuse_changes(key, _resolved(saved, key), _resolved(composed, key))
-    return folder, saved
+    return folder, saved, lengthen(folder, saved, composed, asked)
 
 
 def continued(folder: RunFolder) -> str:

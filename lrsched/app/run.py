@@ -32,7 +32,7 @@ log = logging.getLogger("lrsched")
 
 
 def execute(
-    run: schema.Run, config: Mapping[str, Any], yaml: str, folder: RunFolder, *, resume: bool, quiet: bool
+    run: schema.Run, config: Mapping[str, Any], yaml: str, folder: RunFolder, job: str, *, quiet: bool
 ) -> dict[str, Any]:
     """Make one run, or the rest of it.
 
@@ -41,7 +41,7 @@ def execute(
     Args:
         run: the settings; config: the same as a resolved dict; yaml: the same as it was composed.
         folder: of the run.
-        resume: go on from the newest valid checkpoint in it.
+        job: ``start``, or ``resume`` from the newest valid checkpoint, or ``lengthen``: resume with a new config.
         quiet: no progress, and one line at the end instead of a block.
 
     Returns:
@@ -54,12 +54,14 @@ def execute(
     parts = assemble(run, device)
     about = {"config_sha256": config_sha256(config), "fingerprint": fingerprint(device, run.trainer.precision)}
     store = Store(folder.checkpoints)
+    resume = job != "start"
     offset = _restore(parts, store) if resume else None
     for caution in parts.cautions:
         say(f"warning: {caution}")
     loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
-    if not resume:
+    if job != "resume":
         _make(folder, yaml)
+    folder.result.unlink(missing_ok=True)  # a run that goes on has none
     with _logged(folder):
         for caution in parts.cautions:
             log.warning(caution)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 from torch.optim import Optimizer
 
+from lrsched.app.extension import Past, continued_schedule
 from lrsched.app.relay import build_relay, closed_loops
 from lrsched.config import schema
 from lrsched.config.check import take
@@ -47,7 +48,13 @@ def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
     }
 
 
-def build_scheduler(node: Mapping[str, Any], optimizer: Optimizer, horizon: Horizon, evaluations: int) -> Scheduler:
+def build_scheduler(
+    node: Mapping[str, Any],
+    optimizer: Optimizer,
+    horizon: Horizon,
+    evaluations: int,
+    past: Iterable[Past] = (),
+) -> Scheduler:
     """The scheduler that a config names, on this optimizer, for this run.
 
     Args:
@@ -55,23 +62,38 @@ def build_scheduler(node: Mapping[str, Any], optimizer: Optimizer, horizon: Hori
         optimizer: with the base values in its groups.
         horizon: the run.
         evaluations: how many the run has, which is the horizon of interval ``evaluation``.
+        past: lengths that it was planned for before, oldest first.
 
     Raises:
         ConfigError: a value that cannot be used.
     """
     cls = resolve(SCHEDULER, str(node["_target_"]), "scheduler")
+    past = list(past)
+    first = past[0].planned if past else horizon  # what is live goes on as it was planned
     try:
         if issubclass(cls, Sequence) and (loops := closed_loops(node)):
+            _refuse_extension(past, "a sequence with a closed loop")
             return build_relay(node, loops, optimizer, horizon)
         if issubclass(cls, Schedule):
-            return Table(optimizer, build(SCHEDULER, node, "scheduler"), horizon)
+            schedule = build(SCHEDULER, node, "scheduler")
+            return Table(optimizer, continued_schedule(schedule, past, horizon), horizon)
         if issubclass(cls, Scheduler):
-            return build(SCHEDULER, node, "scheduler", optimizer=optimizer, horizon=horizon)
+            return build(SCHEDULER, node, "scheduler", optimizer=optimizer, horizon=first)
         reserved, own = take(schema.NativeScheduler, node, "scheduler")
-        inner = _native(own, "scheduler", optimizer, lengths(horizon, evaluations)[reserved.interval])
+        if "'auto'" in str(own):
+            _refuse_extension(past, f"{cls.__name__} with a length of auto, which its state keeps")
+        inner = _native(own, "scheduler", optimizer, lengths(first, evaluations)[reserved.interval])
         return Native(inner, reserved.interval, horizon.steps_per_epoch, reserved.monitor)  # type: ignore[arg-type]
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
+
+
+def _refuse_extension(past: Iterable[Past], what: str) -> None:
+    """A live scheduler goes on with the length it was built with: PyTorch would ignore another without a word."""
+    for before in past:
+        if before.policy != "keep":
+            rule = f"{what}, can only go on as planned"
+            raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
 
 
 def _native(node: Mapping[str, Any], key: str, optimizer: Optimizer, length: int) -> Any:

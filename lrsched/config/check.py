@@ -54,6 +54,9 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
             values[name] = read(hint, value, key)  # type: ignore[arg-type]
             continue
         values[name] = check_type(key, value, hint)
+        each = items[name].metadata.get("items")
+        if each is not None:
+            values[name] = [read(each, item, f"{key}[{i}]") for i, item in enumerate(values[name])]
         rule = items[name].metadata.get("rule")
         if rule is not None:
             rule(key, values[name])

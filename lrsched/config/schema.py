@@ -81,12 +81,23 @@ class EarlyStop:
 
 
 @dataclass
+class Extension:
+    """Until step ``at`` the run was planned for other ``epochs`` or ``steps``; then it went on by ``policy``."""
+
+    at: int = ruled(0, at_least(0))
+    policy: str = ruled("keep", one_of(*POLICIES))
+    epochs: int = ruled(1, at_least(1))
+    steps: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+
+
+@dataclass
 class Trainer:
     """How long and in what manner to train."""
 
     epochs: int = ruled(30, at_least(1))
     steps: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
     on_extend: Optional[str] = ruled(None, one_of(*POLICIES))  # noqa: UP045
+    extensions: list[Any] = field(default_factory=list, metadata={"items": Extension})
     accumulate: int = ruled(1, at_least(1))
     clip_norm: Optional[float] = ruled(None, above(0))  # noqa: UP045
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))

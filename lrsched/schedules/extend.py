@@ -90,8 +90,17 @@ def extended(
     down = now.resolve(decay, "decay", least=1) if decay else max(1, half_up(Fraction(left, 5)))
     fits = down <= left or not left or policy != "cooldown"
     require(fits, "decay", decay, f"is {down} steps, but only {left} are left", "shorten it")
+    same = partial(extended, planned=planned, now=now, at=at, policy=policy, decay=decay)
     return Extended(
-        of=schedule, planned=planned, at=at, policy=policy, down=down, final=schedule.final, past=schedule.past
+        of=schedule,
+        planned=planned,
+        at=at,
+        policy=policy,
+        down=down,
+        final=schedule.final,
+        past=schedule.past,
+        also={name: curve if isinstance(curve, str) else same(curve) for name, curve in schedule.also.items()},
+        groups={name: same(other) for name, other in schedule.groups.items()},
     )
 
 

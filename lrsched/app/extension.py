@@ -1,0 +1,79 @@
+"""A run that is continued for another length than it was planned for: written into its config, then derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from omegaconf import DictConfig, OmegaConf
+
+from lrsched.app.length import run_horizon
+from lrsched.config import schema
+from lrsched.data.counts import Pace
+from lrsched.errors import ConfigError
+from lrsched.horizon import Horizon
+from lrsched.records import RunFolder
+from lrsched.schedules import Schedule
+from lrsched.schedules.extend import POLICIES, Policy, extended
+
+LENGTH = ("trainer.epochs", "trainer.steps")
+
+
+@dataclass(frozen=True)
+class Past:
+    """A length that the run was planned for until step ``at``, and how its schedule went on from there."""
+
+    planned: Horizon
+    at: int
+    policy: Policy
+
+
+def lengthen(folder: RunFolder, saved: DictConfig, composed: DictConfig, asked: set[str]) -> bool:
+    """Note in a stored config that the run has another length from its newest checkpoint on.
+
+    Args:
+        folder: of the run.
+        saved: its config, changed in place.
+        composed: the config of the command that continues it.
+        asked: the keys that this command sets.
+
+    Returns:
+        Whether it is another length.
+
+    Raises:
+        ConfigError: another length without a policy.
+        CheckpointError: there is no valid checkpoint to go on from.
+    """
+    old = {"epochs": saved.trainer.epochs, "steps": saved.trainer.steps}
+    new = {name: composed.trainer[name] if f"trainer.{name}" in asked else old[name] for name in old}
+    if "trainer.epochs" in asked and "trainer.steps" not in asked:
+        new["steps"] = None  # it would win over the epochs that are asked for
+    if new == old:
+        return False
+    policy = composed.trainer.on_extend or saved.trainer.on_extend
+    if policy is None:
+        known = "; ".join(f"{name} ({meaning})" for name, meaning in POLICIES.items())
+        rule = "the run is to have another length: how is its schedule to go on?"
+        raise ConfigError("trainer.on_extend", None, rule, f"give one of {known}")
+    from lrsched.checkpoint import Store  # imports torch
+
+    at = Store(folder.checkpoints).newest()[0].step
+    OmegaConf.update(saved, "trainer", {**new, "on_extend": policy}, merge=True)
+    saved.trainer.extensions = [*saved.trainer.extensions, {"at": at, "policy": policy, **old}]
+    return True
+
+
+def pasts(trainer: schema.Trainer, pace: Pace | Horizon) -> list[Past]:
+    """The lengths that a run was planned for before, oldest first; ``pace`` is that of its data."""
+    return [
+        Past(run_horizon(replace(trainer, epochs=e.epochs, steps=e.steps), pace), e.at, e.policy)
+        for e in trainer.extensions
+    ]
+
+
+def continued_schedule(schedule: Schedule, past: Sequence[Past], horizon: Horizon) -> Schedule:
+    """The schedule of a run whose length was changed ``len(past)`` times, to be planned over ``horizon``."""
+    lengths = [*(before.planned for before in past), horizon]
+    for before, now in zip(past, lengths[1:], strict=True):
+        schedule = extended(schedule, before.planned, now, before.at, before.policy)
+    return schedule
