@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from tests.app.conftest import TINY, Ended
+from tests.schedules.shelf import VALUES
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 OURS = sorted(p.stem for p in (CONF / "scheduler").glob("*.yaml") if "lrsched.schedules." in p.read_text("utf-8"))
 NATIVE = sorted(f"torch/{path.stem}" for path in (CONF / "scheduler" / "torch").glob("*.yaml"))
-# Schedules whose default lengths do not fit into a run of twelve steps.
+# Schedules whose default lengths do not fit into a run of twelve steps, or that need a file.
 FITTING = {
     "noam": ["scheduler.warmup=3st"],
     "power": ["scheduler.warmup=3st"],
     "periods": ["scheduler.lengths=[8st,4st]"],
     "wsd_s": ["scheduler.lengths=[8st,4st]"],
+    "table": [f"scheduler.path={VALUES}"],
 }
 CASES = [
     ["scheduler=cosine", "scheduler.warmup=2st", "scheduler.final=0.1"],

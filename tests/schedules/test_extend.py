@@ -73,7 +73,7 @@ def test_a_cooldown_of_a_given_length_tends_to_final() -> None:
     trunk = Constant(final=0.5)
     assert values(trunk, TWELVE, 8, "cooldown", decay="4st") == [1.0] * 8 + [1.0, 0.875, 0.75, 0.625]
     absolute = extended(Constant(final={"absolute": 0.5}), EIGHT, TWELVE, 8, "cooldown", "4st")
-    assert absolute.table(TWELVE, lr=2.0)["lr"].tolist()[8:] == [2.0, 1.625, 1.25, 0.875]
+    assert absolute.table(TWELVE, 2.0)["lr"].tolist()[8:] == [2.0, 1.625, 1.25, 0.875]
 
 
 def test_no_cooldown_or_reannealing_rises() -> None:
