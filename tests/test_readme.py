@@ -39,6 +39,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (house / "lrsched/data/stripes.py").write_text(example("Stripes"))
     digits = (house / "conf/dataset/digits.yaml").read_text("utf-8")
     stripes = digits.replace("lrsched.data.Digits", "lrsched.data.Stripes\nsamples: 400")
+    stripes = stripes.replace("train_samples: 1797", "train_samples: 400")
     (house / "conf/dataset/stripes.yaml").write_text(stripes)
     return house
 

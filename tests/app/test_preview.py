@@ -147,6 +147,24 @@ def test_a_plateau_is_drawn_as_if_nothing_improved_and_says_so(lrsched) -> None:
     assert "as if no evaluation after the first one were an improvement" in lrsched(*case, command="preview").out
 
 
+def test_a_sequence_with_a_plateau_is_rehearsed_and_says_so(lrsched) -> None:
+    half = "{length:50%,schedule:{_target_:lrsched.schedules.Constant}}"
+    plateau = "{length:rest,schedule:{_target_:lrsched.schedulers.Plateau,patience:0}}"
+    case = [*TINY, "scheduler=sequence", f"scheduler.parts=[{half},{plateau}]", "trainer.evaluate_every=2st"]
+    # Evaluations after 8 and 10 updates are those of the plateau's own updates: the second cuts.
+    rates = [float(value) for value in foreseen(lrsched, *case)["lr/default"]]
+    assert rates == [0.1] * 10 + [0.1 * 0.1] * 2
+    assert "as if no evaluation after the first one were an improvement" in lrsched(*case, command="preview").out
+
+
+def test_other_values_are_previewed_from_their_own_base(lrsched) -> None:
+    also = ["+scheduler.also.weight_decay=same", "+scheduler.also.beta2={_target_: lrsched.schedules.Linear}"]
+    case = [*TINY, "scheduler=linear", "optimizer=adamw", "optimizer.weight_decay=0.25", *also]
+    preview = foreseen(lrsched, *case)
+    assert [float(value) for value in preview["weight_decay/default"]] == [0.25 * (1 - t / 12) for t in range(12)]
+    same(preview, trained(lrsched, *case))
+
+
 UNKNOWN = [*TINY, "dataset.train_samples=null"]
 
 
@@ -161,6 +179,8 @@ MISTAKES = [
     (["scheduler=cosin"], "scheduler=cosin: there is no such choice; did you mean 'cosine'?"),
     (["scheduler=cosine,stp"], "scheduler=stp: there is no such choice (with scheduler=stp); did you mean 'step'?"),
     (["scheduler=step,cosine", "scheduler.every=1ep"], "scheduler.every: there is no such key (with scheduler=cosine)"),
+    (["scheduler=table"], "scheduler.path: has no value; give scheduler.path=FILE"),
+    (["+scheduler.also.mass=same"], "scheduler.also.mass: the schedule moves mass, which"),
     (["scheduler.warmup=5"], "scheduler.warmup=5: a duration carries its unit"),
     (["scheduler.warmup=100%"], "scheduler.warmup=100%: is 630 steps and leaves nothing"),
     (["scheduler=onecycle", "optimizer=adagrad"], "scheduler.momentum=set: the schedule moves momentum"),
