@@ -247,4 +247,3 @@ def test_two_factors_that_move_the_momentum() -> None:
 def test_a_cosine_in_a_sequence_is_the_cosine_of_a_run_of_that_length() -> None:
     two = Sequence(parts=[part("4st", Constant()), part("rest", Cosine())])
     np.testing.assert_array_equal(values(two)[4:], values(Cosine(), run=Horizon(steps=6)))
-
