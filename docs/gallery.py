@@ -8,6 +8,7 @@ how to cite that; the picture is what ``lrsched preview`` shows. Nothing is writ
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import textwrap
@@ -25,12 +26,13 @@ CONF = ROOT / "conf" / "scheduler"
 PAGE = ROOT / "docs" / "schedules.md"
 PICTURES = ROOT / "docs" / "pictures" / "schedules"
 
-# Where the defaults show little of the curve in a run of 630 steps.
+# Where the defaults show little of the curve in a run of 630 steps, or nothing of it.
 SHOWN = {
     "chebyshev": ["trainer.steps=64"],
     "inverse_sqrt": ["scheduler.warmup=5%"],
     "noam": ["scheduler.warmup=10%"],
     "power": ["scheduler.warmup=5%"],
+    "table": ["scheduler.path=docs/values.csv", "trainer.steps=12"],
     "wsd": ["scheduler.warmup=5%"],
 }
 SHARED = re.compile(r"^# What every schedule takes.*", re.MULTILINE)
@@ -63,8 +65,9 @@ def pictured() -> dict[str, Course]:
     """What each picture shows, by the same code as ``lrsched preview``."""
     plain = [name for name in names() if name not in SHOWN]
     found = {course.name: course for course in courses([f"scheduler={','.join(plain)}"], None)}
-    for name, overrides in SHOWN.items():
-        found |= {course.name: course for course in courses([f"scheduler={name}", *overrides], None)}
+    with contextlib.chdir(ROOT):  # where the command below each picture is given
+        for name, overrides in SHOWN.items():
+            found |= {course.name: course for course in courses([f"scheduler={name}", *overrides], None)}
     return found
 
 

@@ -11,10 +11,11 @@ from lrsched.app.length import foreseen
 from lrsched.config import schema
 from lrsched.config.check import base_rate
 from lrsched.config.targets import OPTIMIZER, SCHEDULER, build, resolve
-from lrsched.errors import ConfigError
+from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
 from lrsched.preview.course import Course, spans
 from lrsched.schedules import Schedule
+from lrsched.schedules.checks import require
 
 
 def forecast(run: schema.Run, name: str) -> Course:
@@ -28,26 +29,33 @@ def forecast(run: schema.Run, name: str) -> Course:
         ConfigError: a value that cannot be used, or a run whose length is not known without its data.
     """
     cls = resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler")
-    if issubclass(cls, Schedule):
+    if issubclass(cls, Schedule) and not _sees(run.scheduler):
         return _open_loop(run, name, foreseen(run, native=False))
     from lrsched.app.rehearsal import rehearse  # imports torch
 
     return rehearse(run, name)
 
 
+def _sees(node: Mapping[str, Any]) -> bool:
+    """Whether a part of a sequence is driven by what it sees: a closed loop."""
+    parts = node.get("parts")
+    nodes = [part.get("schedule") for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    named = [child for child in nodes if isinstance(child, Mapping) and "_target_" in child]
+    return not all(issubclass(resolve(SCHEDULER, str(c["_target_"]), "scheduler"), Schedule) for c in named)
+
+
 def _open_loop(run: schema.Run, name: str, horizon: Horizon) -> Course:
     """A schedule of ours: the table that training looks up."""
-    base = _base(run.optimizer)
     try:
-        schedule = continued_schedule(
-            build(SCHEDULER, run.scheduler, "scheduler"), pasts(run.trainer, horizon), horizon
-        )
-        columns = schedule.table(horizon, base)
-        plan = schedule.plan(horizon, base)
+        planned = build(SCHEDULER, run.scheduler, "scheduler")
+        schedule = continued_schedule(planned, pasts(run.trainer, horizon), horizon).of_group("default")
+        bases = {"lr": _base(run.optimizer), **_others(run.optimizer, schedule)}
+        columns = schedule.table(horizon, bases)
+        plan = schedule.plan(horizon, bases["lr"])
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
     for column in columns:
-        if column != "lr" and not _has(run.optimizer, column):
+        if column not in ("lr", *schedule.also) and not _has(run.optimizer, column):
             raise ConfigError(
                 f"scheduler.{column}",
                 "set",
@@ -55,7 +63,7 @@ def _open_loop(run: schema.Run, name: str, horizon: Horizon) -> Course:
                 f"give scheduler.{column}=null, or an optimizer that has it",
             )
     named = {f"{column}/default": values for column, values in columns.items()}
-    return Course(name, horizon, base, named, spans(plan))
+    return Course(name, horizon, bases["lr"], named, spans(plan))
 
 
 def _base(node: Mapping[str, Any]) -> float:
@@ -63,6 +71,19 @@ def _base(node: Mapping[str, Any]) -> float:
     if "lr" in node:
         return base_rate(node["lr"])
     return base_rate(_parameters(node)["lr"].default)
+
+
+def _others(node: Mapping[str, Any], schedule: Schedule) -> dict[str, float]:
+    """Base values of what ``also`` moves, by the names that a parameter group has."""
+    if not schedule.also:
+        return {}
+    from lrsched.schedulers.values import has_value, read_value  # imports torch
+
+    group = {name: parameter.default for name, parameter in _parameters(node).items()} | dict(node)
+    for value in schedule.also:
+        rule = f"the schedule moves {value}, which {node['_target_']} does not have"
+        require(has_value(group, value), f"also.{value}", UNSET, rule, "take it out of also")
+    return {value: read_value(group, value) for value in schedule.also}
 
 
 def _has(node: Mapping[str, Any], value: str) -> bool:

@@ -8,7 +8,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from lrsched.config import schema
 from lrsched.errors import UNSET, ConfigError, nearest
@@ -34,6 +40,8 @@ def complaint(error: BaseException) -> ConfigError:
         cause = cause.__cause__
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         return _unknown_key(error, cause)
+    if isinstance(cause, MissingMandatoryValue):
+        return _missing_value(cause)
     if isinstance(cause, ValidationError):
         return _wrong_type(cause)
     if isinstance(cause, OmegaConfBaseException):
@@ -80,6 +88,11 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
             key, UNSET, "has no entries yet, and an override cannot know that one is meant", f"write +{key}"
         )
     return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
+
+
+def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
+    key = str(cause.full_key)
+    return ConfigError(key, UNSET, "has no value", f"give {key}={'FILE' if key.endswith('path') else 'VALUE'}")
 
 
 def _wrong_type(cause: ValidationError) -> ConfigError:

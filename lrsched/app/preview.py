@@ -39,7 +39,7 @@ examples:
   lrsched preview scheduler=wsd scheduler.decay=10%,20%,40% trainer.epochs=200 --csv wsd.csv
 
 The run's length follows from trainer.steps, or from trainer.epochs and the number of samples that the data set's
-YAML names. Closed loops (plateau) are drawn as if nothing ever improved.
+YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved.
 """
 
 

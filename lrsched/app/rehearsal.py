@@ -14,6 +14,7 @@ from lrsched.preview.course import RATE, Course
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
 from lrsched.schedulers.values import read_value
+from lrsched.schedules import Schedule
 from lrsched.train.evaluate import METRICS
 
 BLIND = "closed loop: drawn as if no evaluation after the first one were an improvement"
@@ -33,7 +34,8 @@ def rehearse(run: schema.Run, name: str) -> Course:
         ConfigError: a value that cannot be used.
     """
     check_choices(run)
-    native = not issubclass(resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler"), Scheduler)
+    cls = resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler")
+    native = not issubclass(cls, (Scheduler, Schedule))
     horizon = foreseen(run, native=native)
     every = horizon.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
     optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other

@@ -45,7 +45,8 @@ class Greedy(ClosedLoop):
         ConfigError: a value out of its range.
 
     References:
-        Subramanian, Ganapathiraman, GreedyLR, 2025, https://arxiv.org/abs/2512.14527
+        Subramanian, Krishnamoorthy, Murthy, Dynamic Learning Rate Scheduling based on Loss Changes Leads to
+        Faster Convergence, 2025, https://arxiv.org/abs/2512.14527
     """
 
     def __init__(

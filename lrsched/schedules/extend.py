@@ -48,7 +48,8 @@ def extended(
         reanneal  from v to f along the shape of the plan's last falling phase (without one a line), x = i/R
 
     ``at = N`` leaves the past alone. Other values of the group (momentum) follow keep, stretch and
-    restart; under cooldown and reanneal they stay as they are. What was extended can be extended again.
+    restart; under cooldown and reanneal they stay as they are. The curves of ``also`` and ``groups`` go on
+    by the same policy, each from its own value. What was extended can be extended again.
 
     Args:
         schedule: the run's schedule until now.
@@ -90,7 +91,10 @@ def extended(
     down = now.resolve(decay, "decay", least=1) if decay else max(1, half_up(Fraction(left, 5)))
     fits = down <= left or not left or policy != "cooldown"
     require(fits, "decay", decay, f"is {down} steps, but only {left} are left", "shorten it")
-    same = partial(extended, planned=planned, now=now, at=at, policy=policy, decay=decay)
+
+    def again(curve: Schedule) -> Schedule:
+        return extended(curve, planned, now, at, policy, decay)
+
     return Extended(
         of=schedule,
         planned=planned,
@@ -99,8 +103,8 @@ def extended(
         down=down,
         final=schedule.final,
         past=schedule.past,
-        also={name: curve if isinstance(curve, str) else same(curve) for name, curve in schedule.also.items()},
-        groups={name: same(other) for name, other in schedule.groups.items()},
+        also={name: curve if curve == "same" else again(curve) for name, curve in schedule.also.items()},  # type: ignore[arg-type]
+        groups={word: again(other) for word, other in schedule.groups.items()},
     )
 
 

@@ -9,7 +9,9 @@ from lrsched.schedules.base import Schedule
 
 
 def require_schedule(key: str, value: Any) -> None:
-    """Refuse what is not an open-loop schedule.
+    """Refuse what is not an open-loop schedule, and one with an ``also`` or ``groups`` that nobody would hear.
+
+    The whole has its own: there, too, a sequence may stand.
 
     >>> require_schedule("of", 0.1)
     Traceback (most recent call last):
@@ -22,3 +24,11 @@ def require_schedule(key: str, value: Any) -> None:
             f"must be an open-loop schedule, not {type(value).__name__}",
             "as in {_target_: lrsched.schedules.Cosine}",
         )
+    for name in ("also", "groups"):
+        if getattr(value, name):
+            raise ConfigError(
+                f"{key}.{name}",
+                UNSET,
+                "only the curve of a part counts",
+                f"give {name} to the schedule that it is a part of; a sequence may stand in it too",
+            )

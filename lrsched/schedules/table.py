@@ -46,7 +46,7 @@ class Table(Schedule):
     path: str
     column: str = "lr"
     absolute: bool = False
-    columns: Columns = field(init=False, repr=False, default=())
+    held: Columns = field(init=False, repr=False, default=())
 
     def check(self) -> None:
         flag("absolute", self.absolute)
@@ -59,17 +59,17 @@ class Table(Schedule):
         for name, values in columns.items():
             good = bool(np.isfinite(values).all()) and min(values) >= 0
             require(good, "path", self.path, f"column {name} must hold finite numbers of at least 0")
-        object.__setattr__(self, "columns", tuple(columns.items()))
+        object.__setattr__(self, "held", tuple(columns.items()))
 
     def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
-        values = np.array(dict(self.columns)[self.column])
+        values = np.array(dict(self.held)[self.column])
         if self.absolute:
             values = values / peak if peak else np.zeros_like(values)
         return [floored(part, self._floor(peak)) for part in self._over(steps, values)]
 
     def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:
         known = (self.column, *CLOCKS)
-        return {name: self._over(steps, np.array(values)) for name, values in self.columns if name not in known}
+        return {name: self._over(steps, np.array(values)) for name, values in self.held if name not in known}
 
     def _over(self, steps: int, values: np.ndarray) -> list[Part]:
         """The values over a run of ``steps`` steps: cut off, or held after their end."""

@@ -65,6 +65,7 @@ MISTAKES = [
     (["+scheduler.also.weight_decy=same"], "does not have; did you mean 'weight_decay'?"),
     (["+scheduler.also.momentum=cosine"], "scheduler.also.momentum=cosine: must be a schedule, or same"),
     (["optimizer.layer_decay=2"], "optimizer.layer_decay=2: must be a number in (0, 1]"),
+    (["scheduler=table"], "scheduler.path: has no value; give scheduler.path=FILE"),
     (["resume=nowhere"], "resume=nowhere: there is no run in this folder"),
     (["logger=[tensorbord]"], "logger=tensorbord: there is no such choice; did you mean 'tensorboard'?"),
     (["experiment=none_such"], "experiment=none_such: there is no such choice"),

@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from tests.app.conftest import TINY, Ended
+from tests.schedules.shelf import VALUES
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 OURS = sorted(p.stem for p in (CONF / "scheduler").glob("*.yaml") if "lrsched.schedules." in p.read_text("utf-8"))
 NATIVE = sorted(f"torch/{path.stem}" for path in (CONF / "scheduler" / "torch").glob("*.yaml"))
-# Schedules whose default lengths do not fit into a run of twelve steps.
+# Schedules whose default lengths do not fit into a run of twelve steps, or that need a file.
 FITTING = {
     "noam": ["scheduler.warmup=3st"],
     "power": ["scheduler.warmup=3st"],
     "periods": ["scheduler.lengths=[8st,4st]"],
     "wsd_s": ["scheduler.lengths=[8st,4st]"],
+    "table": [f"scheduler.path={VALUES}"],
 }
 CASES = [
     ["scheduler=cosine", "scheduler.warmup=2st", "scheduler.final=0.1"],
@@ -145,6 +147,24 @@ def test_a_plateau_is_drawn_as_if_nothing_improved_and_says_so(lrsched) -> None:
     assert "as if no evaluation after the first one were an improvement" in lrsched(*case, command="preview").out
 
 
+def test_a_sequence_with_a_plateau_is_rehearsed_and_says_so(lrsched) -> None:
+    half = "{length:50%,schedule:{_target_:lrsched.schedules.Constant}}"
+    plateau = "{length:rest,schedule:{_target_:lrsched.schedulers.Plateau,patience:0}}"
+    case = [*TINY, "scheduler=sequence", f"scheduler.parts=[{half},{plateau}]", "trainer.evaluate_every=2st"]
+    # Evaluations after 8 and 10 updates are those of the plateau's own updates: the second cuts.
+    rates = [float(value) for value in foreseen(lrsched, *case)["lr/default"]]
+    assert rates == [0.1] * 10 + [0.1 * 0.1] * 2
+    assert "as if no evaluation after the first one were an improvement" in lrsched(*case, command="preview").out
+
+
+def test_other_values_are_previewed_from_their_own_base(lrsched) -> None:
+    also = ["+scheduler.also.weight_decay=same", "+scheduler.also.beta2={_target_: lrsched.schedules.Linear}"]
+    case = [*TINY, "scheduler=linear", "optimizer=adamw", "optimizer.weight_decay=0.25", *also]
+    preview = foreseen(lrsched, *case)
+    assert [float(value) for value in preview["weight_decay/default"]] == [0.25 * (1 - t / 12) for t in range(12)]
+    same(preview, trained(lrsched, *case))
+
+
 UNKNOWN = [*TINY, "dataset.train_samples=null"]
 
 
@@ -159,6 +179,8 @@ MISTAKES = [
     (["scheduler=cosin"], "scheduler=cosin: there is no such choice; did you mean 'cosine'?"),
     (["scheduler=cosine,stp"], "scheduler=stp: there is no such choice (with scheduler=stp); did you mean 'step'?"),
     (["scheduler=step,cosine", "scheduler.every=1ep"], "scheduler.every: there is no such key (with scheduler=cosine)"),
+    (["scheduler=table"], "scheduler.path: has no value; give scheduler.path=FILE"),
+    (["+scheduler.also.mass=same"], "scheduler.also.mass: the schedule moves mass, which"),
     (["scheduler.warmup=5"], "scheduler.warmup=5: a duration carries its unit"),
     (["scheduler.warmup=100%"], "scheduler.warmup=100%: is 630 steps and leaves nothing"),
     (["scheduler=onecycle", "optimizer=adagrad"], "scheduler.momentum=set: the schedule moves momentum"),
@@ -166,11 +188,11 @@ MISTAKES = [
     (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
     (["scheduler._target_=os.system"], "scheduler._target_=os.system: is not an allowed scheduler"),
     (["scheduler=torch/StepLR", "scheduler.step_size=2.5"], "scheduler.step_size=2.5: must be a whole number"),
-    (["dataset.test=0"], "dataset.test=0: must be a fraction above 0 and below 1"),
+    (["dataset.test=0"], "dataset.test=0: is a part of the data: above 0 and below 1"),
     (["trainer.epochs=0"], "trainer.epochs=0: must be at least 1"),
     (["trainer.epocs=3"], "trainer.epocs: there is no such key; did you mean 'trainer.epochs'?"),
     (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1): cannot be counted out"),
-    (["resume=outputs/x"], "resume=outputs/x: a preview is of a run from its start"),
+    (["resume=outputs/x"], "resume=outputs/x: there is no run in this folder"),
     (["cosine"], "cosine: this override cannot be read"),
     (["--pgn", "x.png"], "lrsched preview: unrecognized arguments: --pgn"),
     (["--csv"], "lrsched preview: argument --csv: expected one argument"),

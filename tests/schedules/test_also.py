@@ -12,8 +12,9 @@ import pytest
 
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
-from lrsched.schedules import Constant, Cosine, Linear, OneCycle, Schedule, Step
+from lrsched.schedules import Constant, Cosine, Linear, OneCycle, Product, Schedule, Step
 from lrsched.schedules.named import refuse_strangers
+from tests.schedules.shelf import SHELF
 
 RUN = Horizon(steps=10)
 T = range(10)
@@ -106,3 +107,23 @@ def test_mistakes(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Linear(**options)
     assert str(caught.value).startswith(message)
+
+
+COMBINED = ["Cooldown", "Noise", "Product", "Sequence"]
+
+
+@pytest.mark.parametrize("kind", COMBINED)
+def test_a_combiner_moves_other_values_and_knows_groups(kind: str) -> None:
+    other = Linear(final=0.5)
+    combined = SHELF[kind](also={"weight_decay": "same", "beta2": other}, groups={"head": other})
+    table = combined.table(Horizon(steps=8), {"lr": 1.0, "weight_decay": 0.25, "beta2": 1.0})
+    assert table["weight_decay"].tolist() == (0.25 * table["lr"]).tolist()
+    assert table["beta2"].tolist() == [1 - t / 16 for t in range(8)]
+    assert combined.of_group("head") == other
+
+
+@pytest.mark.parametrize("name", ["also", "groups"])
+def test_what_a_part_says_of_others_would_not_be_heard(name: str) -> None:
+    part = Linear(**{name: {"weight_decay": Constant()}})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=rf"factors\[1\]\.{name}: only the curve of a part counts; give {name} to"):
+        Product(factors=[Constant(), part])

@@ -129,11 +129,11 @@ def test_a_csv(tmp_path: Path) -> None:
     path = write(
         tmp_path / "v.csv", "step, epoch,lr/default,weight_decay\n0,0,0.5,0.1\n1,0.5,0.25,0.2\n2,1,0.125,0.3\n"
     )
-    columns = Table(path=path, column="lr/default", warmup="1st").table(Horizon(steps=5), lr=2.0)
+    columns = Table(path=path, column="lr/default", warmup="1st").table(Horizon(steps=5), 2.0)
     assert columns["lr"].tolist() == [1.0, 1.0, 0.5, 0.25, 0.25]
     assert columns["weight_decay"].tolist() == [0.1, 0.1, 0.2, 0.3, 0.3]
     absolute = Table(path=path, column="lr/default", absolute=True)
-    assert absolute.table(Horizon(steps=2), lr=2.0)["lr"].tolist() == [0.5, 0.25]
+    assert absolute.table(Horizon(steps=2), 2.0)["lr"].tolist() == [0.5, 0.25]
 
 
 def test_an_npz_longer_than_the_run_is_cut_off(tmp_path: Path) -> None:

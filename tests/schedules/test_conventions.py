@@ -15,6 +15,7 @@ from lrsched.schedules import Cosine, Rex, Schedule, Tanh
 from lrsched.schedules.base import CONVENTIONS
 from lrsched.schedules.conventions import named
 from lrsched.schedules.conventions.base import ALWAYS
+from tests.schedules.shelf import NEEDED
 
 SHELF: dict[str, type[Schedule]] = {name: getattr(lrsched.schedules, name) for name in dir(lrsched.schedules)}
 LACKING = [(kind, name) for kind, cls in SHELF.items() for name in CONVENTIONS if cls not in named(name).rules]
@@ -73,7 +74,7 @@ def test_a_warmup_is_of_the_length_given(name: str, cls: type[Schedule]) -> None
 def test_a_schedule_that_the_library_does_not_have_is_refused(kind: str, name: str) -> None:
     convention, cls = named(name), SHELF[kind]
     with pytest.raises(ConfigError) as caught:
-        cls(convention=name)  # type: ignore[arg-type]
+        cls(convention=name, **NEEDED.get(kind, {}))  # type: ignore[arg-type]
     having = [other for other in CONVENTIONS if cls in named(other).rules]
     remedy = f"conventions that have it: {', '.join(having)}" if having else "no convention has it, give null"
     assert (caught.value.key, caught.value.value) == ("convention", name)

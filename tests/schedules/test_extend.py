@@ -73,7 +73,7 @@ def test_a_cooldown_of_a_given_length_tends_to_final() -> None:
     trunk = Constant(final=0.5)
     assert values(trunk, TWELVE, 8, "cooldown", decay="4st") == [1.0] * 8 + [1.0, 0.875, 0.75, 0.625]
     absolute = extended(Constant(final={"absolute": 0.5}), EIGHT, TWELVE, 8, "cooldown", "4st")
-    assert absolute.table(TWELVE, lr=2.0)["lr"].tolist()[8:] == [2.0, 1.625, 1.25, 0.875]
+    assert absolute.table(TWELVE, 2.0)["lr"].tolist()[8:] == [2.0, 1.625, 1.25, 0.875]
 
 
 def test_no_cooldown_or_reannealing_rises() -> None:
@@ -192,3 +192,15 @@ def test_messages(arguments: tuple[Any, ...], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         extended(Linear(), EIGHT, *arguments)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("policy", get_args(Policy))
+def test_other_values_and_groups_go_on_by_the_same_policy(policy: Policy) -> None:
+    step = Step(every="2st", gamma=0.5)
+    schedule = Linear(also={"weight_decay": "same", "beta2": step}, groups={"head": step})
+    longer = extended(schedule, EIGHT, TWELVE, 4, policy)
+    table = longer.table(TWELVE, {"lr": 1.0, "weight_decay": 1.0, "beta2": 1.0})
+    alone = values(step, TWELVE, 4, policy)
+    assert table["weight_decay"].tolist() == table["lr"].tolist() == values(Linear(), TWELVE, 4, policy)
+    assert table["beta2"].tolist() == alone
+    assert longer.of_group("head").plan(TWELVE).table().tolist() == alone
