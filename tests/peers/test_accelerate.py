@@ -13,7 +13,7 @@ import lrsched
 from lrsched.horizon import Horizon
 from lrsched.schedules import Cosine, OneCycle, Schedule
 
-accelerate = pytest.importorskip("accelerate", reason="needs accelerate: pip install 'hydra-lrsched[bench]'")
+accelerate = pytest.importorskip("accelerate", reason="needs accelerate: pip install 'hydra-lrsched[peers]'")
 
 SAMPLES, BATCH, EPOCHS = 28, 4, 3
 RATE = 0.1

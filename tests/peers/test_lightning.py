@@ -14,7 +14,7 @@ from lrsched.horizon import Horizon
 from lrsched.schedules import Cosine, OneCycle, Schedule
 
 lightning = pytest.importorskip(
-    "pytorch_lightning", reason="needs pytorch-lightning: pip install 'hydra-lrsched[bench]'"
+    "pytorch_lightning", reason="needs pytorch-lightning: pip install 'hydra-lrsched[peers]'"
 )
 
 pytestmark = [
