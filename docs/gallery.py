@@ -85,7 +85,7 @@ def _section(name: str, text: str, course: Course) -> str:
     """One schedule: picture, what it is for, what it computes, its YAML, its papers."""
     cls = resolve(SCHEDULER, yaml.safe_load(text)["_target_"], name)
     about, _, papers = (inspect.getdoc(cls) or "").partition("\nReferences:\n")
-    own = SHARED.split(text[text.index("_target_") :])[0].rstrip("\n")
+    own = SHARED.split(text[text.index("\n_target_") + 1 :])[0].rstrip("\n")
     command = " ".join(["lrsched preview", f"scheduler={name}", *SHOWN.get(name, [])])
     numbers = f"area {100 * course.share:.1f} % of a constant rate's, {course.restarts} restarts"
     cited = _papers(papers)
@@ -124,7 +124,7 @@ def cited() -> set[str]:
 
 
 def _head(text: str) -> list[str]:
-    return [line.removeprefix("#") for line in text[: text.index("_target_")].splitlines() if line.startswith("#")]
+    return [line.removeprefix("#") for line in text[: text.index("\n_target_")].splitlines() if line.startswith("#")]
 
 
 def _opening(text: str) -> str:

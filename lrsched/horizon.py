@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from lrsched.errors import ConfigError
 
@@ -14,6 +14,16 @@ RULE = "a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps
 
 Duration = Annotated[str, RULE]
 """A length with its unit, as text: ``"5%"``, ``"2ep"``, ``"500st"``, ``"64000sp"``."""
+
+Policy: TypeAlias = Literal["keep", "stretch", "cooldown", "restart", "reanneal"]
+POLICIES: dict[str, str] = {
+    "keep": "what was planned, then its last value",
+    "stretch": "the schedule of a run of the new length, from here on",
+    "cooldown": "the value in force, and a decay at the end",
+    "restart": "the schedule once more, over the steps that are left",
+    "reanneal": "from the value in force down to final, over the steps that are left",
+}
+"""What a schedule does when a run is continued for longer or shorter than it was planned for."""
 
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%|ep|st|sp)\s*")
 
@@ -41,6 +51,9 @@ class Horizon:
     whole: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("steps", "steps_per_epoch", "samples_per_step"):
+            if type(getattr(self, name)) is not int:
+                raise ConfigError(f"horizon.{name}", getattr(self, name), "must be a whole number")
         if self.steps < 1:
             raise ConfigError("horizon.steps", self.steps, "a run has at least one step")
         if self.steps_per_epoch < 1:

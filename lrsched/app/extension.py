@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
 from lrsched.app.length import run_horizon
 from lrsched.config import schema
 from lrsched.data.counts import Pace
-from lrsched.errors import ConfigError
-from lrsched.horizon import Horizon
+from lrsched.errors import UNSET, ConfigError
+from lrsched.horizon import POLICIES, Horizon, Policy
 from lrsched.records import RunFolder
-from lrsched.schedules import Schedule
-from lrsched.schedules.extend import POLICIES, Policy, extended
 
 LENGTH = ("trainer.epochs", "trainer.steps")
+
+if TYPE_CHECKING:  # schedules import numpy, which --help can do without
+    from lrsched.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def lengthen(folder: RunFolder, saved: DictConfig, composed: DictConfig, asked: 
         new["steps"] = None  # it would win over the epochs that are asked for
     if new == old:
         return False
-    policy = composed.trainer.on_extend or saved.trainer.on_extend
+    chosen = "trainer.on_extend" in asked or saved.trainer.extensions  # each length is chosen for itself
+    policy = composed.trainer.on_extend if chosen else saved.trainer.on_extend
     if policy is None:
         known = "; ".join(f"{name} ({meaning})" for name, meaning in POLICIES.items())
         rule = "the run is to have another length: how is its schedule to go on?"
@@ -58,7 +61,7 @@ def lengthen(folder: RunFolder, saved: DictConfig, composed: DictConfig, asked: 
     from lrsched.checkpoint import Store  # imports torch
 
     at = Store(folder.checkpoints).newest()[0].step
-    OmegaConf.update(saved, "trainer", {**new, "on_extend": policy}, merge=True)
+    OmegaConf.update(saved, "trainer", new, merge=True)
     saved.trainer.extensions = [*saved.trainer.extensions, {"at": at, "policy": policy, **old}]
     return True
 
@@ -72,8 +75,17 @@ def pasts(trainer: schema.Trainer, pace: Pace | Horizon) -> list[Past]:
 
 
 def continued_schedule(schedule: Schedule, past: Sequence[Past], horizon: Horizon) -> Schedule:
-    """The schedule of a run whose length was changed ``len(past)`` times, to be planned over ``horizon``."""
+    """The schedule of a run whose length was changed ``len(past)`` times, to be planned over ``horizon``.
+
+    Raises:
+        ConfigError: the run is to be shorter than it is already.
+    """
+    from lrsched.schedules.extend import extended
+
     lengths = [*(before.planned for before in past), horizon]
     for before, now in zip(past, lengths[1:], strict=True):
+        if before.at > now.steps:
+            rule = f"{before.at} steps are already done, and the run is to have {now.steps}"
+            raise ConfigError("scheduler", UNSET, rule, "give more trainer.epochs or trainer.steps")
         schedule = extended(schedule, before.planned, now, before.at, before.policy)
     return schedule

@@ -8,14 +8,18 @@ from typing import Any
 
 from lrsched.app.extension import continued_schedule, pasts
 from lrsched.app.length import foreseen
+from lrsched.app.messages import say
 from lrsched.config import schema
-from lrsched.config.check import base_rate
+from lrsched.config.check import base_rate, take
 from lrsched.config.targets import OPTIMIZER, SCHEDULER, build, resolve
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
 from lrsched.preview.course import Course, spans
 from lrsched.schedules import Schedule
 from lrsched.schedules.checks import require
+from lrsched.schedules.lint import cautions
+
+ONE_GROUP = "drawn for a group at optimizer.lr: those of optimizer.groups, layer_decay and scheduler.groups differ"
 
 
 def forecast(run: schema.Run, name: str) -> Course:
@@ -62,8 +66,12 @@ def _open_loop(run: schema.Run, name: str, horizon: Horizon) -> Course:
                 f"the schedule moves {column}, which {run.optimizer['_target_']} does not have",
                 f"give scheduler.{column}=null, or an optimizer that has it",
             )
+    for caution in cautions(planned, horizon, bases["lr"]):
+        say(f"warning: scheduler: {caution}")
     named = {f"{column}/default": values for column, values in columns.items()}
-    return Course(name, horizon, bases["lr"], named, spans(plan))
+    reserved, _ = take(schema.Optimizer, run.optimizer, "optimizer")
+    grouped = reserved.layer_decay is not None or reserved.groups or planned.groups
+    return Course(name, horizon, bases["lr"], named, spans(plan), note=ONE_GROUP if grouped else "")
 
 
 def _base(node: Mapping[str, Any]) -> float:

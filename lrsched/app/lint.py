@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched.app.relay import closed_loops
 from lrsched.app.scheduler import LENGTHS
 from lrsched.config.targets import SCHEDULER, build, resolve
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers import Plateau
-from lrsched.schedules import Schedule
+from lrsched.schedules import Schedule, Sequence
 from lrsched.schedules.lint import cautions
 
 
@@ -28,6 +29,8 @@ def lint(node: Mapping[str, Any], horizon: Horizon, lengths: Mapping[str, int], 
         ConfigError: what would end the run with an error of PyTorch's own.
     """
     cls = resolve(SCHEDULER, str(node["_target_"]), "scheduler")
+    if issubclass(cls, Sequence) and closed_loops(node):
+        return []  # what it will do is not known beforehand
     if issubclass(cls, Schedule):
         schedule = build(SCHEDULER, node, "scheduler")
         return [

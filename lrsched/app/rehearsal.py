@@ -7,7 +7,9 @@ from torch import nn
 
 from lrsched.app.build import build_optimizer, check_choices
 from lrsched.app.length import foreseen
-from lrsched.app.scheduler import build_scheduler
+from lrsched.app.lint import lint
+from lrsched.app.messages import say
+from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
 from lrsched.config.targets import SCHEDULER, resolve
 from lrsched.preview.course import RATE, Course
@@ -41,6 +43,8 @@ def rehearse(run: schema.Run, name: str) -> Course:
     optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other
     base = float(optimizer.param_groups[0]["lr"])
     scheduler = build_scheduler(run.scheduler, optimizer, horizon, -(-horizon.steps // every))
+    for caution in lint(run.scheduler, horizon, lengths(horizon, -(-horizon.steps // every)), {base}):
+        say(f"warning: {caution}")
     setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
     names = [f"{value}/{group}" for value in scheduler.moves for group in group_names(optimizer)]
     table = np.empty((horizon.steps, len(names)))

@@ -66,6 +66,8 @@ def execute(
         for caution in parts.cautions:
             log.warning(caution)
         log.info("%s at step %d of %d", "resumed" if resume else "started", parts.state.step, parts.horizon.steps)
+        for change in run.trainer.extensions:
+            log.info("planned for another length until step %d; from there on: %s", change.at, change.policy)
         journal = _journal(parts, folder, loggers, config, offset)
         result, outcome = _train(run, parts, store, journal, folder, about)
     if quiet:

@@ -11,10 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Optional
 
 from lrsched.errors import ConfigError, suggestion
-from lrsched.horizon import parse
-
-POLICIES = ("keep", "stretch", "cooldown", "restart", "reanneal")
-"""How a schedule goes on in a run of another length: lrsched.schedules.extend says what each means."""
+from lrsched.horizon import POLICIES, parse
 
 Rule = Callable[[str, Any], None]
 

@@ -68,6 +68,8 @@ class LRScheduler(lr_scheduler.LRScheduler):
         # Not super().__init__: it wraps optimizer.step, and takes a scheduled rate for a base value.
         self.optimizer = optimizer
         schedule = schedule_named(schedule) if isinstance(schedule, str) else schedule
+        if not isinstance(schedule, Schedule):
+            raise ConfigError("schedule", schedule, "must be a schedule or its name", "as in Cosine() or 'cosine'")
         self._rows = Rows(schedule, horizon if isinstance(horizon, Horizon) else Horizon(horizon))
         self._go_to(_position(last_epoch + 1))
 

@@ -12,7 +12,7 @@ from lrsched.errors import UNSET
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
 from lrsched.schedules.checks import number, one_of, require
-from lrsched.schedules.named import Frozen, check_also, check_groups, matches
+from lrsched.schedules.named import Frozen, check_also, check_groups, matches, whole
 from lrsched.schedules.phases import Part, Phase, Plan
 from lrsched.schedules.shapes import Floats
 
@@ -203,11 +203,17 @@ class Schedule:
     def of_group(self, name: str) -> Schedule:
         """The schedule of the parameter group of that name: the first match in ``groups``, or this one.
 
+        A part of a group (``head/no_decay``) goes with the whole, unless an entry speaks of it itself.
+
         >>> from lrsched.schedules import Constant, Linear
         >>> [type(Linear(groups={"head.*": Constant()}).of_group(name)).__name__ for name in ("head/bias", "ahead")]
         ['Constant', 'Linear']
         """
-        return next((other for word, other in self.groups.items() if matches(word, name)), self)
+        for part in (name, whole(name)):
+            for word, other in self.groups.items():
+                if matches(word, part):
+                    return other
+        return self
 
     def _floor(self, peak: float) -> float:
         """``final`` as a ratio of the peak."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, suggestion
 
 
 def require(ok: bool, key: str, value: Any, rule: str, remedy: str = "") -> None:
@@ -60,7 +60,7 @@ def flag(key: str, value: Any) -> None:
 
 def one_of(key: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a word that is not on the list."""
-    require(value in known, key, value, f"is not one of {', '.join(known)}", nearest(str(value), known))
+    require(value in known, key, value, f"is not one of {', '.join(known)}", suggestion(str(value), known))
 
 
 def momentum_range(key: str, value: Any) -> None:

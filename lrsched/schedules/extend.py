@@ -6,23 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Literal, TypeAlias
 
 from lrsched.errors import ConfigError, nearest
-from lrsched.horizon import Duration, Horizon, half_up
+from lrsched.horizon import POLICIES, Duration, Horizon, Policy, half_up
 from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import require
 from lrsched.schedules.phases import Part, Phase, Plan, clip, hold, rest
 from lrsched.schedules.shapes import Shape, constant, exponential, linear
-
-Policy: TypeAlias = Literal["keep", "stretch", "cooldown", "restart", "reanneal"]
-POLICIES: dict[str, str] = {
-    "keep": "what was planned, then its last value",
-    "stretch": "the schedule of a run of the new length, from here on",
-    "cooldown": "the value in force, and a decay at the end",
-    "restart": "the schedule once more, over the steps that are left",
-    "reanneal": "from the value in force down to final, over the steps that are left",
-}
 
 
 def extended(

@@ -28,7 +28,7 @@ def cautions(schedule: Schedule, horizon: Horizon, peak: float = 1.0) -> list[st
             f"the rate rises to {schedule.final.value / peak:.3g} times it"
         )
     last = plan.parts[-1]
-    if isinstance(last, Phase) and last.whole and last.whole > last.steps:
+    if isinstance(last, Phase) and last.whole and last.whole > last.steps and last.start != last.end:
         found.append(
             f"the run ends in mid-cycle: {last.steps} of the {last.whole} steps of its last phase ({last.name}) "
             f"are made, and it ends at {plan[plan.steps - 1]:.3g} of the peak"

@@ -76,9 +76,14 @@ def matches(word: str, name: str) -> bool:
     return word == name or re.fullmatch(word, name) is not None
 
 
+def whole(name: str) -> str:
+    """The group that a part belongs to: ``head/no_decay`` holds the biases and norms of ``head``."""
+    return name.partition("/")[0]
+
+
 def refuse_strangers(groups: Mapping[str, Any], names: Iterable[str]) -> None:
     """Refuse an entry of ``groups`` that speaks of none of the parameter groups ``names``."""
     names = list(names)
     for word in groups:
-        found = any(matches(word, name) for name in names)
+        found = any(matches(word, part) for name in names for part in (name, whole(name)))
         require(found, f"groups.{word}", UNSET, "matches no parameter group", nearest(word, names))

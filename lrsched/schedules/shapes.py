@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, suggestion
 
 Floats: TypeAlias = NDArray[np.float64]
 Shape: TypeAlias = Callable[[float, float, Floats], Floats]
@@ -85,5 +85,5 @@ NAMED: dict[str, Shape] = {
 def named(name: str, known: tuple[str, ...], *, key: str = "shape", power: float = 2.0) -> Shape:
     """The shape of that name, of those that ``key`` admits."""
     if name not in known:
-        raise ConfigError(key, name, f"is not one of {', '.join(known)}", nearest(name, known))
+        raise ConfigError(key, name, f"is not one of {', '.join(known)}", suggestion(name, known))
     return polynomial(power) if name == "polynomial" else NAMED[name]

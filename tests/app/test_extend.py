@@ -39,6 +39,8 @@ def test_a_finished_run_goes_on_by_the_policy(lrsched, policy: str) -> None:
     assert before == PLANNED == after[:STEPS]
     assert after[STEPS:] == pytest.approx(AFTER_THE_END[policy], rel=1e-12)
     assert (ended.result()["step"], ended.result()["status"]) == (48, "finished")
+    log = (ended.cwd / "outputs" / "run" / "train.log").read_text("utf-8")
+    assert f"planned for another length until step 24; from there on: {policy}" in log
 
 
 def test_another_length_without_a_policy_is_refused_and_nothing_changes(lrsched) -> None:
@@ -69,11 +71,13 @@ def test_a_lengthened_run_that_is_stopped_goes_on_as_if_it_had_not_been(lrsched,
 def test_a_run_can_be_lengthened_twice_and_shortened(lrsched) -> None:
     lrsched(*RUN)
     lrsched("resume=outputs/run", "trainer.epochs=8", "trainer.on_extend=restart")
+    again = lrsched("resume=outputs/run", "trainer.epochs=9")  # the first policy does not count for the second length
+    assert (again.code, "how is its schedule to go on?" in again.err) == (2, True)
     after = rates(lrsched("resume=outputs/run", "trainer.epochs=9", "trainer.on_extend=keep"))
     assert after == PLANNED * 2 + [PLANNED[-1]] * 6
     ended = lrsched("resume=outputs/run", "trainer.epochs=2", "trainer.on_extend=keep")
     assert ended.code == 2
-    assert "lies outside of a run of 12 steps" in ended.err
+    assert "54 steps are already done, and the run is to have 12" in ended.err
 
 
 def test_what_pytorch_would_ignore_without_a_word_is_refused(lrsched) -> None:

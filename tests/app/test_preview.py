@@ -91,7 +91,8 @@ def test_the_digits_have_the_length_that_was_foreseen(lrsched) -> None:
 def test_every_schedule_of_ours_needs_no_rehearsal(lrsched, name: str, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "lrsched.app.rehearsal", None)  # the door to torch is shut
     ended = lrsched(*TINY, f"scheduler={name}", *FITTING.get(name, []), command="preview")
-    assert (ended.code, ended.err) == (0, "")
+    assert ended.code == 0, ended.err
+    assert all("warning: scheduler" in line for line in ended.err.splitlines())
     assert name in ended.out
 
 
