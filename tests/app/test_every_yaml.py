@@ -37,7 +37,7 @@ def choices(group: str) -> list[str]:
     return found
 
 
-def trained(ended, steps: int = 2) -> None:
+def check_trained(ended, steps: int = 2) -> None:
     assert ended.code == 0, ended.err
     assert ended.result()["status"] == "finished"
     assert [row["step"] for row in ended.rows() if "train/loss" in row] == list(range(steps))
@@ -45,35 +45,35 @@ def trained(ended, steps: int = 2) -> None:
 
 @pytest.mark.parametrize("name", choices("scheduler"))
 def test_every_scheduler_trains(lrsched, name: str) -> None:
-    trained(lrsched(*SMALL, f"scheduler={name}", *FITTING.get(name, ())))
+    check_trained(lrsched(*SMALL, f"scheduler={name}", *FITTING.get(name, ())))
 
 
 @pytest.mark.parametrize("name", choices("optimizer"))
 def test_every_optimizer_trains(lrsched, name: str) -> None:
-    trained(lrsched(*SMALL, f"optimizer={name}"))
+    check_trained(lrsched(*SMALL, f"optimizer={name}"))
 
 
 @pytest.mark.parametrize("name", choices("model"))
 def test_every_model_trains(lrsched, name: str) -> None:
-    trained(lrsched(*SMALL, f"model={name}", "dataset.size=32" if name == "torchvision" else "dataset.size=16"))
+    check_trained(lrsched(*SMALL, f"model={name}", "dataset.size=32" if name == "torchvision" else "dataset.size=16"))
 
 
 @pytest.mark.parametrize("name", choices("logger"))
 def test_every_logger_listens(lrsched, name: str) -> None:
-    trained(lrsched(*SMALL, f"logger=[{name}]"))
+    check_trained(lrsched(*SMALL, f"logger=[{name}]"))
 
 
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_every_experiment_trains_on_synthetic_data(lrsched, name: str) -> None:
     """The recipe's own keys stand; only the data set is exchanged and the run cut short."""
     ended = lrsched(f"experiment={name}", *SMALL, "dataset.size=16")
-    trained(ended)
+    check_trained(ended)
 
 
 @pytest.mark.parametrize("name", choices("debug"))
 def test_every_debug_choice_runs(lrsched, name: str) -> None:
     ended = lrsched(f"debug={name}", *SMALL, "trainer.steps=2")
-    trained(ended)
+    check_trained(ended)
 
 
 @pytest.mark.parametrize("name", choices("dataset"))
