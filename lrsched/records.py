@@ -80,6 +80,11 @@ class Rows:
         self._file.flush()
         return self._file.tell()
 
+    def cut(self, end: int) -> None:
+        """Forget the rows after the first ``end`` bytes."""
+        self._file.truncate(end)
+        self._file.seek(end)
+
     def close(self) -> None:
         self._file.close()
 

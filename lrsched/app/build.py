@@ -29,8 +29,9 @@ from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
 from lrsched.train.evaluate import METRICS
 from lrsched.train.loop import Timetable
+from lrsched.train.precision import Precision
 from lrsched.train.state import RunState, Tracker, Window
-from lrsched.train.update import Precision, Update
+from lrsched.train.update import Update
 
 
 @dataclass(frozen=True)

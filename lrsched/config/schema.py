@@ -97,6 +97,7 @@ class Trainer:
     extensions: list[Any] = field(default_factory=list, metadata={"items": Extension})
     accumulate: int = ruled(1, at_least(1))
     clip_norm: Optional[float] = ruled(None, above(0))  # noqa: UP045
+    on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
     label_smoothing: float = ruled(0.0, fraction)
     log_every: str = ruled("20st", duration)

@@ -77,6 +77,8 @@ class RunState:
         window: the open window of the training loss.
         step: completed updates.
         skipped: updates that an fp16 overflow skipped; they were tried again and are not steps.
+        passed: batches that were passed over, so that update s trains with batch s + passed.
+        rollbacks: steps of the checkpoints that the run has gone back to, in order.
         evaluated: the step of the last evaluation, or -1.
         kept: weights and optimizer state that a backtracking scheduler asked to keep.
         seconds: training time so far. Measured by a clock: saved, never compared.
@@ -91,6 +93,8 @@ class RunState:
     window: Window
     step: int = 0
     skipped: int = 0
+    passed: int = 0
+    rollbacks: list[int] = field(default_factory=list)
     evaluated: int = -1
     metrics: dict[str, float] = field(default_factory=dict)
     kept: dict[str, Any] | None = None
@@ -101,6 +105,8 @@ class RunState:
         return {
             "step": self.step,
             "skipped": self.skipped,
+            "passed": self.passed,
+            "rollbacks": list(self.rollbacks),
             "evaluated": self.evaluated,
             "metrics": dict(self.metrics),
             "model": self.model.state_dict(),
@@ -135,6 +141,7 @@ class RunState:
             self.window.total.copy_(state["window"]["total"])
             self.window.updates = state["window"]["updates"]
             self.step, self.skipped, self.evaluated = state["step"], state["skipped"], state["evaluated"]
+            self.passed, self.rollbacks = state["passed"], list(state["rollbacks"])
             self.metrics, self.kept, self.seconds = dict(state["metrics"]), state["kept"], state["seconds"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {error}") from error
