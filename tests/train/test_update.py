@@ -15,7 +15,8 @@ from lrsched.horizon import Horizon
 from lrsched.schedulers import Table
 from lrsched.schedules import Linear
 from lrsched.train.precision import Precision
-from lrsched.train.state import RunState, Tracker, Window
+from lrsched.train.state import RunState
+from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
 
 CPU = torch.device("cpu")
