@@ -103,6 +103,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         device=device,
         clip_norm=t.clip_norm,
         label_smoothing=t.label_smoothing,
+        skip=t.on_nonfinite == "skip",
     )
 
     def in_order(x: torch.Tensor, y: torch.Tensor) -> InOrder:
@@ -137,6 +138,13 @@ def check_choices(run: schema.Run) -> None:
     for name, node in (run.logger or {}).items():
         key = f"logger.{name}"
         check_arguments(resolve(LOGGER, str(node.get("_target_")), key), LOGGER, node, key)
+    if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
+        raise ConfigError(
+            "trainer.on_nonfinite",
+            "rollback",
+            "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are",
+            "give checkpoint.every=1ep, or another duration",
+        )
     monitors = {
         "checkpoint.monitor": run.checkpoint.monitor,
         "trainer.early_stop.monitor": run.trainer.early_stop.monitor,
