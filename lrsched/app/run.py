@@ -190,7 +190,10 @@ def _told(error: Exception, folder: RunFolder) -> UserError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, NotFinite):  # the same steps would come to the same end
-        return error.advised("start again with a lower optimizer.lr, a warm-up, or trainer.clip_norm=1")
+        return error.advised(
+            "start again with a lower optimizer.lr, a warm-up or trainer.clip_norm=1, "
+            "or pass over such batches: trainer.on_nonfinite=skip"
+        )
     if isinstance(error, UserError):
         return type(error)(f"{error}; {_how_to_resume(folder)}")
     if isinstance(error, OSError):

@@ -23,9 +23,9 @@ class Recovery:
     """Decides at rest, by ``trainer.on_nonfinite``, where a run goes from an update or a metric that is not finite.
 
     ``stop`` ends it. So does ``skip`` here: what can be passed over, the update has passed over. ``rollback``
-    returns to the checkpoint at the largest multiple of ``every`` below the step, which is a function of the
-    config and never of a clock, and passes over all batches since. A run that is killed afterwards comes from
-    that checkpoint to the same numbers again, and goes back again: to the same bytes.
+    returns to the checkpoint at the last multiple of ``every``, which is a function of the config and never of a
+    clock, and passes over all batches since. A run that is killed afterwards comes from that checkpoint to the
+    same numbers again, and goes back again: to the same bytes.
 
     Args:
         policy: ``stop``, ``skip`` or ``rollback``.
@@ -42,10 +42,8 @@ class Recovery:
         self._store, self._journal, self._tell = store, journal, tell
 
     def needed(self, step: int) -> list[int]:
-        """The steps of checkpoints that a run at rest at ``step`` may have to go back to before its next save."""
-        if self._every is None:
-            return []
-        return [_below(step, self._every), _below(step + 1, self._every)]
+        """The checkpoint that a run which saves at ``step`` may have to go back to before its next multiple."""
+        return [] if self._every is None else [step // self._every * self._every]
 
     def __call__(self, state: RunState, found: NotFinite) -> None:
         """Bring the run to rest at the step that it goes on from.
@@ -55,12 +53,15 @@ class Recovery:
         """
         if found.step is None:
             found = NotFinite(found.what, state.step)
-        target = None if self._every is None else _below(found.step, self._every)  # type: ignore[arg-type]
-        complaints, good = self._newest(found.step if target is None else target)  # type: ignore[arg-type]
+        assert found.step is not None
+        # What is found at rest is found before the save, and its step's checkpoint is not there yet.
+        newest = found.step - (not found.samples)
+        target = newest if self._every is None else max(0, newest // self._every * self._every)
+        complaints, good = self._newest(target)
         if good is None:
             raise found.advised("there is no good checkpoint")
         checkpoint, saved = good
-        if target is None:
+        if self._every is None:
             raise found.advised(
                 f"the last good checkpoint is step {checkpoint.step}, {checkpoint.path}", checkpoint.step
             )
@@ -110,8 +111,3 @@ def refuse_to_save(state: RunState) -> None:
             raise NotFinite(f"the weights of {name} are not finite", state.step)
         if not all_finite(kept):
             raise NotFinite(f"what the optimizer keeps of {name} is not finite", state.step)
-
-
-def _below(step: int, every: int) -> int:
-    """The largest multiple of ``every`` below ``step``; 0 for the first update, which has none below it."""
-    return max(0, (step - 1) // every * every)

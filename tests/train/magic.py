@@ -1,15 +1,16 @@
-"""A network with an illness that follows the data: what a marked sample does to it, one can choose."""
+"""A network with an illness that follows the data, and data with a sample that makes it ill."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-MARK = 255
-"""The value of a sample's first pixel that makes it ill; healthy ones stay below."""
+from lrsched.data import Synthetic
+from lrsched.data.arrays import Arrays
 
 ILLS = ("input", "loss", "gradient", "metric")
 
@@ -68,3 +69,17 @@ class Magic(nn.Module):
             x = _Poison.apply(x, ill, self._value)
         x = self.last(x)
         return x.masked_fill(ill, self._value) if self._ill in ("loss", "metric") else x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked(Synthetic):
+    """Synthetic images whose first pixel is at most 200; that of image ``marked`` is 255."""
+
+    marked: int = -1
+
+    def load(self) -> Arrays:
+        arrays = super().load()
+        arrays.train_x[:, 0, 0, 0].clamp_(max=200)
+        if self.marked >= 0:
+            arrays.train_x[self.marked, 0, 0, 0] = 255
+        return arrays

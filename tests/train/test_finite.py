@@ -31,9 +31,7 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(
-            same(one[name], other[name]) for name in one if name != "generators"
-        )
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one if name != "generators")
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other
