@@ -126,6 +126,7 @@ def _train(
         result = result_of(parts, Outcome("failed", f"{type(error).__name__}: {error}"), about)
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
+            log.error("not finite: %s", result["nonfinite"])  # with all samples
         raise _told(error, folder) from error
     finally:
         journal.close(result["metrics"], result["status"])

@@ -27,6 +27,14 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return total - total == 0 or all(map(_each_is_finite, tensors))  # a difference: a complex sum has no isfinite
 
 
+def total_norm(gradients: list[Tensor]) -> Tensor:
+    """The norm of all gradients as one vector, also where squares overflow float32 (from 2e19 on); the host waits."""
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if not math.isfinite(norm.item()):
+        norm = torch.nn.utils.get_total_norm([gradient.double() for gradient in gradients])
+    return norm
+
+
 def largest(tensors: Iterable[Tensor]) -> Tensor:
     """The largest magnitude of any element, finite exactly where all of them are; the host does not wait."""
     return torch.nn.utils.get_total_norm([_values(tensor) for tensor in tensors], math.inf)

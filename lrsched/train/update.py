@@ -14,7 +14,7 @@ from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.optimizers.lean import lean_step
 from lrsched.seeds import key
-from lrsched.train.nonfinite import Buffers, Watch, all_finite, culprits, largest
+from lrsched.train.nonfinite import Buffers, Watch, all_finite, culprits, largest, total_norm
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
 
@@ -179,18 +179,13 @@ class Update:
         if self._clip_norm is not None or want_norm:
             if state.scaler is not None:
                 state.scaler.unscale_(state.optimizer)
-            norm = torch.nn.utils.get_total_norm(gradients)
+            waits = self._watch is None or want_norm
+            norm = total_norm(gradients) if waits else torch.nn.utils.get_total_norm(gradients)
         if state.scaler is not None:
             return norm
         if self._watch is not None:
             self._watch.note(state.step, loss, largest(gradients))
-            return norm
-        if norm is None:
-            proven = all_finite(gradients)
-        elif not (proven := math.isfinite(norm.item())):
-            proven = all_finite(gradients)  # squares overflow from 2e19 on
-            norm = torch.nn.utils.get_total_norm([gradient.double() for gradient in gradients])
-        if not proven:
+        elif not ((norm is not None and math.isfinite(norm.item())) or all_finite(gradients)):
             names = culprits(state.model, self._tools(state)[2])
             raise self._found(state, f"the gradient of {names} is not finite")
         return norm

@@ -80,7 +80,7 @@ def test_stop_says_the_step_the_samples_and_the_last_good_checkpoint(lrsched, il
     assert f"the last good checkpoint is step {last}, outputs/run/checkpoints/step-{last:010}; " in ended.err
     assert ended.err.count("lrsched:") == 1
     assert "trainer.on_nonfinite=skip" in ended.err
-    assert found["what"] in Path("outputs/run/train.log").read_text("utf-8")
+    assert f"'samples': {found['samples']}" in Path("outputs/run/train.log").read_text("utf-8")
     healthy = lrsched(*OPTIONS, f"+model.ill={ill}", "scheduler=constant", f"trainer.steps={step}", "name=healthy")
     bad = lrsched(*OPTIONS, f"+model.ill={ill}", "scheduler=constant", "name=bad")
     assert bad.result("bad")["weights_sha256"] == healthy.result("healthy")["weights_sha256"]
