@@ -339,3 +339,21 @@ def test_without_waiting_it_is_found_where_the_host_waits(tmp_path: Path, policy
     waited.trainer.timetable = run.trainer.timetable
     same(waited(), run)
     assert run.state.rollbacks == [3]
+
+
+def test_a_save_out_of_turn_neither_prunes_what_is_gone_back_to_nor_outlives_it(tmp_path: Path) -> None:
+    """As a signal makes one: later than the multiple, with rows that are cut off when the run goes back."""
+    run = Run(tmp_path / "run", "rollback", bad=(5,))
+    original, there = run.trainer._log, []
+
+    def log(s: int, norm: float | None) -> None:
+        original(s, norm)
+        if s == 3 and not there:
+            run.trainer._save()
+            there.append([checkpoint.step for checkpoint in run.store.committed()])
+
+    run.trainer._log = log  # type: ignore[method-assign]
+    run.trainer._recovery._tell = lambda _: there.append([c.step for c in run.store.committed()])  # type: ignore[union-attr]
+    run()
+    assert run.state.rollbacks == [3]
+    assert there == [[4, 3], [3]]
