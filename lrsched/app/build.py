@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from lrsched.app.extension import pasts
 from lrsched.app.groups import named_groups, parameter_groups
 from lrsched.app.length import run_horizon
 from lrsched.app.lint import lint
+from lrsched.app.memory import check_model_fits, enough_for
 from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
 from lrsched.config.check import base_rate, take
@@ -59,7 +61,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     splits, reserved = load_data(run)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
-    crop, flip = reserved.augment.crop, reserved.augment.flip
+    augment = chosen_augment(reserved, splits)
     loader = Loader(
         splits.train_x,
         splits.train_y,
@@ -67,7 +69,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         batch_size=reserved.batch_size,
         accumulate=t.accumulate,
         seed=run.seed,
-        augment=Augment(crop=crop, flip=flip) if crop or flip else None,
+        augment=augment,
         device=device,
         limit=t.limit_batches,
         overfit=t.overfit_batches,
@@ -135,18 +137,60 @@ def check_choices(run: schema.Run) -> None:
     for key, monitor in monitors.items():
         if monitor not in METRICS:
             raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
+    modes = (run.checkpoint.mode, run.trainer.early_stop.mode, run.scheduler.get("mode"))
+    for (key, monitor), mode in zip(monitors.items(), modes, strict=True):
+        right = "max" if str(monitor).endswith("accuracy") else "min"
+        if mode in ("min", "max") and mode != right:
+            better = "the more the better" if right == "max" else "the less the better"
+            key = f"{key.removesuffix('monitor')}mode"
+            raise ConfigError(key, mode, f"the monitored {monitor} is {better}", f"give {key}={right}")
 
 
 def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
     """The data set of a run, split into training, validation and test part."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")
-    arrays = build(DATASET, node, "dataset").load()
+    arrays = load_arrays(node)
     check_counts(reserved, arrays)
     try:
         splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
     return splits, reserved
+
+
+def chosen_augment(reserved: schema.Dataset, splits: Splits) -> Augment | None:
+    """What changes the training images, if anything does."""
+    crop, flip = reserved.augment.crop, reserved.augment.flip
+    if not crop and not flip:
+        return None
+    augment = Augment(crop=crop, flip=flip)
+    try:
+        augment.check_fits(*splits.input_shape[1:])
+    except ConfigError as error:
+        raise error.under("dataset.augment") from error
+    return augment
+
+
+def load_arrays(node: Mapping[str, Any]) -> Arrays:
+    """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
+    target = node["_target_"]
+    try:
+        with enough_for(node, "dataset"):
+            arrays = build(DATASET, node, "dataset").load()
+    except ConfigError:
+        raise
+    except DataError as error:
+        raise error if str(target).startswith("lrsched.") else DataError(f"dataset={target}: {error}") from error
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"dataset={target}: its load() raised {type(error).__name__}: {reason} (in {where.filename}, line "
+            f"{where.lineno}); is the data set whole, and of the form that load() expects?"
+        ) from error
+    if not isinstance(arrays, Arrays):
+        raise DataError(f"dataset={target}: its load() must return lrsched.data.arrays.Arrays, not {type(arrays).__name__}")
+    return arrays
 
 
 def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
@@ -165,8 +209,10 @@ def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
 
 def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Module:
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
+    check_model_fits(run.model, splits.input_shape, splits.classes)
     torch.manual_seed(key(run.seed, "init"))
-    return build(MODEL, run.model, "model", input_shape=splits.input_shape, classes=splits.classes).to(device)
+    with enough_for(run.model, "model"):
+        return build(MODEL, run.model, "model", input_shape=splits.input_shape, classes=splits.classes).to(device)
 
 
 def check_smallest_batch(model: nn.Module, loader: Loader) -> None:

@@ -17,8 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
-from lrsched.app.messages import complaint, say
+from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import command, run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
@@ -56,8 +57,11 @@ def open_door(main: Callable[[], Any]) -> None:
         if any(flag in sys.argv[1:] for flag in FLAGS):
             show_help(main)
         else:
+            check_flags(sys.argv[1:])
             main()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         if wants_traceback:
             traceback.print_exc()
         failed = [end for end in _ended if end is not None]
@@ -78,8 +82,8 @@ def task(cfg: DictConfig) -> float | None:
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         metric = _run(cfg, in_sweep)
-    except (UserError, OSError) as failure:
-        error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
+    except (UserError, OSError, OmegaConfBaseException) as failure:
+        error = _told(failure)
         overrides = " ".join(HydraConfig.get().overrides.task)
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
@@ -88,6 +92,14 @@ def task(cfg: DictConfig) -> float | None:
         sys.exit(error.exit_code)
     _ended.append(None)
     return metric
+
+
+def _told(failure: Exception) -> UserError:
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, OSError):
+        return StorageError(f"{failure.strerror}: {failure.filename}")
+    return complaint(failure)
 
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
