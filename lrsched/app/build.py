@@ -189,7 +189,9 @@ def load_arrays(node: Mapping[str, Any]) -> Arrays:
             f"{where.lineno}); is the data set whole, and of the form that load() expects?"
         ) from error
     if not isinstance(arrays, Arrays):
-        raise DataError(f"dataset={target}: its load() must return lrsched.data.arrays.Arrays, not {type(arrays).__name__}")
+        raise DataError(
+            f"dataset={target}: its load() must return lrsched.data.arrays.Arrays, not {type(arrays).__name__}"
+        )
     return arrays
 
 

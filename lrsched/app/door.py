@@ -84,7 +84,7 @@ def task(cfg: DictConfig) -> float | None:
         metric = _run(cfg, in_sweep)
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
-        overrides = " ".join(HydraConfig.get().overrides.task)
+        overrides = " ".join(_asked())
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             _ended.append(error)
@@ -92,6 +92,13 @@ def task(cfg: DictConfig) -> float | None:
         sys.exit(error.exit_code)
     _ended.append(None)
     return metric
+
+
+def _asked() -> list[str]:
+    """The overrides as they were typed: an interpolation in them is not resolved, it may be a secret or nothing."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(item) for item in overrides]
 
 
 def _told(failure: Exception) -> UserError:
@@ -104,7 +111,7 @@ def _told(failure: Exception) -> UserError:
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if cfg.get("resume") is not None:
-        folder, cfg, lengthened = stored(cfg, list(HydraConfig.get().overrides.task))
+        folder, cfg, lengthened = stored(cfg, _asked())
         job = "lengthen" if lengthened else continued(folder)
     else:
         folder, job = _new_folder(cfg, in_sweep)
@@ -136,7 +143,7 @@ def _new_folder(cfg: DictConfig, in_sweep: bool) -> tuple[RunFolder, str]:
     if in_sweep:
         folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
         return folder, continued(folder) if folder.holds_a_run() else "start"
-    named_by_user = any(item.lstrip("+").startswith("name=") for item in HydraConfig.get().overrides.task)
+    named_by_user = any(item.lstrip("+").startswith("name=") for item in _asked())
     folder, again = RunFolder(path), 1
     while folder.holds_a_run() and not named_by_user:  # another run of the same second
         again += 1

@@ -41,7 +41,7 @@ def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int],
     try:
         with torch.device("meta"):
             model = build(MODEL, node, "model", input_shape=input_shape, classes=classes)
-    except Exception:  # noqa: BLE001  a model that cannot be built like this may be a good one
+    except Exception:  # a model that cannot be built like this may be a good one
         return
     needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters()), memory()
     if needed > there:

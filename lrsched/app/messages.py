@@ -67,7 +67,9 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
     if not choice:
         folders = [str(folder) for folder in _searched(str(error))]
         return ConfigError(
-            "--config-name", group, f"there is no such config in {', '.join(folders) or 'the folder given'}",
+            "--config-name",
+            group,
+            f"there is no such config in {', '.join(folders) or 'the folder given'}",
             "leave it out: the config is lrsched's own, and --config-dir adds to it",
         )
     folders = [folder / group for folder in _searched(str(error))]
@@ -117,7 +119,11 @@ def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
 def _wrong_type(cause: ValidationError) -> ConfigError:
     match = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", str(cause), re.DOTALL)
     if match:
-        return ConfigError(str(cause.full_key), match[1], f"must be {_TYPES.get(match[2], match[2])}")
+        value = match[1].lower() if match[1] in ("True", "False") else match[1]
+        return ConfigError(str(cause.full_key), value, f"must be {_TYPES.get(match[2], match[2])}")
+    match = re.search(r"Value '(.*)' is not a valid bool", str(cause), re.DOTALL)
+    if match:
+        return ConfigError(str(cause.full_key), match[1], "must be true or false")
     if "is not Optional" in str(cause):
         return ConfigError(str(cause.full_key), None, "must have a value")
     return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
@@ -125,7 +131,9 @@ def _wrong_type(cause: ValidationError) -> ConfigError:
 
 def _other(error: BaseException) -> ConfigError:
     text = str(error)
-    match = re.search(r"Could not override '([^']+)'. No match in the defaults list", text)
+    match = re.search(r"Could not override '([^']*)'. No match in the defaults list", text)
+    if match and not match[1]:
+        return _no_choice([])
     if match:
         known = [*GROUPS, *schema.names(schema.Run)]
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
@@ -154,7 +162,9 @@ def _no_choice(overrides: Iterable[str]) -> ConfigError:
         if equals and (group in GROUPS or not group) and not re.match(r"[A-Za-z\[]", value.replace("null", "0")):
             if not group:
                 break
-            return ConfigError(group, value, "is no choice of this group", f"give {group}=NAME, a file of conf/{group}/")
+            return ConfigError(
+                group, value, "is no choice of this group", f"give {group}=NAME, a file of conf/{group}/"
+            )
     return ConfigError("config", UNSET, "an override has no key", "an override is written key=value")
 
 

@@ -59,7 +59,9 @@ def check_numbers(value: Any, key: str = "") -> None:
         for i, item in enumerate(value):
             check_numbers(item, f"{key}[{i}]")
     elif isinstance(value, float) and not abs(value) <= FLOAT32_MAX:
-        raise ConfigError(key, value, f"must be a finite number, at most {FLOAT32_MAX:.3g} in size: float32 holds no more")
+        raise ConfigError(
+            key, value, f"must be a finite number, at most {FLOAT32_MAX:.3g} in size: float32 holds no more"
+        )
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(key, value, "is a whole number beyond 64 bits")
 
@@ -116,4 +118,6 @@ def _check_device(device: str) -> None:
         remedy = "did you mean 'cuda'?" if kind == "gpu" else nearest(kind, known)
         raise ConfigError("device", device, "is no device", remedy)
     if ":" in device and not re.fullmatch(r"cuda:\d{1,4}", device):
-        raise ConfigError("device", device, "only GPUs of CUDA are numbered", "give cpu, mps, cuda, or cuda:0, cuda:1, …")
+        raise ConfigError(
+            "device", device, "only GPUs of CUDA are numbered", "give cpu, mps, cuda, or cuda:0, cuda:1, …"
+        )
