@@ -133,7 +133,7 @@ def check_arguments(cls: type, role: Role, node: Mapping[str, Any], key: str) ->
     offered = [name for name in parameters if name not in role.given]
     arguments = {}
     for name, value in node.items():
-        if name == "_target_":
+        if name == "_target_" or (name == "_partial_" and value is True):
             continue
         if name not in offered:
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
