@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,22 +15,23 @@ from lrsched.app.extension import pasts
 from lrsched.app.groups import named_groups, parameter_groups
 from lrsched.app.length import run_horizon
 from lrsched.app.lint import lint
+from lrsched.app.loading import chosen_augment, load_data
 from lrsched.app.memory import check_model_fits, enough_for
 from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
 from lrsched.config.check import base_rate, take
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, build, check_arguments, resolve
-from lrsched.data.arrays import Arrays
-from lrsched.data.augment import Augment
 from lrsched.data.loader import InOrder, Loader, Standardise
-from lrsched.data.split import Splits, split
-from lrsched.errors import ConfigError, DataError, nearest
+from lrsched.data.split import Splits
+from lrsched.errors import ConfigError, nearest
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
+from lrsched.train.chance import seed_generators
 from lrsched.train.evaluate import METRICS
 from lrsched.train.loop import Timetable
-from lrsched.train.state import RunState, Tracker, Window
+from lrsched.train.state import RunState
+from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Precision, Update
 
 
@@ -58,6 +58,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         DataError: the data set is missing or damaged.
     """
     check_choices(run)
+    seed_generators(run.seed)
     splits, reserved = load_data(run)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
@@ -75,13 +76,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         overfit=t.overfit_batches,
     )
     horizon = run_horizon(t, loader.pace)
-    timetable = Timetable(
-        log=horizon.resolve(t.log_every, "trainer.log_every", least=1),
-        evaluate=horizon.resolve(t.evaluate_every, "trainer.evaluate_every", least=1),
-        save=horizon.resolve(run.checkpoint.every, "checkpoint.every", least=1),
-        keep=run.checkpoint.keep,
-        patience=t.early_stop.patience,
-    )
+    timetable = timetable_of(run, horizon)
 
     model = build_model(run, splits, device)
     check_smallest_batch(model, loader)
@@ -118,6 +113,18 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned)
 
 
+def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
+    """When to log, evaluate and save, in whole steps."""
+    t, c = run.trainer, run.checkpoint
+    return Timetable(
+        log=horizon.resolve(t.log_every, "trainer.log_every", least=1),
+        evaluate=horizon.resolve(t.evaluate_every, "trainer.evaluate_every", least=1),
+        save=None if c.every == "auto" else horizon.resolve(c.every, "checkpoint.every", least=1),
+        keep=c.keep,
+        patience=t.early_stop.patience,
+    )
+
+
 def check_choices(run: schema.Run) -> None:
     """Refuse targets and arguments that cannot be used before any data is loaded."""
     reserved, optimizer = take(schema.Optimizer, run.optimizer, "optimizer")
@@ -144,69 +151,6 @@ def check_choices(run: schema.Run) -> None:
             better = "the more the better" if right == "max" else "the less the better"
             key = f"{key.removesuffix('monitor')}mode"
             raise ConfigError(key, mode, f"the monitored {monitor} is {better}", f"give {key}={right}")
-
-
-def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
-    """The data set of a run, split into training, validation and test part."""
-    reserved, node = take(schema.Dataset, run.dataset, "dataset")
-    arrays = load_arrays(node)
-    check_counts(reserved, arrays)
-    try:
-        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
-    except ConfigError as error:
-        raise error.under("dataset") from error
-    return splits, reserved
-
-
-def chosen_augment(reserved: schema.Dataset, splits: Splits) -> Augment | None:
-    """What changes the training images, if anything does."""
-    crop, flip = reserved.augment.crop, reserved.augment.flip
-    if not crop and not flip:
-        return None
-    augment = Augment(crop=crop, flip=flip)
-    try:
-        augment.check_fits(*splits.input_shape[1:])
-    except ConfigError as error:
-        raise error.under("dataset.augment") from error
-    return augment
-
-
-def load_arrays(node: Mapping[str, Any]) -> Arrays:
-    """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
-    target = node["_target_"]
-    try:
-        with enough_for(node, "dataset"):
-            arrays = build(DATASET, node, "dataset").load()
-    except ConfigError:
-        raise
-    except DataError as error:
-        raise error if str(target).startswith("lrsched.") else DataError(f"dataset={target}: {error}") from error
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"dataset={target}: its load() raised {type(error).__name__}: {reason} (in {where.filename}, line "
-            f"{where.lineno}); is the data set whole, and of the form that load() expects?"
-        ) from error
-    if not isinstance(arrays, Arrays):
-        raise DataError(
-            f"dataset={target}: its load() must return lrsched.data.arrays.Arrays, not {type(arrays).__name__}"
-        )
-    return arrays
-
-
-def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
-    """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
-    if reserved.train_samples is None:
-        return
-    found = {"train_samples": len(arrays.train_y), "test_samples": 0 if arrays.test_y is None else len(arrays.test_y)}
-    for name, count in found.items():
-        said = getattr(reserved, name)
-        if said != count:
-            raise DataError(
-                f"dataset.{name}={said}: the data set that was loaded has {count}; "
-                f"is it complete? If so, give dataset.{name}={count}"
-            )
 
 
 def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Module:

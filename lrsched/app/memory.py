@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lrsched.config.targets import MODEL, build
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, Stopped
 
 SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
 """What PyTorch's RuntimeErrors say when there is none left."""
@@ -41,6 +41,8 @@ def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int],
     try:
         with torch.device("meta"):
             model = build(MODEL, node, "model", input_shape=input_shape, classes=classes)
+    except Stopped:
+        raise
     except Exception:  # a model that cannot be built like this may be a good one
         return
     needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters()), memory()
