@@ -30,15 +30,18 @@ def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
 
 def load_arrays(node: Mapping[str, Any]) -> Arrays:
     """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
-    target = node["_target_"]
+    target = str(node["_target_"])
+    ours = target.startswith("lrsched.")
     try:
         with enough_for(node, "dataset"):
             arrays = build(DATASET, node, "dataset").load()
     except DataError as error:
-        raise error if str(target).startswith("lrsched.") else DataError(f"dataset={target}: {error}") from error
+        raise error if ours else DataError(f"dataset={target}: {error}") from error
     except UserError:
         raise
     except Exception as error:
+        if ours and not isinstance(error, OSError):
+            raise  # a bug of ours
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = " ".join(str(error).split())
         raise DataError(

@@ -180,6 +180,19 @@ def test_a_hostile_pickle_in_place_of_cifar_is_not_read(lrsched, tmp_path: Path,
     assert not (tmp_path / "canary").exists()
 
 
+def test_files_that_may_not_be_read_are_named(lrsched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {})
+    read_bytes = Path.read_bytes
+
+    def refuse(self: Path) -> bytes:  # a mode of 0 would stop everybody but root
+        if self.name == TRAIN_Y:
+            raise PermissionError(13, "Permission denied", str(self))
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert_one_message(lrsched(*MNIST), f"data/MNIST/raw/{TRAIN_Y}: cannot be read ([Errno 13] Permission denied")
+
+
 @pytest.fixture
 def mine(lrsched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ended]:
     """A run on what a class of the user's own loads in the given way."""
