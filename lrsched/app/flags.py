@@ -24,7 +24,8 @@ def check_flags(arguments: Sequence[str]) -> None:
             action.__class__ = _Later  # Hydra answers it
     known, unknown = parser.parse_known_args(list(arguments))
     if unknown:
-        _refuse(f"there is no flag {unknown[0]}")
+        word = unknown[0]
+        _refuse(f"there is no flag {word}" if word.startswith("-") else f"{word} must stand beside the other overrides")
     if known.experimental_rerun is not None:
         raise ConfigError(
             "--experimental-rerun",
