@@ -98,11 +98,14 @@ class Store:
         The newest is the one that was written or loaded last: one of a later step was damaged, or the run went
         back behind it. What cannot be deleted is warned of, and tried again the next time.
         """
-        sound = [c.step for c in self.committed() if not c.aside and (self._at is None or c.step <= self._at)]
-        kept = {*sound[:keep], *(step for step in sound if step in spare)}
-        for step, path in places(self.folder):
-            if step not in kept or path != place(self.folder, step):
-                self._delete(path)
+        try:
+            sound = [c.step for c in self.committed() if not c.aside and (self._at is None or c.step <= self._at)]
+            kept = {*sound[:keep], *(step for step in sound if step in spare)}
+            for step, path in places(self.folder):
+                if step not in kept or path != place(self.folder, step):
+                    self._delete(path)
+        except OSError as error:
+            log.warning("old checkpoints cannot be looked for: %s (%s)", error.strerror, error.filename)
 
     def sweep(self) -> list[Path]:
         """Remove what a process that was killed left behind; only for who holds the run's lock.
