@@ -36,3 +36,39 @@ def kill_after_save(step: int) -> None:
         return answer
 
     Store.save = save  # type: ignore[method-assign]
+
+
+def bear_witness(path: str) -> None:
+    """Write down, in a file that a kill does not lose, each completed update, each save, and where the run began.
+
+    Lines are ``from S`` (the step that the run starts or goes on from), ``done S``, ``saving S``, ``saved S``.
+    """
+    from lrsched.checkpoint import Store
+    from lrsched.train.loop import Trainer
+    from lrsched.train.update import Update
+
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def write(word: str, step: int) -> None:
+        os.write(descriptor, f"{word} {step}\n".encode())
+
+    update, save, train = Update.__call__, Store.save, Trainer.run
+
+    def witnessed_update(self: Update, state: Any, *arguments: Any, **named: Any) -> Any:
+        answer = update(self, state, *arguments, **named)
+        write("done", state.step)
+        return answer
+
+    def witnessed_save(self: Store, step: int, *arguments: Any, **named: Any) -> Any:
+        write("saving", step)
+        answer = save(self, step, *arguments, **named)
+        write("saved", step)
+        return answer
+
+    def witnessed_train(self: Trainer) -> Any:
+        write("from", self.state.step)
+        return train(self)
+
+    Update.__call__ = witnessed_update  # type: ignore[method-assign]
+    Store.save = witnessed_save  # type: ignore[method-assign]
+    Trainer.run = witnessed_train  # type: ignore[method-assign]

@@ -62,7 +62,9 @@ class Running:
         return self._kill() if code is None else self._ended(code)
 
     def _kill(self) -> Ended:
-        os.kill(self._pid, signal.SIGKILL)  # a child that has ended is a zombie until it is waited for: no other has its id
+        os.kill(
+            self._pid, signal.SIGKILL
+        )  # a child that has ended is a zombie until it is waited for: no other has its id
         code = forks.wait(self._pid, LONGEST)
         assert code is not None
         return self._ended(code)
