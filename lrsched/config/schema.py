@@ -51,6 +51,11 @@ def duration(key: str, value: Any) -> None:
     parse(value, key)
 
 
+def auto_or_duration(key: str, value: Any) -> None:
+    if value != "auto":
+        parse(value, key)
+
+
 def one_of(*words: str) -> Rule:
     def rule(key: str, value: Any) -> None:
         if value is not None and value not in words:
@@ -114,7 +119,7 @@ class Trainer:
 class Checkpoint:
     """When the run is saved, and which checkpoints are kept."""
 
-    every: str = ruled("1ep", duration)
+    every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))
