@@ -23,10 +23,9 @@ def stop_at(step: int, number: int = signal.SIGTERM) -> None:
 
 
 def kill_after_save(step: int) -> None:
-    """Ask for a stop at ``step``, and die by SIGKILL when its checkpoint is written: nothing is said or closed."""
+    """Die by SIGKILL when the checkpoint of this step is written: nothing is said or closed."""
     from lrsched.checkpoint import Store
 
-    stop_at(step)
     original = Store.save
 
     def save(self: Store, at: int, *arguments: Any, **named: Any) -> Any:
@@ -36,6 +35,12 @@ def kill_after_save(step: int) -> None:
         return answer
 
     Store.save = save  # type: ignore[method-assign]
+
+
+def stop_and_kill(step: int) -> None:
+    """Ask for a stop at ``step``, and die by SIGKILL when its checkpoint is written."""
+    stop_at(step)
+    kill_after_save(step)
 
 
 def bear_witness(path: str) -> None:
@@ -72,3 +77,32 @@ def bear_witness(path: str) -> None:
     Update.__call__ = witnessed_update  # type: ignore[method-assign]
     Store.save = witnessed_save  # type: ignore[method-assign]
     Trainer.run = witnessed_train  # type: ignore[method-assign]
+
+
+def draw_globally() -> None:
+    """Not a fault: code of somebody else that draws from every global generator before each update."""
+    import random
+
+    import numpy as np
+    import torch
+
+    from lrsched.train.update import Update
+
+    original = Update.__call__
+
+    def call(self: Update, state: Any, *arguments: Any, **named: Any) -> Any:
+        drawn = random.random() + float(np.random.rand()) + torch.rand(()).item()
+        with torch.no_grad():
+            next(iter(state.model.parameters())).mul_(1 + 0.01 * drawn)
+        return original(self, state, *arguments, **named)
+
+    Update.__call__ = call  # type: ignore[method-assign]
+
+
+def overflow_at_first() -> None:
+    """Not a fault: a loss scale so high that the first fp16 updates overflow and are tried again."""
+    import torch
+
+    from lrsched.train.update import Precision
+
+    Precision.scaler = lambda self: torch.amp.GradScaler("cpu", init_scale=2.0**24) if self.name == "fp16" else None  # type: ignore[method-assign]

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from lrsched.records import RunFolder
 
-CLOCK = ("train_seconds", "samples_per_second", "seconds")
+CLOCK = ("train_seconds", "samples_per_second", "seconds", "save_seconds")
 """Entries of the result and of the state that a clock measured."""
 
 
 def differences(a: RunFolder, b: RunFolder) -> list[str]:
     """What differs between two finished runs: rows, result and every item of the final checkpoint."""
     found = [name for name in ("metrics.jsonl", "metrics.csv") if _bytes(a.path / name) != _bytes(b.path / name)]
-    found += _differ("result", _result(a), _result(b))
-    found += _differ("state", final_state(a), final_state(b))
+    found += differing("result", _result(a), _result(b))
+    found += differing("state", final_state(a), final_state(b))
     return found
 
 
@@ -42,7 +42,7 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def _differ(name: str, a: Any, b: Any) -> Iterator[str]:
+def differing(name: str, a: Any, b: Any) -> Iterator[str]:
     """Names of the items that differ, to the last bit and the last type."""
     if type(a) is not type(b):
         yield f"{name}: {type(a).__name__} and {type(b).__name__}"
@@ -51,12 +51,12 @@ def _differ(name: str, a: Any, b: Any) -> Iterator[str]:
             if key not in CLOCK and (key not in a or key not in b):
                 yield f"{name}/{key}: in one only"
             elif key not in CLOCK:
-                yield from _differ(f"{name}/{key}", a[key], b[key])
+                yield from differing(f"{name}/{key}", a[key], b[key])
     elif isinstance(a, (list, tuple)):
         if len(a) != len(b):
             yield f"{name}: {len(a)} and {len(b)} entries"
         for number, (x, y) in enumerate(zip(a, b, strict=False)):
-            yield from _differ(f"{name}/{number}", x, y)
+            yield from differing(f"{name}/{number}", x, y)
     elif isinstance(a, Tensor):
         if (a.dtype, a.shape) != (b.dtype, b.shape) or _raw(a) != _raw(b):
             yield name

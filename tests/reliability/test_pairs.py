@@ -10,7 +10,7 @@ import pytest
 
 from tests.loggers.test_tensorboard import read
 from tests.reliability.cases import EPOCH, STEPS, command, every_scheduler
-from tests.reliability.faults import kill_after_save, stop_at
+from tests.reliability.faults import stop_and_kill, stop_at
 from tests.reliability.runs import KILLED, Running, folder, resume, run
 from tests.reliability.same import differences
 
@@ -22,7 +22,7 @@ POINTS = {
     "epoch edge": (12, 14),
     "after the edge": (13, 16),
 }
-WAYS = {stop_at: 143, kill_after_save: KILLED}
+WAYS = {stop_at: 143, stop_and_kill: KILLED}
 SCHEDULERS = every_scheduler()
 
 
@@ -61,6 +61,16 @@ def test_every_scheduler_once(tmp_path: Path, scheduler: str) -> None:
     cut(tmp_path / "cut", options, places(list(POINTS)[turn % 5], times=1 + turn // 2 % 2), first_way=turn // 4)
     ended = whole.end()
     assert ended.code == 0, ended.said
+    assert differences(folder(tmp_path / "whole"), folder(tmp_path / "cut")) == []
+
+
+@pytest.mark.parametrize("step", [EPOCH, STEPS])
+def test_an_evaluation_that_a_signal_cut_short_is_made_on_resume(tmp_path: Path, step: int) -> None:
+    """Its checkpoint was saved without it, so that it is saved once more."""
+    options = (*command("plateau"), f"checkpoint.every={EPOCH}st")
+    whole = Running(tmp_path / "whole", options)
+    cut(tmp_path / "cut", options, [step], first_way=0)
+    assert whole.end().code == 0
     assert differences(folder(tmp_path / "whole"), folder(tmp_path / "cut")) == []
 
 
