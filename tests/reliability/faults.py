@@ -106,3 +106,26 @@ def overflow_at_first() -> None:
     from lrsched.train.update import Precision
 
     Precision.scaler = lambda self: torch.amp.GradScaler("cpu", init_scale=2.0**24) if self.name == "fp16" else None  # type: ignore[method-assign]
+
+
+def shift_clock(seconds: float, at: int = 0) -> None:
+    """Shift the time of day, from the start or from the end of update ``at``."""
+    import time
+
+    from lrsched.train.update import Update
+
+    now, original = time.time, Update.__call__
+
+    def shift() -> None:
+        time.time = lambda: now() + seconds
+
+    def call(self: Update, state: Any, *arguments: Any, **named: Any) -> Any:
+        answer = original(self, state, *arguments, **named)
+        if state.step == at:
+            shift()
+        return answer
+
+    if at:
+        Update.__call__ = call  # type: ignore[method-assign]
+    else:
+        shift()
