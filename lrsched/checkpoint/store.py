@@ -90,9 +90,14 @@ class Store:
         """Delete all but the newest ``keep`` committed checkpoints and those of the steps in ``spare``."""
         for checkpoint in self.committed()[keep:]:
             if checkpoint.step not in spare:
-                # The commit mark goes first: a half-deleted checkpoint must not look whole.
-                (checkpoint.path / "manifest.json").unlink(missing_ok=True)
-                shutil.rmtree(checkpoint.path, ignore_errors=True)
+                _delete(checkpoint)
+
+    def forget(self, after: int) -> None:
+        """Delete the checkpoints of later steps than ``after``, durably: the run goes back, and makes them anew."""
+        for checkpoint in self.committed():
+            if checkpoint.step > after:
+                _delete(checkpoint)
+        sync_folder(self.folder)
 
     def committed(self) -> list[Checkpoint]:
         """Checkpoints with a readable manifest, newest first by step (never by a clock)."""
@@ -119,6 +124,12 @@ class Store:
                 complaints.append(str(error))
         wrong = "; ".join(complaints) or "there is none"
         raise CheckpointError(f"no valid checkpoint in {self.folder}: {wrong}")
+
+
+def _delete(checkpoint: Checkpoint) -> None:
+    """Delete one checkpoint, the commit mark first: a half-deleted one must not look whole."""
+    (checkpoint.path / "manifest.json").unlink(missing_ok=True)
+    shutil.rmtree(checkpoint.path, ignore_errors=True)
 
 
 def load(checkpoint: Checkpoint) -> dict[str, Any]:
