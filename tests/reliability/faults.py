@@ -129,3 +129,18 @@ def shift_clock(seconds: float, at: int = 0) -> None:
         Update.__call__ = call  # type: ignore[method-assign]
     else:
         shift()
+
+
+def poison(batch: int) -> None:
+    """Put a NaN into the first image of a batch, whenever it is asked for."""
+    from lrsched.data.loader import Loader
+
+    original = Loader.batch
+
+    def poisoned(self: Loader, step: int) -> Any:
+        batches = original(self, step)
+        if step == batch:
+            batches[0][0][0, 0, 0, 0] = float("nan")
+        return batches
+
+    Loader.batch = poisoned  # type: ignore[method-assign]

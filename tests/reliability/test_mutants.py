@@ -19,8 +19,8 @@ import pytest
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.store import load
 from tests.reliability.cases import OPTIONS
-from tests.reliability.faults import draw_globally, kill_after_save, overflow_at_first, stop_and_kill
-from tests.reliability.runs import KILLED, folder, resume, run
+from tests.reliability.faults import draw_globally, kill_after_save, overflow_at_first, poison, stop_and_kill
+from tests.reliability.runs import KILLED, Fault, folder, resume, run
 from tests.reliability.same import differences, differing
 
 BASE = (*OPTIONS, "trainer.log_every=4st", "trainer.evaluate_every=3st", "checkpoint.keep=99", "optimizer.lr=0.3")
@@ -34,6 +34,13 @@ class Case:
     options: tuple[str, ...]
     cut: int
     way: Callable[[int], None] = stop_and_kill
+    poisoned: int | None = None  # a batch that holds a NaN
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What belongs to the run, disturbed or not."""
+        both = (draw_globally, overflow_at_first)
+        return both if self.poisoned is None else (*both, partial(poison, self.poisoned))
 
 
 # At step 14 an epoch, an evaluation interval (3) and a window of the training loss (4) are open, and the evaluation
@@ -45,6 +52,8 @@ CASES = {
     "native": Case((*BASE, "scheduler=torch/MultiplicativeLR", "scheduler.interval=step"), 14),
     "native plateau": Case((*BASE, "scheduler=torch/ReduceLROnPlateau", "scheduler.patience=1"), 14),
     "greedy": Case((*BASE, "scheduler=greedy", "scheduler.window=3"), 14),
+    "passing over": Case((*BASE, *PLATEAU, "trainer.on_nonfinite=skip"), 14, poisoned=8),
+    "going back": Case((*BASE, *PLATEAU, "trainer.on_nonfinite=rollback"), 14, poisoned=8),
     "just evaluated": Case((*BASE, *PLATEAU, "checkpoint.every=9st"), 9, kill_after_save),
     "just done": Case((*BASE, *PLATEAU), 18, kill_after_save),
 }
@@ -53,6 +62,9 @@ CASES = {
 MUTANTS = [
     ("step", "plateau"),
     ("skipped", "fp16"),
+    ("passed", "passing over"),
+    ("passed", "going back"),
+    ("rollbacks", "going back"),
     ("evaluated", "just evaluated"),
     ("metrics", "just done"),
     ("model/*.weight", "plateau"),
@@ -81,7 +93,6 @@ MUTANTS = [
     ("generators/torch", "plateau"),
     ("metrics_bytes", "plateau"),
 ]
-ALWAYS = (draw_globally, overflow_at_first)
 # Measured by a clock: no two runs have the same, so that they are not compared.
 CLOCKED = ("seconds", "save_seconds")
 
@@ -95,9 +106,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path
         case = CASES[name]
         place = tmp_path_factory.mktemp("case")
         whole, cut = place / "whole", place / "cut"
-        ended = run(whole, *case.options, faults=ALWAYS)
+        ended = run(whole, *case.options, faults=case.faults)
         assert ended.code == 0, ended.said
-        ended = run(cut, *case.options, faults=[*ALWAYS, partial(case.way, case.cut)])
+        ended = run(cut, *case.options, faults=[*case.faults, partial(case.way, case.cut)])
         assert ended.code == KILLED, ended.said
         return whole, cut
 
@@ -135,7 +146,7 @@ def test_without_a_mutation_it_is_the_same_run(tmp_path: Path, pair: Any, case: 
     whole, cut = pair(case)
     shutil.copytree(cut, tmp_path / "cut")
     forget(Store(folder(tmp_path / "cut").checkpoints), "")
-    ended = resume(tmp_path / "cut", faults=ALWAYS)
+    ended = resume(tmp_path / "cut", faults=CASES[case].faults)
     assert ended.code == 0, ended.said
     assert differences(folder(whole), folder(tmp_path / "cut")) == []
 
@@ -145,7 +156,7 @@ def test_a_forgotten_item_is_noticed(tmp_path: Path, pair: Any, item: str, case:
     whole, cut = pair(case)
     shutil.copytree(cut, tmp_path / "cut")
     forget(Store(folder(tmp_path / "cut").checkpoints), item)
-    ended = resume(tmp_path / "cut", faults=ALWAYS)
+    ended = resume(tmp_path / "cut", faults=CASES[case].faults)
     assert ended.code == 0, ended.said  # the comparison is to notice it, not a refusal
     assert differences(folder(whole), folder(tmp_path / "cut")) != []
 
@@ -162,7 +173,7 @@ def test_the_time_before_the_kill_is_not_forgotten(tmp_path: Path, pair: Any) ->
     shutil.copytree(pair("plateau")[1], cut)
     store = Store(folder(cut).checkpoints)
     save_again(store, {**load(store.committed()[0]), "seconds": 1000.0})
-    ended = resume(cut, faults=ALWAYS)
+    ended = resume(cut, faults=CASES["plateau"].faults)
     assert ended.code == 0, ended.said
     seconds = json.loads(folder(cut).result.read_text("utf-8"))["train_seconds"]
     assert 1000.0 < seconds < 1060.0
