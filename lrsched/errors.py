@@ -141,6 +141,10 @@ class Stopped(UserError):
         self.exit_code = 128 + signal_number
 
 
+LONGEST = 300
+"""Characters of a value that a message shows."""
+
+
 class _Unset:
     def __repr__(self) -> str:
         return "<unset>"
@@ -178,4 +182,8 @@ def _as_override(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(_as_override, value))}]"
-    return str(value)
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}…{text[-39:]}"

@@ -24,6 +24,14 @@ def at_least(least: float) -> Rule:
     return rule
 
 
+def within(least: float, most: float) -> Rule:
+    def rule(key: str, value: Any) -> None:
+        if value is not None and not least <= value <= most:
+            raise ConfigError(key, value, f"must lie between {least} and {most}")
+
+    return rule
+
+
 def above(bound: float) -> Rule:
     def rule(key: str, value: Any) -> None:
         if value is not None and not (bound < value < float("inf")):
@@ -184,7 +192,7 @@ class Run:
     name: str = "???"
     resume: Optional[str] = None  # noqa: UP045
     device: str = "auto"
-    threads: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    threads: Optional[int] = ruled(None, within(1, 1024))  # noqa: UP045
     optimizer: Any = "???"
     scheduler: Any = "???"
     model: Any = "???"

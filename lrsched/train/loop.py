@@ -147,6 +147,7 @@ class Trainer:
         except Stopped:
             return
         took = time.perf_counter() - began
+        self._saved = -1  # a checkpoint of this step, made when a signal cut the evaluation short, does not hold it
         advice = state.scheduler.observe(state.step, metrics)
         state.look(metrics)
         if advice is Advice.KEEP:
