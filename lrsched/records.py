@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lrsched.errors import ConfigError
+from lrsched.errors import CheckpointError, ConfigError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a run's name and a run id look like: a path made of them can be pasted back into an override."""
@@ -64,10 +64,17 @@ class Rows:
     Args:
         path: the file.
         start: bytes to keep of what is there; rows after them belong to steps that are run again.
+
+    Raises:
+        CheckpointError: the file is shorter than that: rows of completed steps are gone.
     """
 
     def __init__(self, path: Path, start: int = 0) -> None:
         self._file = open(path, "ab")  # noqa: SIM115  (lives as long as the run)
+        there = os.fstat(self._file.fileno()).st_size
+        if there < start:
+            self._file.close()
+            raise CheckpointError(f"{path} has {there} bytes, and {start} belong to the checkpoint: rows are lost")
         self._file.truncate(start)
         self._file.seek(start)
 
@@ -75,9 +82,14 @@ class Rows:
         """Append one row. A number that is not finite is refused: it would not be JSON."""
         self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
 
-    def offset(self) -> int:
-        """Bytes written so far, all of them handed to the system."""
+    def flush(self) -> None:
+        """Hand over to the system what is held in memory."""
         self._file.flush()
+
+    def offset(self) -> int:
+        """Bytes written so far, all of them on the disk: a checkpoint that counts on them may follow."""
+        self.flush()
+        os.fsync(self._file.fileno())
         return self._file.tell()
 
     def close(self) -> None:

@@ -27,9 +27,11 @@ from lrsched.errors import ConfigError, DataError, nearest
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
+from lrsched.train.chance import seed_generators
 from lrsched.train.evaluate import METRICS
 from lrsched.train.loop import Timetable
-from lrsched.train.state import RunState, Tracker, Window
+from lrsched.train.state import RunState
+from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Precision, Update
 
 
@@ -56,6 +58,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         DataError: the data set is missing or damaged.
     """
     check_choices(run)
+    seed_generators(run.seed)
     splits, reserved = load_data(run)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
@@ -73,13 +76,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         overfit=t.overfit_batches,
     )
     horizon = run_horizon(t, loader.pace)
-    timetable = Timetable(
-        log=horizon.resolve(t.log_every, "trainer.log_every", least=1),
-        evaluate=horizon.resolve(t.evaluate_every, "trainer.evaluate_every", least=1),
-        save=horizon.resolve(run.checkpoint.every, "checkpoint.every", least=1),
-        keep=run.checkpoint.keep,
-        patience=t.early_stop.patience,
-    )
+    timetable = timetable_of(run, horizon)
 
     model = build_model(run, splits, device)
     check_smallest_batch(model, loader)
@@ -114,6 +111,18 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
     return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned)
+
+
+def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
+    """When to log, evaluate and save, in whole steps."""
+    t, c = run.trainer, run.checkpoint
+    return Timetable(
+        log=horizon.resolve(t.log_every, "trainer.log_every", least=1),
+        evaluate=horizon.resolve(t.evaluate_every, "trainer.evaluate_every", least=1),
+        save=None if c.every == "auto" else horizon.resolve(c.every, "checkpoint.every", least=1),
+        keep=c.keep,
+        patience=t.early_stop.patience,
+    )
 
 
 def check_choices(run: schema.Run) -> None:

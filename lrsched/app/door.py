@@ -25,6 +25,7 @@ from lrsched.config import schema
 from lrsched.config.check import settings
 from lrsched.errors import ConfigError, Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name
+from lrsched.signals import StopFlag
 
 ConfigStore.instance().store(name="schema", node=schema.Run)
 OmegaConf.register_new_resolver("run_id", run_id, replace=True)
@@ -42,6 +43,9 @@ if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3
 _ended: list[UserError | None] = []
 """How the jobs of a sweep in this process ended, in order; None for a run that finished."""
 
+_stop = StopFlag()
+"""Up once a signal has come: it ends the run that is under way, and the sweep with it."""
+
 
 def open_door(main: Callable[[], Any]) -> None:
     """Call a ``@hydra.main`` function; a user's mistake is one message and exit code 2.
@@ -49,19 +53,23 @@ def open_door(main: Callable[[], Any]) -> None:
     Hydra reports errors itself and exits with 1, unless HYDRA_FULL_ERROR asks for the bare exception.
     We ask, and report; a person who asks gets the traceback as well.
     """
+    global _stop
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _ended.clear()
+    _stop = StopFlag()
     try:
-        if any(flag in sys.argv[1:] for flag in FLAGS):
-            show_help(main)
-        else:
-            main()
+        with _stop:
+            if any(flag in sys.argv[1:] for flag in FLAGS):
+                show_help(main)
+            else:
+                main()
+            _stop.check()  # a launcher may have caught what a signal raised in it
     except (UserError, HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             traceback.print_exc()
         failed = [end for end in _ended if end is not None]
-        if failed:  # the launcher hands on the first failure of a sweep, when all jobs are done
+        if failed and _stop.number is None:  # the launcher hands on the first failure of a sweep, when all are done
             say(f"{len(failed)} of {len(_ended)} runs did not finish")
             sys.exit(2 if all(isinstance(end, ConfigError) for end in _ended) else 1)
         known = error if isinstance(error, UserError) else complaint(error)
@@ -77,7 +85,9 @@ def task(cfg: DictConfig) -> float | None:
     """
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        metric = _run(cfg, in_sweep)
+        with _stop:  # in a launcher's process this is the outermost
+            _stop.check()
+            metric = _run(cfg, in_sweep)
     except (UserError, OSError) as failure:
         error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
         overrides = " ".join(HydraConfig.get().overrides.task)
@@ -103,7 +113,7 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if result is None:
         from lrsched.app.run import execute  # imports torch
 
-        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, job, quiet=in_sweep)
+        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, job, _stop, quiet=in_sweep)
     return result["metrics"].get(run.checkpoint.monitor)
 
 

@@ -51,6 +51,11 @@ def duration(key: str, value: Any) -> None:
     parse(value, key)
 
 
+def auto_or_duration(key: str, value: Any) -> None:
+    if value != "auto":
+        parse(value, key)
+
+
 def one_of(*words: str) -> Rule:
     def rule(key: str, value: Any) -> None:
         if value is not None and value not in words:
@@ -126,7 +131,7 @@ class Change:
 class Checkpoint:
     """When the run is saved, which checkpoints are kept, and what a resumed run may do differently."""
 
-    every: str = ruled("1ep", duration)
+    every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))

@@ -14,7 +14,8 @@ from lrsched.errors import NotFinite
 from lrsched.horizon import Horizon
 from lrsched.schedulers import Table
 from lrsched.schedules import Linear
-from lrsched.train.state import RunState, Tracker, Window
+from lrsched.train.state import RunState
+from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Precision, Update
 
 CPU = torch.device("cpu")
