@@ -21,6 +21,7 @@ from lrsched.config.check import base_rate, take
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, build, check_arguments, resolve
 from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
+from lrsched.data.digest import sha256
 from lrsched.data.loader import InOrder, Loader, Standardise
 from lrsched.data.split import Splits, split
 from lrsched.errors import ConfigError, DataError, nearest
@@ -48,6 +49,7 @@ class Parts:
     horizon: Horizon
     timetable: Timetable
     cautions: list[str]
+    data_sha256: str
 
 
 def assemble(run: schema.Run, device: torch.device) -> Parts:
@@ -59,7 +61,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     """
     check_choices(run)
     seed_generators(run.seed)
-    splits, reserved = load_data(run)
+    splits, reserved, data = load_data(run)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
     crop, flip = reserved.augment.crop, reserved.augment.flip
@@ -110,7 +112,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
 
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
-    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned)
+    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
 
 
 def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
@@ -146,8 +148,8 @@ def check_choices(run: schema.Run) -> None:
             raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
 
 
-def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
-    """The data set of a run, split into training, validation and test part."""
+def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
+    """The data set of a run, split into training, validation and test part; and its hash."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")
     arrays = build(DATASET, node, "dataset").load()
     check_counts(reserved, arrays)
@@ -155,7 +157,7 @@ def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
         splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
-    return splits, reserved
+    return splits, reserved, sha256(arrays)
 
 
 def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
