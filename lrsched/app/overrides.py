@@ -36,10 +36,12 @@ def differences(asked: str, saved: DictConfig, composed: DictConfig) -> list[Dif
 def recorded(changes: Iterable[Difference], saved: DictConfig, composed: DictConfig) -> dict[str, list[Any]]:
     """The changes as they are written down, ``{key: [old, new]}``, not resolved: enough to undo them.
 
-    Where keys come or go, the whole of what the override named is written down.
+    Where keys come or go, or are of another class, the whole of what the override named is written down.
     """
     changes = list(changes)
-    whole = {change.asked for change in changes if UNSET in (change.old, change.new)}
+    whole = {
+        change.asked for change in changes if UNSET in (change.old, change.new) or change.key.endswith("._target_")
+    }
     keys = dict.fromkeys(change.asked if change.asked in whole else change.key for change in changes)
     return {key: [_literal(raw(saved, key)), _literal(raw(composed, key))] for key in keys}
 
@@ -115,6 +117,13 @@ def raw(config: DictConfig, key: str) -> Any:
 def put(config: DictConfig, key: str, value: Any) -> None:
     """Write at a key, in place of what is there."""
     OmegaConf.update(config, key, value, merge=False, force_add=True)
+
+
+def copied(config: DictConfig) -> DictConfig:
+    """A copy without types, not resolved."""
+    copy = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    assert isinstance(copy, DictConfig)
+    return copy
 
 
 def _different(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:

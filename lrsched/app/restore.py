@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lrsched.app.adopt import adopt, load
 from lrsched.app.build import Parts
 from lrsched.app.job import Job
 from lrsched.app.messages import say
 from lrsched.app.naming import plain
-from lrsched.app.overrides import put, within
+from lrsched.app.overrides import copied, put, raw, within
 from lrsched.app.readback import reaching_out
 from lrsched.checkpoint import Checkpoint, Store
 from lrsched.config import schema
@@ -91,11 +91,10 @@ def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mappin
 def with_history(job: Job, changes: Sequence[Record]) -> Job:
     """The job with the changes that are in force in the config it leaves behind, if they are not there already."""
     kept = job.kept if job.kept is not None else job.config
-    written = OmegaConf.to_container(kept, resolve=False)
-    assert isinstance(written, dict)
-    if len(written["checkpoint"].get("changes") or []) >= len(changes):
+    written = raw(kept, "checkpoint.changes") or []
+    if len(written) >= len(changes):
         return job
-    put(kept, "checkpoint.changes", [*(written["checkpoint"].get("changes") or []), changes[-1]])
+    put(kept, "checkpoint.changes", [*written, changes[-1]])
     return replace(job, kept=kept, changed=True)
 
 
@@ -162,7 +161,7 @@ def _note(step: int, change: Record, parts: Parts) -> str:
 
 def _undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
     """The config as it was before these changes."""
-    before = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    before = copied(config)
     for change in reversed(changes):
         for key, (old, _) in change["keys"].items():
             put(before, key, old)
@@ -179,4 +178,6 @@ def _records(manifest: Mapping[str, Any], name: str) -> list[Record]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Mapping) and "_target_" in value:
+        return str(value["_target_"])
     return "null" if value is None else str(value)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lrsched.app.extension import LENGTH, lengthen
 from lrsched.app.job import Job
@@ -15,6 +15,7 @@ from lrsched.app.naming import config_sha256, plain
 from lrsched.app.overrides import (
     Difference,
     check_allowed,
+    copied,
     differences,
     put,
     raw,
@@ -84,7 +85,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     _take_given(saved, composed, asked)
     before = config_sha256(plain(saved))
 
-    own = sorted(asked - {*LENGTH, "trainer.on_extend"})
+    own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
     changes = [change for key in own if not within(key, FREE) for change in differences(key, saved, composed)]
     permitted = check_allowed(raw(composed, "checkpoint.allow_change") or [], composed)
     refuse_fixed(changes)
@@ -99,7 +100,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     if keys:
         history = raw(saved, CHANGES) or []
         put(saved, CHANGES, [*history, {"at": at(), "config_sha256": before, "keys": keys}])
-    kept = OmegaConf.create(OmegaConf.to_container(saved, resolve=False))
+    kept = copied(saved)
     for key, value in permissions.items():
         put(kept, key, value)
     put(saved, "checkpoint.allow_change", permitted)
