@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.auto import AUTO, newest_unfinished
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
 from lrsched.app.messages import complaint, say
@@ -106,7 +107,8 @@ def task(cfg: DictConfig) -> float | None:
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     with ExitStack() as held:
-        job = _in_sweep(cfg, held) if in_sweep else _alone(cfg, held)
+        of_sweep = in_sweep and cfg.get("resume") in (None, AUTO)  # its jobs go on by themselves
+        job = _in_sweep(cfg, held) if of_sweep else _alone(cfg, held)
         if isinstance(job, RunFolder):
             say_finished(job)
             return (job.read_result() or {"metrics": {}})["metrics"].get(cfg.checkpoint.monitor)
@@ -119,9 +121,14 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
 def _alone(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     """The run that a command asks for; locked where it goes on. A folder: it is finished."""
     overrides = list(HydraConfig.get().overrides.task)
-    if cfg.get("resume") is None:
-        return _new(cfg, overrides)
-    folder = run_folder(str(cfg.resume))
+    by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
+    path = cfg.get("resume")
+    if path == AUTO:
+        found = newest_unfinished(cfg, check_name("name", str(cfg.name)) if by_user else None)
+        path = None if found is None else found.path
+    if path is None:
+        return _new(cfg, by_user)
+    folder = run_folder(str(path))
     if finished(folder) and not stored(folder, cfg, overrides).changed:
         return folder
     held.enter_context(RunLock(folder.path))
@@ -141,11 +148,10 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     return continued(folder, cfg, HydraConfig.get().overrides.task)
 
 
-def _new(cfg: DictConfig, overrides: list[str]) -> Job:
+def _new(cfg: DictConfig, by_user: bool) -> Job:
     """A run that starts, and where it puts its files."""
     name = check_name("name", str(cfg.name))
     folder = RunFolder(Path("outputs") / name)
-    by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
     if by_user and taken(folder):
         raise already_there(folder)  # before torch is imported; who claims the folder looks again
     return Job(folder, _named(cfg), numbered=not by_user)
@@ -153,4 +159,4 @@ def _new(cfg: DictConfig, overrides: list[str]) -> Job:
 
 def _named(cfg: DictConfig) -> DictConfig:
     """The config with its name as text: now() must not move on resume."""
-    return OmegaConf.merge(cfg, {"name": str(cfg.name)})  # type: ignore[return-value]
+    return OmegaConf.merge(cfg, {"name": str(cfg.name), "resume": None})  # type: ignore[return-value]
