@@ -97,7 +97,9 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _entries(folder: os.PathLike[str]) -> Iterator[str]:
-    for entry in os.scandir(folder):
+    with os.scandir(folder) as found:
+        entries = list(found)
+    for entry in entries:
         yield entry.path
         if entry.is_dir(follow_symlinks=False):
             yield from _entries(entry)
