@@ -82,6 +82,10 @@ def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mappin
         adopt(parts, state, settings(plain(_undone(job.config, changed))), run)
     else:
         load(parts.state, state)
+    rows = job.folder.metrics.stat().st_size if job.folder.metrics.exists() else 0
+    if rows < parts.state.metrics_bytes:
+        told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost"
+        raise CheckpointError(f"{job.folder.metrics} {told}")
     for note in notes:
         say(note)
     changes = [*seen, *({**change, "at": step} for change in pending)]
