@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 from lrsched.errors import CheckpointError
 
 _OWN = ("torch.optim.", "lrsched.optimizers.")
+_OPTIONAL = ("best_weights", "kept")  # weights that a run may hold besides its own
+_OPEN = ("metrics", "best.metrics", "early.metrics")  # empty in a run that has not been evaluated
 
 
 def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Optimizer) -> None:
@@ -27,9 +29,11 @@ def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Opt
     """
     _same_names(saved, live, "state")
     for name, item in live.items():
+        if (saved[name] is None) != (item is None) and name not in _OPTIONAL:
+            _refuse(name, f"is {_kind(saved[name])} in the checkpoint and {_kind(item)} here")
         if name == "optimizer":
             _check_optimizer(saved[name], item, optimizer)
-        elif name in ("best_weights", "kept"):
+        elif name in _OPTIONAL:
             _check_weights(saved[name], live["model"], name, optimizer)
         else:
             _compare(saved[name], item, name)
@@ -84,7 +88,7 @@ def _compare(saved: Any, live: Any, where: str) -> None:
     elif isinstance(live, Mapping):
         if not isinstance(saved, Mapping):
             _refuse(where, f"is a {type(saved).__name__}, not a mapping")
-        if all(isinstance(key, str) for key in [*saved, *live]) and where not in ("metrics", *_OPEN):
+        if all(isinstance(key, str) for key in [*saved, *live]) and where not in _OPEN:
             _same_names(saved, live, where)
             for key, item in live.items():
                 _compare(saved[key], item, f"{where}.{key}")
@@ -100,9 +104,6 @@ def _compare(saved: Any, live: Any, where: str) -> None:
         _refuse(where, f"is a {type(saved).__name__}, not a {type(live).__name__}")
 
 
-_OPEN = ("best.metrics", "early.metrics")  # empty in a run that has not been evaluated
-
-
 def _same_names(saved: Mapping[str, Any], live: Mapping[str, Any], where: str) -> None:
     missing, strange = sorted(set(live) - set(saved)), sorted(set(saved) - set(live))
     if missing or strange:
@@ -116,6 +117,10 @@ def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
         return torch.broadcast_shapes(shape, to) == to
     except RuntimeError:
         return False
+
+
+def _kind(item: Any) -> str:
+    return "nothing" if item is None else f"a {type(item).__name__}"
 
 
 def _form(tensor: Tensor) -> str:

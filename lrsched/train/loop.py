@@ -25,7 +25,7 @@ class Timetable:
     Args:
         log: steps between two rows of training values.
         evaluate: steps between two evaluations.
-        save: steps between two checkpoints; None: as often as costs a twentieth of the run's time.
+        save: steps between two checkpoints; None: as often as costs 3 % of the run's time.
         keep: checkpoints that are kept.
         patience: evaluations without improvement that end the run, or None.
     """
@@ -46,8 +46,8 @@ class Outcome:
     signal: int | None = None
 
 
-SHARE = 0.05
-"""The part of a run's time that its checkpoints may cost when nobody says how often to save."""
+SHARE = 0.03
+"""The part of a run's time that checkpoints cost when nobody says how often to save; the first and the last besides."""
 
 
 class Trainer:
