@@ -69,6 +69,7 @@ def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet
     if not job.resume:
         job, lock = claim(job)
         held.callback(lock.release)
+    Store(job.folder.checkpoints).sweep()  # what a killed process left half-written
     if not job.resume or job.changed:
         _write_config(job)
     job.folder.result.unlink(missing_ok=True)  # a run that goes on has none

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsched.checkpoint.lock import RunLock
-    from lrsched.checkpoint.store import Checkpoint, Store
+    from lrsched.checkpoint.places import Checkpoint
+    from lrsched.checkpoint.store import Store
 
 __all__ = ["Checkpoint", "RunLock", "Store"]
 
 _HOMES = {
-    "Checkpoint": "lrsched.checkpoint.store",
+    "Checkpoint": "lrsched.checkpoint.places",
     "RunLock": "lrsched.checkpoint.lock",
     "Store": "lrsched.checkpoint.store",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lrsched.checkpoint.manifest import written
 from tests.app.conftest import TINY
 from tests.app.test_resume import stop_at
 
@@ -28,7 +29,7 @@ def made_with(folder: Path, **items: object) -> None:
     for path in folder.glob("checkpoints/*/manifest.json"):
         manifest = json.loads(path.read_text())
         manifest["fingerprint"] |= items
-        path.write_text(json.dumps(manifest))
+        path.write_bytes(written(manifest))
 
 
 def test_each_difference_is_named_and_nothing_is_changed(lrsched, cut) -> None:

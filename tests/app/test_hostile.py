@@ -19,6 +19,7 @@ import pytest
 import torch
 import yaml
 
+from lrsched.checkpoint.manifest import written
 from tests.app.conftest import TINY
 from tests.app.test_resume import stop_at
 
@@ -178,7 +179,7 @@ def test_checkpoints(resumed, tmp_path) -> None:
                 (path / "state.pt").write_bytes(content)
                 manifest = json.loads((path / "manifest.json").read_bytes())
                 manifest |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-                (path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+                (path / "manifest.json").write_bytes(written(manifest))
 
         return spoil
 
