@@ -77,9 +77,7 @@ class Rows:
         size = self._file.seek(0, os.SEEK_END)
         if size < start:
             self._file.close()
-            raise CheckpointError(
-                f"{path} has {size} bytes, and the checkpoint was made when it had {start}; put the whole file back"
-            )
+            raise CheckpointError(f"{path} has {size} bytes, and {start} belong to the checkpoint: rows are lost")
         self._file.truncate(start)
         self._file.seek(start)
 

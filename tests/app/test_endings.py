@@ -18,7 +18,10 @@ RESUME = "lrsched train resume=outputs/run"
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    original = Trainer._log
+
     def log(self: Trainer, s: int, norm: float | None) -> None:
+        original(self, s, norm)
         if s == 3:
             raise error
 
