@@ -77,7 +77,9 @@ class Rows:
         size = self._file.seek(0, os.SEEK_END)
         if size < start:
             self._file.close()
-            raise CheckpointError(f"{path} has {size} bytes, and {start} belong to the checkpoint: rows are lost")
+            raise CheckpointError(
+                f"{path} has {size} bytes, and the checkpoint was made when it had {start}; put the whole file back"
+            )
         self._file.truncate(start)
         self._file.seek(start)
 
@@ -94,6 +96,11 @@ class Rows:
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
+
+    def cut(self, end: int) -> None:
+        """Forget the rows after the first ``end`` bytes."""
+        self._file.truncate(end)
+        self._file.seek(end)
 
     def close(self) -> None:
         self._file.close()

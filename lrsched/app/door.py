@@ -19,9 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.auto import AUTO, newest_unfinished
+from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
-from lrsched.app.messages import complaint, say
+from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import plain, run_id
 from lrsched.app.readback import check_folder
 from lrsched.app.resume import continued, finished, run_folder, say_finished, stored
@@ -68,9 +69,12 @@ def open_door(main: Callable[[], Any]) -> None:
             if any(flag in sys.argv[1:] for flag in FLAGS):
                 show_help(main)
             else:
+                check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         if wants_traceback:
             traceback.print_exc()
         failed = [end for end in _ended if end is not None]
@@ -93,9 +97,9 @@ def task(cfg: DictConfig) -> float | None:
         with _stop:  # in a launcher's process this is the outermost
             _stop.check()
             metric = _run(cfg, in_sweep)
-    except (UserError, OSError) as failure:
-        error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
-        overrides = " ".join(HydraConfig.get().overrides.task)
+    except (UserError, OSError, OmegaConfBaseException) as failure:
+        error = _told(failure)
+        overrides = " ".join(_asked())
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             _ended.append(error)
@@ -103,6 +107,21 @@ def task(cfg: DictConfig) -> float | None:
         sys.exit(error.exit_code)
     _ended.append(None)
     return metric
+
+
+def _asked() -> list[str]:
+    """The overrides as they were typed: an interpolation in them is not resolved, it may be a secret or nothing."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(item) for item in overrides]
+
+
+def _told(failure: Exception) -> UserError:
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, OSError):
+        return StorageError(f"{failure.strerror}: {failure.filename}")
+    return complaint(failure)
 
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
@@ -120,7 +139,7 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
 
 def _alone(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     """The run that a command asks for; locked where it goes on. A folder: it is finished."""
-    overrides = list(HydraConfig.get().overrides.task)
+    overrides = _asked()
     by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
     path = cfg.get("resume")
     if path == AUTO:
@@ -145,7 +164,7 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
         return folder
     check_folder(folder)
     held.enter_context(RunLock(folder.path))
-    return continued(folder, cfg, HydraConfig.get().overrides.task)
+    return continued(folder, cfg, _asked())
 
 
 def _new(cfg: DictConfig, by_user: bool) -> Job:

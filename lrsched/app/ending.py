@@ -66,7 +66,10 @@ def told(error: BaseException, folder: RunFolder) -> UserError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, NotFinite):  # the same steps would come to the same end
-        return NotFinite(f"{error}; start again with a lower optimizer.lr, a warm-up, or trainer.clip_norm=1")
+        return error.advised(
+            "start again with a lower optimizer.lr, a warm-up or trainer.clip_norm=1, "
+            "or pass over such batches: trainer.on_nonfinite=skip"
+        )
     if isinstance(error, Stopped):
         return Stopped(error.exit_code - 128, f"{error}; {how}")
     if isinstance(error, UserError):

@@ -19,7 +19,7 @@ from lrsched.app.result import result_of, with_test
 from lrsched.checkpoint import Store
 from lrsched.config import schema
 from lrsched.config.targets import LOGGER, build
-from lrsched.errors import Stopped, StorageError
+from lrsched.errors import NotFinite, Stopped, StorageError
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
@@ -30,6 +30,7 @@ from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
 from lrsched.train.machine import fingerprint, prepare
 from lrsched.train.profile import profiled
+from lrsched.train.recovery import Recovery
 
 
 def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
@@ -107,9 +108,19 @@ def _train(
     try:
         journal = _journal(parts, folder, loggers, shown, restored)
         store = Store(folder.checkpoints)
+        recovery = Recovery(run.trainer.on_nonfinite, parts.timetable.save, store, journal, say)
         with profiled(folder.path) if run.trainer.profile else nullcontext():
             outcome = Trainer(
-                parts.state, parts.update, validate, parts.horizon, parts.timetable, store, journal, about, stop
+                parts.state,
+                parts.update,
+                validate,
+                parts.horizon,
+                parts.timetable,
+                store,
+                journal,
+                about,
+                stop,
+                recovery,
             ).run()
         result = result_of(parts, outcome, about)
         if outcome.status == "finished":
@@ -119,6 +130,8 @@ def _train(
         log.exception("the run failed")
         result["reason"] = f"{type(error).__name__}: {error}"
         result = result_of(parts, Outcome("failed", result["reason"]), about)
+        if isinstance(error, NotFinite):
+            result["nonfinite"] = error.report()
         raise told(error, folder) from error
     finally:
         finish(folder, journal, result, secrets)
@@ -159,4 +172,4 @@ def _journal(
     )
     for logger in loggers:
         logger.open(info)
-    return Journal(folder, loggers, restored.offset if restored else 0, resumed_at)
+    return Journal(folder, loggers, restored.offset if restored else 0, resumed_at, info)
