@@ -17,7 +17,7 @@ from lrsched.errors import CheckpointError
 from lrsched.records import sync_folder
 
 STATE, MANIFEST = "state.pt", "manifest.json"
-_PLACE = re.compile(r"step-(\d{10,})|\.step-(\d{10,})\.old")
+_PLACE = re.compile(r"step-(\d{10}|[1-9]\d{10,})|\.step-(\d{10}|[1-9]\d{10,})\.old")
 _LARGEST = 64 * 2**30  # bytes
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
 

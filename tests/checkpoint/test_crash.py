@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import load
 from lrsched.errors import UserError
 from tests.checkpoint.scenes import SCENES, Scene, fresh, goes_on, nothing_is_lost, prepared
 
@@ -83,6 +84,7 @@ def test_killed_at_any_call(scene: Scene, torn: bool, tmp_path: Path) -> None:
     for number in count(1):
         store = fresh(template, tmp_path / "run")
         status, acknowledged = Actor(scene, store, number, torn).play()
+        assert all(load(checkpoint) for checkpoint in store.committed())  # half-deleted ones do not look whole
         nothing_is_lost(store, scene.before if acknowledged is None else acknowledged)
         if status == 0:
             break
