@@ -30,11 +30,11 @@ from lrsched.loggers import TensorBoard
 from lrsched.loggers.base import RunInfo
 from lrsched.models import MLP
 from lrsched.records import RunFolder
+from lrsched.signals import StopFlag
 from lrsched.train.evaluate import evaluate
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Trainer
 from lrsched.train.machine import prepare
-from lrsched.train.signals import StopFlag
 
 
 def bare_epoch(parts: Parts) -> Callable[[], object]:

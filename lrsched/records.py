@@ -97,6 +97,11 @@ class Rows:
         os.fsync(self._file.fileno())
         return self._file.tell()
 
+    def cut(self, end: int) -> None:
+        """Forget the rows after the first ``end`` bytes."""
+        self._file.truncate(end)
+        self._file.seek(end)
+
     def close(self) -> None:
         self._file.close()
 

@@ -20,12 +20,23 @@ FLOORS = [
     {"train", "preview"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
-    {"records", "horizon", "seeds", "shelf"},
+    {"records", "horizon", "seeds", "shelf", "signals"},
     {"errors"},
 ]
 # Neighbours on one floor that may look through a door: who -> whom.
 DOORS = {("records", "errors"), ("horizon", "errors")}
-WITHOUT_TORCH = ("schedules", "horizon", "records", "errors", "seeds", "shelf", "loggers", "config", "preview")
+WITHOUT_TORCH = (
+    "schedules",
+    "horizon",
+    "records",
+    "errors",
+    "seeds",
+    "shelf",
+    "signals",
+    "loggers",
+    "config",
+    "preview",
+)
 LONGEST = 260
 
 

@@ -17,14 +17,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
-from lrsched.app.messages import complaint, say
+from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import command, run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
 from lrsched.config.check import settings
 from lrsched.errors import ConfigError, Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name
+from lrsched.signals import StopFlag
 
 ConfigStore.instance().store(name="schema", node=schema.Run)
 OmegaConf.register_new_resolver("run_id", run_id, replace=True)
@@ -42,6 +44,9 @@ if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3
 _ended: list[UserError | None] = []
 """How the jobs of a sweep in this process ended, in order; None for a run that finished."""
 
+_stop = StopFlag()
+"""Up once a signal has come: it ends the run that is under way, and the sweep with it."""
+
 
 def open_door(main: Callable[[], Any]) -> None:
     """Call a ``@hydra.main`` function; a user's mistake is one message and exit code 2.
@@ -49,19 +54,26 @@ def open_door(main: Callable[[], Any]) -> None:
     Hydra reports errors itself and exits with 1, unless HYDRA_FULL_ERROR asks for the bare exception.
     We ask, and report; a person who asks gets the traceback as well.
     """
+    global _stop
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _ended.clear()
+    _stop = StopFlag()
     try:
-        if any(flag in sys.argv[1:] for flag in FLAGS):
-            show_help(main)
-        else:
-            main()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+        with _stop:
+            if any(flag in sys.argv[1:] for flag in FLAGS):
+                show_help(main)
+            else:
+                check_flags(sys.argv[1:])
+                main()
+            _stop.check()  # a launcher may have caught what a signal raised in it
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         if wants_traceback:
             traceback.print_exc()
         failed = [end for end in _ended if end is not None]
-        if failed:  # the launcher hands on the first failure of a sweep, when all jobs are done
+        if failed and _stop.number is None:  # the launcher hands on the first failure of a sweep, when all are done
             say(f"{len(failed)} of {len(_ended)} runs did not finish")
             sys.exit(2 if all(isinstance(end, ConfigError) for end in _ended) else 1)
         known = error if isinstance(error, UserError) else complaint(error)
@@ -77,10 +89,12 @@ def task(cfg: DictConfig) -> float | None:
     """
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        metric = _run(cfg, in_sweep)
-    except (UserError, OSError) as failure:
-        error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
-        overrides = " ".join(HydraConfig.get().overrides.task)
+        with _stop:  # in a launcher's process this is the outermost
+            _stop.check()
+            metric = _run(cfg, in_sweep)
+    except (UserError, OSError, OmegaConfBaseException) as failure:
+        error = _told(failure)
+        overrides = " ".join(_asked())
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             _ended.append(error)
@@ -90,9 +104,24 @@ def task(cfg: DictConfig) -> float | None:
     return metric
 
 
+def _asked() -> list[str]:
+    """The overrides as they were typed: an interpolation in them is not resolved, it may be a secret or nothing."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(item) for item in overrides]
+
+
+def _told(failure: Exception) -> UserError:
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, OSError):
+        return StorageError(f"{failure.strerror}: {failure.filename}")
+    return complaint(failure)
+
+
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if cfg.get("resume") is not None:
-        folder, cfg, lengthened = stored(cfg, list(HydraConfig.get().overrides.task))
+        folder, cfg, lengthened = stored(cfg, _asked())
         job = "lengthen" if lengthened else continued(folder)
     else:
         folder, job = _new_folder(cfg, in_sweep)
@@ -103,7 +132,7 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if result is None:
         from lrsched.app.run import execute  # imports torch
 
-        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, job, quiet=in_sweep)
+        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, job, _stop, quiet=in_sweep)
     return result["metrics"].get(run.checkpoint.monitor)
 
 
@@ -124,7 +153,7 @@ def _new_folder(cfg: DictConfig, in_sweep: bool) -> tuple[RunFolder, str]:
     if in_sweep:
         folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
         return folder, continued(folder) if folder.holds_a_run() else "start"
-    named_by_user = any(item.lstrip("+").startswith("name=") for item in HydraConfig.get().overrides.task)
+    named_by_user = any(item.lstrip("+").startswith("name=") for item in _asked())
     folder, again = RunFolder(path), 1
     while folder.holds_a_run() and not named_by_user:  # another run of the same second
         again += 1

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import Any
 
 from lrsched.app.build import Parts, assemble
@@ -21,18 +20,26 @@ from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically, write_json
+from lrsched.signals import StopFlag
 from lrsched.train.evaluate import evaluate
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
 from lrsched.train.machine import fingerprint, prepare
 from lrsched.train.profile import profiled
-from lrsched.train.signals import StopFlag
+from lrsched.train.recovery import Recovery
 
 log = logging.getLogger("lrsched")
 
 
 def execute(
-    run: schema.Run, config: Mapping[str, Any], yaml: str, folder: RunFolder, job: str, *, quiet: bool
+    run: schema.Run,
+    config: Mapping[str, Any],
+    yaml: str,
+    folder: RunFolder,
+    job: str,
+    stop: StopFlag,
+    *,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Make one run, or the rest of it.
 
@@ -42,6 +49,7 @@ def execute(
         run: the settings; config: the same as a resolved dict; yaml: the same as it was composed.
         folder: of the run.
         job: ``start``, or ``resume`` from the newest valid checkpoint, or ``lengthen``: resume with a new config.
+        stop: raised by a signal; once the run folder is there, it waits until the run is at rest.
         quiet: no progress, and one line at the end instead of a block.
 
     Returns:
@@ -62,14 +70,14 @@ def execute(
     if job != "resume":
         _make(folder, yaml)
     folder.result.unlink(missing_ok=True)  # a run that goes on has none
-    with _logged(folder):
+    with stop.patient(), _logged(folder):
         for caution in parts.cautions:
             log.warning(caution)
         log.info("%s at step %d of %d", "resumed" if resume else "started", parts.state.step, parts.horizon.steps)
         for change in run.trainer.extensions:
             log.info("planned for another length until step %d; from there on: %s", change.at, change.policy)
         journal = _journal(parts, folder, loggers, config, offset)
-        result, outcome = _train(run, parts, store, journal, folder, about)
+        result, outcome = _train(run, parts, store, journal, folder, about, stop)
     if quiet:
         one_line(result, folder.path)
     else:
@@ -80,24 +88,44 @@ def execute(
 
 
 def _train(
-    run: schema.Run, parts: Parts, store: Store, journal: Journal, folder: RunFolder, about: Mapping[str, Any]
+    run: schema.Run,
+    parts: Parts,
+    store: Store,
+    journal: Journal,
+    folder: RunFolder,
+    about: Mapping[str, Any],
+    stop: StopFlag,
 ) -> tuple[dict[str, Any], Outcome]:
     """Train, and write the result, whatever it is."""
     result: dict[str, Any] = {"status": "failed", "metrics": {}}
-    validate = partial(evaluate, parts.state.model, parts.validation, parts.precision, "val")
+
+    def validate() -> dict[str, float]:
+        return evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val")
+
+    recovery = Recovery(run.trainer.on_nonfinite, parts.timetable.save, store, journal, say)
     try:
-        with StopFlag() as stop, profiled(folder.path) if run.trainer.profile else nullcontext():
-            trainer = Trainer(
-                parts.state, parts.update, validate, parts.horizon, parts.timetable, store, journal, about, stop
-            )
-            outcome = trainer.run()
+        with profiled(folder.path) if run.trainer.profile else nullcontext():
+            outcome = Trainer(
+                parts.state,
+                parts.update,
+                validate,
+                parts.horizon,
+                parts.timetable,
+                store,
+                journal,
+                about,
+                stop,
+                recovery,
+            ).run()
         result = result_of(parts, outcome, about)
         if outcome.status == "finished":
-            result = with_test(result, parts, store)
+            result, outcome = with_test(result, parts, outcome, stop)
         return result, outcome
     except Exception as error:
         log.exception("the run failed")
         result = result_of(parts, Outcome("failed", f"{type(error).__name__}: {error}"), about)
+        if isinstance(error, NotFinite):
+            result["nonfinite"] = error.report()
         raise _told(error, folder) from error
     finally:
         journal.close(result["metrics"], result["status"])
@@ -111,7 +139,7 @@ def _restore(parts: Parts, store: Store) -> int:
     for complaint in complaints:
         say(f"{complaint}; going on from step {checkpoint.step}")
     parts.state.load_state_dict(state)
-    return int(state["metrics_bytes"])
+    return parts.state.metrics_bytes
 
 
 def _loggers(run: schema.Run, *, terminal: bool) -> list[Logger]:
@@ -139,7 +167,7 @@ def _journal(
     )
     for logger in loggers:
         logger.open(info)
-    return Journal(folder, loggers, offset or 0, resumed_at)
+    return Journal(folder, loggers, offset or 0, resumed_at, info)
 
 
 @contextmanager
@@ -162,7 +190,10 @@ def _told(error: Exception, folder: RunFolder) -> UserError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, NotFinite):  # the same steps would come to the same end
-        return NotFinite(f"{error}; start again with a lower optimizer.lr, a warm-up, or trainer.clip_norm=1")
+        return error.advised(
+            "start again with a lower optimizer.lr, a warm-up or trainer.clip_norm=1, "
+            "or pass over such batches: trainer.on_nonfinite=skip"
+        )
     if isinstance(error, UserError):
         return type(error)(f"{error}; {_how_to_resume(folder)}")
     if isinstance(error, OSError):

@@ -110,6 +110,18 @@ class Store:
         except OSError as error:
             log.warning("old checkpoints cannot be looked for: %s (%s)", error.strerror, error.filename)
 
+    def forget(self, after: int) -> None:
+        """Delete the checkpoints of later steps than ``after``, durably: the run goes back, and makes them anew.
+
+        Raises:
+            OSError: the file system refused.
+        """
+        for step, path in places(self.folder):
+            if step > after:
+                delete(path)
+        sync_folder(self.folder)
+        self._at = after
+
     def sweep(self) -> list[Path]:
         """Remove what a process that was killed left behind; only for who holds the run's lock.
 

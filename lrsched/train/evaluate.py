@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lrsched.data.loader import InOrder
+from lrsched.data.loader import Batch
 from lrsched.errors import NotFinite
-from lrsched.train.update import Precision
+from lrsched.train.precision import Precision
 
 METRICS = ("val/loss", "val/accuracy")
 """What an evaluation during a run yields, and so what can be monitored."""
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, batches: InOrder, precision: Precision, prefix: str) -> dict[str, float]:
+def evaluate(model: nn.Module, batches: Iterable[Batch], precision: Precision, prefix: str) -> dict[str, float]:
     """Mean loss and accuracy, ``{prefix}/loss`` and ``{prefix}/accuracy`` (a fraction).
 
     The sums are made in float64 on the device; the host waits once, at the end.
@@ -29,15 +30,17 @@ def evaluate(model: nn.Module, batches: InOrder, precision: Precision, prefix: s
     model.eval()
     loss = correct = None
     samples = 0
-    for x, y in batches:
-        with precision():
-            logits = model(x)
-        here = cross_entropy(logits.float(), y, reduction="sum").double()
-        hits = (logits.argmax(1) == y).sum()
-        loss = here if loss is None else loss + here
-        correct = hits if correct is None else correct + hits
-        samples += len(y)
-    model.train(was_training)
+    try:
+        for x, y in batches:
+            with precision():
+                logits = model(x)
+            here = cross_entropy(logits.float(), y, reduction="sum").double()
+            hits = (logits.argmax(1) == y).sum()
+            loss = here if loss is None else loss + here
+            correct = hits if correct is None else correct + hits
+            samples += len(y)
+    finally:  # a signal may cut it short
+        model.train(was_training)
     assert loss is not None  # a split has at least one sample
     assert correct is not None
     mean = loss.item() / samples

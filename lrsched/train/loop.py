@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.checkpoint import Store
+from lrsched.errors import NotFinite, Stopped
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Advice, group_names
 from lrsched.schedulers.values import has_value, read_value
+from lrsched.signals import StopFlag
 from lrsched.train.journal import Journal
-from lrsched.train.signals import StopFlag
+from lrsched.train.recovery import Recovery, refuse_to_save
 from lrsched.train.state import RunState
 from lrsched.train.update import Update
 
@@ -24,14 +26,14 @@ class Timetable:
     Args:
         log: steps between two rows of training values.
         evaluate: steps between two evaluations.
-        save: steps between two checkpoints.
-        keep: checkpoints that are kept, beside the best.
+        save: steps between two checkpoints; None: as often as costs 3 % of the run's time.
+        keep: checkpoints that are kept.
         patience: evaluations without improvement that end the run, or None.
     """
 
     log: int
     evaluate: int
-    save: int
+    save: int | None
     keep: int = 2
     patience: int | None = None
 
@@ -43,6 +45,10 @@ class Outcome:
     status: str
     reason: str
     signal: int | None = None
+
+
+SHARE = 0.03
+"""The part of a run's time that checkpoints cost when nobody says how often to save; the first and the last besides."""
 
 
 class Trainer:
@@ -63,6 +69,7 @@ class Trainer:
         journal: where rows go.
         about: what every manifest says of the run (config hash, fingerprint).
         stop: asked at rest whether to go on.
+        recovery: where the run goes from a number that is not finite; None: nowhere.
     """
 
     def __init__(
@@ -76,23 +83,41 @@ class Trainer:
         journal: Journal,
         about: Mapping[str, Any],
         stop: StopFlag,
+        recovery: Recovery | None = None,
     ) -> None:
         self.state, self.horizon, self.timetable = state, horizon, timetable
         self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
-        self._about, self._stop = about, stop
+        self._about, self._stop, self._recovery = about, stop, recovery
         self._saved = state.step if state.step else -1  # a run that is resumed has the checkpoint it came from
+        self._saved_at = time.perf_counter()
 
     def run(self) -> Outcome:
-        """Train to the end of the horizon, or to a reason to stop before it."""
+        """Train to the end of the horizon, or to a reason to stop before it.
+
+        Raises:
+            NotFinite: a loss, a gradient, a metric or a weight is not finite, and the run does not go back.
+        """
+        while True:
+            try:
+                return self._course()
+            except NotFinite as found:
+                if self._recovery is None:
+                    raise
+                self._recovery(self.state, found)
+                self._saved, self._saved_at = self.state.step, time.perf_counter()
+
+    def _course(self) -> Outcome:
         state, table, last = self.state, self.timetable, self.horizon.steps - 1
         started = time.perf_counter() - state.seconds
         while True:
             s = state.step
-            improved = self._look() if self._due(table.evaluate) and state.evaluated != s else False
+            if self._due(table.evaluate) and state.evaluated != s:
+                self._look()
             state.seconds = time.perf_counter() - started
             ending = self._ending()
-            if ending or improved or s == 0 or self._due(table.save):
+            if ending or s == 0 or self._due_to_save():
                 self._save()
+                ending = ending or self._ending()  # a signal that came meanwhile finds everything saved
             if ending:
                 return ending
             if s == 0 or s == self._saved:
@@ -100,29 +125,37 @@ class Trainer:
             log = s % table.log == 0 or s == last
             norm = self._update(state, want_norm=log)
             if log:
+                self._update.check(state)
                 self._log(s, norm)
 
     def _due(self, every: int) -> bool:
         s = self.state.step
         return s > 0 and (s % every == 0 or s == self.horizon.steps)
 
-    def _look(self) -> bool:
-        """Evaluate, let the scheduler see it, write the row; whether it is the best so far."""
+    def _due_to_save(self) -> bool:
+        if self.timetable.save is not None:
+            return self._due(self.timetable.save)
+        return (time.perf_counter() - self._saved_at) * SHARE >= self.state.save_seconds
+
+    def _look(self) -> None:
+        """Evaluate, let the scheduler see it, write the row; cut short by a signal, it is done on resume."""
         state = self.state
+        self._update.check(state)
         began = time.perf_counter()
-        metrics = self._evaluate()
+        try:
+            metrics = self._evaluate()
+        except Stopped:
+            return
         took = time.perf_counter() - began
-        state.evaluated, state.metrics = state.step, metrics
+        self._saved = -1  # a checkpoint of this step, made when a signal cut the evaluation short, does not hold it
         advice = state.scheduler.observe(state.step, metrics)
+        state.look(metrics)
         if advice is Advice.KEEP:
             state.keep()
         elif advice is Advice.RETURN:
             state.go_back()
-        state.early.see(state.step, metrics)
-        improved = state.best.see(state.step, metrics)
         self._journal.row({"step": state.step, "epoch": self._epoch(state.step), **metrics})
         self._journal.timing("evaluate", step=state.step, seconds=took)
-        return improved
 
     def _log(self, s: int, norm: float | None) -> None:
         """The row of update ``s``: the values it used, still in force at rest at s + 1."""
@@ -135,6 +168,8 @@ class Trainer:
             row["grad_norm"] = norm
         if state.scaler is not None:
             row |= {"loss_scale": state.scaler.get_scale(), "skipped": state.skipped}
+        if state.passed:
+            row["passed"] = state.passed
         self._journal.row(row)
 
     def _epoch(self, s: int) -> float:
@@ -142,21 +177,24 @@ class Trainer:
 
     def _ending(self) -> Outcome | None:
         state, patience = self.state, self.timetable.patience
+        if self._stop.number is not None:  # first: the evaluation of the last step may have been cut short
+            return Outcome("stopped", f"stopped by {self._stop.name}", self._stop.number)
         if state.step >= self.horizon.steps:
             return Outcome("finished", f"all {self.horizon.steps} steps are done")
         if patience is not None and state.early.since >= patience:
             return Outcome("finished", f"early stop: {state.early.monitor} has not improved for {patience} evaluations")
-        if self._stop.number is not None:
-            return Outcome("stopped", f"stopped by {self._stop.name}", self._stop.number)
         return None
 
     def _save(self) -> None:
         state = self.state
         if state.step == self._saved:
             return
+        self._update.check(state)
+        refuse_to_save(state)
         began = time.perf_counter()
-        content = {**state.state_dict(), "metrics_bytes": self._journal.flush()}
-        self._store.save(state.step, content, self._about)
-        self._store.prune(self.timetable.keep, spare=[state.best.step] if state.best.step is not None else [])
-        self._saved = state.step
-        self._journal.timing("save", step=state.step, seconds=time.perf_counter() - began)
+        state.metrics_bytes = self._journal.flush()
+        self._store.save(state.step, state.state_dict(), self._about)
+        self._store.prune(self.timetable.keep, spare=self._recovery.needed(state.step) if self._recovery else ())
+        self._saved, self._saved_at = state.step, time.perf_counter()
+        state.save_seconds = self._saved_at - began
+        self._journal.timing("save", step=state.step, seconds=state.save_seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,55 +14,9 @@ from torch.optim import Optimizer
 from lrsched.errors import CheckpointError
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.schedulers.base import Scheduler
-
-
-@dataclass
-class Tracker:
-    """The best value of one metric so far, and how many evaluations ago it was.
-
-    Args:
-        monitor: the metric.
-        mode: ``min`` or ``max``: which way is better.
-        threshold: how much better counts as better.
-    """
-
-    monitor: str
-    mode: str = "min"
-    threshold: float = 0.0
-    best: float | None = None
-    step: int | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    since: int = 0
-
-    def see(self, step: int, metrics: Mapping[str, float]) -> bool:
-        """Take in an evaluation; whether it is the best so far."""
-        value = metrics[self.monitor]
-        sign = 1.0 if self.mode == "min" else -1.0
-        better = self.best is None or sign * value < sign * self.best - self.threshold
-        if better and math.isfinite(value):
-            self.best, self.step, self.metrics, self.since = value, step, dict(metrics), 0
-            return True
-        self.since += 1
-        return False
-
-
-@dataclass
-class Window:
-    """The running sum of the training loss since the last row, kept on the device: no sync between rows."""
-
-    total: Tensor
-    updates: int = 0
-
-    def add(self, loss: Tensor) -> None:
-        self.total += loss
-        self.updates += 1
-
-    def mean(self) -> float:
-        """The mean loss of the updates since the last call; waits for the device."""
-        mean = self.total.item() / max(1, self.updates)
-        self.total.zero_()
-        self.updates = 0
-        return mean
+from lrsched.train.chance import generators_state, set_generators
+from lrsched.train.fit import check_fits
+from lrsched.train.tracker import Tracker, Window
 
 
 @dataclass
@@ -77,9 +30,14 @@ class RunState:
         window: the open window of the training loss.
         step: completed updates.
         skipped: updates that an fp16 overflow skipped; they were tried again and are not steps.
+        passed: batches that were passed over, so that update s trains with batch s + passed.
+        rollbacks: steps of the checkpoints that the run has gone back to, in order.
         evaluated: the step of the last evaluation, or -1.
+        best_weights: the model's state at the best evaluation, on the CPU.
         kept: weights and optimizer state that a backtracking scheduler asked to keep.
+        metrics_bytes: length of ``metrics.jsonl`` at the last save; later rows belong to steps that are run again.
         seconds: training time so far. Measured by a clock: saved, never compared.
+        save_seconds: what the last save cost. Measured by a clock, too.
     """
 
     model: nn.Module
@@ -91,16 +49,23 @@ class RunState:
     window: Window
     step: int = 0
     skipped: int = 0
+    passed: int = 0
+    rollbacks: list[int] = field(default_factory=list)
     evaluated: int = -1
     metrics: dict[str, float] = field(default_factory=dict)
+    best_weights: dict[str, Tensor] | None = None
     kept: dict[str, Any] | None = None
+    metrics_bytes: int = 0
     seconds: float = 0.0
+    save_seconds: float = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state as tensors, numbers, text and containers of these."""
         return {
             "step": self.step,
             "skipped": self.skipped,
+            "passed": self.passed,
+            "rollbacks": list(self.rollbacks),
             "evaluated": self.evaluated,
             "metrics": dict(self.metrics),
             "model": self.model.state_dict(),
@@ -108,22 +73,27 @@ class RunState:
             "scheduler": self.scheduler.state_dict(),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "best": asdict(self.best),
+            "best_weights": self.best_weights,
             "early": asdict(self.early),
             "window": {"total": self.window.total.detach().cpu(), "updates": self.window.updates},
             "kept": self.kept,
+            "generators": generators_state(self.window.total.device),
+            "metrics_bytes": self.metrics_bytes,
             "seconds": self.seconds,
+            "save_seconds": self.save_seconds,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Become the state that was saved.
+        """Become the state that was saved; nothing is touched unless all of it fits.
 
         The scheduler was built before, then the optimizer is loaded, then the scheduler: in any other
         order PyTorch's schedulers compute wrong rates (building one changes the optimizer, and a
-        scheduler's state does not hold the optimizer's rates).
+        scheduler's state does not hold the optimizer's rates). The generators come last.
 
         Raises:
             CheckpointError: the state is not one of this model, optimizer and scheduler.
         """
+        check_fits(state, self.state_dict(), self.optimizer)
         try:
             self.model.load_state_dict(state["model"])
             with without_dynamo():
@@ -135,9 +105,22 @@ class RunState:
             self.window.total.copy_(state["window"]["total"])
             self.window.updates = state["window"]["updates"]
             self.step, self.skipped, self.evaluated = state["step"], state["skipped"], state["evaluated"]
-            self.metrics, self.kept, self.seconds = dict(state["metrics"]), state["kept"], state["seconds"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            self.passed, self.rollbacks = state["passed"], list(state["rollbacks"])
+            self.metrics, self.best_weights, self.kept = dict(state["metrics"]), state["best_weights"], state["kept"]
+            self.metrics_bytes = state["metrics_bytes"]
+            self.seconds, self.save_seconds = state["seconds"], state["save_seconds"]
+            set_generators(state["generators"], self.window.total.device)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {error}") from error
+
+    def look(self, metrics: Mapping[str, float]) -> None:
+        """Take in the metrics of an evaluation made now, and remember the weights if they are the best so far."""
+        self.evaluated, self.metrics = self.step, dict(metrics)
+        self.early.see(self.step, metrics)
+        if self.best.see(self.step, metrics):
+            self.best_weights = {
+                name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()
+            }
 
     def optimizer_state(self) -> dict[str, Any]:
         """The optimizer's state_dict."""

@@ -108,21 +108,22 @@ def test_early_stopping_ends_a_finished_run_before_its_end(lrsched) -> None:
     assert result["epoch"] == 3.0  # the first evaluation is the best, two more do not better it by 10
 
 
-def test_the_best_checkpoint_is_kept_by_the_monitored_metric(lrsched) -> None:
-    ended = lrsched(
-        *TINY,
-        "name=run",
-        "trainer.epochs=8",
-        "checkpoint.monitor=val/accuracy",
-        "checkpoint.mode=max",
-        "checkpoint.keep=1",
-    )
+def test_every_checkpoint_holds_the_best_weights_so_far(lrsched) -> None:
+    options = (*TINY, "scheduler=constant", "checkpoint.monitor=val/accuracy", "checkpoint.mode=max")
+    ended = lrsched(*options, "trainer.epochs=8", "name=run", "checkpoint.keep=1")
     assert ended.code == 0, ended.err
     best = ended.result()["best"]
     looks = {row["step"]: row["val/accuracy"] for row in ended.rows() if "val/accuracy" in row}
     assert best["val/accuracy"] == max(looks.values()) == looks[best["step"]]
-    kept = {path.name for path in (ended.cwd / "outputs" / "run" / "checkpoints").iterdir()}
-    assert kept == {f"step-{best['step']:010d}", f"step-{ended.result()['step']:010d}"}
+    (last,) = (ended.cwd / "outputs" / "run" / "checkpoints").iterdir()
+    assert last.name == f"step-{ended.result()['step']:010d}"
+    # A constant rate does not know the run's length: this run ends with the weights that were best in the other.
+    assert lrsched(*options, f"trainer.steps={best['step']}", "name=short").code == 0
+    short = ended.cwd / "outputs" / "short" / "checkpoints" / f"step-{best['step']:010d}"
+    weights = torch.load(last / "state.pt", weights_only=True)["best_weights"]
+    expected = torch.load(short / "state.pt", weights_only=True)["model"]
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_3_and_a_result(lrsched) -> None:

@@ -1,0 +1,82 @@
+"""Signals that ask a process to stop: at once where nothing can be lost, at rest where a run is under way."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from lrsched.errors import Stopped
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+T = TypeVar("T")
+
+
+class StopFlag:
+    """A context in which TERM, INT and USR1 ask for a stop instead of ending the process.
+
+    While it is *patient* a signal only raises the flag: whoever trains looks at it where the run is at
+    rest. Else there is nothing to save yet (data is being loaded, a model built, the next job composed)
+    and the first signal raises :class:`Stopped` on the spot. Later signals change nothing: a stop is
+    under way. Contexts may be nested; the outermost one installs the handlers and puts the old ones back.
+
+    Outside the main thread nothing can be installed; the flag then stays down.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._patience = 0
+        self._depth = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> StopFlag:
+        self._depth += 1
+        if self._depth == 1 and threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._raise_flag) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)  # type: ignore[arg-type]
+            self._before = {}
+
+    @contextmanager
+    def patient(self) -> Iterator[StopFlag]:
+        """Within it a signal waits until somebody looks."""
+        self._patience += 1
+        try:
+            yield self
+        finally:
+            self._patience -= 1
+
+    @property
+    def name(self) -> str:
+        return "" if self.number is None else signal.Signals(self.number).name
+
+    def check(self) -> None:
+        """Look at the flag where going on could take long.
+
+        Raises:
+            Stopped: it is up.
+        """
+        if self.number is not None:
+            raise Stopped(self.number, f"stopped by {self.name}")
+
+    def watch(self, items: Iterable[T]) -> Iterator[T]:
+        """The same items, with a look at the flag before each."""
+        for item in items:
+            self.check()
+            yield item
+
+    def _raise_flag(self, number: int, frame: FrameType | None) -> None:
+        first = self.number is None
+        if first:
+            self.number = number
+        if first and not self._patience:
+            self.check()

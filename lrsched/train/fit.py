@@ -1,0 +1,131 @@
+"""Whether a saved state is one of this model, optimizer and scheduler: asked before anything live is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lrsched.errors import CheckpointError
+
+_OWN = ("torch.optim.", "lrsched.optimizers.")
+_OPTIONAL = ("best_weights", "kept")  # weights that a run may hold besides its own
+_OPEN = ("metrics", "best.metrics", "early.metrics")  # empty in a run that has not been evaluated
+
+
+def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Optimizer) -> None:
+    """Compare a saved state with that of a freshly built run, item by item.
+
+    Args:
+        saved: what a checkpoint holds.
+        live: ``RunState.state_dict()`` of the run that is to take it over.
+        optimizer: of that run; it says which parameter a buffer belongs to.
+
+    Raises:
+        CheckpointError: an item is missing, one too many, or of another type or shape; it is named.
+    """
+    _same_names(saved, live, "state")
+    for name, item in live.items():
+        if (saved[name] is None) != (item is None) and name not in _OPTIONAL:
+            _refuse(name, f"is {_kind(saved[name])} in the checkpoint and {_kind(item)} here")
+        if name == "optimizer":
+            _check_optimizer(saved[name], item, optimizer)
+        elif name in _OPTIONAL:
+            _check_weights(saved[name], live["model"], name, optimizer)
+        else:
+            _compare(saved[name], item, name)
+    for name in ("step", "metrics_bytes"):
+        if type(saved[name]) is not int or saved[name] < 0:
+            _refuse(name, f"{saved[name]!r} is no count")
+
+
+def _check_optimizer(saved: Any, live: Mapping[str, Any], optimizer: Optimizer) -> None:
+    if not isinstance(saved, Mapping):
+        _refuse("optimizer", f"is a {type(saved).__name__}, not a mapping")
+    groups = saved.get("param_groups")
+    if not isinstance(groups, list) or len(groups) != len(live["param_groups"]):
+        _refuse("optimizer.param_groups", f"are not the {len(live['param_groups'])} of this run")
+    _compare(groups, live["param_groups"], "optimizer.param_groups")
+    if [group["params"] for group in groups] != [group["params"] for group in live["param_groups"]]:
+        _refuse("optimizer.param_groups", "hold other parameters")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    known = type(optimizer).__module__.startswith(_OWN)
+    buffers = saved.get("state")
+    if not isinstance(buffers, Mapping):
+        _refuse("optimizer.state", f"is a {type(buffers).__name__}")
+    for index, own in buffers.items():
+        where = f"optimizer.state.{index}"
+        if type(index) is not int or not 0 <= index < len(parameters) or not isinstance(own, Mapping):
+            _refuse(where, f"there are {len(parameters)} parameters")
+        for name, value in own.items():
+            # Somebody else's optimizer may keep buffers of any shape; those of torch and ours broadcast.
+            if known and isinstance(value, Tensor) and not _broadcasts(value.shape, parameters[index].shape):
+                _refuse(f"{where}.{name}", f"{tuple(value.shape)} is no shape for {tuple(parameters[index].shape)}")
+
+
+def _check_weights(saved: Any, model: Mapping[str, Any], name: str, optimizer: Optimizer) -> None:
+    """A copy of the weights that a run may keep besides, or None."""
+    if saved is None:
+        return
+    if name == "kept" and isinstance(saved, Mapping) and set(saved) == {"model", "optimizer"}:
+        _check_optimizer(saved["optimizer"], optimizer.state_dict(), optimizer)
+        saved = saved["model"]
+    _compare(saved, model, name)
+
+
+def _compare(saved: Any, live: Any, where: str) -> None:
+    """Types, names, lengths and shapes; values may differ, and None may have become something or the reverse."""
+    if saved is None or live is None:
+        return
+    if isinstance(live, Tensor):
+        if not isinstance(saved, Tensor):
+            _refuse(where, f"is a {type(saved).__name__}, not a tensor")
+        if saved.shape != live.shape or saved.dtype != live.dtype:
+            _refuse(where, f"is {_form(saved)} in the checkpoint and {_form(live)} here")
+    elif isinstance(live, Mapping):
+        if not isinstance(saved, Mapping):
+            _refuse(where, f"is a {type(saved).__name__}, not a mapping")
+        if all(isinstance(key, str) for key in [*saved, *live]) and where not in _OPEN:
+            _same_names(saved, live, where)
+            for key, item in live.items():
+                _compare(saved[key], item, f"{where}.{key}")
+    elif isinstance(live, (list, tuple)):
+        if not isinstance(saved, (list, tuple)):
+            _refuse(where, f"is a {type(saved).__name__}, not a list")
+        for number, (mine, theirs) in enumerate(zip(live, saved, strict=False)):
+            _compare(theirs, mine, f"{where}.{number}")
+    elif isinstance(live, (bool, int, float)):
+        if not isinstance(saved, (bool, int, float)):
+            _refuse(where, f"is a {type(saved).__name__}, not a number")
+    elif type(saved) is not type(live):
+        _refuse(where, f"is a {type(saved).__name__}, not a {type(live).__name__}")
+
+
+def _same_names(saved: Mapping[str, Any], live: Mapping[str, Any], where: str) -> None:
+    missing, strange = sorted(set(live) - set(saved)), sorted(set(saved) - set(live))
+    if missing or strange:
+        said = [f"lacks {', '.join(missing)}"] if missing else []
+        said += [f"holds {', '.join(strange)} besides"] if strange else []
+        _refuse(where, " and ".join(said))
+
+
+def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+    try:
+        return torch.broadcast_shapes(shape, to) == to
+    except RuntimeError:
+        return False
+
+
+def _kind(item: Any) -> str:
+    return "nothing" if item is None else f"a {type(item).__name__}"
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
+def _refuse(where: str, what: str) -> NoReturn:
+    raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {where} {what}")
