@@ -72,7 +72,7 @@ class Journal:
         self._timing.write({"event": event, "time": time.time(), **measured})
 
     def flush(self) -> int:
-        """Hand everything to the system, the rows to the disk; returns the length of ``metrics.jsonl`` in bytes."""
+        """Hand everything to the system; returns the length of ``metrics.jsonl`` in bytes, which are durable."""
         self._timing.flush()
         for logger in self._loggers:
             logger.flush()
