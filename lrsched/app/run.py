@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -61,20 +62,18 @@ def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet
         "fingerprint": fingerprint(device, run.trainer.precision),
     }
     restored = None
-    if job.resume:
-        restored = restore(parts, run, job, Store(job.folder.checkpoints), about)
+    store = Store(job.folder.checkpoints)
+    if job.resume and not store.found() and not _size(job.folder.metrics):
+        say(f"{job.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
+    elif job.resume:
+        restored = restore(parts, run, job, store, about)
         job = with_history(job, restored.about["changes"])
     for caution in parts.cautions:
         say(f"warning: {caution}")
     loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
-    if not job.resume:
-        job, lock = claim(job)
-        held.callback(lock.release)
-    Store(job.folder.checkpoints).sweep()  # what a killed process left half-written
-    if not job.resume or job.changed:
-        _write_config(job)
-    job.folder.result.unlink(missing_ok=True)  # a run that goes on has none
-    with stop.patient(), logged(job.folder, secrets):
+    with stop.patient(), ExitStack() as ends:
+        job = _enter(job, held)
+        ends.enter_context(logged(job.folder, secrets))
         _begin_log(run, parts, restored)
         result, outcome = _train(run, parts, job.folder, loggers, (shown, secrets), restored, about, stop)
     if quiet:
@@ -84,6 +83,22 @@ def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(job.folder)}")
     return result
+
+
+def _enter(job: Job, held: ExitStack) -> Job:
+    """Become the only writer of the run folder, and make it ready: nothing was written to it before."""
+    if not job.resume:
+        job, lock = claim(job)
+        held.callback(lock.release)
+    Store(job.folder.checkpoints).sweep()  # what a killed process left half-written
+    if not job.resume or job.changed:
+        _write_config(job)
+    job.folder.result.unlink(missing_ok=True)  # a run that goes on has none
+    return job
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _train(

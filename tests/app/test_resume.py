@@ -101,6 +101,21 @@ def test_without_any_valid_checkpoint_it_ends_with_4(lrsched) -> None:
     assert "no valid checkpoint in outputs/run/checkpoints" in ended.err
 
 
+def test_a_run_that_died_before_its_first_checkpoint_begins_at_step_0(lrsched) -> None:
+    whole = lrsched(*TINY, "name=whole")
+    folder = whole.cwd / "outputs" / "whole"
+    cut = folder.with_name("cut")
+    (cut / "checkpoints" / "step-0000000000").mkdir(parents=True)  # of a save that was not committed
+    (cut / "checkpoints" / "step-0000000000" / "state.pt").write_bytes(b"half")
+    shutil.copy(folder / "config.yaml", cut)
+    (cut / "metrics.jsonl").touch()
+    resumed = lrsched("resume=outputs/cut")
+    assert resumed.code == 0, resumed.err
+    assert "outputs/cut was ended before its first checkpoint, and lost nothing: it begins at step 0" in resumed.err
+    assert (cut / "metrics.jsonl").read_bytes() == (folder / "metrics.jsonl").read_bytes()
+    assert resumed.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
+
+
 def test_a_finished_run_is_left_alone(lrsched) -> None:
     assert lrsched(*TINY, "name=run").code == 0
     before = {path: path.read_bytes() for path in Path("outputs").rglob("*") if path.is_file()}
