@@ -1,0 +1,100 @@
+"""What may be said of two candidates, and how many more seeds it would take to say more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lrsched.report.compare import Pair
+from lrsched.report.shown import amount, count, p_value
+from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
+
+ABSURD = 200
+"""Where more pairs than this were needed, the two are called equal to within what the interval leaves open."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence, and what it rests on.
+
+    Args:
+        kind: ``better``, ``undecided``, ``equal`` or ``diverged``.
+        text: in words.
+        more_seeds: about how many would decide it; None where it is decided, or no number would help.
+    """
+
+    kind: str
+    text: str
+    more_seeds: int | None = None
+
+
+def verdict(pair: Pair, metric: str, comparisons: int = 1) -> Verdict:
+    """Of a pair: better only if the interval excludes 0 and the sign-flip test gives p < .05.
+
+    Du 2025, https://arxiv.org/abs/2511.19794. Both are needed: of few seeds the interval alone is too narrow, and fewer
+    than six pairs cannot give such a p.
+
+    Args:
+        pair: the best against another.
+        metric: what the differences are of.
+        comparisons: how many are made with the best; Holm's correction of p is told with them.
+    """
+    if pair.seeds == 0:
+        return _undecided(pair, fewest_pairs(), "they share no seed")
+    if not pair.differences:
+        wins = f"{pair.best} wins {pair.probability:.0%} of {count(pair.seeds, 'pair')}"
+        return Verdict("diverged", f"{pair.best} and {pair.other} cannot be told by a mean: runs diverged; {wins}")
+    if pair.interval is None or pair.p is None or pair.mean is None:
+        return _undecided(pair, fewest_pairs() - 1, "one seed says nothing of the spread")
+    low, high = pair.interval
+    if pair.p < LEVEL and (low > 0 or high < 0):
+        return Verdict("better", _better(pair, metric, comparisons))
+    if pair.seeds < fewest_pairs():
+        least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
+        needed = fewest_pairs() if pair.needed > ABSURD else max(fewest_pairs(), math.ceil(pair.needed))
+        return _undecided(pair, needed - pair.seeds, least)
+    if pair.needed > ABSURD:
+        return Verdict("equal", _equal(pair, metric))
+    found = f"difference {_interval(pair, metric)}, p {p_value(pair.p)}"
+    return _undecided(pair, max(1, math.ceil(pair.needed) - pair.seeds), found)
+
+
+def _better(pair: Pair, metric: str, comparisons: int) -> str:
+    assert pair.mean is not None
+    assert pair.p is not None
+    first, second = (pair.best, pair.other) if pair.mean > 0 else (pair.other, pair.best)
+    p = f"p {p_value(pair.p)}"
+    if comparisons > 1 and pair.p_holm is not None:
+        p += f", as one of {comparisons} comparisons {p_value(pair.p_holm)}"
+        if pair.p_holm >= LEVEL and pair.seeds < fewest_pairs(comparisons):
+            p += f": {fewest_pairs(comparisons)} seeds could hold for all of them"
+    by = f"{amount(metric, abs(pair.mean))}, {_interval(pair, metric, flip=pair.mean < 0)}"
+    return f"{first} is better than {second} by {by} ({count(pair.seeds, 'seed')}, {p})"
+
+
+def _undecided(pair: Pair, more: int, why: str) -> Verdict:
+    text = f"{pair.best} or {pair.other}? undecided: about {count(more, 'more seed')} ({why})"
+    return Verdict("undecided", text, more)
+
+
+def _equal(pair: Pair, metric: str) -> str:
+    assert pair.interval is not None
+    within = max(map(abs, pair.interval))
+    if within == 0:
+        return f"{pair.best} and {pair.other} are equal with each of {count(pair.seeds, 'seed')}"
+    needed = f"about {_round(pair.needed):,} seeds" if math.isfinite(pair.needed) else "no number of seeds"
+    return (
+        f"{pair.best} and {pair.other} are equal to within {amount(metric, within)} "
+        f"({count(pair.seeds, 'seed')}; it would take {needed} to tell them apart)"
+    )
+
+
+def _interval(pair: Pair, metric: str, *, flip: bool = False) -> str:
+    assert pair.interval is not None
+    ends = sorted(-end if flip else end for end in pair.interval)
+    return " to ".join(amount(metric, end) for end in ends)
+
+
+def _round(number: float) -> int:
+    """To two digits: more would say more than is known."""
+    return round(number, 1 - math.floor(math.log10(number)))  # type: ignore[call-overload,return-value]
