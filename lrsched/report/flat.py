@@ -20,7 +20,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
             entries |= flat(value, f"{prefix}{key}.")
-        elif isinstance(value, (Mapping, list)):
+        elif isinstance(value, (Mapping, list, set, tuple)):
             entries[f"{prefix}{key}"] = json.dumps(value, separators=(",", ":"), default=str)
         else:
             entries[f"{prefix}{key}"] = value

@@ -38,12 +38,13 @@ def _chances(comparison: Comparison) -> Iterator[str]:
 
 
 def _choices(comparison: Comparison) -> Iterator[str]:
-    for row in comparison.candidates:
-        if row.best is not None and row.sure is not None and row.sure < SURE:
-            yield (
-                f"{row.name}: its best rate is uncertain, {row.best.lr} is chosen in {row.sure:.0%} of the cases "
-                "when the seeds are drawn anew"
-            )
+    unsure = [
+        f"{row.name} {row.best.lr} ({row.sure:.0%})"
+        for row in comparison.candidates
+        if row.best is not None and row.sure is not None and row.sure < SURE
+    ]
+    if unsure:
+        yield f"seeds drawn anew would often choose another rate; the same in so many cases: {', '.join(unsure)}"
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:

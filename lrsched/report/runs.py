@@ -116,10 +116,10 @@ def _read(folder: RunFolder, job: Mapping[str, Any], *, surely: bool) -> Run | N
         config = yaml.load(folder.config.read_bytes(), LOADER)
         if not isinstance(config, dict) or not {"optimizer", "scheduler"} <= config.keys() or "defaults" in config:
             raise ValueError("it is not the config of a run")
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        entries = flat(config)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = f"config.yaml cannot be read: {_first_line(error)}"
         return Run(folder.path, {}, "broken", reason, overrides=overrides) if surely else None
-    entries = flat(config)
     try:
         result = folder.read_result()
         if result is None:

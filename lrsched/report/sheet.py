@@ -42,9 +42,10 @@ def sweep_csv(runs: Sequence[Run]) -> str:
 
 
 def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Of each run what tells it from the others, its schedule, rate and seed always."""
-    parts = [{key: value for key, value in run.config.items() if kept(key)} for run in runs]
-    return telling(parts, always=("scheduler._target_", RATE, SEED))
+    """Of each run what tells it from the others, its schedule, rate and seed always; nothing of one without config."""
+    parts = [{key: value for key, value in run.config.items() if kept(key)} for run in runs if run.config]
+    told = iter(telling(parts, always=("scheduler._target_", RATE, SEED)))
+    return [next(told) if run.config else {} for run in runs]
 
 
 def _swept(run: Run, told: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 
 
 def value(metric: str, number: float | None) -> str:
-    """A metric: accuracies in percent, the rest with four digits behind the point, or three in all if it is small.
+    """A metric: accuracies in percent, the rest with four digits behind the point, or three in all if it is smaller.
 
-    >>> value("val/accuracy", 0.97456), value("val/loss", 0.31234), value("val/loss", 0.0012345)
-    ('97.46%', '0.3123', '0.00123')
+    >>> value("val/accuracy", 0.97456), value("val/loss", 0.31234), value("val/loss", 0.00012345)
+    ('97.46%', '0.3123', '0.000123')
     """
     if number is None or math.isnan(number):
         return "–"
@@ -19,7 +19,7 @@ def value(metric: str, number: float | None) -> str:
         return "diverged"
     if metric.endswith("accuracy"):
         return f"{number:.2%}"
-    return f"{number:.4f}" if abs(number) >= 0.01 or number == 0 else f"{number:.3g}"
+    return f"{number:.4f}" if abs(number) >= 0.001 or number == 0 else f"{number:.3g}"
 
 
 def amount(metric: str, number: float | None) -> str:
