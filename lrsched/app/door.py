@@ -17,8 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
-from lrsched.app.messages import complaint, say
+from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import command, run_id
 from lrsched.app.resume import continued, stored
 from lrsched.config import schema
@@ -63,9 +64,12 @@ def open_door(main: Callable[[], Any]) -> None:
             if any(flag in sys.argv[1:] for flag in FLAGS):
                 show_help(main)
             else:
+                check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         if wants_traceback:
             traceback.print_exc()
         failed = [end for end in _ended if end is not None]
@@ -88,9 +92,9 @@ def task(cfg: DictConfig) -> float | None:
         with _stop:  # in a launcher's process this is the outermost
             _stop.check()
             metric = _run(cfg, in_sweep)
-    except (UserError, OSError) as failure:
-        error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
-        overrides = " ".join(HydraConfig.get().overrides.task)
+    except (UserError, OSError, OmegaConfBaseException) as failure:
+        error = _told(failure)
+        overrides = " ".join(_asked())
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             _ended.append(error)
@@ -100,9 +104,24 @@ def task(cfg: DictConfig) -> float | None:
     return metric
 
 
+def _asked() -> list[str]:
+    """The overrides as they were typed: an interpolation in them is not resolved, it may be a secret or nothing."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(item) for item in overrides]
+
+
+def _told(failure: Exception) -> UserError:
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, OSError):
+        return StorageError(f"{failure.strerror}: {failure.filename}")
+    return complaint(failure)
+
+
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
     if cfg.get("resume") is not None:
-        folder, cfg, lengthened = stored(cfg, list(HydraConfig.get().overrides.task))
+        folder, cfg, lengthened = stored(cfg, _asked())
         job = "lengthen" if lengthened else continued(folder)
     else:
         folder, job = _new_folder(cfg, in_sweep)
@@ -134,7 +153,7 @@ def _new_folder(cfg: DictConfig, in_sweep: bool) -> tuple[RunFolder, str]:
     if in_sweep:
         folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
         return folder, continued(folder) if folder.holds_a_run() else "start"
-    named_by_user = any(item.lstrip("+").startswith("name=") for item in HydraConfig.get().overrides.task)
+    named_by_user = any(item.lstrip("+").startswith("name=") for item in _asked())
     folder, again = RunFolder(path), 1
     while folder.holds_a_run() and not named_by_user:  # another run of the same second
         again += 1

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.door import plain
 from lrsched.app.forecast import forecast
-from lrsched.app.messages import complaint, say
+from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.resume import stored
 from lrsched.config.check import settings
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code. A user's mistake is one message."""
     try:
         _run(arguments)
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         known = error if isinstance(error, UserError) else complaint(error)
         say(str(known))
         return known.exit_code
@@ -127,7 +129,7 @@ def _values(item: Override) -> list[str]:
 def _course(overrides: list[str], others: list[str]) -> Course:
     """Compose, check and look ahead, as a run of these overrides would."""
     cfg = compose("config", overrides=overrides, return_hydra_config=True)
-    choice, asked = str(cfg.hydra.runtime.choices.scheduler), list(cfg.hydra.overrides.task)
+    choice, asked = str(cfg.hydra.runtime.choices.scheduler), overrides  # as typed: not to be resolved
     run = _without_hydra(cfg)
     if run.get("resume") is not None:  # a run that is to be continued, at another length perhaps
         choice, run = str(run.resume), stored(run, asked)[1]

@@ -26,6 +26,7 @@ from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
 from lrsched.train.machine import fingerprint, prepare
 from lrsched.train.profile import profiled
+from lrsched.train.recovery import Recovery
 
 log = logging.getLogger("lrsched")
 
@@ -101,10 +102,20 @@ def _train(
     def validate() -> dict[str, float]:
         return evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val")
 
+    recovery = Recovery(run.trainer.on_nonfinite, parts.timetable.save, store, journal, say)
     try:
         with profiled(folder.path) if run.trainer.profile else nullcontext():
             outcome = Trainer(
-                parts.state, parts.update, validate, parts.horizon, parts.timetable, store, journal, about, stop
+                parts.state,
+                parts.update,
+                validate,
+                parts.horizon,
+                parts.timetable,
+                store,
+                journal,
+                about,
+                stop,
+                recovery,
             ).run()
         result = result_of(parts, outcome, about)
         if outcome.status == "finished":
@@ -113,6 +124,9 @@ def _train(
     except Exception as error:
         log.exception("the run failed")
         result = result_of(parts, Outcome("failed", f"{type(error).__name__}: {error}"), about)
+        if isinstance(error, NotFinite):
+            result["nonfinite"] = error.report()
+            log.error("not finite: %s", result["nonfinite"])  # with all samples
         raise _told(error, folder) from error
     finally:
         journal.close(result["metrics"], result["status"])
@@ -154,7 +168,7 @@ def _journal(
     )
     for logger in loggers:
         logger.open(info)
-    return Journal(folder, loggers, offset or 0, resumed_at)
+    return Journal(folder, loggers, offset or 0, resumed_at, info)
 
 
 @contextmanager
@@ -177,7 +191,10 @@ def _told(error: Exception, folder: RunFolder) -> UserError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, NotFinite):  # the same steps would come to the same end
-        return NotFinite(f"{error}; start again with a lower optimizer.lr, a warm-up, or trainer.clip_norm=1")
+        return error.advised(
+            "start again with a lower optimizer.lr, a warm-up or trainer.clip_norm=1, "
+            "or pass over such batches: trainer.on_nonfinite=skip"
+        )
     if isinstance(error, UserError):
         return type(error)(f"{error}; {_how_to_resume(folder)}")
     if isinstance(error, OSError):
