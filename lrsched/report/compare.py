@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ class Comparison:
     metric: Metric
     candidates: tuple[Candidate, ...]
     pairs: tuple[Pair, ...]
-    repeated: tuple[Run, ...] = field(default=())
+    repeated: tuple[Run, ...] = ()
 
 
 def compare(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
@@ -157,8 +157,7 @@ def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, Run]],
     asked = {seed for seeds in cells.values() for seed in seeds}
     rates = []
     for lr, seeds in sorted(cells.items(), key=lambda cell: (isinstance(cell[0], str), cell[0] or 0)):
-        choosing = {seed: metric.outcome(run, metric.chosen_by) for seed, run in seeds.items() if run.decided}
-        comparing = {seed: metric.outcome(run, metric.name) for seed, run in seeds.items() if run.decided}
+        choosing, comparing = metric.outcomes(seeds, metric.chosen_by), metric.outcomes(seeds, metric.name)
         rates.append(Rate(lr, seeds, choosing, comparing, tuple(sorted(asked - set(choosing), key=str))))
     best = _best(rates, metric)
     return Candidate(name, entries, tuple(rates), best, _sure(rates, best, metric))
@@ -192,9 +191,8 @@ def _sure(rates: Sequence[Rate], best: Rate | None, metric: Metric, draws: int =
 def _pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:
     """The first row against each of the others."""
     compared = [_pair(rows[0], other, metric) for other in rows[1:] if other.best is not None]
-    tested = [pair for pair in compared if pair.p is not None]
-    corrected = dict(zip(map(id, tested), holm([pair.p or 0.0 for pair in tested]), strict=True))
-    return [Pair(**{**vars(pair), "p_holm": corrected.get(id(pair))}) for pair in compared]
+    corrected = iter(holm([pair.p for pair in compared if pair.p is not None]))
+    return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in compared]
 
 
 def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:

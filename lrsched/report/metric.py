@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lrsched.errors import ConfigError, nearest
 from lrsched.report.runs import Run
@@ -31,10 +32,11 @@ class Metric:
         """1 where smaller is better, −1 where larger is."""
         return 1.0 if (self.chosen_mode if name == self.chosen_by else self.mode) == "min" else -1.0
 
-    def outcome(self, run: Run, name: str) -> float:
-        """The value of a run that finished or diverged; infinitely bad where it is not a finite number."""
-        value = run.metrics.get(name) if run.finished else None
-        return self.sign(name) * math.inf if value is None else value
+    def outcomes(self, runs: Mapping[Any, Run], name: str) -> dict[Any, float]:
+        """The values of the runs that finished or diverged, infinitely bad where they are not finite numbers."""
+        worst = self.sign(name) * math.inf
+        measured = {key: run.metrics.get(name) for key, run in runs.items() if _measured(run, name)}
+        return {key: worst if value is None else value for key, value in measured.items()}
 
     def order(self, values: Iterable[float], name: str | None = None) -> tuple[int, float]:
         """What to sort by: how many diverged, then the mean of the rest, the best first."""
@@ -64,6 +66,11 @@ def metric_of(runs: Sequence[Run], name: str | None, mode: str | None) -> Metric
     if asked.startswith("test/") and validation in there:
         return Metric(asked, way, validation, way)
     return Metric(asked, way, asked, way)
+
+
+def _measured(run: Run, name: str) -> bool:
+    """Whether a metric of a run is known: one that is not finite is."""
+    return name in run.metrics if run.finished else run.diverged
 
 
 def _mode(name: str, modes: dict[str, str]) -> str:

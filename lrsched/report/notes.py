@@ -44,7 +44,7 @@ def _choices(comparison: Comparison) -> Iterator[str]:
         if row.best is not None and row.sure is not None and row.sure < SURE
     ]
     if unsure:
-        yield f"seeds drawn anew would often choose another rate; the same in so many cases: {', '.join(unsure)}"
+        yield f"the best rate hangs on the seeds; drawn anew they choose it again only so often: {', '.join(unsure)}"
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
@@ -54,7 +54,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
         else:
             yield from _rates(row, comparison.metric.chosen_by)
     if comparison.repeated:
-        yield f"{count(len(comparison.repeated), 'run')} repeat the config of another one and are left out"
+        number = len(comparison.repeated)
+        yield f"left out: {count(number, 'run')} with the config of another one"
 
 
 def _rates(row: Candidate, metric: str) -> Iterator[str]:

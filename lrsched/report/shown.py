@@ -33,6 +33,20 @@ def amount(metric: str, number: float | None) -> str:
     return value(metric, number)
 
 
+def interval(metric: str, ends: Iterable[float]) -> str:
+    """Two ends of a difference, with as many digits as the larger of them needs.
+
+    >>> interval("val/loss", (-0.000509, 0.0532)), interval("val/accuracy", (0.01, 0.02))
+    ('-0.0005 to 0.0532', '1.00 to 2.00 points')
+    """
+    low, high = ends
+    if metric.endswith("accuracy"):
+        return f"{100 * low:.2f} to {100 * high:.2f} points"
+    largest = max(abs(low), abs(high))
+    digits = 4 if largest >= 0.001 or largest == 0 else 2 - math.floor(math.log10(largest))
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
 def p_value(number: float | None) -> str:
     """A probability without its leading zero.
 

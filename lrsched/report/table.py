@@ -13,7 +13,7 @@ from rich.text import Text
 
 from lrsched.report.compare import Candidate, Comparison, Pair, count, mean, spread
 from lrsched.report.notes import notes
-from lrsched.report.shown import amount, p_value, seeds, value
+from lrsched.report.shown import amount, interval, p_value, seeds, value
 from lrsched.report.shown import count as counted
 from lrsched.report.study import Study
 from lrsched.report.target import scores
@@ -22,6 +22,10 @@ from lrsched.report.verdict import verdict
 UNLIMITED = 10_000
 """Columns of what is not a terminal: a file has no edge at which a line must end."""
 
+ROOMY = 80
+"""Columns from which on numbers are kept in one piece."""
+
+WORSE = "worse by (95 %)"
 MOST_RATES = 10
 MOST_LISTED = 12
 
@@ -63,28 +67,29 @@ def _comparison(console: Console, comparison: Comparison) -> None:
     metric = comparison.metric
     console.print()
     console.print(Text(comparison.name, style="bold"))
-    console.print(_table(comparison))
+    console.print(_table(comparison, roomy=console.width >= ROOMY))
     console.print()
     if any(len(row.rates) > 1 for row in comparison.candidates):
         _rates(console, comparison)
-    how = f"Each at its best learning rate: that of the best mean {metric.chosen_by} over its seeds."
+    how = f"Each at its best learning rate, that of the best mean {metric.chosen_by} over its seeds."
     if metric.chosen_by == metric.name:
-        how += " Chosen and compared on the same number, the best looks a little better than it is."
-    _paragraphs(console, [how])
+        how += " Chosen and compared by one number, the best looks a little better than it is."
+    _paragraphs(console, [f"{how} P(win): of the best one against this one, seed against seed."])
     several = len(comparison.pairs)
     console.print()
     _paragraphs(console, [verdict(pair, metric.name, several).text for pair in comparison.pairs])
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
 
 
-def _table(comparison: Comparison) -> Table:
+def _table(comparison: Comparison, *, roomy: bool) -> Table:
+    """A row a candidate; where there is room, only names and intervals are broken into lines."""
     metric, rows = comparison.metric, comparison.candidates
     beside = _beside(comparison)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("", no_wrap=True)
     table.add_column("schedule", overflow="fold")
-    for title in ("lr", f"{metric.name} ± sd", "seeds", *beside, "worse by (95 %)", "p", "P(best wins)"):
-        table.add_column(title, justify="right", overflow="fold")
+    for title in ("lr", f"{metric.name} ± sd", "seeds", *beside, WORSE, "p", "P(win)"):
+        table.add_column(title, justify="right", overflow="fold", no_wrap=roomy and title not in ("seeds", WORSE))
     pairs = {pair.other: pair for pair in comparison.pairs}
     for number, row in enumerate(rows):
         best = number == 0 and row.best is not None
@@ -132,8 +137,8 @@ def _against(pair: Pair | None, metric: str) -> list[str]:
     probability = "–" if pair.probability is None else f"{pair.probability:.0%}"
     if pair.mean is None or pair.interval is None:
         return [amount(metric, pair.mean), "–", probability]
-    low, high = (amount(metric, end) for end in pair.interval)
-    return [f"{amount(metric, pair.mean)} ({low} to {high})", p_value(pair.p), probability]
+    worse = f"{amount(metric, pair.mean).removesuffix(' points')} ({interval(metric, pair.interval)})"
+    return [worse, p_value(pair.p), probability]
 
 
 def _rates(console: Console, comparison: Comparison) -> None:
@@ -142,7 +147,7 @@ def _rates(console: Console, comparison: Comparison) -> None:
     if len(tried) > MOST_RATES:
         return
     name = comparison.metric.chosen_by
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(f"mean {name} at lr", overflow="fold")
     ordered = sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0))
     for lr in ordered:
@@ -162,7 +167,7 @@ def _rates(console: Console, comparison: Comparison) -> None:
 def _race(console: Console, study: Study) -> None:
     """Steps to the target, and AlgoPerf's score."""
     way = "at most" if study.metric.mode == "min" else "at least"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("steps to target", overflow="fold")
     for race in study.races:
         goal = f"{study.metric.name} {way} {value(study.metric.name, race.target)}"

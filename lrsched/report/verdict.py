@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lrsched.report.compare import Pair
-from lrsched.report.shown import amount, count, p_value
+from lrsched.report.shown import amount, count, interval, p_value
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
 
 ABSURD = 200
@@ -94,8 +94,7 @@ def _equal(pair: Pair, metric: str) -> str:
 
 def _interval(pair: Pair, metric: str, *, flip: bool = False) -> str:
     assert pair.interval is not None
-    ends = sorted(-end if flip else end for end in pair.interval)
-    return " to ".join(amount(metric, end) for end in ends)
+    return interval(metric, sorted(-end if flip else end for end in pair.interval))
 
 
 def _round(number: float) -> int:

@@ -230,7 +230,15 @@ def test_a_repeated_run_counts_once(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, 0.5, under="b", name="again", device="cpu")
     (found,) = study([tmp_path]).comparisons
     assert found.candidates[0].values == {0: 0.5}
-    assert "1 run repeat the config of another one and are left out" in notes(found)
+    assert "left out: 1 run with the config of another one" in notes(found)
+
+
+def test_a_run_that_never_measured_the_metric_has_no_outcome(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, metrics={"val/loss": 0.5, "val/accuracy": 0.9})
+    leave("Cosine", 0.1, 1, metrics={"val/loss": 0.5})
+    leave("Cosine", 0.1, 2, metrics={"val/loss": 0.5, "val/accuracy": None})  # measured, and not finite
+    (found,) = study([tmp_path], "val/accuracy").comparisons
+    assert found.candidates[0].values == {0: 0.9, 2: -math.inf}
 
 
 def test_each_workload_is_compared_apart(leave, tmp_path: Path) -> None:
