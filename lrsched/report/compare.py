@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,10 @@ class Pair:
         differences: by how much the best is better, a number a shared seed; empty where one diverged.
         seeds: how many are shared.
         interval: 95 %, of the mean difference; None for fewer than two seeds.
-        p: of the sign-flip test. p_holm: the same, corrected for all comparisons with the best.
+        p: of the sign-flip test.
+        p_holm: the same, corrected for the comparisons of all candidates with each other: which of them is
+            the best was seen in the same numbers.
+        comparisons: how many these are.
         probability: that the best beats the other, None without a shared seed.
     """
 
@@ -99,6 +103,7 @@ class Pair:
     p: float | None
     p_holm: float | None
     probability: float | None
+    comparisons: int = 1
 
     @property
     def mean(self) -> float | None:
@@ -150,7 +155,7 @@ def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparis
         for label, entries, rates in zip(names(parts, always), telling(parts, always), cells, strict=True)
     ]
     rows.sort(key=lambda row: (row.best is None, *metric.order(row.values.values()), row.name))
-    return Comparison(name, part, metric, tuple(rows), tuple(_pairs(rows, metric)), tuple(repeated))
+    return Comparison(name, part, metric, tuple(rows), tuple(pairs(rows, metric)), tuple(repeated))
 
 
 def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, Run]], metric: Metric) -> Candidate:
@@ -188,29 +193,47 @@ def _sure(rates: Sequence[Rate], best: Rate | None, metric: Metric, draws: int =
     return float(np.mean(again == eligible.index(best)))
 
 
-def _pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:
-    """The first row against each of the others."""
-    compared = [_pair(rows[0], other, metric) for other in rows[1:] if other.best is not None]
-    corrected = iter(holm([pair.p for pair in compared if pair.p is not None]))
-    return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in compared]
+def pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:
+    """The first row against each of the others, their p corrected by those of all pairs of rows."""
+    there = [row for row in rows if row.best is not None]
+    told = [_pair(there[0], other, metric) for other in there[1:]]
+    rest = [_p(_differences(*_shared(one, other, metric))) for one, other in combinations(there[1:], 2)]
+    tested = [p for p in [*(pair.p for pair in told), *rest] if p is not None]
+    corrected = iter(holm(tested))
+    return [replace(pair, p_holm=None if pair.p is None else next(corrected), comparisons=len(tested)) for pair in told]
 
 
 def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
-    shared = sorted(set(best.values) & set(other.values), key=str)
-    mine, theirs = ([metric.sign() * row.values[seed] for seed in shared] for row in (best, other))
-    finite = all(map(math.isfinite, [*mine, *theirs]))
-    differences = tuple(b - a for a, b in zip(mine, theirs, strict=True)) if finite else ()
-    enough = len(differences) > 1
+    mine, theirs = _shared(best, other, metric)
+    differences = _differences(mine, theirs)
     return Pair(
         best=best.name,
         other=other.name,
         differences=differences,
-        seeds=len(shared),
-        interval=bca_interval(differences) if enough else None,
-        p=sign_flip_p(differences) if enough else None,
+        seeds=len(mine),
+        interval=bca_interval(differences) if len(differences) > 1 else None,
+        p=_p(differences),
         p_holm=None,
-        probability=probability_better(mine, theirs) if shared else None,
+        probability=probability_better(mine, theirs) if mine else None,
     )
+
+
+def _shared(one: Candidate, other: Candidate, metric: Metric) -> tuple[list[float], list[float]]:
+    """The values of two candidates at the seeds that both have, the smaller the better."""
+    seeds = sorted(set(one.values) & set(other.values), key=str)
+    sign = metric.sign()
+    return [sign * one.values[seed] for seed in seeds], [sign * other.values[seed] for seed in seeds]
+
+
+def _differences(mine: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
+    """By how much the first are better; nothing as soon as a run diverged."""
+    if not all(map(math.isfinite, [*mine, *theirs])):
+        return ()
+    return tuple(b - a for a, b in zip(mine, theirs, strict=True))
+
+
+def _p(differences: Sequence[float]) -> float | None:
+    return sign_flip_p(differences) if len(differences) > 1 else None
 
 
 def mean(values: Any) -> float:

@@ -48,12 +48,11 @@ def finite(content: Any) -> Any:
 
 
 def _workload(comparison: Comparison) -> dict[str, Any]:
-    several = len(comparison.pairs)
     return {
         "name": comparison.name,
         "config": dict(comparison.workload),
         "candidates": [_candidate(row) for row in comparison.candidates],
-        "pairs": [_pair(pair, comparison.metric.name, several) for pair in comparison.pairs],
+        "pairs": [_pair(pair, comparison.metric.name) for pair in comparison.pairs],
         "notes": notes(comparison),
     }
 
@@ -93,8 +92,8 @@ def _rate(rate: Rate) -> dict[str, Any]:
     }
 
 
-def _pair(pair: Pair, metric: str, several: int) -> dict[str, Any]:
-    said = verdict(pair, metric, several)
+def _pair(pair: Pair, metric: str) -> dict[str, Any]:
+    said = verdict(pair, metric)
     return {
         "best": pair.best,
         "other": pair.other,
@@ -104,6 +103,7 @@ def _pair(pair: Pair, metric: str, several: int) -> dict[str, Any]:
         "interval": list(pair.interval) if pair.interval else None,
         "p": pair.p,
         "p_holm": pair.p_holm,
+        "comparisons": pair.comparisons,
         "probability": pair.probability,
         "verdict": said.kind,
         "more_seeds": said.more_seeds,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -75,14 +76,18 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
     values = np.asarray(differences, dtype=np.float64)
     n = len(values)
     reached = abs(values.sum()) - 1e-12 * np.abs(values).sum()  # sums in another order differ in the last bits
+    sums = np.abs(_signs(n, seed) @ values)
     if n <= EXACT:
-        return float(np.mean(np.abs(_all_signs(n) @ values) >= reached))
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (2**EXACT, n))
-    return float((1 + np.sum(np.abs(signs @ values) >= reached)) / (1 + 2**EXACT))
+        return float(np.mean(sums >= reached))
+    return float((1 + np.sum(sums >= reached)) / (1 + len(sums)))
 
 
-def _all_signs(n: int) -> Floats:
-    return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2.0 - 1.0
+@lru_cache(maxsize=2)
+def _signs(n: int, seed: int) -> Floats:
+    """All choices of n signs, or as many drawn ones as 14 have."""
+    if n <= EXACT:
+        return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2.0 - 1.0
+    return np.random.default_rng(seed).choice([-1.0, 1.0], (2**EXACT, n))
 
 
 def smallest_p(pairs: int) -> float:

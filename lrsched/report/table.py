@@ -75,9 +75,8 @@ def _comparison(console: Console, comparison: Comparison) -> None:
     if metric.chosen_by == metric.name:
         how += " Chosen and compared by one number, the best looks a little better than it is."
     _paragraphs(console, [f"{how} P(win): of the best one against this one, seed against seed."])
-    several = len(comparison.pairs)
     console.print()
-    _paragraphs(console, [verdict(pair, metric.name, several).text for pair in comparison.pairs])
+    _paragraphs(console, [verdict(pair, metric.name).text for pair in comparison.pairs])
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
 
 

@@ -21,7 +21,8 @@ class Verdict:
     """A sentence, and what it rests on.
 
     Args:
-        kind: ``better``, ``undecided``, ``equal`` or ``diverged``.
+        kind: ``better``; ``better alone``: as a comparison by itself, but not as one of several; ``undecided``,
+            ``equal`` or ``diverged``.
         text: in words.
         more_seeds: about how many would decide it; None where it is decided, or no number would help.
     """
@@ -31,8 +32,10 @@ class Verdict:
     more_seeds: int | None = None
 
 
-def verdict(pair: Pair, metric: str, comparisons: int = 1) -> Verdict:
+def verdict(pair: Pair, metric: str) -> Verdict:
     """Of a pair: better only if the interval excludes 0 and the sign-flip test gives p < .05.
+
+    Where there are more than two candidates, p is corrected for all comparisons too; what does not hold then is told.
 
     Du 2025, https://arxiv.org/abs/2511.19794. Both are needed: of few seeds the interval alone is too narrow, and fewer
     than six pairs cannot give such a p.
@@ -40,7 +43,6 @@ def verdict(pair: Pair, metric: str, comparisons: int = 1) -> Verdict:
     Args:
         pair: the best against another.
         metric: what the differences are of.
-        comparisons: how many are made with the best; Holm's correction of p is told with them.
     """
     if pair.seeds == 0:
         return _undecided(pair, fewest_pairs(), "they share no seed")
@@ -51,7 +53,7 @@ def verdict(pair: Pair, metric: str, comparisons: int = 1) -> Verdict:
         return _undecided(pair, fewest_pairs() - 1, "one seed says nothing of the spread")
     low, high = pair.interval
     if pair.p < LEVEL and (low > 0 or high < 0):
-        return Verdict("better", _better(pair, metric, comparisons))
+        return _better(pair, metric)
     if pair.seeds < fewest_pairs():
         least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
         needed = fewest_pairs() if pair.needed > ABSURD else max(fewest_pairs(), math.ceil(pair.needed))
@@ -62,17 +64,18 @@ def verdict(pair: Pair, metric: str, comparisons: int = 1) -> Verdict:
     return _undecided(pair, max(1, math.ceil(pair.needed) - pair.seeds), found)
 
 
-def _better(pair: Pair, metric: str, comparisons: int) -> str:
+def _better(pair: Pair, metric: str) -> Verdict:
     assert pair.mean is not None
-    assert pair.p is not None
     first, second = (pair.best, pair.other) if pair.mean > 0 else (pair.other, pair.best)
-    p = f"p {p_value(pair.p)}"
-    if comparisons > 1 and pair.p_holm is not None:
-        p += f", as one of {comparisons} comparisons {p_value(pair.p_holm)}"
-        if pair.p_holm >= LEVEL and pair.seeds < fewest_pairs(comparisons):
-            p += f": {fewest_pairs(comparisons)} seeds could hold for all of them"
     by = f"{amount(metric, abs(pair.mean))}, {_interval(pair, metric, flip=pair.mean < 0)}"
-    return f"{first} is better than {second} by {by} ({count(pair.seeds, 'seed')}, {p})"
+    text = f"{first} is better than {second} by {by} ({count(pair.seeds, 'seed')}, p {p_value(pair.p)}"
+    if pair.comparisons == 1 or pair.p_holm is None:
+        return Verdict("better", f"{text})")
+    text += f", as one of {pair.comparisons} comparisons {p_value(pair.p_holm)}"
+    if pair.p_holm < LEVEL:
+        return Verdict("better", f"{text})")
+    more = max(1, fewest_pairs(pair.comparisons) - pair.seeds)
+    return Verdict("better alone", f"{text}: only taken by itself; about {count(more, 'more seed')} for all)", more)
 
 
 def _undecided(pair: Pair, more: int, why: str) -> Verdict:

@@ -11,7 +11,9 @@ import pytest
 
 from lrsched.errors import ConfigError
 from lrsched.report import study
-from lrsched.report.compare import Comparison, Pair
+from lrsched.report.compare import Candidate, Comparison, Pair, Rate
+from lrsched.report.compare import pairs as compared
+from lrsched.report.metric import Metric
 from lrsched.report.notes import notes
 from lrsched.report.stats import bca_interval, probability_better, sign_flip_p
 from lrsched.report.verdict import verdict
@@ -115,15 +117,18 @@ def test_pairing_decides_what_the_means_cannot() -> None:
     assert verdict(pair_of(mine, shuffled), "val/loss").kind != "better"
 
 
-def test_several_comparisons_are_told_with_holms_correction(leave, tmp_path: Path) -> None:
-    losses = {
-        name: {0.1: [x + gap for x in SIX]} for name, gap in (("Cosine", 0), ("Step", 0.2), ("WSD", 0.3), ("Rex", 0.1))
-    }
-    found = of(losses, leave, tmp_path)
-    assert [pair.p_holm for pair in found.pairs] == [3 * 2 / 64] * 3
-    said = verdict(found.pairs[0], "val/loss", len(found.pairs))
-    assert said.kind == "better"
-    assert "p .031, as one of 3 comparisons .094: 7 seeds could hold for all of them" in said.text
+def test_several_comparisons_are_corrected_for_all_pairs(leave, tmp_path: Path) -> None:
+    gaps = {"Cosine": 0, "Rex": 0.1, "Step": 0.2}
+    found = of({name: {0.1: [x + gap for x in SIX]} for name, gap in gaps.items()}, leave, tmp_path)
+    # Each of the three pairs has p = 2/64; Holm: 3 times the first, and none below it.
+    assert [(pair.p, pair.p_holm, pair.comparisons) for pair in found.pairs] == [(1 / 32, 3 / 32, 3)] * 2
+    said = verdict(found.pairs[0], "val/loss")
+    assert (said.kind, said.more_seeds) == ("better alone", 1)  # 3 · 2/2^7 < .05
+    assert "p .031, as one of 3 comparisons .094: only taken by itself; about 1 more seed for all" in said.text
+    for name, gap in gaps.items():
+        leave(name, 0.1, 6, 0.5 + gap)
+    (found,) = study([tmp_path]).comparisons
+    assert [verdict(pair, "val/loss").kind for pair in found.pairs] == ["better", "better"]
 
 
 def test_accuracy_is_better_when_it_is_larger(leave, tmp_path: Path) -> None:
@@ -257,15 +262,29 @@ def test_a_metric_that_is_not_there_names_the_nearest(leave, tmp_path: Path) -> 
     assert study([tmp_path], "val/f", "max").metric.mode == "max"
 
 
-def test_equal_schedules_are_hardly_ever_told_apart() -> None:
-    """Of 1,000 sweeps of two equal schedules with six seeds, five in a hundred may find a difference."""
+def equal_candidates(random: np.random.Generator, number: int, seeds: int) -> list[Candidate]:
+    """Candidates that differ by chance alone, at two rates each, sorted by their means."""
+    both = random.normal(0, 1, seeds)  # what a seed brings to all of them
+    rows = []
+    for name in range(number):
+        rates = [Rate(lr, {}, values, values, ()) for lr in (1, 2) if (values := drawn(random, both))]
+        best = min(rates, key=lambda rate: math.fsum(rate.choosing.values()))
+        rows.append(Candidate(str(name), {}, tuple(rates), best, None))
+    return sorted(rows, key=lambda row: row.mean)
+
+
+def drawn(random: np.random.Generator, both: np.ndarray) -> dict[int, float]:
+    return dict(enumerate((both + random.normal(0, 0.3, len(both))).tolist()))
+
+
+@pytest.mark.parametrize(("number", "seeds", "sweeps"), [(2, 6, 1000), (4, 10, 300)])
+def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, sweeps: int) -> None:
+    """Of many sweeps of equal schedules, five in a hundred may find a best one among them."""
     random = np.random.default_rng(2026)
+    metric = Metric("val/loss", "min", "val/loss", "min")
     found = 0
-    for _ in range(1000):
-        seed = random.normal(0, 1, 6)  # what a seed brings to both
-        mine, theirs = (seed + random.normal(0, 0.3, 6) for _ in range(2))
-        p = sign_flip_p((theirs - mine).tolist())
-        if p < 0.05:  # the interval is asked only then: it can but withdraw
-            found += verdict(pair_of(mine.tolist(), theirs.tolist()), "val/loss").kind == "better"
-    assert found <= 50 + 2.33 * math.sqrt(1000 * 0.05 * 0.95)
-    assert found >= 10  # a test that never finds anything would pass, too: 2/64 of them are of one sign
+    for _ in range(sweeps):
+        pairs = compared(equal_candidates(random, number, seeds), metric)
+        found += any(verdict(pair, "val/loss").kind == "better" for pair in pairs)
+    assert found <= 0.05 * sweeps + 2.33 * math.sqrt(sweeps * 0.05 * 0.95)
+    assert found > 0  # what never finds anything would pass, too
