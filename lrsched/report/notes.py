@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lrsched.report.candidates import RATE
-from lrsched.report.compare import Candidate, Comparison
+from lrsched.report.compare import Comparison
+from lrsched.report.rates import Candidate
 from lrsched.report.shown import count, seeds
 
 SURE = 0.9
@@ -14,7 +15,18 @@ SURE = 0.9
 
 def notes(comparison: Comparison) -> list[str]:
     """Sentences, the weightiest first."""
-    return [*_edges(comparison), *_chances(comparison), *_choices(comparison), *_left_out(comparison)]
+    return [
+        *_alone(comparison),
+        *_edges(comparison),
+        *_chances(comparison),
+        *_choices(comparison),
+        *_left_out(comparison),
+    ]
+
+
+def _alone(comparison: Comparison) -> Iterator[str]:
+    if len(comparison.candidates) == 1:
+        yield "there is nothing to compare it with: give runs of another schedule too"
 
 
 def _edges(comparison: Comparison) -> Iterator[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrsched.report.compare import Candidate, Comparison, Pair, Rate, count, mean, spread
+from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
-from lrsched.report.runs import Run
+from lrsched.report.pairs import Pair
+from lrsched.report.rates import Candidate, Rate, mean, spread
+from lrsched.report.runs import Run, ends
 from lrsched.report.study import Study
 from lrsched.report.target import scores
 from lrsched.report.verdict import verdict
@@ -24,7 +26,7 @@ def numbers(study: Study) -> dict[str, Any]:
         "mode": metric.mode,
         "rates_chosen_by": metric.chosen_by,
         "runs": len(study.runs),
-        "ends": dict(sorted(count(study.runs).items())),
+        "ends": dict(sorted(ends(study.runs).items())),
         "workloads": [_workload(comparison) for comparison in study.comparisons],
         "not_finished": [_left(run) for run in study.runs if not run.finished],
     }

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from lrsched.errors import ConfigError
-from lrsched.records import RunFolder, read_rows
-from lrsched.report.compare import Candidate, Comparison, mean, spread
+from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
+from lrsched.report.rates import Candidate, mean, spread
 from lrsched.report.runs import Run
+from lrsched.report.shown import count
 from lrsched.report.stats import Floats
 from lrsched.report.study import Study
 
@@ -43,13 +44,11 @@ def pictures(study: Study, folder: str) -> dict[str, bytes]:
 
 
 def course(runs: Sequence[Run], name: str) -> tuple[Floats, Floats]:
-    """A metric of several runs: the steps that all of them measured it at, and values[run, step]."""
-    tables = []
-    for run in runs:
-        rows = read_rows(RunFolder(run.path).metrics)
-        tables.append({row["step"]: row[name] for row in rows if name in row})
-    shared = sorted(set.intersection(*map(set, tables))) if tables else []
-    return np.array(shared, dtype=np.float64), np.array([[table[step] for step in shared] for table in tables])
+    """A metric of the runs that measured it: the steps at which all of them did, and values[run, step]."""
+    tables = [{row["step"]: row[name] for row in run.rows() if name in row} for run in runs]
+    measured = [table for table in tables if table]
+    shared = sorted(set.intersection(*map(set, measured))) if measured else []
+    return np.array(shared, dtype=np.float64), np.array([[table[step] for step in shared] for table in measured])
 
 
 def _png(draw: Callable[[Any], None]) -> bytes:
@@ -76,7 +75,7 @@ def _curves(panel: Any, comparison: Comparison) -> None:
         steps, values = course(runs, name)
         if row.best is not None and len(steps):
             colour = f"C{number % 10}"
-            label = f"{row.name}, lr {row.best.lr} ({len(runs)} seeds)"
+            label = f"{row.name}, lr {row.best.lr} ({count(len(values), 'seed')})"
             panel.plot(steps, values.mean(axis=0), color=colour, label=label)
             panel.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     panel.set_title(f"{comparison.name}: each at its best rate, mean and range of its seeds")

@@ -1,13 +1,14 @@
 """Runs as they lie on the disk: each one's config, how it ended and what it measured.
 
-Only what a run leaves behind is read, and ``metrics.jsonl`` not at all. Whatever is wrong with a folder becomes the
-status of its run: nothing that was asked for is silently left out.
+Only what a run leaves behind is read, and ``metrics.jsonl`` only where a target or a curve is asked for. Whatever is
+wrong with a folder becomes the status of its run: nothing that was asked for is silently left out.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import yaml
 
 from lrsched.errors import ConfigError, nearest
-from lrsched.records import RunFolder
+from lrsched.records import RunFolder, read_rows
 from lrsched.report.flat import Flat, flat
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is five times as fast
@@ -46,6 +47,13 @@ class Run:
     step: int | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Its rows, as far as they can be read: what is damaged measured nothing."""
+        try:
+            yield from read_rows(RunFolder(self.path).metrics)
+        except (OSError, ValueError):
+            return
 
     @property
     def finished(self) -> bool:
@@ -78,6 +86,11 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
         for run in here:
             found.setdefault(run.path.resolve(), run)
     return [found[path] for path in sorted(found)]
+
+
+def ends(runs: Sequence[Run]) -> Counter[str]:
+    """How many runs ended in which way; what diverged is counted as that."""
+    return Counter("diverged" if run.diverged else run.status for run in runs)
 
 
 def _below(folder: Path, job: Mapping[str, Any] | None = None) -> Iterator[Run]:

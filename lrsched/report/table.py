@@ -5,22 +5,27 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrsched.report.compare import Candidate, Comparison, Pair, count, mean, spread
+from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
-from lrsched.report.shown import amount, interval, p_value, seeds, value
-from lrsched.report.shown import count as counted
+from lrsched.report.pairs import Pair
+from lrsched.report.rates import Candidate, mean, spread
+from lrsched.report.runs import ends
+from lrsched.report.shown import amount, count, interval, p_value, seeds, value
 from lrsched.report.study import Study
 from lrsched.report.target import scores
 from lrsched.report.verdict import verdict
 
 UNLIMITED = 10_000
 """Columns of what is not a terminal: a file has no edge at which a line must end."""
+
+RULED: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
 
 ROOMY = 80
 """Columns from which on numbers are kept in one piece."""
@@ -52,8 +57,8 @@ def render(study: Study, width: int | None = None, colour: bool = False) -> str:
         emoji=False,
         markup=False,
     )
-    ends = count(study.runs)
-    console.print(f"{counted(len(study.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in ends.most_common())}")
+    found = ends(study.runs)
+    console.print(f"{count(len(study.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in found.most_common())}")
     for comparison in study.comparisons:
         _comparison(console, comparison)
     if study.races:
@@ -84,7 +89,7 @@ def _table(comparison: Comparison, *, roomy: bool) -> Table:
     """A row a candidate; where there is room, only names and intervals are broken into lines."""
     metric, rows = comparison.metric, comparison.candidates
     beside = _beside(comparison)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(**RULED)
     table.add_column("", no_wrap=True)
     table.add_column("schedule", overflow="fold")
     for title in ("lr", f"{metric.name} ± sd", "seeds", *beside, WORSE, "p", "P(win)"):
@@ -146,7 +151,7 @@ def _rates(console: Console, comparison: Comparison) -> None:
     if len(tried) > MOST_RATES:
         return
     name = comparison.metric.chosen_by
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(**RULED)
     table.add_column(f"mean {name} at lr", overflow="fold")
     ordered = sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0))
     for lr in ordered:
@@ -166,7 +171,7 @@ def _rates(console: Console, comparison: Comparison) -> None:
 def _race(console: Console, study: Study) -> None:
     """Steps to the target, and AlgoPerf's score."""
     way = "at most" if study.metric.mode == "min" else "at least"
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(**RULED)
     table.add_column("steps to target", overflow="fold")
     for race in study.races:
         goal = f"{study.metric.name} {way} {value(study.metric.name, race.target)}"
@@ -192,10 +197,15 @@ def _incomplete(console: Console, study: Study) -> None:
     if not left:
         return
     console.print()
-    _paragraphs(console, [f"{len(left)} of {counted(len(study.runs), 'run')} did not finish:"])
-    _paragraphs(console, [f"  {run.status}  {run.path}  {run.reason}" for run in left[:MOST_LISTED]])
+    _paragraphs(console, [f"{len(left)} of {count(len(study.runs), 'run')} did not finish:"])
+    _paragraphs(console, [f"  {run.status}  {run.path}  {_one_line(run.reason)}" for run in left[:MOST_LISTED]])
     if len(left) > MOST_LISTED:
         _paragraphs(console, [f"  and {len(left) - MOST_LISTED} more; --json FILE lists them all"])
+
+
+def _one_line(reason: str) -> str:
+    """Without line ends, and without what a terminal would obey."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
 
 
 def _paragraphs(console: Console, lines: Iterable[str]) -> None:

@@ -14,9 +14,9 @@ from statistics import median_high
 import numpy as np
 
 from lrsched.errors import ConfigError
-from lrsched.records import RunFolder, read_rows
-from lrsched.report.compare import Candidate, Comparison
+from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
+from lrsched.report.rates import Candidate
 from lrsched.report.runs import Run
 from lrsched.report.stats import algoperf_scores
 
@@ -63,13 +63,8 @@ def scores(found: Sequence[Race]) -> dict[str, float]:
 def steps_to(run: Run, metric: Metric, target: float) -> float:
     """The completed updates at the first evaluation that reaches the target, infinite if none does."""
     sign = metric.sign()
-    try:
-        for row in read_rows(RunFolder(run.path).metrics):
-            if metric.name in row and sign * row[metric.name] <= sign * target:
-                return float(row["step"])
-    except (OSError, ValueError):
-        return math.inf  # what cannot be read reached nothing
-    return math.inf
+    reached = (row for row in run.rows() if metric.name in row and sign * row[metric.name] <= sign * target)
+    return next((float(row["step"]) for row in reached), math.inf)
 
 
 def _time(row: Candidate, metric: Metric, target: float) -> float:

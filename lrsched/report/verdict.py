@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lrsched.report.compare import Pair
+from lrsched.report.pairs import Pair
 from lrsched.report.shown import amount, count, interval, p_value
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
 

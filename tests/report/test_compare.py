@@ -11,10 +11,12 @@ import pytest
 
 from lrsched.errors import ConfigError
 from lrsched.report import study
-from lrsched.report.compare import Candidate, Comparison, Pair, Rate
-from lrsched.report.compare import pairs as compared
+from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
 from lrsched.report.notes import notes
+from lrsched.report.pairs import Pair
+from lrsched.report.pairs import pairs as compared
+from lrsched.report.rates import Candidate, Rate
 from lrsched.report.stats import bca_interval, probability_better, sign_flip_p
 from lrsched.report.verdict import verdict
 
@@ -214,7 +216,14 @@ def test_a_best_rate_at_the_edge_is_told(leave, tmp_path: Path, rates: dict[floa
 
 
 def test_a_best_rate_within_its_grid_needs_no_word(leave, tmp_path: Path) -> None:
-    assert notes(of({"Cosine": {0.1: [0.6, 0.6], 0.2: [0.5, 0.5], 0.3: [0.6, 0.6]}}, leave, tmp_path)) == []
+    inner = {0.1: [0.6, 0.6], 0.2: [0.5, 0.5], 0.3: [0.6, 0.6]}
+    assert notes(of({"Cosine": inner, "Step": inner}, leave, tmp_path)) == []
+
+
+def test_one_schedule_alone_is_told(leave, tmp_path: Path) -> None:
+    found = of({"Cosine": {0.1: [0.5], 0.2: [0.6]}}, leave, tmp_path)
+    assert found.pairs == ()
+    assert notes(found)[0] == "there is nothing to compare it with: give runs of another schedule too"
 
 
 def test_unequal_numbers_of_rates_are_told(leave, tmp_path: Path) -> None:

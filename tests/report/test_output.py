@@ -143,6 +143,27 @@ def test_the_pictures(sweep: Path) -> None:
     assert drawn == pictures(study([sweep]), "pictures")
 
 
+def test_what_has_no_rows_and_no_rate_is_left_out_of_the_pictures(leave, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="no matplotlib: the pictures need the extra `plot`")
+    (leave("Cosine", 0.1, 0, 0.5) / "metrics.jsonl").unlink()
+    (leave("Cosine", 0.0, 0, 0.6) / "metrics.jsonl").write_text("{\n")
+    leave("Step", 0.1, 0, status=None, optimizer__lr="${model.lr}")
+    found = study([tmp_path], target="auto")
+    assert found.races[0].steps == {"cosine": math.inf, "step": math.inf}
+    assert all(content.startswith(PNG) for content in pictures(found, "pictures").values())
+    assert "unfinished" in render(found)
+
+
+def test_a_report_of_nothing_but_damage_is_a_list_of_it(leave, tmp_path: Path) -> None:
+    (leave("Cosine", 0.1, 0, 0.5) / "config.yaml").write_text("a: [")
+    leave("Cosine", 0.1, 1, status="failed", reason="a\nb\x1b[31m", metrics={})
+    text = sweep_table(tmp_path)
+    assert text.startswith("2 runs: ")
+    assert "cosine: no run has finished" in text
+    assert "a b [31m" in text
+    assert numbers(study([tmp_path]))["workloads"][0]["candidates"][0]["mean"] is None
+
+
 def test_without_matplotlib_there_is_one_clear_message(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
