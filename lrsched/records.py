@@ -153,7 +153,8 @@ def make_folder(path: Path) -> None:
         OSError: the file system refused.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
-    path.mkdir(parents=True, exist_ok=True)
+    if missing:
+        path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         sync_folder(folder.parent)
 

@@ -49,6 +49,7 @@ class Parts:
     horizon: Horizon
     timetable: Timetable
     cautions: list[str]
+    data_sha256: str
 
 
 def assemble(run: schema.Run, device: torch.device) -> Parts:
@@ -60,7 +61,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     """
     check_choices(run)
     seed_generators(run.seed)
-    splits, reserved = load_data(run)
+    splits, reserved, data = load_data(run)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
     augment = chosen_augment(reserved, splits)
@@ -112,7 +113,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
 
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
-    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned)
+    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
 
 
 def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:

@@ -12,12 +12,13 @@ from lrsched.config.check import take
 from lrsched.config.targets import DATASET, build
 from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
+from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.errors import ConfigError, DataError, UserError
 
 
-def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
-    """The data set of a run, split into training, validation and test part."""
+def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
+    """The data set of a run, split into training, validation and test part; and its hash."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")
     arrays = load_arrays(node)
     check_counts(reserved, arrays)
@@ -25,7 +26,7 @@ def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
         splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
-    return splits, reserved
+    return splits, reserved, sha256(arrays)
 
 
 def load_arrays(node: Mapping[str, Any]) -> Arrays:

@@ -19,10 +19,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lrsched.app.door import plain
 from lrsched.app.forecast import forecast
 from lrsched.app.messages import complaint, hydras_own, say
-from lrsched.app.resume import stored
+from lrsched.app.naming import plain
+from lrsched.app.resume import run_folder, stored
 from lrsched.config.check import settings
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block
@@ -132,7 +132,7 @@ def _course(overrides: list[str], others: list[str]) -> Course:
     choice, asked = str(cfg.hydra.runtime.choices.scheduler), overrides  # as typed: not to be resolved
     run = _without_hydra(cfg)
     if run.get("resume") is not None:  # a run that is to be continued, at another length perhaps
-        choice, run = str(run.resume), stored(run, asked)[1]
+        choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, asked).config
     return forecast(settings(plain(run)), " ".join([choice, *others]))
 
 

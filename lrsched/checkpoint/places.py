@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,8 +17,9 @@ from lrsched.errors import CheckpointError
 from lrsched.records import sync_folder
 
 STATE, MANIFEST = "state.pt", "manifest.json"
-_PLACE = re.compile(r"step-(\d{10,})|\.step-(\d{10,})\.old")
+_PLACE = re.compile(r"step-(\d{10}|[1-9]\d{10,})|\.step-(\d{10}|[1-9]\d{10,})\.old")
 _LARGEST = 64 * 2**30  # bytes
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def places(folder: Path) -> list[tuple[int, Path]]:
     Raises:
         OSError: the folder cannot be read.
     """
-    if not os.path.lexists(folder):
+    if not is_there(folder):
         return []
     found = []
     for name in os.listdir(folder):
@@ -102,20 +104,19 @@ def verified(checkpoint: Checkpoint) -> bytes:
 
 
 def make_room(path: Path) -> None:
-    """An empty folder at a place. A checkpoint that is there is set aside, what was never committed is deleted."""
-    if os.path.lexists(aside(path)):
+    """Free a place: a checkpoint that is there is set aside, what was never committed is deleted."""
+    if is_there(aside(path)):
         settle(path)
-    if os.path.lexists(path / MANIFEST):
+    if is_there(path / MANIFEST):
         os.replace(path, aside(path))
     else:
         delete(path)
-    os.mkdir(path)
 
 
 def put_back(path: Path) -> None:
     """Give a place back to the checkpoint that was set aside there, if one was."""
     delete(path)
-    if os.path.lexists(aside(path)):
+    if is_there(aside(path)):
         os.replace(aside(path), path)
         sync_folder(path.parent)
 
@@ -127,12 +128,12 @@ def settle(path: Path) -> list[Path]:
         What was removed.
     """
     waiting = aside(path)
-    if not os.path.lexists(waiting):
-        if os.path.lexists(path / MANIFEST) or not path.is_dir() or path.is_symlink():
+    if not is_there(waiting):
+        if is_there(path / MANIFEST) or not path.is_dir() or path.is_symlink():
             return []
         delete(path)
         return [path]
-    if not _whole(path):
+    if not _is_whole(path):
         put_back(path)
         return []
     for name in (STATE, MANIFEST):  # whole to a reader, which is not yet durable
@@ -154,11 +155,33 @@ def delete(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def _whole(path: Path) -> bool:
-    found = [checkpoint for checkpoint in survey(path.parent) if checkpoint.path == path]
+def is_there(path: Path) -> bool:
+    """Whether something lies there. Who deletes by this must know: a failing disk is no absence.
+
+    Raises:
+        OSError: the file system cannot tell.
+    """
     try:
-        return bool(found) and bool(verified(found[0]))
-    except CheckpointError:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the checkpoint at a place is the one that was committed there.
+
+    Raises:
+        OSError: it cannot be read now, which does not say that it is damaged.
+    """
+    step = int(path.name.removeprefix("step-"))
+    try:
+        manifest = read_manifest(path / MANIFEST, step)
+        return manifest is not None and bool(verified(Checkpoint(path, step, manifest)))
+    except CheckpointError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno not in _NO_FILE:
+            raise cause from None
         return False
 
 

@@ -27,6 +27,7 @@ from lrsched.checkpoint.places import (
     Checkpoint,
     aside,
     delete,
+    is_there,
     make_room,
     place,
     places,
@@ -77,6 +78,7 @@ class Store:
             make_folder(self.folder)
             make_room(path)
             try:
+                path.mkdir()
                 write_atomically(path / STATE, content, mode=0o600)
                 write_atomically(path / MANIFEST, written(manifest), mode=0o600)
                 sync_folder(path)
@@ -99,7 +101,8 @@ class Store:
         back behind it. What cannot be deleted is warned of, and tried again the next time.
         """
         try:
-            sound = [c.step for c in self.committed() if not c.aside and (self._at is None or c.step <= self._at)]
+            there = [(step, path) for step, path in places(self.folder) if self._at is None or step <= self._at]
+            sound = [step for step, path in there if path == place(self.folder, step) and is_there(path / MANIFEST)]
             kept = {*sound[:keep], *(step for step in sound if step in spare)}
             for step, path in places(self.folder):
                 if step not in kept or path != place(self.folder, step):
@@ -145,8 +148,15 @@ class Store:
         return removed
 
     def found(self) -> list[Checkpoint]:
-        """Every checkpoint that was committed, newest first by step, those with a damaged manifest among them."""
-        return survey(self.folder)
+        """Every checkpoint that was committed, newest first by step, those with a damaged manifest among them.
+
+        Raises:
+            StorageError: the folder cannot be read.
+        """
+        try:
+            return survey(self.folder)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be read: {error.strerror}") from error
 
     def committed(self) -> list[Checkpoint]:
         """Checkpoints with a sound manifest, newest first by step (never by a clock)."""
@@ -157,6 +167,7 @@ class Store:
 
         Raises:
             CheckpointError: there is none.
+            StorageError: the folder cannot be read.
         """
         complaints = []
         for checkpoint in self.found():

@@ -125,14 +125,28 @@ class Trainer:
 
 
 @dataclass
+class Change:
+    """At step ``at`` the run was given other settings: ``keys`` says which, as ``{key: [old, new]}``.
+
+    ``config_sha256`` is that of the config before.
+    """
+
+    at: int = ruled(0, at_least(0))
+    config_sha256: str = ""
+    keys: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Checkpoint:
-    """When the run is saved, and which checkpoints are kept."""
+    """When the run is saved, which checkpoints are kept, and what a resumed run may do differently."""
 
     every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))
     allow_change: list[str] = field(default_factory=list)
+    inexact: bool = False
+    changes: list[Any] = field(default_factory=list, metadata={"items": Change})
 
 
 @dataclass

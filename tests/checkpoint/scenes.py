@@ -69,6 +69,20 @@ def _left_over(store: Store) -> None:
     (store.folder.parent / ".result.json.1-00.tmp").write_bytes(b"half")
 
 
+def _both(store: Store) -> None:
+    """A process was killed when it had saved step 0 again, and before the older one was deleted."""
+    path = store.save(0, state(0), {})
+    shutil.copytree(path, path.with_name("older"))
+    store.save(0, state(50), {})
+    os.replace(path.with_name("older"), aside(path))
+
+
+def _tidy_both(store: Store, acknowledge: Acknowledge) -> None:
+    store.sweep()
+    store.newest()
+    acknowledge(50)
+
+
 def _tidy(store: Store, acknowledge: Acknowledge) -> None:
     store.sweep()
     acknowledge(2)
@@ -81,6 +95,7 @@ SCENES = {
     "the next": Scene(_two, _next, 2),
     "the same step again": Scene(_only, _same_step, 0),
     "after a kill": Scene(_left_over, _tidy, 2),
+    "after a later kill": Scene(_both, _tidy_both, 50),
 }
 ORDER = (0, 50, 1, 2, 3)
 """States by their value, each later one than the one before."""

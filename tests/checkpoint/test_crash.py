@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from lrsched.checkpoint import Store
-from lrsched.errors import StorageError
+from lrsched.checkpoint.store import load
+from lrsched.errors import UserError
 from tests.checkpoint.scenes import SCENES, Scene, fresh, goes_on, nothing_is_lost, prepared
 
 CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir")
-KILLED, REFUSED = 137, 6
+KILLED = 137
 
 
 def die_before_call(number: int, torn: bool) -> None:
@@ -57,8 +58,8 @@ class Actor:
                     die_before_call(number, torn)
                 scene.act(store, lambda value: theirs.send(bytes([value])) and None)
                 code = 0
-            except StorageError:
-                code = REFUSED
+            except UserError as error:
+                code = error.exit_code
             finally:
                 os._exit(code)
         theirs.close()
@@ -83,12 +84,13 @@ def test_killed_at_any_call(scene: Scene, torn: bool, tmp_path: Path) -> None:
     for number in count(1):
         store = fresh(template, tmp_path / "run")
         status, acknowledged = Actor(scene, store, number, torn).play()
+        assert all(load(checkpoint) for checkpoint in store.committed())  # half-deleted ones do not look whole
         nothing_is_lost(store, scene.before if acknowledged is None else acknowledged)
         if status == 0:
             break
         assert status == KILLED
         goes_on(store)
-    assert number > (2 if torn else 15)  # calls were counted
+    assert number > (0 if torn else 5)  # calls were counted
 
 
 # The real thing: strace stops a real process at its real system calls.
@@ -126,6 +128,7 @@ def calls_of(scene: Scene, template: Path, folder: Path) -> Counter[str]:
     """How often a scene that nobody disturbs makes each system call."""
     if shutil.which("strace") is None:
         pytest.skip("there is no strace here")
+    scene.act(fresh(template, folder / "run"), lambda value: None)  # what is imported late is imported
     log = folder / "log"
     assert traced(Actor(scene, fresh(template, folder / "run")), log)[0] == 0
     lines = [line.split(maxsplit=1)[1] for line in log.read_text("utf-8").splitlines()]
@@ -137,10 +140,10 @@ def calls_of(scene: Scene, template: Path, folder: Path) -> Counter[str]:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("what", ["signal=SIGKILL", "error=EIO", "error=ENOSPC"])
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
-def test_every_system_call(scene: Scene, what: str, tmp_path: Path, record_property) -> None:
+def test_every_system_call(scene: Scene, what: str, tmp_path: Path) -> None:
     template = prepared(scene, tmp_path / "template")
     calls = calls_of(scene, template, tmp_path)
-    assert calls.total() > 20
+    assert calls.total() > 8
     ends: Counter[int] = Counter()
     for name, times in calls.items():
         for number in range(1, times + 1):
@@ -151,4 +154,5 @@ def test_every_system_call(scene: Scene, what: str, tmp_path: Path, record_prope
             goes_on(store)
             ends[status] += 1
     print(f"{what}: {calls.total()} calls, ends {dict(ends)}")
-    assert set(ends) <= ({-signal.SIGKILL} if "KILL" in what else {0, REFUSED})  # 0: only the pruning failed
+    # 0: only the pruning failed, which is warned of; 4: the only checkpoint could not be read at that moment
+    assert set(ends) <= ({-signal.SIGKILL} if "KILL" in what else {0, 4, 6})
