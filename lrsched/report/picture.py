@@ -18,6 +18,10 @@ from lrsched.report.shown import count
 from lrsched.report.stats import Floats
 from lrsched.report.study import Study
 
+MOST_TICKS = 12
+WIDE = 10.0
+"""Means that differ by more than this factor are drawn on a logarithmic axis."""
+
 
 def pictures(study: Study, folder: str) -> dict[str, bytes]:
     """PNG files by their names, two a workload: ``curves.png``, ``rates.png``, and with a number from the second on.
@@ -85,15 +89,22 @@ def _curves(panel: Any, comparison: Comparison) -> None:
 
 def _rates(panel: Any, comparison: Comparison) -> None:
     """The final metric against the learning rate, mean and standard deviation of the seeds, the best marked."""
-    metric = comparison.metric
+    metric, heights, tried = comparison.metric, [], set()
     for number, row in enumerate(comparison.candidates):
         points = _points(row)
         if points:
             rates, means, spreads = zip(*points, strict=True)
+            heights += means
+            tried |= set(rates)
             colour = f"C{number % 10}"
             panel.errorbar(rates, means, yerr=spreads, color=colour, marker="o", capsize=3, label=row.name)
             _mark(panel, row, metric, colour)
     panel.set_xscale("log")
+    if len(tried) <= MOST_TICKS:
+        panel.set_xticks(sorted(tried), [f"{rate:g}" for rate in sorted(tried)])
+        panel.minorticks_off()
+    if heights and min(heights) > 0 and max(heights) > WIDE * min(heights):
+        panel.set_yscale("log")
     panel.set_title(f"{comparison.name}: mean and standard deviation of the seeds at each rate")
     panel.set_xlabel("optimizer.lr")
     panel.set_ylabel(metric.chosen_by)

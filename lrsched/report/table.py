@@ -34,6 +34,9 @@ WORSE = "worse by (95 %)"
 MOST_RATES = 10
 MOST_LISTED = 12
 
+WORK = ("dataset.batch_size", "trainer.accumulate")
+"""What a step costs: where it differs, counting steps is not fair."""
+
 BESIDE = ("test/accuracy", "test/loss", "val/accuracy", "val/loss")
 """What is shown beside the metric that is compared: the first of these that there is."""
 
@@ -182,13 +185,12 @@ def _race(console: Console, study: Study) -> None:
         table.add_row(name, *(f"{time:,.0f}" if math.isfinite(time) else "never" for time in times), f"{score:.4f}")
     console.print()
     console.print(table)
-    _paragraphs(
-        console,
-        [
-            "Median over the seeds of the fastest rate's steps. "
-            "Score: the mean of clip((4 − r)/3, 0, 1), r = steps / fewest."
-        ],
-    )
+    told = [
+        "Median over the seeds of the fastest rate's steps. Score: mean of clip((4 − r)/3, 0, 1), r = steps / fewest."
+    ]
+    if any(key in row.entries for one in study.comparisons for row in one.candidates for key in WORK):
+        told.append("note: batches are of different sizes, and so a step is not the same work for all")
+    _paragraphs(console, told)
 
 
 def _incomplete(console: Console, study: Study) -> None:

@@ -122,6 +122,12 @@ def test_the_steps_to_a_target_and_the_score(sweep: Path) -> None:
     assert "never" not in render(study([sweep], target="auto"))
 
 
+def test_steps_of_different_sizes_are_told(leave, tmp_path: Path) -> None:
+    for size in (32, 64):
+        leave("Cosine", 0.1, 0, 0.5, rows=evaluations(0.5), dataset__batch_size=size)
+    assert "a step is not the same work for all" in render(study([tmp_path], target=0.6))
+
+
 def test_a_target_of_the_test_part_is_refused(sweep: Path) -> None:
     with pytest.raises(ConfigError, match="measured once, at the end; give --metric val/accuracy"):
         study([sweep], "test/accuracy", target=0.5)
