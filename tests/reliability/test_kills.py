@@ -42,7 +42,7 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
             witness.unlink(missing_ok=True)
             count["began anew"] += 1
         running = Running(place, overrides, [partial(bear_witness, str(witness))])
-        ended = running.kill_after(random_.uniform(0, 0.9 * seconds)) if count["kills"] < MOST_KILLS else running.end()
+        ended = running.kill_after(random_.uniform(0, 0.5 * seconds)) if count["kills"] < MOST_KILLS else running.end()
         count["resumes"] += bool(committed)
         if ended.code != KILLED:
             assert ended.code == 0, ended.said
