@@ -14,6 +14,7 @@ from lrsched.errors import nearest
 COMMANDS = {
     "train": "[key=value …]                          one run, or with -m a sweep",
     "preview": "[key=value …] [--png F] [--csv F]      the schedule of this config, before it is run",
+    "report": "PATH… [--json F] [--png FOLDER]        runs and sweeps compared fairly",
     "check": "RUN_FOLDER …                           are a run's checkpoints intact?",
 }
 
@@ -38,6 +39,10 @@ def main() -> None:
         from lrsched.app.preview import main as preview
 
         sys.exit(preview(sys.argv[2:]))
+    if command == "report":
+        from lrsched.app.report import main as report
+
+        sys.exit(report(sys.argv[2:]))
     if command == "check":
         from lrsched.app.check import main as check
 

@@ -17,7 +17,7 @@ FILES = sorted((ROOT / "lrsched").rglob("*.py"))
 FLOORS = [
     {"cli"},
     {"app"},
-    {"train", "preview"},
+    {"train", "preview", "report"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
     {"records", "horizon", "seeds", "shelf", "signals"},
@@ -36,6 +36,7 @@ WITHOUT_TORCH = (
     "loggers",
     "config",
     "preview",
+    "report",
 )
 LONGEST = 260
 

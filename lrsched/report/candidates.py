@@ -1,0 +1,148 @@
+"""What is compared with what, and short names for it: workloads, and candidates on each.
+
+A *workload* is a model and its data. A *candidate* is all the rest of a config without what is tuned for each (the
+base learning rate) and what is repeated (the seed): the schedule, and the optimizer, the batch size, the length, …
+where they differ too. It is named by exactly the keys that tell it from the others.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lrsched
+from lrsched.report.flat import Flat
+
+RATE, SEED = "optimizer.lr", "seed"
+GROUPS = ("scheduler", "optimizer", "model", "dataset")
+
+NEUTRAL = ("hydra", "sweep", "name", "resume", "device", "threads", "logger", "checkpoint")
+"""Root keys that do not change what a run computes."""
+
+NEUTRAL_WITHIN = (
+    "dataset.root",
+    "dataset.train_samples",
+    "dataset.test_samples",
+    "dataset.eval_batch_size",
+    "trainer.progress",
+    "trainer.profile",
+    "trainer.log_every",
+)
+
+TREATMENT = ("dataset.batch_size", "dataset.augment.")
+"""Keys of the data set that say how it is trained on, not what it is."""
+
+_ABSENT = object()
+
+
+def kept(key: str) -> bool:
+    """Whether a key can change a result."""
+    return key.split(".")[0] not in NEUTRAL and key not in NEUTRAL_WITHIN
+
+
+def of_workload(key: str) -> bool:
+    """Whether a key says what is learned, not how."""
+    return key.startswith(("model.", "dataset.")) and not key.startswith(TREATMENT)
+
+
+def workload(config: Flat) -> Flat:
+    """The part of a config that says what is learned."""
+    return {key: value for key, value in config.items() if kept(key) and of_workload(key)}
+
+
+def candidate(config: Flat) -> Flat:
+    """The part of a config that is compared: how it is learned, without learning rate and seed."""
+    return {
+        key: value for key, value in config.items() if kept(key) and not of_workload(key) and key not in (RATE, SEED)
+    }
+
+
+def identity(part: Flat) -> Hashable:
+    """Equal for equal parts of configs."""
+    return frozenset(part.items())
+
+
+def telling(parts: Sequence[Flat], always: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Of each part the entries that tell it from the others.
+
+    The arguments of a class are compared among the parts that name the same class: that a step schedule has a
+    ``gamma`` and a cosine has none is said by their names.
+
+    Args:
+        parts: flat configs with the same groups.
+        always: keys that are told even where they are equal.
+    """
+    told: list[dict[str, Any]] = [{} for _ in parts]
+    for key in sorted({key for part in parts for key in part}, key=_order):
+        target = f"{key.split('.')[0]}._target_"
+        peers = [part.get(target) if key != target else None for part in parts]
+        values: dict[Any, set[Any]] = {}
+        for part, peer in zip(parts, peers, strict=True):
+            values.setdefault(peer, set()).add(part.get(key, _ABSENT))
+        for part, peer, mine in zip(parts, peers, told, strict=True):
+            if key in part and (key in always or len(values[peer]) > 1):
+                mine[key] = part[key]
+    return told
+
+
+def names(parts: Sequence[Flat], always: Collection[str] = ()) -> list[str]:
+    """Short names by what tells the parts apart.
+
+    >>> step = {"scheduler._target_": "lrsched.schedules.Step", "scheduler.gamma": 0.1}
+    >>> cosine = {"scheduler._target_": "lrsched.schedules.Cosine", "scheduler.power": 1.0}
+    >>> names([step, cosine, cosine | {"scheduler.power": 2.0}])
+    ['step', 'cosine power=1.0', 'cosine power=2.0']
+    """
+    told = telling(parts, always)
+    short = _short_keys({key for entries in told for key in entries})
+    found = [" ".join(_word(short[key], key, value) for key, value in entries.items()) for entries in told]
+    if len(set(found)) < len(found):  # two classes of one name
+        found = [" ".join(f"{key}={value}" for key, value in entries.items()) for entries in told]
+    return found
+
+
+def target_name(target: str) -> str:
+    """A class as it is chosen in a config.
+
+    >>> [target_name(name) for name in ("lrsched.schedules.WSDS", "torch.optim.lr_scheduler.StepLR", "my.own.Rate")]
+    ['wsd_s', 'torch/StepLR', 'Rate']
+    """
+    package, _, name = target.rpartition(".")
+    if package in ("torch.optim.lr_scheduler", "torch.optim.swa_utils"):
+        return f"torch/{name}"
+    if package == "torch.optim":
+        return name.lower()
+    if package.startswith("lrsched."):  # a class is found in the file of its name
+        folder = Path(lrsched.__file__).parent.joinpath(*package.split(".")[1:])
+        files = [module.name for module in pkgutil.iter_modules([str(folder)])]
+        return next((file for file in files if file.replace("_", "") == name.lower()), name)
+    return name
+
+
+def _word(short: str, key: str, value: Any) -> str:
+    if key in {f"{group}._target_" for group in GROUPS}:
+        return target_name(str(value))
+    shown = target_name(str(value)) if key.endswith("._target_") else value
+    return f"{short}={'null' if shown is None else str(shown).lower() if isinstance(shown, bool) else shown}"
+
+
+def _order(key: str) -> tuple[int, int, str]:
+    """Classes first, schedules before the rest."""
+    group = key.split(".")[0]
+    place = GROUPS.index(group) if group in GROUPS else len(GROUPS)
+    return (0 if key == f"{group}._target_" else 1, place, key)
+
+
+def _short_keys(keys: Iterable[str]) -> dict[str, str]:
+    """For each dotted key its shortest end that no other key has."""
+    known = list(keys)
+    short = {}
+    for key in known:
+        parts = key.split(".")
+        ends = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+        short[key] = next(
+            end for end in ends if end == key or not any(k != key and f".{k}".endswith(f".{end}") for k in known)
+        )
+    return short

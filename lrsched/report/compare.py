@@ -1,0 +1,67 @@
+"""The fair comparison: on each workload all candidates at their own best learning rates, the best one against each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lrsched.report.candidates import RATE, SEED, candidate, identity, names, telling, workload
+from lrsched.report.flat import Flat
+from lrsched.report.metric import Metric
+from lrsched.report.pairs import Pair, pairs
+from lrsched.report.rates import Candidate, Rate, best_rate, certainty
+from lrsched.report.runs import Run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One workload: its candidates from the best to the worst, and the best against each other one."""
+
+    name: str
+    workload: Flat
+    metric: Metric
+    candidates: tuple[Candidate, ...]
+    pairs: tuple[Pair, ...]
+    repeated: tuple[Run, ...] = ()
+
+
+def compare(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
+    """One comparison for each workload among the runs; those without a readable config belong to none."""
+    by_workload: dict[Any, list[Run]] = {}
+    for run in runs:
+        if run.config:
+            by_workload.setdefault(identity(workload(run.config)), []).append(run)
+    groups = list(by_workload.values())
+    parts = [workload(group[0].config) for group in groups]
+    shown = names(parts, always=("model._target_", "dataset._target_"))
+    return [_one(name, part, group, metric) for name, part, group in zip(shown, parts, groups, strict=True)]
+
+
+def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparison:
+    by_candidate: dict[Any, dict[Any, dict[Any, Run]]] = {}
+    repeated = []
+    for run in sorted(runs, key=lambda run: not run.decided):  # what has an outcome counts before what has none
+        rates = by_candidate.setdefault(identity(candidate(run.config)), {})
+        seeds = rates.setdefault(run.config.get(RATE), {})
+        if seeds.setdefault(run.config.get(SEED), run) is not run:
+            repeated.append(run)
+    cells = list(by_candidate.values())
+    parts = [candidate(next(iter(next(iter(rates.values())).values())).config) for rates in cells]
+    always = ("scheduler._target_",)
+    rows = [
+        _candidate(label, entries, rates, metric)
+        for label, entries, rates in zip(names(parts, always), telling(parts, always), cells, strict=True)
+    ]
+    rows.sort(key=lambda row: (row.best is None, *metric.order(row.values.values()), row.name))
+    return Comparison(name, part, metric, tuple(rows), tuple(pairs(rows, metric)), tuple(repeated))
+
+
+def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, Run]], metric: Metric) -> Candidate:
+    asked = {seed for seeds in cells.values() for seed in seeds}
+    rates = []
+    for lr, seeds in sorted(cells.items(), key=lambda cell: (isinstance(cell[0], str), cell[0] or 0)):
+        choosing, comparing = metric.outcomes(seeds, metric.chosen_by), metric.outcomes(seeds, metric.name)
+        rates.append(Rate(lr, seeds, choosing, comparing, tuple(sorted(asked - set(choosing), key=str))))
+    best = best_rate(rates, metric)
+    return Candidate(name, entries, tuple(rates), best, certainty(rates, best, metric))

@@ -1,0 +1,91 @@
+"""The best candidate against each other one, seed against seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from lrsched.report.metric import Metric
+from lrsched.report.rates import Candidate
+from lrsched.report.stats import bca_interval, holm, pairs_needed, probability_better, sign_flip_p
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The best candidate against another one, on the seeds that both have.
+
+    Args:
+        best, other: their names.
+        differences: by how much the best is better, a number a shared seed; empty where one diverged.
+        seeds: how many are shared.
+        interval: 95 %, of the mean difference; None for fewer than two seeds.
+        p: of the sign-flip test.
+        p_holm: the same, corrected for the comparisons of all candidates with each other: which of them is
+            the best was seen in the same numbers.
+        comparisons: how many these are.
+        probability: that the best beats the other, None without a shared seed.
+    """
+
+    best: str
+    other: str
+    differences: tuple[float, ...]
+    seeds: int
+    interval: tuple[float, float] | None
+    p: float | None
+    p_holm: float | None
+    probability: float | None
+    comparisons: int = 1
+
+    @property
+    def mean(self) -> float | None:
+        return math.fsum(self.differences) / len(self.differences) if self.differences else None
+
+    @property
+    def needed(self) -> float:
+        """About how many pairs would decide it."""
+        return pairs_needed(self.differences) if len(self.differences) > 1 else math.nan
+
+
+def pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:
+    """The first row against each of the others, their p corrected by those of all pairs of rows."""
+    there = [row for row in rows if row.best is not None]
+    told = [_pair(there[0], other, metric) for other in there[1:]]
+    rest = [_p(_differences(*_shared(one, other, metric))) for one, other in combinations(there[1:], 2)]
+    tested = [p for p in [*(pair.p for pair in told), *rest] if p is not None]
+    corrected = iter(holm(tested))
+    return [replace(pair, p_holm=None if pair.p is None else next(corrected), comparisons=len(tested)) for pair in told]
+
+
+def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
+    mine, theirs = _shared(best, other, metric)
+    differences = _differences(mine, theirs)
+    return Pair(
+        best=best.name,
+        other=other.name,
+        differences=differences,
+        seeds=len(mine),
+        interval=bca_interval(differences) if len(differences) > 1 else None,
+        p=_p(differences),
+        p_holm=None,
+        probability=probability_better(mine, theirs) if mine else None,
+    )
+
+
+def _shared(one: Candidate, other: Candidate, metric: Metric) -> tuple[list[float], list[float]]:
+    """The values of two candidates at the seeds that both have, the smaller the better."""
+    seeds = sorted(set(one.values) & set(other.values), key=str)
+    sign = metric.sign()
+    return [sign * one.values[seed] for seed in seeds], [sign * other.values[seed] for seed in seeds]
+
+
+def _differences(mine: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
+    """By how much the first are better; nothing as soon as a run diverged."""
+    if not all(map(math.isfinite, [*mine, *theirs])):
+        return ()
+    return tuple(b - a for a, b in zip(mine, theirs, strict=True))
+
+
+def _p(differences: Sequence[float]) -> float | None:
+    return sign_flip_p(differences) if len(differences) > 1 else None

@@ -1,0 +1,111 @@
+"""A candidate at each of its learning rates, and which of them is taken.
+
+- The rate is chosen by the mean over the seeds of the validation metric, among the rates that have an outcome for each
+  of the candidate's seeds. A run that diverged has one: the worst. A run that failed otherwise, was stopped or is
+  missing has none, and its rate is left out, aloud; where all rates lack runs, those that lack the fewest are taken.
+- Chosen and compared on the same metric, a candidate with more rates has more luck: unequal numbers are told, and so is
+  how often the same rate would have been chosen had the seeds been drawn anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrsched.report.flat import Flat
+from lrsched.report.metric import Metric
+from lrsched.report.runs import Run
+
+Outcomes = Mapping[Any, float]
+"""A value for each seed; the worst that there is for a run that diverged."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One candidate at one learning rate."""
+
+    lr: Any
+    runs: Mapping[Any, Run]
+    choosing: Outcomes
+    comparing: Outcomes
+    lacking: tuple[Any, ...]
+
+    @property
+    def diverged(self) -> int:
+        return sum(not math.isfinite(value) for value in self.choosing.values())
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row of the table: what was tried, at its best rate.
+
+    Args:
+        name: short, by what tells it from the others.
+        entries: the same as dotted keys and values.
+        rates: all that were tried, in ascending order.
+        best: the chosen one; None where nothing has an outcome.
+        sure: how often the same rate is chosen when seeds are drawn anew (0 to 1); None where there is no choice.
+    """
+
+    name: str
+    entries: Flat
+    rates: tuple[Rate, ...]
+    best: Rate | None
+    sure: float | None
+
+    @property
+    def values(self) -> Outcomes:
+        return self.best.comparing if self.best else {}
+
+    @property
+    def mean(self) -> float:
+        return mean(self.values.values())
+
+    @property
+    def edge(self) -> str:
+        """``largest`` or ``smallest`` where the best rate lies at that end of those tried, else nothing."""
+        tried = [rate.lr for rate in self.rates if rate.choosing and isinstance(rate.lr, (int, float))]
+        if self.best is None or len(tried) < 2 or self.best.lr not in (tried[0], tried[-1]):
+            return ""
+        return "smallest" if self.best.lr == tried[0] else "largest"
+
+
+def _eligible(rates: Sequence[Rate]) -> list[Rate]:
+    """The rates that lack the fewest runs, if any run has an outcome at all."""
+    fewest = min(len(rate.lacking) for rate in rates)
+    return [rate for rate in rates if len(rate.lacking) == fewest and rate.choosing]
+
+
+def best_rate(rates: Sequence[Rate], metric: Metric) -> Rate | None:
+    return min(_eligible(rates), key=lambda rate: metric.order(rate.choosing.values(), metric.chosen_by), default=None)
+
+
+def certainty(rates: Sequence[Rate], best: Rate | None, metric: Metric, draws: int = 2000) -> float | None:
+    """How often the chosen rate is chosen again when the seeds are drawn anew, with replacement."""
+    eligible = _eligible(rates)
+    if best is None or len(eligible) < 2 or len(best.choosing) < 2:
+        return None
+    shared = sorted(set.intersection(*(set(rate.choosing) for rate in eligible)), key=str)
+    if len(shared) < 2:
+        return None
+    sign = metric.sign(metric.chosen_by)
+    values = sign * np.array([[rate.choosing[seed] for seed in shared] for rate in eligible])
+    drawn = np.random.default_rng(0).integers(0, len(shared), (draws, len(shared)))
+    again = values[:, drawn].mean(axis=2).argmin(axis=0)
+    return float(np.mean(again == eligible.index(best)))
+
+
+def mean(values: Iterable[float]) -> float:
+    """The mean; nan of nothing, and infinite as soon as one run diverged."""
+    known = list(values)
+    return sum(known) / len(known) if known else math.nan
+
+
+def spread(values: Iterable[float]) -> float | None:
+    """The sample standard deviation of two values or more, all finite."""
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else None

@@ -1,0 +1,71 @@
+"""``sweep.csv``: one row a run, for other people's tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lrsched.records import write_atomically
+from lrsched.report.candidates import GROUPS, RATE, SEED, kept, target_name, telling
+from lrsched.report.runs import Run
+
+
+def write_sweep_csv(folder: Path, runs: Sequence[Run]) -> None:
+    """Write ``sweep.csv`` into a sweep's folder, whole or not at all.
+
+    The columns: ``run``, ``status``, what was swept, ``step``, the final metrics; the last two kinds in the order
+    of their names, so that the same sweep gives the same file whatever the order in which its runs ended.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    write_atomically(folder / "sweep.csv", sweep_csv(runs).encode())
+
+
+def sweep_csv(runs: Sequence[Run]) -> str:
+    """The table as text: floats in the shortest form that reads back exactly, empty where there is no value."""
+    swept = [_swept(run, told) for run, told in zip(runs, _told(runs), strict=True)]
+    rows = sorted(zip(runs, swept, strict=True), key=lambda row: str(row[0].path))
+    keys = sorted({key for entries in swept for key in entries})
+    metrics = sorted({name for run in runs for name in run.metrics})
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["run", "status", *keys, "step", *metrics])
+    for run, entries in rows:
+        values = [entries.get(key) for key in keys]
+        measured = [run.metrics.get(name) for name in metrics]
+        table.writerow([run.path.name, run.status, *map(_cell, values), _cell(run.step), *map(_cell, measured)])
+    return text.getvalue()
+
+
+def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Of each run what tells it from the others, its schedule, rate and seed always; nothing of one without config."""
+    parts = [{key: value for key, value in run.config.items() if kept(key)} for run in runs if run.config]
+    told = iter(telling(parts, always=("scheduler._target_", RATE, SEED)))
+    return [next(told) if run.config else {} for run in runs]
+
+
+def _swept(run: Run, told: dict[str, Any]) -> dict[str, Any]:
+    """What a run was asked to do: its overrides where the sweep names them, and what differs in its config.
+
+    A class is named as it is chosen: ``scheduler``, not ``scheduler._target_``.
+    """
+    entries: dict[str, Any] = {}
+    for override in run.overrides:
+        key, _, given = override.lstrip("+~").partition("=")
+        if kept(key):
+            entries[key] = run.config.get(key, given)
+    for key, value in told.items():
+        group = key.removesuffix("._target_")
+        if group in GROUPS:
+            entries.setdefault(group, target_name(str(value)))
+        else:
+            entries[key] = value
+    return entries
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,74 @@
+"""Short names by exactly what differs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lrsched.report.candidates import candidate, names, target_name, workload
+from lrsched.report.flat import flat
+from tests.report.conftest import config
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+SCHEDULE = ("scheduler._target_",)
+
+
+def parts(*changes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(candidate(flat(config(**change)))) for change in changes]
+
+
+@pytest.mark.parametrize("group", ["scheduler", "optimizer", "model", "dataset"])
+def test_a_class_is_named_as_it_is_chosen(group: str) -> None:
+    for path in (CONF / group).rglob("*.yaml"):
+        target = yaml.safe_load(path.read_text("utf-8")).get("_target_", "")
+        if re.fullmatch(r"(lrsched|torch)\..*", target) and not target.startswith("lrsched.models.torchvision"):
+            chosen = path.relative_to(CONF / group).with_suffix("").as_posix()
+            assert target_name(target) == chosen or group in ("model", "dataset")
+
+
+def test_a_schedule_alone_is_named_by_its_schedule() -> None:
+    assert names(parts({}), SCHEDULE) == ["cosine"]
+
+
+def test_only_what_differs_is_named() -> None:
+    found = names(parts({}, {"optimizer__weight_decay": 0.1}, {"scheduler__warmup": "5%"}), SCHEDULE)
+    assert found == [
+        "cosine warmup=0st weight_decay=0.0",
+        "cosine warmup=0st weight_decay=0.1",
+        "cosine warmup=5% weight_decay=0.0",
+    ]
+
+
+def test_arguments_that_only_one_class_has_are_not_named() -> None:
+    step = {"scheduler___target_": "lrsched.schedules.Step", "scheduler__gamma": 0.1}
+    adam = {"optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001, "betas": [0.9, 0.999]}}
+    assert names(parts({}, step, step | adam), SCHEDULE) == ["cosine sgd", "step sgd", "step adamw"]
+
+
+def test_keys_with_one_end_are_told_apart() -> None:
+    both = {"scheduler__final": 0.1, "scheduler__groups__head__final": 0.2}
+    other = {"scheduler__final": 0.3, "scheduler__groups__head__final": 0.4}
+    assert names(parts(both, other), SCHEDULE)[0] == "cosine scheduler.final=0.1 head.final=0.2"
+
+
+def test_classes_of_one_name_are_told_apart() -> None:
+    first, second = ({"scheduler___target_": f"{package}.Mine"} for package in ("a", "b"))
+    assert names(parts(first, second), SCHEDULE) == ["scheduler._target_=a.Mine", "scheduler._target_=b.Mine"]
+
+
+def test_rate_seed_and_what_changes_nothing_are_no_part_of_a_candidate() -> None:
+    plain = flat(config())
+    moved = flat(config(optimizer__lr=3, seed=7, device="cpu", dataset__root="b", name="y", checkpoint__every="1ep"))
+    assert candidate(plain) == candidate(moved)
+    assert workload(plain) == workload(moved)
+
+
+def test_another_model_or_data_set_is_another_workload_and_another_batch_size_is_not() -> None:
+    plain = workload(flat(config()))
+    assert plain == workload(flat(config(dataset__batch_size=32, dataset__augment__crop=2)))
+    assert plain != workload(flat(config(model__hidden=[64])))
+    assert plain != workload(flat(config(dataset__validation=0.3)))

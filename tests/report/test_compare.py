@@ -1,0 +1,299 @@
+"""The comparison, on runs whose outcomes are written by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrsched.errors import ConfigError
+from lrsched.report import study
+from lrsched.report.compare import Comparison
+from lrsched.report.metric import Metric
+from lrsched.report.notes import notes
+from lrsched.report.pairs import Pair
+from lrsched.report.pairs import pairs as compared
+from lrsched.report.rates import Candidate, Rate
+from lrsched.report.stats import bca_interval, probability_better, sign_flip_p
+from lrsched.report.verdict import verdict
+
+SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
+
+
+def of(losses: Mapping[str, Mapping[float, Sequence[float]]], leave, path: Path, **asked: str) -> Comparison:
+    """The comparison of schedules by rate and seed."""
+    for schedule, rates in losses.items():
+        for lr, values in rates.items():
+            for seed, loss in enumerate(values):
+                leave(schedule, lr, seed, loss)
+    (comparison,) = study([path], **asked).comparisons
+    return comparison
+
+
+def pair_of(mine: Sequence[float], theirs: Sequence[float]) -> Pair:
+    """The pair of two candidates by their losses, seed by seed."""
+    differences = tuple(b - a for a, b in zip(mine, theirs, strict=True))
+    p = sign_flip_p(differences)
+    won = probability_better(mine, theirs)
+    return Pair("a", "b", differences, len(differences), bca_interval(differences), p, p, won)
+
+
+def test_each_is_taken_at_its_own_best_rate(leave, tmp_path: Path) -> None:
+    rates = {"Cosine": {0.1: [0.5, 0.7], 0.3: [0.4, 0.6]}, "Constant": {0.1: [0.6, 0.8], 0.3: [0.9, 0.7]}}
+    found = of(rates, leave, tmp_path)
+    chosen = [(row.name, row.best.lr, row.mean) for row in found.candidates if row.best]
+    assert chosen == [("cosine", 0.3, pytest.approx(0.5)), ("constant", 0.1, pytest.approx(0.7))]
+    assert found.pairs[0].differences == pytest.approx((0.6 - 0.4, 0.8 - 0.6))
+
+
+def test_six_seeds_can_decide_and_five_cannot(leave, tmp_path: Path) -> None:
+    for count, kind in ((5, "undecided"), (6, "better")):
+        values = SIX[:count]
+        path = tmp_path / str(count)
+        for seed, loss in enumerate(values):
+            leave("Cosine", 0.1, seed, loss, under=str(count))
+            leave("Constant", 0.1, seed, loss + 0.1 + 0.01 * seed, under=str(count))
+        (found,) = study([path]).comparisons
+        (pair,) = found.pairs
+        said = verdict(pair, "val/loss")
+        assert said.kind == kind
+        assert pair.p == 2 / 2**count
+        assert pair.probability == 1
+    assert said.text.startswith("cosine is better than constant by 0.1250")
+
+
+def test_three_seeds_never_decide() -> None:
+    said = verdict(pair_of([0, 0, 0], [1, 1.001, 1.002]), "val/loss")
+    assert (said.kind, said.more_seeds) == ("undecided", 3)
+    assert "undecided: about 3 more seeds (3 seeds cannot give a p below .25)" in said.text
+
+
+def test_the_seeds_still_needed_are_the_formulas() -> None:
+    differences = [0.3, -0.2, 0.25, -0.1, 0.2, 0.1, -0.05, 0.22]
+    needed = (2.8 * np.std(differences, ddof=1) / np.mean(differences)) ** 2  # 1.96 + .84
+    said = verdict(pair_of([0.0] * 8, differences), "val/loss")
+    assert said.kind == "undecided"
+    assert said.more_seeds == math.ceil(needed) - 8 == 25
+
+
+def test_a_tiny_difference_is_told_as_equal_to_within_its_interval() -> None:
+    differences = [0.01, -0.01, 0.012, -0.0118, 0.009, -0.009]
+    said = verdict(pair_of([0.0] * 6, differences), "val/loss")
+    assert said.kind == "equal"
+    assert said.more_seeds is None
+    within = max(map(abs, bca_interval(differences)))
+    assert f"equal to within {within:.4f}" in said.text
+
+
+def test_runs_equal_to_the_last_bit_are_equal() -> None:
+    assert verdict(pair_of(SIX, SIX), "val/loss").text == "a and b are equal with each of 6 seeds"
+
+
+def test_one_seed_says_nothing_of_the_spread(leave, tmp_path: Path) -> None:
+    found = of({"Cosine": {0.1: [0.5]}, "Constant": {0.1: [0.9]}}, leave, tmp_path)
+    (pair,) = found.pairs
+    assert (pair.interval, pair.p, pair.probability) == (None, None, 1.0)
+    said = verdict(pair, "val/loss")
+    assert (said.kind, said.more_seeds) == ("undecided", 5)
+
+
+def test_without_a_common_seed_nothing_is_compared(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, 0.5)
+    leave("Constant", 0.1, 1, 0.9)
+    (pair,) = study([tmp_path]).comparisons[0].pairs
+    assert (pair.seeds, pair.probability) == (0, None)
+    assert "they share no seed" in verdict(pair, "val/loss").text
+
+
+def test_pairing_decides_what_the_means_cannot() -> None:
+    # The seeds differ by 1, the schedules by 0.1 with each seed: Welch's t sees nothing.
+    stats = pytest.importorskip("scipy.stats")
+    mine = [float(seed) for seed in range(8)]
+    theirs = [seed + 0.1 + 0.001 * seed for seed in range(8)]
+    assert stats.ttest_ind(mine, theirs, equal_var=False).pvalue > 0.9
+    assert verdict(pair_of(mine, theirs), "val/loss").kind == "better"
+    shuffled = theirs[3:] + theirs[:3]
+    assert verdict(pair_of(mine, shuffled), "val/loss").kind != "better"
+
+
+def test_several_comparisons_are_corrected_for_all_pairs(leave, tmp_path: Path) -> None:
+    gaps = {"Cosine": 0, "Rex": 0.1, "Step": 0.2}
+    found = of({name: {0.1: [x + gap for x in SIX]} for name, gap in gaps.items()}, leave, tmp_path)
+    # Each of the three pairs has p = 2/64; Holm: 3 times the first, and none below it.
+    assert [(pair.p, pair.p_holm, pair.comparisons) for pair in found.pairs] == [(1 / 32, 3 / 32, 3)] * 2
+    said = verdict(found.pairs[0], "val/loss")
+    assert (said.kind, said.more_seeds) == ("better alone", 1)  # 3 · 2/2^7 < .05
+    assert "p .031, as one of 3 comparisons .094: only taken by itself; about 1 more seed for all" in said.text
+    for name, gap in gaps.items():
+        leave(name, 0.1, 6, 0.5 + gap)
+    (found,) = study([tmp_path]).comparisons
+    assert [verdict(pair, "val/loss").kind for pair in found.pairs] == ["better", "better"]
+
+
+def test_accuracy_is_better_when_it_is_larger(leave, tmp_path: Path) -> None:
+    for schedule, gain in (("Cosine", 0.0), ("Step", 0.01)):
+        for lr, worse in ((0.1, 0.0), (0.3, 0.2)):
+            for seed, loss in enumerate(SIX):
+                found = {"val/loss": loss, "val/accuracy": 1 - loss + gain - worse, "test/accuracy": loss}
+                leave(schedule, lr, seed, metrics=found)
+    (comparison,) = study([tmp_path], "val/accuracy").comparisons
+    assert [(row.name, row.best.lr) for row in comparison.candidates if row.best] == [("step", 0.1), ("cosine", 0.1)]
+    assert comparison.pairs[0].mean == pytest.approx(0.01)
+    assert "step is better than cosine by 1.00 points" in verdict(comparison.pairs[0], "val/accuracy").text
+    (on_test,) = study([tmp_path], "test/accuracy").comparisons  # the rate is chosen by val/accuracy all the same
+    assert [row.best.lr for row in on_test.candidates if row.best] == [0.1, 0.1]
+    assert on_test.metric.chosen_by == "val/accuracy"
+
+
+def test_a_diverged_run_is_the_worst_outcome(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: SIX}, "Step": {0.1: [x + 0.1 for x in SIX]}}, leave, tmp_path)
+    for seed in range(6):
+        end = {"status": "failed", "reason": "NotFinite: val/loss is nan", "metrics": {}}
+        leave("Cosine", 0.3, seed, 0.1, **(end if seed == 4 else {}))
+    (found,) = study([tmp_path]).comparisons
+    assert found.candidates[0].best is not None
+    assert found.candidates[0].best.lr == 0.1  # not 0.3, where five of six are far better
+    assert "cosine diverged at 0.3 with 1 of 6 seeds" in notes(found)
+
+
+def test_what_diverges_at_every_rate_is_ranked_last_and_not_averaged(leave, tmp_path: Path) -> None:
+    for seed in range(6):
+        leave("Cosine", 0.1, seed, 0.1 if seed else None)
+        leave("Step", 0.1, seed, 0.5)
+    (found,) = study([tmp_path]).comparisons
+    assert [row.name for row in found.candidates] == ["step", "cosine"]
+    (pair,) = found.pairs
+    assert pair.probability == 1 / 6
+    assert (pair.mean, pair.interval, pair.p) == (None, None, None)
+    assert verdict(pair, "val/loss").kind == "diverged"
+
+
+def test_a_rate_that_lacks_a_seed_is_not_eligible(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: [0.5, 0.6, 0.7]}}, leave, tmp_path)
+    leave("Cosine", 0.3, 0, 0.1)
+    leave("Cosine", 0.3, 1, 0.1)
+    leave("Cosine", 0.3, 2, status="failed", reason="StorageError: No space left", metrics={})
+    (found,) = study([tmp_path]).comparisons
+    assert found.candidates[0].best is not None
+    assert found.candidates[0].best.lr == 0.1
+    assert "cosine at 0.3 is not eligible: it has no val/loss for seeds 2" in notes(found)
+
+
+def test_where_every_rate_lacks_runs_those_with_most_are_taken(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: [0.5, 0.6], 0.3: [0.1]}}, leave, tmp_path)
+    leave("Cosine", 0.1, 2, status=None)
+    (found,) = study([tmp_path]).comparisons
+    assert found.candidates[0].best is not None
+    assert found.candidates[0].best.lr == 0.1
+    assert "cosine: every rate lacks runs, 0.1 those of seeds 2" in notes(found)
+
+
+def test_a_candidate_without_a_result_is_shown_last(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: [0.5, 0.6]}}, leave, tmp_path)
+    leave("Step", 0.1, 0, status="stopped", metrics={"val/loss": 0.1})
+    (found,) = study([tmp_path]).comparisons
+    assert [row.name for row in found.candidates] == ["cosine", "step"]
+    assert "step: no run has finished" in notes(found)
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        (
+            {0.1: 0.5, 0.2: 0.6, 0.3: 0.7},
+            "the best rate is the smallest tried (cosine 0.1): widen the sweep to smaller",
+        ),
+        ({0.1: 0.7, 0.2: 0.6, 0.3: 0.5}, "the best rate is the largest tried (cosine 0.3): widen the sweep to larger"),
+        ({0.1: 0.5}, "only one optimizer.lr was tried"),
+    ],
+)
+def test_a_best_rate_at_the_edge_is_told(leave, tmp_path: Path, rates: dict[float, float], said: str) -> None:
+    found = of({"Cosine": {lr: [loss, loss] for lr, loss in rates.items()}}, leave, tmp_path)
+    assert any(note.startswith(said) for note in notes(found))
+
+
+def test_a_best_rate_within_its_grid_needs_no_word(leave, tmp_path: Path) -> None:
+    inner = {0.1: [0.6, 0.6], 0.2: [0.5, 0.5], 0.3: [0.6, 0.6]}
+    assert notes(of({"Cosine": inner, "Step": inner}, leave, tmp_path)) == []
+
+
+def test_one_schedule_alone_is_told(leave, tmp_path: Path) -> None:
+    found = of({"Cosine": {0.1: [0.5], 0.2: [0.6]}}, leave, tmp_path)
+    assert found.pairs == ()
+    assert notes(found)[0] == "there is nothing to compare it with: give runs of another schedule too"
+
+
+def test_unequal_numbers_of_rates_are_told(leave, tmp_path: Path) -> None:
+    found = of({"Cosine": {0.1: [0.5], 0.2: [0.4], 0.3: [0.6]}, "Step": {0.1: [0.6], 0.2: [0.5]}}, leave, tmp_path)
+    assert any("not all were tried at as many rates (cosine 3, step 2)" in note for note in notes(found))
+
+
+def test_a_choice_that_hangs_on_the_seeds_is_told(leave, tmp_path: Path) -> None:
+    # Rate 0.2 is better by 0.9 with one seed of three and worse by 0.4 with the others. It is chosen when that seed
+    # comes at least once: 1 − (2/3)³ = 19/27 of the draws.
+    found = of({"Cosine": {0.1: [1.0, 1.0, 1.0], 0.2: [0.1, 1.4, 1.4]}}, leave, tmp_path)
+    assert found.candidates[0].sure == pytest.approx(19 / 27, abs=0.04)
+    assert any(note.endswith(f"cosine 0.2 ({found.candidates[0].sure:.0%})") for note in notes(found))
+
+
+def test_a_repeated_run_counts_once(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, status=None, under="a")
+    leave("Cosine", 0.1, 0, 0.5, under="b", name="again", device="cpu")
+    (found,) = study([tmp_path]).comparisons
+    assert found.candidates[0].values == {0: 0.5}
+    assert "left out: 1 run with the config of another one" in notes(found)
+
+
+def test_a_run_that_never_measured_the_metric_has_no_outcome(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, metrics={"val/loss": 0.5, "val/accuracy": 0.9})
+    leave("Cosine", 0.1, 1, metrics={"val/loss": 0.5})
+    leave("Cosine", 0.1, 2, metrics={"val/loss": 0.5, "val/accuracy": None})  # measured, and not finite
+    (found,) = study([tmp_path], "val/accuracy").comparisons
+    assert found.candidates[0].values == {0: 0.9, 2: -math.inf}
+
+
+def test_each_workload_is_compared_apart(leave, tmp_path: Path) -> None:
+    for data in ("Digits", "MNIST"):
+        for schedule in ("Cosine", "Step"):
+            leave(schedule, 0.1, 0, 0.5, dataset___target_=f"lrsched.data.{data}")
+    assert [found.name for found in study([tmp_path]).comparisons] == ["mlp digits", "mlp mnist"]
+
+
+def test_a_metric_that_is_not_there_names_the_nearest(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, metrics={"val/accuracy": 0.5, "val/loss": 0.1, "val/f": 0.1})
+    with pytest.raises(ConfigError, match=r"--metric=val/acuracy: no finished run has it; did you mean 'val/accuracy'"):
+        study([tmp_path], "val/acuracy")
+    with pytest.raises(ConfigError, match="does not say whether more of it is better"):
+        study([tmp_path], "val/f")
+    assert study([tmp_path], "val/f", "max").metric.mode == "max"
+
+
+def equal_candidates(random: np.random.Generator, number: int, seeds: int) -> list[Candidate]:
+    """Candidates that differ by chance alone, at two rates each, sorted by their means."""
+    both = random.normal(0, 1, seeds)  # what a seed brings to all of them
+    rows = []
+    for name in range(number):
+        rates = [Rate(lr, {}, values, values, ()) for lr in (1, 2) if (values := drawn(random, both))]
+        best = min(rates, key=lambda rate: math.fsum(rate.choosing.values()))
+        rows.append(Candidate(str(name), {}, tuple(rates), best, None))
+    return sorted(rows, key=lambda row: row.mean)
+
+
+def drawn(random: np.random.Generator, both: np.ndarray) -> dict[int, float]:
+    return dict(enumerate((both + random.normal(0, 0.3, len(both))).tolist()))
+
+
+@pytest.mark.parametrize(("number", "seeds", "sweeps"), [(2, 6, 1000), (4, 10, 300)])
+def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, sweeps: int) -> None:
+    """Of many sweeps of equal schedules, five in a hundred may find a best one among them."""
+    random = np.random.default_rng(2026)
+    metric = Metric("val/loss", "min", "val/loss", "min")
+    found = 0
+    for _ in range(sweeps):
+        pairs = compared(equal_candidates(random, number, seeds), metric)
+        found += any(verdict(pair, "val/loss").kind == "better" for pair in pairs)
+    assert found <= 0.05 * sweeps + 2.33 * math.sqrt(sweeps * 0.05 * 0.95)
+    assert found > 0  # what never finds anything would pass, too

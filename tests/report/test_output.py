@@ -1,0 +1,206 @@
+"""What a report writes: table, numbers, pictures, sheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrsched.errors import ConfigError
+from lrsched.report import render, study, sweep_csv, sweep_table, write_sweep_csv
+from lrsched.report.numbers import numbers
+from lrsched.report.picture import course, pictures
+from lrsched.report.runs import read_runs
+from lrsched.report.target import scores
+
+SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def evaluations(*losses: float) -> list[dict[str, float]]:
+    """Rows of a run that is evaluated every ten steps."""
+    return [{"step": 10 * number, "val/loss": loss} for number, loss in enumerate(losses, start=1)]
+
+
+@pytest.fixture
+def sweep(leave, tmp_path: Path) -> Path:
+    """Two schedules, two rates, six seeds, one of which failed and one of which diverged at the worse rate."""
+    for schedule, worse in (("Cosine", 0.0), ("Step", 0.1)):
+        for lr, loss in ((0.1, 0.0), (1.0, 0.3)):
+            for seed, base in enumerate(SIX):
+                value = base + worse + loss
+                bad = {("Step", 1.0, 5): "NotFinite: val/loss is nan", ("Cosine", 1.0, 5): "OSError: No space left"}
+                reason = bad.get((schedule, lr, seed), "")
+                end = {"status": "failed", "reason": reason, "metrics": {}} if reason else {}
+                rows = evaluations(1.0, (1.0 + value) / 2, value)
+                measured = {"metrics": {"val/loss": value, "test/accuracy": 1 - value}} | end
+                leave(schedule, lr, seed, rows=rows, **measured)
+    return tmp_path / "sweep"
+
+
+def test_the_table_says_all_of_it(sweep: Path) -> None:
+    text = sweep_table(sweep)
+    lines = text.splitlines()
+    assert lines[0] == "24 runs: 22 finished, 1 failed, 1 diverged"
+    (best,) = [line.split() for line in lines if line.startswith("* ")]
+    around = np.std(SIX, ddof=1)
+    mean = math.fsum(SIX) / 6
+    assert best == [
+        "*",
+        "cosine",
+        "0.1",
+        f"{mean:.4f}",
+        "±",
+        f"{around:.4f}",
+        "0–5",
+        f"{100 - 100 * mean:.2f}",
+        "±",
+        f"{around:.2%}",
+    ]
+    assert "cosine is better than step by 0.1000, 0.1000 to 0.1000 (6 seeds, p .031)" in text
+    assert "note: cosine at 1.0 is not eligible: it has no val/loss for seeds 5" in text
+    assert "note: step diverged at 1.0 with 1 of 6 seeds" in text
+    assert "2 of 24 runs did not finish:" in text
+    assert "OSError: No space left" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_the_table_keeps_to_the_terminal(sweep: Path, width: int) -> None:
+    assert max(map(len, sweep_table(sweep, width).splitlines())) <= width
+
+
+def test_the_best_is_in_colour_where_a_person_looks(sweep: Path) -> None:
+    (coloured,) = [line for line in sweep_table(sweep, 120, colour=True).splitlines() if "\x1b[1;32m" in line]
+    assert "cosine" in coloured
+
+
+def test_words_in_brackets_are_words(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, status="failed", reason="[bold]no[/bold] :smile:", metrics={})
+    assert "[bold]no[/bold] :smile:" in sweep_table(tmp_path)
+
+
+def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
+    content = json.loads(json.dumps(numbers(study([sweep])), allow_nan=False))
+    assert content["ends"] == {"diverged": 1, "failed": 1, "finished": 22}
+    (workload,) = content["workloads"]
+    best, other = workload["candidates"]
+    assert (best["name"], best["lr"], best["edge"]) == ("cosine", 0.1, "smallest")
+    assert best["values"] == dict(zip("012345", SIX, strict=True))
+    assert best["metrics"]["test/accuracy"]["mean"] == pytest.approx(1 - math.fsum(SIX) / 6)
+    assert [rate["lacking"] for rate in best["rates"]] == [[], [5]]
+    assert other["rates"][1]["values"]["5"] is None  # it diverged
+    (pair,) = workload["pairs"]
+    assert (pair["verdict"], pair["p"], pair["probability"], pair["more_seeds"]) == ("better", 1 / 32, 1, None)
+    assert {(left["status"], left["reason"]) for left in content["not_finished"]} == {
+        ("failed", "NotFinite: val/loss is nan"),
+        ("failed", "OSError: No space left"),
+    }
+
+
+def test_the_same_runs_give_the_same_report(sweep: Path) -> None:
+    assert numbers(study([sweep])) == numbers(study([sweep]))
+
+
+def test_the_steps_to_a_target_and_the_score(sweep: Path) -> None:
+    found = study([sweep], target=0.6)
+    (race,) = found.races
+    # At rate 0.1 a loss goes 1, (1 + final)/2, final: cosine's finals are below .6, and so are step's but for
+    # .61, .62 and .63, half of its six seeds: the median of 30, 30, 30 and three misses is a miss.
+    assert race.steps == {"cosine": 30, "step": math.inf}
+    assert scores(found.races) == {"cosine": 1, "step": 0}
+    (race,) = study([sweep], target=0.78).races
+    # Halfway, cosine is at (1 + .47 … .53)/2 = .735 … .765, step at .785 … .815
+    assert race.steps == {"cosine": 20, "step": 30}
+    assert scores([race]) == {"cosine": 1, "step": pytest.approx((4 - 30 / 20) / 3)}
+    assert "never" not in render(study([sweep], target="auto"))
+
+
+def test_steps_of_different_sizes_are_told(leave, tmp_path: Path) -> None:
+    for size in (32, 64):
+        leave("Cosine", 0.1, 0, 0.5, rows=evaluations(0.5), dataset__batch_size=size)
+    assert "a step is not the same work for all" in render(study([tmp_path], target=0.6))
+
+
+def test_a_target_of_the_test_part_is_refused(sweep: Path) -> None:
+    with pytest.raises(ConfigError, match="measured once, at the end; give --metric val/accuracy"):
+        study([sweep], "test/accuracy", target=0.5)
+
+
+def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, 0.3, rows=[{"step": 5, "train/loss": 9.0}, *evaluations(0.5, 0.4, 0.3)])
+    leave("Cosine", 0.1, 1, 0.2, rows=evaluations(0.3, 0.2))
+    steps, values = course(read_runs([tmp_path]), "val/loss")
+    assert steps.tolist() == [10, 20]
+    assert values.tolist() == [[0.5, 0.4], [0.3, 0.2]]
+
+
+def test_the_pictures(sweep: Path) -> None:
+    pytest.importorskip("matplotlib", reason="no matplotlib: the pictures need the extra `plot`")
+    drawn = pictures(study([sweep]), "pictures")
+    assert list(drawn) == ["curves.png", "rates.png"]
+    assert all(content.startswith(PNG) for content in drawn.values())
+    assert drawn == pictures(study([sweep]), "pictures")
+
+
+def test_what_has_no_rows_and_no_rate_is_left_out_of_the_pictures(leave, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="no matplotlib: the pictures need the extra `plot`")
+    (leave("Cosine", 0.1, 0, 0.5) / "metrics.jsonl").unlink()
+    (leave("Cosine", 0.0, 0, 0.6) / "metrics.jsonl").write_text("{\n")
+    leave("Step", 0.1, 0, status=None, optimizer__lr="${model.lr}")
+    found = study([tmp_path], target="auto")
+    assert found.races[0].steps == {"cosine": math.inf, "step": math.inf}
+    assert all(content.startswith(PNG) for content in pictures(found, "pictures").values())
+    assert "unfinished" in render(found)
+
+
+def test_a_report_of_nothing_but_damage_is_a_list_of_it(leave, tmp_path: Path) -> None:
+    (leave("Cosine", 0.1, 0, 0.5) / "config.yaml").write_text("a: [")
+    leave("Cosine", 0.1, 1, status="failed", reason="a\nb\x1b[31m", metrics={})
+    text = sweep_table(tmp_path)
+    assert text.startswith("2 runs: ")
+    assert "cosine: no run has finished" in text
+    assert "a b [31m" in text
+    assert numbers(study([tmp_path]))["workloads"][0]["candidates"][0]["mean"] is None
+
+
+def test_without_matplotlib_there_is_one_clear_message(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ConfigError, match=r"--png=here: a picture needs matplotlib.*hydra-lrsched\[plot\]"):
+        pictures(study([sweep]), "here")
+
+
+def test_the_sheet_has_a_row_a_run_and_reads_back_exactly(sweep: Path) -> None:
+    runs = read_runs([sweep])
+    write_sweep_csv(sweep, runs)
+    text = (sweep / "sweep.csv").read_text("utf-8")
+    assert text == sweep_csv(runs[::-1])  # whatever the order
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == ["run", "status", "optimizer.lr", "scheduler", "seed", "step", "test/accuracy", "val/loss"]
+    assert len(rows) == 24
+    for row, run in zip(rows, runs, strict=True):
+        assert (row["run"], row["status"], row["step"]) == (run.path.name, run.status, str(run.step))
+        assert float(row["optimizer.lr"]) == run.config["optimizer.lr"]
+        measured = run.metrics.get("val/loss")
+        assert row["val/loss"] == ("" if measured is None else repr(measured))
+    assert {row["scheduler"] for row in rows} == {"cosine", "step"}
+
+
+def test_the_sheet_has_what_the_sweep_was_asked_for(leave, tmp_path: Path) -> None:
+    run = leave("Cosine", 0.1, 0, 0.5)
+    jobs = [
+        {"run_id": run.name, "overrides": ["scheduler=cosine", "trainer.epochs=2", "device=cpu"], "status": "finished"},
+        {"run_id": "zz", "overrides": ["scheduler=cosine", "+optimizer.lr=-1"], "status": "failed", "reason": "no"},
+    ]
+    (run.parent / "sweep.json").write_text(json.dumps({"jobs": jobs}))
+    first, second = csv.DictReader(io.StringIO(sweep_csv(read_runs([tmp_path]))))
+    assert list(first) == ["run", "status", "optimizer.lr", "scheduler", "seed", "trainer.epochs", "step", "val/loss"]
+    assert (first["trainer.epochs"], first["scheduler"]) == ("2", "cosine")
+    assert (second["run"], second["status"], second["optimizer.lr"]) == ("zz", "missing", "-1")
