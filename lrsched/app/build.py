@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +25,7 @@ from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
 from lrsched.data.loader import InOrder, Loader, Standardise
 from lrsched.data.split import Splits, split
-from lrsched.errors import ConfigError, DataError, nearest
+from lrsched.errors import ConfigError, DataError, UserError, nearest
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
@@ -146,9 +148,25 @@ def check_choices(run: schema.Run) -> None:
             raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
 
 
+_shared: dict[str, Splits] = {}
+"""Data sets that lie in memory for all the runs that are forked from this process."""
+
+
+def share_data(run: schema.Run) -> None:
+    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
+    with suppress(UserError, OSError):  # the run itself will say what is wrong
+        _shared[_data_key(run)] = load_data(run)[0]
+
+
+def _data_key(run: schema.Run) -> str:
+    return json.dumps(run.dataset, sort_keys=True, default=str)
+
+
 def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
     """The data set of a run, split into training, validation and test part."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")
+    if (known := _shared.get(_data_key(run))) is not None:
+        return known, reserved
     arrays = build(DATASET, node, "dataset").load()
     check_counts(reserved, arrays)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint")
+NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
 
 NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}

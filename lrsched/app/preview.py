@@ -19,9 +19,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lrsched.app.door import plain
 from lrsched.app.forecast import forecast
 from lrsched.app.messages import complaint, say
+from lrsched.app.plain import plain
 from lrsched.app.resume import stored
 from lrsched.config.check import settings
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
