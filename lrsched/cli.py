@@ -14,6 +14,7 @@ from lrsched.errors import nearest
 COMMANDS = {
     "train": "[key=value …]                          one run, or with -m a sweep",
     "preview": "[key=value …] [--png F] [--csv F]      the schedule of this config, before it is run",
+    "check": "RUN_FOLDER …                           are a run's checkpoints intact?",
 }
 
 
@@ -37,6 +38,10 @@ def main() -> None:
         from lrsched.app.preview import main as preview
 
         sys.exit(preview(sys.argv[2:]))
+    if command == "check":
+        from lrsched.app.check import main as check
+
+        sys.exit(check(sys.argv[2:]))
     del sys.argv[1]
     if trusted():  # as with python train.py, a module that is trusted may lie in the current folder
         sys.path.insert(0, "")

@@ -61,9 +61,59 @@ class DataError(UserError):
 
 
 class NotFinite(UserError):
-    """A loss, a gradient or a metric is not a finite number."""
+    """A loss, a gradient or a metric is not a finite number.
+
+    Args:
+        what: was not finite, in words.
+        step: completed updates when it was found; None where that is not known.
+        samples: numbers of the training samples of the update; none where it was found between two updates.
+        advice: what else is to be said: where the run can go on from, what to do.
+        checkpoint: step of the last good checkpoint, or None.
+
+    >>> print(NotFinite("the training loss is nan", 7, range(20, 40), "give a lower optimizer.lr"))
+    step 7: the training loss is nan; the batch holds 20 training samples, the first 16 of them 20, 21, 22, 23, 24, \
+25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35; give a lower optimizer.lr
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        what: str,
+        step: int | None = None,
+        samples: Iterable[int] = (),
+        advice: str = "",
+        checkpoint: int | None = None,
+    ) -> None:
+        self.what, self.step, self.samples = what, step, tuple(samples)
+        self.advice, self.checkpoint = advice, checkpoint
+        super().__init__(what, step, self.samples, advice, checkpoint)
+
+    def __str__(self) -> str:
+        at = "" if self.step is None else f"step {self.step}: "
+        return "; ".join(part for part in (at + self.what, self._batch(), self.advice) if part)
+
+    def advised(self, advice: str, checkpoint: int | None = None) -> NotFinite:
+        """The same with more to be said."""
+        return NotFinite(
+            self.what,
+            self.step,
+            self.samples,
+            f"{self.advice}; {advice}" if self.advice else advice,
+            self.checkpoint if checkpoint is None else checkpoint,
+        )
+
+    def report(self) -> dict[str, Any]:
+        """What ``result.json`` says of it."""
+        return {"step": self.step, "what": self.what, "samples": list(self.samples), "checkpoint": self.checkpoint}
+
+    def _batch(self) -> str:
+        if not self.samples:
+            return ""
+        shown = ", ".join(map(str, self.samples[:16]))
+        if len(self.samples) <= 16:
+            return f"the batch holds the training samples {shown}"
+        return f"the batch holds {len(self.samples)} training samples, the first 16 of them {shown}"
 
 
 class CheckpointError(UserError):
@@ -98,6 +148,10 @@ class Incomplete(UserError):
     def __init__(self, undone: int, total: int, *, all_invalid: bool) -> None:
         super().__init__(f"{undone} of {total} runs did not finish")
         self.exit_code = 2 if all_invalid else 1
+
+
+LONGEST = 300
+"""Characters of a value that a message shows."""
 
 
 class _Unset:
@@ -137,4 +191,8 @@ def _as_override(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(_as_override, value))}]"
-    return str(value)
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}…{text[-39:]}"

@@ -25,7 +25,7 @@ POLICIES: dict[str, str] = {
 }
 """What a schedule does when a run is continued for longer or shorter than it was planned for."""
 
-_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%|ep|st|sp)\s*")
+_PATTERN = re.compile(r"\s*(\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})\s*(%|ep|st|sp)\s*")
 
 
 @dataclass(frozen=True)

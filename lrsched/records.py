@@ -5,11 +5,14 @@ Loggers and reports read these files and never the model. No torch here.
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +69,17 @@ class Rows:
         start: bytes to keep of what is there; rows after them belong to steps that are run again.
 
     Raises:
-        CheckpointError: the file is shorter than that: rows of completed steps are gone.
+        CheckpointError: there is less in the file: rows of completed steps are missing.
     """
 
     def __init__(self, path: Path, start: int = 0) -> None:
         self._file = open(path, "ab")  # noqa: SIM115  (lives as long as the run)
-        there = os.fstat(self._file.fileno()).st_size
-        if there < start:
+        size = self._file.seek(0, os.SEEK_END)
+        if size < start:
             self._file.close()
-            raise CheckpointError(f"{path} has {there} bytes, and {start} belong to the checkpoint: rows are lost")
+            raise CheckpointError(
+                f"{path} has {size} bytes, and the checkpoint was made when it had {start}; put the whole file back"
+            )
         self._file.truncate(start)
         self._file.seek(start)
 
@@ -83,14 +88,19 @@ class Rows:
         self._file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
 
     def flush(self) -> None:
-        """Hand over to the system what is held in memory."""
+        """Hand everything to the system."""
         self._file.flush()
 
     def offset(self) -> int:
-        """Bytes written so far, all of them on the disk: a checkpoint that counts on them may follow."""
-        self.flush()
+        """Bytes written so far, all of them durable: a checkpoint that names them may not outlive them."""
+        self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
+
+    def cut(self, end: int) -> None:
+        """Forget the rows after the first ``end`` bytes."""
+        self._file.truncate(end)
+        self._file.seek(end)
 
     def close(self) -> None:
         self._file.close()
@@ -110,32 +120,73 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a whole file or nothing: temporary file in the same folder, fsync, replace.
 
+    A process that is killed in between leaves the temporary file, ``.NAME.….tmp``. Its name is drawn anew each
+    time: what such a process left is in nobody's way, and nobody's work is taken for left over.
+
     Raises:
-        OSError: the file system refused; what was at ``path`` before is still there.
+        OSError: the file system refused, with ``path`` named; what was at ``path`` before is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            try:
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):  # what went wrong first is what must be said; the next run sweeps this away
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and the folders above it that are missing, all of them durable.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    if missing:
+        path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
+
+
+_without_sync: set[int] = set()
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable: a rename lives in the folder, not in the file."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Make the names in a folder durable: a rename lives in the folder, not in the file.
+
+    Some file systems (network mounts among them) cannot do this for a folder; that is warned of once for each.
+
+    Raises:
+        OSError: the file system failed, with ``path`` named.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        device = os.stat(path).st_dev
+        if device not in _without_sync:
+            _without_sync.add(device)
+            logging.getLogger("lrsched").warning(
+                "%s: this file system cannot make a folder durable (%s): a power cut may cost the newest checkpoint",
+                path,
+                error.strerror,
+            )
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -28,7 +28,7 @@ def test_rows_after_the_offset_are_cut_off(tmp_path: Path) -> None:
 def test_a_file_that_lost_rows_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 0}\n')
-    with pytest.raises(CheckpointError, match="has 12 bytes, and 13 belong to the checkpoint: rows are lost"):
+    with pytest.raises(CheckpointError, match="has 12 bytes, and the checkpoint was made when it had 13"):
         Rows(path, 13)
     assert path.read_text() == '{"step": 0}\n'
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,24 +15,25 @@ from lrsched.app.extension import pasts
 from lrsched.app.groups import named_groups, parameter_groups
 from lrsched.app.length import run_horizon
 from lrsched.app.lint import lint
+from lrsched.app.loading import chosen_augment, load_data
+from lrsched.app.memory import check_model_fits, enough_for
 from lrsched.app.scheduler import build_scheduler, lengths
 from lrsched.config import schema
 from lrsched.config.check import base_rate, take
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, build, check_arguments, resolve
-from lrsched.data.arrays import Arrays
-from lrsched.data.augment import Augment
 from lrsched.data.loader import InOrder, Loader, Standardise
-from lrsched.data.split import Splits, split
-from lrsched.errors import ConfigError, DataError, UserError, nearest
+from lrsched.data.split import Splits
+from lrsched.errors import ConfigError, nearest
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
 from lrsched.train.chance import seed_generators
 from lrsched.train.evaluate import METRICS
 from lrsched.train.loop import Timetable
+from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
 from lrsched.train.tracker import Tracker, Window
-from lrsched.train.update import Precision, Update
+from lrsched.train.update import Update
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Parts:
     horizon: Horizon
     timetable: Timetable
     cautions: list[str]
+    data_sha256: str
 
 
 def assemble(run: schema.Run, device: torch.device) -> Parts:
@@ -61,10 +61,10 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     """
     check_choices(run)
     seed_generators(run.seed)
-    splits, reserved = load_data(run)
+    splits, reserved, data = load_data(run)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
-    crop, flip = reserved.augment.crop, reserved.augment.flip
+    augment = chosen_augment(reserved, splits)
     loader = Loader(
         splits.train_x,
         splits.train_y,
@@ -72,7 +72,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         batch_size=reserved.batch_size,
         accumulate=t.accumulate,
         seed=run.seed,
-        augment=Augment(crop=crop, flip=flip) if crop or flip else None,
+        augment=augment,
         device=device,
         limit=t.limit_batches,
         overfit=t.overfit_batches,
@@ -104,6 +104,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
         device=device,
         clip_norm=t.clip_norm,
         label_smoothing=t.label_smoothing,
+        skip=t.on_nonfinite == "skip",
     )
 
     def in_order(x: torch.Tensor, y: torch.Tensor) -> InOrder:
@@ -112,7 +113,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
 
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
-    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned)
+    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
 
 
 def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
@@ -138,6 +139,13 @@ def check_choices(run: schema.Run) -> None:
     for name, node in (run.logger or {}).items():
         key = f"logger.{name}"
         check_arguments(resolve(LOGGER, str(node.get("_target_")), key), LOGGER, node, key)
+    if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
+        raise ConfigError(
+            "trainer.on_nonfinite",
+            "rollback",
+            "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are",
+            "give checkpoint.every=1ep, or another duration",
+        )
     monitors = {
         "checkpoint.monitor": run.checkpoint.monitor,
         "trainer.early_stop.monitor": run.trainer.early_stop.monitor,
@@ -146,54 +154,21 @@ def check_choices(run: schema.Run) -> None:
     for key, monitor in monitors.items():
         if monitor not in METRICS:
             raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
-
-
-_shared: dict[str, Splits] = {}
-"""Data sets that lie in memory for all the runs that are forked from this process."""
-
-
-def share_data(run: schema.Run) -> None:
-    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
-    with suppress(UserError, OSError):  # the run itself will say what is wrong
-        _shared[_data_key(run)] = load_data(run)[0]
-
-
-def _data_key(run: schema.Run) -> str:
-    return json.dumps(run.dataset, sort_keys=True, default=str)
-
-
-def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset]:
-    """The data set of a run, split into training, validation and test part."""
-    reserved, node = take(schema.Dataset, run.dataset, "dataset")
-    if (known := _shared.get(_data_key(run))) is not None:
-        return known, reserved
-    arrays = build(DATASET, node, "dataset").load()
-    check_counts(reserved, arrays)
-    try:
-        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
-    except ConfigError as error:
-        raise error.under("dataset") from error
-    return splits, reserved
-
-
-def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
-    """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
-    if reserved.train_samples is None:
-        return
-    found = {"train_samples": len(arrays.train_y), "test_samples": 0 if arrays.test_y is None else len(arrays.test_y)}
-    for name, count in found.items():
-        said = getattr(reserved, name)
-        if said != count:
-            raise DataError(
-                f"dataset.{name}={said}: the data set that was loaded has {count}; "
-                f"is it complete? If so, give dataset.{name}={count}"
-            )
+    modes = (run.checkpoint.mode, run.trainer.early_stop.mode, run.scheduler.get("mode"))
+    for (key, monitor), mode in zip(monitors.items(), modes, strict=True):
+        right = "max" if str(monitor).endswith("accuracy") else "min"
+        if mode in ("min", "max") and mode != right:
+            better = "the more the better" if right == "max" else "the less the better"
+            key = f"{key.removesuffix('monitor')}mode"
+            raise ConfigError(key, mode, f"the monitored {monitor} is {better}", f"give {key}={right}")
 
 
 def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Module:
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
+    check_model_fits(run.model, splits.input_shape, splits.classes)
     torch.manual_seed(key(run.seed, "init"))
-    return build(MODEL, run.model, "model", input_shape=splits.input_shape, classes=splits.classes).to(device)
+    with enough_for(run.model, "model"):
+        return build(MODEL, run.model, "model", input_shape=splits.input_shape, classes=splits.classes).to(device)
 
 
 def check_smallest_batch(model: nn.Module, loader: Loader) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app import isolated
+from lrsched.app.auto import AUTO, newest_unfinished
+from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
-from lrsched.app.messages import complaint, say
-from lrsched.app.naming import command, run_id
-from lrsched.app.plain import plain
-from lrsched.app.resume import continued, stored
+from lrsched.app.job import Job, already_there, taken
+from lrsched.app.messages import complaint, hydras_own, say
+from lrsched.app.naming import plain, run_id
+from lrsched.app.readback import check_folder
+from lrsched.app.resume import continued, finished, run_folder, say_finished, stored
+from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import ConfigError, Stopped, StorageError, UserError
+from lrsched.errors import Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import StopFlag
 
@@ -62,9 +67,12 @@ def open_door(main: Callable[[], Any]) -> None:
             if any(flag in sys.argv[1:] for flag in FLAGS):
                 show_help(main)
             else:
+                check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         if wants_traceback:
             traceback.print_exc()
         known = error if isinstance(error, UserError) else complaint(error)
@@ -88,9 +96,9 @@ def task(cfg: DictConfig) -> float | None:
         with _stop:  # in a launcher's process this is the outermost
             _stop.check()
             return _in_its_own_process(cfg) if in_sweep and not isolated.inside else _run(cfg, in_sweep)
-    except (UserError, OSError) as failure:
-        error = failure if isinstance(failure, UserError) else StorageError(f"{failure.strerror}: {failure.filename}")
-        overrides = " ".join(HydraConfig.get().overrides.task)
+    except (UserError, OSError, OmegaConfBaseException) as failure:
+        error = _told(failure)
+        overrides = " ".join(_asked())
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             raise error from failure  # the launcher records it and goes on with the next job
@@ -101,7 +109,7 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     """A job of a launcher that gives it no process of its own: whatever ends the job, it ends no other."""
     run = settings(plain(cfg))
     folder = RunFolder(Path("outputs") / run.name / check_name("run id", str(HydraConfig.get().sweep.subdir)))
-    if not isolated.finished(folder):
+    if not finished(folder):
         isolated.warm([run])
         isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
     result = folder.read_result() or {}
@@ -116,40 +124,73 @@ def _exit_code(cfg: DictConfig) -> int:
     return 0
 
 
+def _asked() -> list[str]:
+    """The overrides as they were typed: an interpolation in them is not resolved, it may be a secret or nothing."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(item) for item in overrides]
+
+
+def _told(failure: Exception) -> UserError:
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, OSError):
+        return StorageError(f"{failure.strerror}: {failure.filename}")
+    return complaint(failure)
+
+
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
-    if cfg.get("resume") is not None:
-        folder, cfg, lengthened = stored(cfg, list(HydraConfig.get().overrides.task))
-        job = "lengthen" if lengthened else continued(folder)
-    else:
-        folder, job = _new_folder(cfg, in_sweep)
-        cfg = OmegaConf.merge(cfg, {"name": str(cfg.name)})  # type: ignore[assignment]  # now() must not move on resume
-    config = plain(cfg)
-    run = settings(config)
-    result = folder.read_result() if job == "finished" else None
-    if result is None:
+    with ExitStack() as held:
+        of_sweep = in_sweep and cfg.get("resume") in (None, AUTO)  # its jobs go on by themselves
+        job = _in_sweep(cfg, held) if of_sweep else _alone(cfg, held)
+        if isinstance(job, RunFolder):
+            say_finished(job)
+            return (job.read_result() or {"metrics": {}})["metrics"].get(cfg.checkpoint.monitor)
+        run = settings(plain(job.config))
         from lrsched.app.run import execute  # imports torch
 
-        result = execute(run, config, OmegaConf.to_yaml(cfg), folder, job, _stop, quiet=in_sweep)
-    return result["metrics"].get(run.checkpoint.monitor)
+        return execute(run, job, held, _stop, quiet=in_sweep)["metrics"].get(run.checkpoint.monitor)
 
 
-def _new_folder(cfg: DictConfig, in_sweep: bool) -> tuple[RunFolder, str]:
-    """Where a run that was not asked to resume puts its files, and what is to do there."""
+def _alone(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
+    """The run that a command asks for; locked where it goes on. A folder: it is finished."""
+    overrides = _asked()
+    by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
+    path = cfg.get("resume")
+    if path == AUTO:
+        found = newest_unfinished(cfg, check_name("name", str(cfg.name)) if by_user else None)
+        path = None if found is None else found.path
+    if path is None:
+        return _new(cfg, by_user)
+    folder = run_folder(str(path))
+    if finished(folder) and not stored(folder, cfg, overrides).changed:
+        return folder
+    held.enter_context(RunLock(folder.path))
+    return stored(folder, cfg, overrides)  # by now another process may have changed it
+
+
+def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
+    """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
+    path = Path("outputs") / check_name("name", str(cfg.name))
+    folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
+    if not folder.holds_a_run():
+        return Job(folder, _named(cfg))
+    if finished(folder):
+        return folder
+    check_folder(folder)
+    held.enter_context(RunLock(folder.path))
+    return continued(folder, cfg, _asked())
+
+
+def _new(cfg: DictConfig, by_user: bool) -> Job:
+    """A run that starts, and where it puts its files."""
     name = check_name("name", str(cfg.name))
-    path = Path("outputs") / name
-    if in_sweep:
-        folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
-        return folder, continued(folder) if folder.holds_a_run() else "start"
-    named_by_user = any(item.lstrip("+").startswith("name=") for item in HydraConfig.get().overrides.task)
-    folder, again = RunFolder(path), 1
-    while folder.holds_a_run() and not named_by_user:  # another run of the same second
-        again += 1
-        folder = RunFolder(path.with_name(f"{name}-{again}"))
-    if folder.holds_a_run() or (path.is_dir() and any(path.iterdir()) and named_by_user):
-        raise ConfigError(
-            "name",
-            name,
-            f"{path} already holds a run",
-            f"give another name, or continue it: {command()} resume={path}",
-        )
-    return folder, "start"
+    folder = RunFolder(Path("outputs") / name)
+    if by_user and taken(folder):
+        raise already_there(folder)  # before torch is imported; who claims the folder looks again
+    return Job(folder, _named(cfg), numbered=not by_user)
+
+
+def _named(cfg: DictConfig) -> DictConfig:
+    """The config with its name as text: now() must not move on resume."""
+    return OmegaConf.merge(cfg, {"name": str(cfg.name), "resume": None})  # type: ignore[return-value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from lrsched.config import schema
 from lrsched.data.counts import Pace
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import POLICIES, Horizon, Policy
-from lrsched.records import RunFolder
 
 LENGTH = ("trainer.epochs", "trainer.steps")
 
@@ -30,17 +29,19 @@ class Past:
     policy: Policy
 
 
-def lengthen(folder: RunFolder, saved: DictConfig, composed: DictConfig, asked: set[str]) -> bool:
+def lengthen(
+    saved: DictConfig, composed: DictConfig, asked: set[str], at: Callable[[], int]
+) -> dict[str, list[int | None]]:
     """Note in a stored config that the run has another length from its newest checkpoint on.
 
     Args:
-        folder: of the run.
-        saved: its config, changed in place.
+        saved: the config of the run, changed in place.
         composed: the config of the command that continues it.
         asked: the keys that this command sets.
+        at: the step of the newest checkpoint.
 
     Returns:
-        Whether it is another length.
+        What is another length, as ``{key: [old, new]}``.
 
     Raises:
         ConfigError: another length without a policy.
@@ -51,19 +52,16 @@ def lengthen(folder: RunFolder, saved: DictConfig, composed: DictConfig, asked: 
     if "trainer.epochs" in asked and "trainer.steps" not in asked:
         new["steps"] = None  # it would win over the epochs that are asked for
     if new == old:
-        return False
+        return {}
     chosen = "trainer.on_extend" in asked or saved.trainer.extensions  # each length is chosen for itself
     policy = composed.trainer.on_extend if chosen else saved.trainer.on_extend
     if policy is None:
         known = "; ".join(f"{name} ({meaning})" for name, meaning in POLICIES.items())
         rule = "the run is to have another length: how is its schedule to go on?"
         raise ConfigError("trainer.on_extend", None, rule, f"give one of {known}")
-    from lrsched.checkpoint import Store  # imports torch
-
-    at = Store(folder.checkpoints).newest()[0].step
     OmegaConf.update(saved, "trainer", new, merge=True)
-    saved.trainer.extensions = [*saved.trainer.extensions, {"at": at, "policy": policy, **old}]
-    return True
+    saved.trainer.extensions = [*saved.trainer.extensions, {"at": at(), "policy": policy, **old}]
+    return {f"trainer.{name}": [old[name], new[name]] for name in old if new[name] != old[name]}
 
 
 def pasts(trainer: schema.Trainer, pace: Pace | Horizon) -> list[Past]:

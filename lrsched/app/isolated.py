@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder
@@ -62,18 +63,12 @@ def warm(runs: list[schema.Run]) -> None:
     import torch
 
     import lrsched.app.run  # noqa: F401
-    from lrsched.app.build import share_data
+    from lrsched.app.loading import share_data
 
     _threads = _threads or torch.get_num_threads()
     torch.set_num_threads(1)
     for run in runs:
         share_data(run)
-
-
-def finished(folder: RunFolder) -> bool:
-    """Whether a run came to its end in this folder."""
-    result = folder.read_result()
-    return result is not None and result.get("status") == "finished"
 
 
 def verdict(folder: RunFolder, end: End) -> UserError | None:

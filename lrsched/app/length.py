@@ -11,10 +11,16 @@ from lrsched.data.counts import Pace, pace, training_samples
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon, parse
 
+LONGEST = 10**9
+"""Steps of the longest run: its table of rates fills 8 GB."""
+
 
 def run_horizon(trainer: schema.Trainer, pace: Pace | Horizon) -> Horizon:
     """``trainer.steps``, or else ``trainer.epochs`` at the pace of the data."""
     steps = trainer.steps if trainer.steps is not None else trainer.epochs * pace.steps_per_epoch
+    if steps > LONGEST:
+        key, value = ("epochs", trainer.epochs) if trainer.steps is None else ("steps", trainer.steps)
+        raise ConfigError(f"trainer.{key}", value, f"makes {steps:.3g} steps, and a run has at most {LONGEST:.0e}")
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
 
 

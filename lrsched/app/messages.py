@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,8 +26,20 @@ _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or 
 
 
 def say(message: str) -> None:
-    """One paragraph on stderr."""
-    print(f"lrsched: {message}", file=sys.stderr, flush=True)
+    """One paragraph on stderr, in which a control character that a value holds is written out."""
+    paragraph = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
+    print(f"lrsched: {paragraph}".encode(errors="backslashreplace").decode(), file=sys.stderr, flush=True)
+
+
+def hydras_own(error: BaseException) -> bool:
+    """Whether Hydra or OmegaConf raised it: not all that they raise is of a class of theirs."""
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return True
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    home = "" if last is None else str(last.tb_frame.f_globals.get("__name__", ""))
+    return home.split(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
 def complaint(error: BaseException) -> ConfigError:
@@ -51,6 +64,14 @@ def complaint(error: BaseException) -> ConfigError:
 
 def _missing_choice(error: MissingConfigException) -> ConfigError:
     group, _, choice = str(error.missing_cfg_file or "config").partition("/")
+    if not choice:
+        folders = [str(folder) for folder in _searched(str(error))]
+        return ConfigError(
+            "--config-name",
+            group,
+            f"there is no such config in {', '.join(folders) or 'the folder given'}",
+            "leave it out: the config is lrsched's own, and --config-dir adds to it",
+        )
     folders = [folder / group for folder in _searched(str(error))]
     options = {
         path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
@@ -98,7 +119,11 @@ def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
 def _wrong_type(cause: ValidationError) -> ConfigError:
     match = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", str(cause), re.DOTALL)
     if match:
-        return ConfigError(str(cause.full_key), match[1], f"must be {_TYPES.get(match[2], match[2])}")
+        value = match[1].lower() if match[1] in ("True", "False") else match[1]
+        return ConfigError(str(cause.full_key), value, f"must be {_TYPES.get(match[2], match[2])}")
+    match = re.search(r"Value '(.*)' is not a valid bool", str(cause), re.DOTALL)
+    if match:
+        return ConfigError(str(cause.full_key), match[1], "must be true or false")
     if "is not Optional" in str(cause):
         return ConfigError(str(cause.full_key), None, "must have a value")
     return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
@@ -106,7 +131,9 @@ def _wrong_type(cause: ValidationError) -> ConfigError:
 
 def _other(error: BaseException) -> ConfigError:
     text = str(error)
-    match = re.search(r"Could not override '([^']+)'. No match in the defaults list", text)
+    match = re.search(r"Could not override '([^']*)'. No match in the defaults list", text)
+    if match and not match[1]:
+        return _no_choice([])
     if match:
         known = [*GROUPS, *schema.names(schema.Run)]
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
@@ -118,7 +145,27 @@ def _other(error: BaseException) -> ConfigError:
             "several values are a sweep",
             f"add -m to run one after the other, or give a list: {match[1]}=[{match[2]}]",
         )
+    if "Config group override must be" in text:
+        return _no_choice(sys.argv[1:])
+    endless = next((word for word in sys.argv[1:] if re.search(r"\d{300}", word)), None)
+    if endless is not None:
+        key, _, value = endless.partition("=")
+        return ConfigError(key.lstrip("+"), value, "holds a number that is beyond all use", "give a smaller one")
     return ConfigError("config", UNSET, " ".join(text.split()))
+
+
+def _no_choice(overrides: Iterable[str]) -> ConfigError:
+    """A group that was given a number or null, where the name of one of its files is wanted."""
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        group = key.lstrip("+~").partition("@")[0]
+        if equals and (group in GROUPS or not group) and not re.match(r"[A-Za-z\[]", value.replace("null", "0")):
+            if not group:
+                break
+            return ConfigError(
+                group, value, "is no choice of this group", f"give {group}=NAME, a file of conf/{group}/"
+            )
+    return ConfigError("config", UNSET, "an override has no key", "an override is written key=value")
 
 
 def _first_line(error: BaseException) -> str:

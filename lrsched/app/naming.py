@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lrsched.app.messages import complaint
 
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
@@ -24,6 +27,16 @@ def config_sha256(config: Mapping[str, Any]) -> str:
         if isinstance(kept.get(group), Mapping):
             kept[group] = {key: value for key, value in kept[group].items() if key not in names}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The config as plain dicts and lists, every interpolation resolved."""
+    try:
+        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise complaint(error) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
 
 
 def command() -> str:

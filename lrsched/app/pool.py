@@ -9,8 +9,9 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lrsched.app.isolated import finished, job_of, verdict, warm
+from lrsched.app.isolated import job_of, verdict, warm
 from lrsched.app.messages import say
+from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, under_way
 from lrsched.errors import Stopped, UserError
 from lrsched.signals import StopFlag

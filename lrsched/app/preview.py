@@ -20,9 +20,9 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.forecast import forecast
-from lrsched.app.messages import complaint, say
-from lrsched.app.plain import plain
-from lrsched.app.resume import stored
+from lrsched.app.messages import complaint, hydras_own, say
+from lrsched.app.naming import plain
+from lrsched.app.resume import run_folder, stored
 from lrsched.config.check import settings
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code. A user's mistake is one message."""
     try:
         _run(arguments)
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
+        if not isinstance(error, UserError) and not hydras_own(error):
+            raise
         known = error if isinstance(error, UserError) else complaint(error)
         say(str(known))
         return known.exit_code
@@ -127,10 +129,10 @@ def _values(item: Override) -> list[str]:
 def _course(overrides: list[str], others: list[str]) -> Course:
     """Compose, check and look ahead, as a run of these overrides would."""
     cfg = compose("config", overrides=overrides, return_hydra_config=True)
-    choice, asked = str(cfg.hydra.runtime.choices.scheduler), list(cfg.hydra.overrides.task)
+    choice, asked = str(cfg.hydra.runtime.choices.scheduler), overrides  # as typed: not to be resolved
     run = _without_hydra(cfg)
     if run.get("resume") is not None:  # a run that is to be continued, at another length perhaps
-        choice, run = str(run.resume), stored(run, asked)[1]
+        choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, asked).config
     return forecast(settings(plain(run)), " ".join([choice, *others]))
 
 

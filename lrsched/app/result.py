@@ -34,6 +34,8 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "train_seconds": state.seconds,
         "samples_per_second": parts.loader.samples * epochs / state.seconds if state.seconds else None,
         "skipped": state.skipped,
+        "passed": state.passed,
+        "rollbacks": len(state.rollbacks),
         **about,
     }
 

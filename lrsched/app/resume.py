@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from lrsched.app.extension import LENGTH, lengthen
+from lrsched.app.job import Job
 from lrsched.app.messages import say
-from lrsched.errors import UNSET, CheckpointError, ConfigError
+from lrsched.app.naming import config_sha256, plain
+from lrsched.app.overrides import (
+    Difference,
+    check_allowed,
+    copied,
+    differences,
+    put,
+    raw,
+    recorded,
+    refuse,
+    refuse_fixed,
+    within,
+)
+from lrsched.app.readback import check_folder, reaching_out, read_config
+from lrsched.errors import ConfigError
 from lrsched.records import RunFolder
 
 FREE = (
-    "resume",
-    "name",
     "logger",
     "checkpoint",
     "trainer.progress",
@@ -26,62 +39,126 @@ FREE = (
 )
 """Keys whose change does not change what the run computes; the new value counts."""
 
+EVERYWHERE = ("experiment", "debug")
+"""Groups whose choice may set any key."""
 
-def stored(composed: DictConfig, overrides: list[str]) -> tuple[RunFolder, DictConfig, bool]:
-    """The folder that ``resume=`` names, the config to go on with, and whether it gives the run another length.
+OF_THE_COMMAND = ("checkpoint.allow_change", "checkpoint.inexact")
+"""Permissions: for the command that gives them, and not for the next one."""
 
-    It is the config that the run was started with. What the command line sets besides is compared
-    with it, and refused by name where it would change the run.
+CHANGES = "checkpoint.changes"
+
+
+def run_folder(path: str) -> RunFolder:
+    """The folder that ``resume=`` names, if it holds a run and nothing that leads out of it.
 
     Raises:
-        ConfigError: no run there, or an override that changes it.
+        ConfigError: there is no run.
+        CheckpointError: a name in it leads elsewhere.
     """
-    folder = RunFolder(Path(str(composed.resume)))
+    folder = RunFolder(Path(path))
     if (folder.path / "multirun.yaml").exists():
-        raise ConfigError("resume", str(composed.resume), "is a sweep, not a run", "give its -m command again to go on")
+        raise ConfigError("resume", path, "is a sweep, not a run", "give its -m command again to go on")
     if not folder.holds_a_run():
-        raise ConfigError(
-            "resume", str(composed.resume), "there is no run in this folder", "it must hold a config.yaml"
-        )
-    try:
-        saved = OmegaConf.load(folder.config)
-    except (OmegaConfBaseException, OSError, ValueError) as error:
-        raise CheckpointError(f"{folder.config} cannot be read: {error}") from error
-    if not isinstance(saved, DictConfig):
-        raise CheckpointError(f"{folder.config} is not a config")
-    asked = {item.lstrip("+~").partition("=")[0].split("@")[0].replace("/", ".") for item in overrides}
-    for key in sorted(asked - {*LENGTH, "trainer.on_extend"}):
-        if any(key == free or key.startswith(free + ".") for free in FREE):
-            if key not in ("resume", "name"):
-                OmegaConf.update(saved, key, OmegaConf.select(composed, key), force_add=True)
-            continue
-        _refuse_changes(key, _resolved(saved, key), _resolved(composed, key))
-    return folder, saved, lengthen(folder, saved, composed, asked)
+        raise ConfigError("resume", path, "there is no run in this folder", "it must hold a config.yaml")
+    check_folder(folder)
+    return folder
 
 
-def continued(folder: RunFolder) -> str:
-    """What is left to do in a folder that holds a run: ``resume``, ``start`` again, or nothing (``finished``)."""
-    result = folder.read_result()
-    if result is not None and result["status"] == "finished":
-        say(f"{folder} is finished: {result['reason']}; nothing to do")
-        return "finished"
-    return "resume"
+def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
+    """What is left to do of a run: with the config that it was started with, and changes that are allowed.
+
+    What the command line sets besides is compared with the stored config: it counts where it does not
+    change what the run computes, or where ``checkpoint.allow_change`` names it; else it is refused.
+
+    Args:
+        folder: of the run.
+        composed: the config of the command that continues it.
+        overrides: of this command.
+
+    Raises:
+        ConfigError: an override that changes the run, or a stored value that asks for the environment.
+        CheckpointError: the stored config cannot be read, or there is no checkpoint to change it at.
+    """
+    saved = read_config(folder)
+    permissions = {key: raw(saved, key) for key in OF_THE_COMMAND}
+    asked = _asked(overrides, composed)
+    _take_given(saved, composed, asked)
+    before = config_sha256(plain(saved))
+
+    own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
+    changes = [change for key in own if not within(key, FREE) for change in differences(key, saved, composed)]
+    permitted = check_allowed(raw(composed, "checkpoint.allow_change") or [], composed)
+    refuse_fixed(changes)
+    refuse([change for change in changes if not within(change.key, permitted)])
+    keys = recorded(changes, saved, composed)
+    for key in dict.fromkeys(change.asked for change in changes):
+        put(saved, key, raw(composed, key))
+    _take_free(saved, composed, [key for key in own if within(key, FREE)])
+
+    at = cache(lambda: _newest_step(folder))
+    keys |= lengthen(saved, composed, asked, at)
+    if keys:
+        history = raw(saved, CHANGES) or []
+        put(saved, CHANGES, [*history, {"at": at(), "config_sha256": before, "keys": keys}])
+    kept = copied(saved)
+    for key, value in permissions.items():
+        put(kept, key, value)
+    put(saved, "checkpoint.allow_change", permitted)
+    return Job(folder, saved, kept=kept, resume=True, changed=bool(keys))
 
 
-def _refuse_changes(key: str, old: Any, new: Any) -> None:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*old, *new]):
-            _refuse_changes(f"{key}.{name}", old.get(name, UNSET), new.get(name, UNSET))
-        return
-    if old != new:
-        raise ConfigError(
-            key,
-            new,
-            f"the run was started with {old}, and a resumed run keeps its config",
-            "leave the override out, or start a new run",
-        )
+def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
+    """What is left to do of a sweep's job: with the config that is stored, which its name has the hash of."""
+    check_folder(folder)
+    return stored(folder, composed, [item for item in overrides if within(_key(item), FREE)])
 
 
-def _resolved(config: DictConfig, key: str) -> Any:
-    node = OmegaConf.select(config, key, default=UNSET)
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+def finished(folder: RunFolder) -> bool:
+    """Whether a run has come to its end."""
+    return (folder.read_result() or {}).get("status") == "finished"
+
+
+def say_finished(folder: RunFolder) -> None:
+    say(f"{folder} is finished: {(folder.read_result() or {}).get('reason')}; nothing to do")
+
+
+def _asked(overrides: Sequence[str], composed: DictConfig) -> set[str]:
+    """The keys that a command line sets."""
+    asked = {_key(item) for item in overrides}
+    if asked & set(EVERYWHERE):
+        asked |= {str(key) for key in composed if not within(str(key), FREE)}
+    if CHANGES in asked:
+        raise ConfigError(CHANGES, raw(composed, CHANGES), "is written by a resumed run, and not for the hand")
+    return asked - {"resume", "name", *EVERYWHERE}
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0].split("@")[0].replace("/", ".")
+
+
+def _take_given(saved: DictConfig, composed: DictConfig, asked: set[str]) -> None:
+    """Where a stored value asks for the environment, the command line's is taken; the stored one is never resolved."""
+    for key, text in reaching_out(saved).items():
+        given = next((name for name in asked if within(key, [name])), None)
+        if given is None:
+            rule = "a config that is read back may refer to its own keys, and not to the environment or anything else"
+            raise ConfigError(key, text, rule, f"if you trust it, give it again: {key}='{text}'")
+        put(saved, given, raw(composed, given))
+
+
+def _take_free(saved: DictConfig, composed: DictConfig, keys: Sequence[str]) -> None:
+    """The new value counts, and is said; the history of changes stays."""
+    history = raw(saved, CHANGES) or []
+    told: list[Difference] = []
+    for key in keys:
+        told += [change for change in differences(key, saved, composed) if change.key not in (*OF_THE_COMMAND, CHANGES)]
+        put(saved, key, raw(composed, key))
+    put(saved, CHANGES, history)
+    if told:
+        say(f"the new value counts, and does not change what the run computes: {'; '.join(map(str, told))}")
+
+
+def _newest_step(folder: RunFolder) -> int:
+    from lrsched.checkpoint import Store  # imports torch
+
+    return Store(folder.checkpoints).newest()[0].step

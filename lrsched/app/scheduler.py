@@ -98,9 +98,8 @@ def _refuse_extension(past: Iterable[Past], what: str) -> None:
 
 def _native(node: Mapping[str, Any], key: str, optimizer: Optimizer, length: int) -> Any:
     """An instance of a class in PyTorch's form, its children first; ``auto`` is the length of its part of the run."""
-    milestones = node.get("milestones")
-    if milestones is not None:
-        _check_milestones(milestones, f"{key}.milestones")
+    if "milestones" in node:
+        _check_milestones(node["milestones"], f"{key}.milestones")
     arguments: dict[str, Any] = {}
     for name, value in node.items():
         if name == "schedulers" and isinstance(value, list):
@@ -144,9 +143,13 @@ def _function(value: Any, key: str, length: int) -> Callable[..., Any]:
             raise ConfigError(key, value, f"there is no function {attribute} in {name}")
         return function
     try:
-        return Expression(str(value), length)
+        function = Expression(str(value), length)
+        for t in range(0, length + 1, 1 + length // 1000):  # all of a short run, a thousand points of a long one
+            if function(t) < 0:
+                raise ConfigError(key, value, f"gives {function(t):.3g} at t={t}, and a rate is never negative")
     except ConfigError as error:
         raise ConfigError(key, value, error.rule, error.remedy) from error
+    return function
 
 
 def _check_milestones(milestones: Any, key: str) -> None:

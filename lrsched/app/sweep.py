@@ -16,10 +16,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.combine import combinations
-from lrsched.app.isolated import finished
 from lrsched.app.messages import complaint, say
-from lrsched.app.naming import readable
-from lrsched.app.plain import plain
+from lrsched.app.naming import plain, readable
+from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.config.check import read, settings
 from lrsched.errors import Incomplete, StorageError, UserError

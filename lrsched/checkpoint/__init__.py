@@ -1,5 +1,28 @@
-"""Checkpoints: a run at rest, on disk: atomic, hashed, safe to load."""
+"""Checkpoints: a run at rest, on disk: atomic, hashed, safe to load; one writer at a time.
 
-from lrsched.checkpoint.store import Checkpoint, Store
+The names load what they need when touched: who only wants the lock does not wait for torch.
+"""
 
-__all__ = ["Checkpoint", "Store"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrsched.checkpoint.lock import RunLock
+    from lrsched.checkpoint.places import Checkpoint
+    from lrsched.checkpoint.store import Store
+
+__all__ = ["Checkpoint", "RunLock", "Store"]
+
+_HOMES = {
+    "Checkpoint": "lrsched.checkpoint.places",
+    "RunLock": "lrsched.checkpoint.lock",
+    "Store": "lrsched.checkpoint.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

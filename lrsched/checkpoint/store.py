@@ -2,47 +2,48 @@
 
 Writing: the state is serialised to memory and hashed; ``state.pt`` is written beside its place,
 synced and renamed; the manifest follows in the same way, *last*: it is the commit mark. Only then are
-older checkpoints pruned. A process killed at any moment leaves the last committed checkpoint as it was.
+older checkpoints pruned. A process killed at any moment leaves the last committed checkpoint as it was;
+one of the same step waits as ``.step-0000000468.old`` until the new one is committed.
 
-Reading: newest first by the step in the name; the size, then the SHA-256, then the form of the archive
-are checked before a byte is unpickled, and it is unpickled with ``weights_only=True``, always.
+Reading: newest first by the step in the name; the manifest with its seal, the size, the SHA-256, then the
+form of the archive are checked before a byte is unpickled, and it is unpickled with ``weights_only=True``,
+always. What has no manifest was never committed; what is damaged is said.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import os
-import re
-import shutil
-import zipfile
+import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from lrsched.checkpoint.archive import packed, unpacked
+from lrsched.checkpoint.manifest import SCHEMA, written
+from lrsched.checkpoint.places import (
+    MANIFEST,
+    STATE,
+    Checkpoint,
+    aside,
+    delete,
+    is_there,
+    make_room,
+    place,
+    places,
+    put_back,
+    settle,
+    survey,
+    verified,
+)
 from lrsched.errors import CheckpointError, StorageError
-from lrsched.records import sync_folder, write_atomically
+from lrsched.records import make_folder, sync_folder, write_atomically
 
-SCHEMA = 1
-_STEP = re.compile(r"step-(\d{10,})")
-_LARGEST = 64 * 2**30
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A committed checkpoint. ``manifest`` holds schema, step, bytes, sha256 and what the run adds."""
-
-    path: Path
-    step: int
-    manifest: Mapping[str, Any]
+log = logging.getLogger("lrsched")
 
 
 class Store:
-    """The checkpoints of one run.
+    """The checkpoints of one run. Who writes holds the :class:`~lrsched.checkpoint.lock.RunLock` of the run folder.
 
     Args:
         folder: where they lie; made when the first one is written.
@@ -50,6 +51,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._at: int | None = None  # the step of the checkpoint that was written or loaded last
 
     def save(self, step: int, state: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
         """Write one checkpoint durably; on return it will be found after any crash.
@@ -60,65 +62,130 @@ class Store:
             about: further entries of the manifest (config hash, fingerprint, …).
 
         Raises:
-            StorageError: the file system refused; earlier checkpoints are intact.
+            StorageError: the file system refused; what was committed before is intact.
         """
-        buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
-        content = buffer.getvalue()
+        content = packed(state)
         manifest = {
             "schema": SCHEMA,
             "step": step,
+            "parent": self._at,
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             **about,
         }
-        path = self.folder / f"step-{step:010d}"
+        path = place(self.folder, step)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / "state.pt", content, mode=0o600)
-            text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
-            write_atomically(path / "manifest.json", text.encode(), mode=0o600)
-            sync_folder(path)
-            sync_folder(self.folder)
+            make_folder(self.folder)
+            make_room(path)
+            try:
+                path.mkdir()
+                write_atomically(path / STATE, content, mode=0o600)
+                write_atomically(path / MANIFEST, written(manifest), mode=0o600)
+                sync_folder(path)
+                sync_folder(self.folder)
+            except OSError:
+                with suppress(OSError):  # the first error is the one to tell; what is left is swept at the next start
+                    put_back(path)
+                raise
         except OSError as error:
-            raise StorageError(
-                f"checkpoint {path} cannot be written: {error.strerror} ({error.filename or path})"
-            ) from error
+            where = error.filename or path
+            raise StorageError(f"checkpoint {path} cannot be written: {error.strerror} ({where})") from error
+        self._at = step
+        self._delete(aside(path))
         return path
 
     def prune(self, keep: int, spare: Collection[int] = ()) -> None:
-        """Delete all but the newest ``keep`` committed checkpoints and those of the steps in ``spare``."""
-        for checkpoint in self.committed()[keep:]:
-            if checkpoint.step not in spare:
-                # The commit mark goes first: a half-deleted checkpoint must not look whole.
-                (checkpoint.path / "manifest.json").unlink(missing_ok=True)
-                shutil.rmtree(checkpoint.path, ignore_errors=True)
+        """Delete all but the newest ``keep`` checkpoints and those of the steps in ``spare``.
+
+        The newest is the one that was written or loaded last: one of a later step was damaged, or the run went
+        back behind it. What cannot be deleted is warned of, and tried again the next time.
+        """
+        try:
+            there = [(step, path) for step, path in places(self.folder) if self._at is None or step <= self._at]
+            sound = [step for step, path in there if path == place(self.folder, step) and is_there(path / MANIFEST)]
+            kept = {*sound[:keep], *(step for step in sound if step in spare)}
+            for step, path in places(self.folder):
+                if step not in kept or path != place(self.folder, step):
+                    self._delete(path)
+        except OSError as error:
+            log.warning("old checkpoints cannot be looked for: %s (%s)", error.strerror, error.filename)
+
+    def forget(self, after: int) -> None:
+        """Delete the checkpoints of later steps than ``after``, durably: the run goes back, and makes them anew.
+
+        Raises:
+            OSError: the file system refused.
+        """
+        for step, path in places(self.folder):
+            if step > after:
+                delete(path)
+        sync_folder(self.folder)
+        self._at = after
+
+    def sweep(self) -> list[Path]:
+        """Remove what a process that was killed left behind; only for who holds the run's lock.
+
+        That is temporary files, in the run folder and below it, and checkpoints that were never committed.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            StorageError: the file system refused.
+        """
+        removed: list[Path] = []
+        try:
+            for step in {step for step, _ in places(self.folder)}:
+                removed += settle(place(self.folder, step))
+            inside = (path for _, path in places(self.folder) if not path.is_symlink())
+            for folder in (self.folder.parent, self.folder, *inside):
+                for path in list(folder.glob(".*.tmp")):
+                    if path.is_symlink() or path.is_file():
+                        path.unlink()
+                        removed.append(path)
+        except OSError as error:
+            raise StorageError(f"{self.folder.parent} cannot be tidied: {error.strerror} ({error.filename})") from error
+        return removed
+
+    def found(self) -> list[Checkpoint]:
+        """Every checkpoint that was committed, newest first by step, those with a damaged manifest among them.
+
+        Raises:
+            StorageError: the folder cannot be read.
+        """
+        try:
+            return survey(self.folder)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be read: {error.strerror}") from error
 
     def committed(self) -> list[Checkpoint]:
-        """Checkpoints with a readable manifest, newest first by step (never by a clock)."""
-        found = []
-        if self.folder.is_dir():
-            for path in self.folder.iterdir():
-                match = _STEP.fullmatch(path.name)
-                manifest = _read_manifest(path / "manifest.json") if match else None
-                if manifest is not None and match is not None and manifest.get("step") == int(match[1]):
-                    found.append(Checkpoint(path, int(match[1]), manifest))
-        return sorted(found, key=lambda checkpoint: -checkpoint.step)
+        """Checkpoints with a sound manifest, newest first by step (never by a clock)."""
+        return [checkpoint for checkpoint in self.found() if not checkpoint.damaged]
 
     def newest(self) -> tuple[Checkpoint, dict[str, Any], list[str]]:
         """The newest checkpoint that is valid, its state, and what was wrong with newer ones.
 
         Raises:
             CheckpointError: there is none.
+            StorageError: the folder cannot be read.
         """
         complaints = []
-        for checkpoint in self.committed():
+        for checkpoint in self.found():
             try:
-                return checkpoint, load(checkpoint), complaints
+                state = load(checkpoint)
             except CheckpointError as error:
                 complaints.append(str(error))
+                continue
+            self._at = checkpoint.step
+            return checkpoint, state, complaints
         wrong = "; ".join(complaints) or "there is none"
         raise CheckpointError(f"no valid checkpoint in {self.folder}: {wrong}")
+
+    def _delete(self, path: Path) -> None:
+        try:
+            delete(path)
+        except OSError as error:  # what is committed is durable: the run can go on
+            log.warning("%s cannot be deleted: %s (%s)", path, error.strerror, error.filename or path)
 
 
 def load(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -127,43 +194,4 @@ def load(checkpoint: Checkpoint) -> dict[str, Any]:
     Raises:
         CheckpointError: it is damaged, or holds what is not data.
     """
-    path, manifest = checkpoint.path / "state.pt", checkpoint.manifest
-    if manifest.get("schema") != SCHEMA:
-        raise CheckpointError(f"{path}: schema {manifest.get('schema')} is not {SCHEMA}: written by another version")
-    try:
-        size = os.stat(path).st_size
-        if size != manifest.get("bytes") or size > _LARGEST:
-            raise CheckpointError(f"{path}: has {size} bytes, the manifest says {manifest.get('bytes')}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
-        raise CheckpointError(f"{path}: damaged, its SHA-256 is not the manifest's")
-    _check_archive(path, content)
-    try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises anything on foreign bytes
-        raise CheckpointError(f"{path}: cannot be read as data: {type(error).__name__}") from error
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path}: holds a {type(state).__name__}, not a state")
-    return state
-
-
-def _check_archive(path: Path, content: bytes) -> None:
-    """Refuse archives that torch.save does not write: compressed ones unpack to any size."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise CheckpointError(f"{path}: is no checkpoint archive") from error
-    stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
-    if not stored or sum(entry.file_size for entry in entries) > len(content):
-        raise CheckpointError(f"{path}: is a compressed archive, which no checkpoint is")
-
-
-def _read_manifest(path: Path) -> dict[str, Any] | None:
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) else None
+    return unpacked(verified(checkpoint), checkpoint.path / STATE)

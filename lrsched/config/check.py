@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -12,6 +13,7 @@ from lrsched.errors import ConfigError, nearest
 from lrsched.records import check_name
 
 S = TypeVar("S")
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 GROUPS = ("optimizer", "scheduler", "model", "dataset")
 
 
@@ -35,7 +37,33 @@ def settings(config: Mapping[str, Any]) -> schema.Run:
             "logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]"
         )
     _check_device(run.device)
+    for i, key in enumerate(run.checkpoint.allow_change):
+        if key.partition(".")[0] not in schema.names(schema.Run):
+            raise ConfigError(
+                f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, schema.names(schema.Run))
+            )
+    check_numbers(config)
     return run
+
+
+def check_numbers(value: Any, key: str = "") -> None:
+    """Refuse, at any depth, numbers that no tensor could hold.
+
+    Raises:
+        ConfigError: NaN, an infinity, a float beyond float32 or a whole number beyond 64 bits.
+    """
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            check_numbers(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            check_numbers(item, f"{key}[{i}]")
+    elif isinstance(value, float) and not abs(value) <= FLOAT32_MAX:
+        raise ConfigError(
+            key, value, f"must be a finite number, at most {FLOAT32_MAX:.3g} in size: float32 holds no more"
+        )
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigError(key, value, "is a whole number beyond 64 bits")
 
 
 def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
@@ -49,18 +77,22 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
             raise ConfigError(key, value, "there is no such key", nearest(name, items))
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            if not isinstance(value, Mapping):
-                raise ConfigError(key, value, f"must be a mapping of {', '.join(schema.names(hint))}")  # type: ignore[arg-type]
-            values[name] = read(hint, value, key)  # type: ignore[arg-type]
+            values[name] = _entry(hint, value, key)  # type: ignore[arg-type]
             continue
         values[name] = check_type(key, value, hint)
         each = items[name].metadata.get("items")
         if each is not None:
-            values[name] = [read(each, item, f"{key}[{i}]") for i, item in enumerate(values[name])]
+            values[name] = [_entry(each, item, f"{key}[{i}]") for i, item in enumerate(values[name])]
         rule = items[name].metadata.get("rule")
         if rule is not None:
             rule(key, values[name])
     return cls(**values)
+
+
+def _entry(cls: type[S], value: Any, key: str) -> S:
+    if not isinstance(value, Mapping):
+        raise ConfigError(key, value, f"must be a mapping of {', '.join(schema.names(cls))}")
+    return read(cls, value, key)
 
 
 def take(cls: type[S], node: Mapping[str, Any], prefix: str) -> tuple[S, dict[str, Any]]:
@@ -85,3 +117,7 @@ def _check_device(device: str) -> None:
     if kind not in known:
         remedy = "did you mean 'cuda'?" if kind == "gpu" else nearest(kind, known)
         raise ConfigError("device", device, "is no device", remedy)
+    if ":" in device and not re.fullmatch(r"cuda:\d{1,4}", device):
+        raise ConfigError(
+            "device", device, "only GPUs of CUDA are numbered", "give cpu, mps, cuda, or cuda:0, cuda:1, …"
+        )

@@ -24,6 +24,14 @@ def at_least(least: float) -> Rule:
     return rule
 
 
+def within(least: float, most: float) -> Rule:
+    def rule(key: str, value: Any) -> None:
+        if value is not None and not least <= value <= most:
+            raise ConfigError(key, value, f"must lie between {least} and {most}")
+
+    return rule
+
+
 def above(bound: float) -> Rule:
     def rule(key: str, value: Any) -> None:
         if value is not None and not (bound < value < float("inf")):
@@ -102,6 +110,7 @@ class Trainer:
     extensions: list[Any] = field(default_factory=list, metadata={"items": Extension})
     accumulate: int = ruled(1, at_least(1))
     clip_norm: Optional[float] = ruled(None, above(0))  # noqa: UP045
+    on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
     label_smoothing: float = ruled(0.0, fraction)
     log_every: str = ruled("20st", duration)
@@ -116,14 +125,28 @@ class Trainer:
 
 
 @dataclass
+class Change:
+    """At step ``at`` the run was given other settings: ``keys`` says which, as ``{key: [old, new]}``.
+
+    ``config_sha256`` is that of the config before.
+    """
+
+    at: int = ruled(0, at_least(0))
+    config_sha256: str = ""
+    keys: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Checkpoint:
-    """When the run is saved, and which checkpoints are kept."""
+    """When the run is saved, which checkpoints are kept, and what a resumed run may do differently."""
 
     every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))
     allow_change: list[str] = field(default_factory=list)
+    inexact: bool = False
+    changes: list[Any] = field(default_factory=list, metadata={"items": Change})
 
 
 @dataclass
@@ -193,7 +216,7 @@ class Run:
     name: str = "???"
     resume: Optional[str] = None  # noqa: UP045
     device: str = "auto"
-    threads: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    threads: Optional[int] = ruled(None, within(1, 1024))  # noqa: UP045
     optimizer: Any = "???"
     scheduler: Any = "???"
     model: Any = "???"

@@ -19,6 +19,7 @@ from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
 from lrsched.errors import ConfigError, nearest
 
@@ -101,8 +102,9 @@ def build(role: Role, node: Mapping[str, Any], key: str, **given: Any) -> Any:
         return cls(**given, **arguments)
     except ConfigError as error:
         raise error.under(key) from error
-    except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise ConfigError(key, cls.__name__, f"cannot be built: {error}") from error
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ConfigError(key, cls.__name__, f"cannot be built: {reason}") from error
 
 
 def _with_children(value: Any, key: str) -> Any:
@@ -131,7 +133,7 @@ def check_arguments(cls: type, role: Role, node: Mapping[str, Any], key: str) ->
     offered = [name for name in parameters if name not in role.given]
     arguments = {}
     for name, value in node.items():
-        if name in ("_target_", "_partial_"):
+        if name == "_target_" or (name == "_partial_" and value is True):
             continue
         if name not in offered:
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
@@ -144,6 +146,7 @@ def check_arguments(cls: type, role: Role, node: Mapping[str, Any], key: str) ->
         )
         if required and name not in arguments:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
+    check_ranges(cls, arguments, key)
     return arguments
 
 

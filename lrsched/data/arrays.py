@@ -33,6 +33,8 @@ class Arrays:
     classes: int
 
     def __post_init__(self) -> None:
+        if type(self.classes) is not int or self.classes < 2:
+            raise DataError(f"classes: must be a whole number of at least 2, not {self.classes!r}")
         _check_part("train", self.train_x, self.train_y, self.classes)
         if self.train_y.unique().numel() < 2:
             raise DataError("train labels: all samples are of one class; there is nothing to tell apart")
@@ -58,6 +60,9 @@ class Source(ABC):
 
 
 def _check_part(part: str, x: Tensor, y: Tensor, classes: int) -> None:
+    for what, tensor in (("images", x), ("labels", y)):
+        if not isinstance(tensor, Tensor):
+            raise DataError(f"{part} {what}: must be a torch.Tensor, not a {type(tensor).__name__}")
     if x.dtype != torch.uint8 or x.ndim != 4:
         raise DataError(f"{part} images: must be uint8 [N, C, H, W], not {_form(x)}")
     if y.dtype != torch.int64 or y.ndim != 1:

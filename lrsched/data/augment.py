@@ -51,8 +51,7 @@ class Augment:
         if not self.crop and not self.flip:
             return x
         batch, channels, height, width = x.shape
-        if self.crop >= min(height, width):
-            raise ConfigError("crop", self.crop, f"must be smaller than the images of {height}x{width} pixels")
+        self.check_fits(height, width)
         rows = self._shifted(batch, height, x.device, generator)
         columns = self._shifted(batch, width, x.device, generator)
         if self.flip:
@@ -62,6 +61,11 @@ class Augment:
         source = rows[:, :, None] * padded.shape[3] + columns[:, None, :]  # [B, H, W], places in a flat image
         source = source.view(batch, 1, height * width).expand(-1, channels, -1)
         return padded.flatten(2).gather(2, source).view_as(x)
+
+    def check_fits(self, height: int, width: int) -> None:
+        """Refuse a shift that could leave nothing of an image."""
+        if self.crop >= min(height, width):
+            raise ConfigError("crop", self.crop, f"must be smaller than the images of {height}x{width} pixels")
 
     def _shifted(self, batch: int, size: int, device: torch.device, generator: torch.Generator) -> Tensor:
         """[B, size]: where in the padded image each row (or column) of the output comes from."""

@@ -38,7 +38,10 @@ def load(name: str, root: str) -> Arrays:
             files = [file for file, _ in (*source.train_list, *source.test_list)] + [source.meta["filename"]]
             remedy = f"unpack {source.filename} in {folder}"
             raise unavailable(name, folder / source.base_folder, files, why, remedy) from error
-    return Arrays(*_tensors(train), *_tensors(test), classes=len(train.classes))
+    try:
+        return Arrays(*_tensors(train), *_tensors(test), classes=len(train.classes))
+    except DataError as error:
+        raise DataError(f"{folder / source.base_folder}: {error}") from error
 
 
 def _tensors(part: Any) -> tuple[Tensor, Tensor]:

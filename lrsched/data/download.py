@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 
 from lrsched.errors import DataError
+
+PATIENCE = 10.0
+"""Seconds of silence after which a server is given up: by itself urllib would wait for ever."""
 
 
 def fetch(name: str, root: Path) -> str:
@@ -22,7 +26,7 @@ def fetch(name: str, root: Path) -> str:
         from torchvision import datasets  # here, because importing it takes seconds
 
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
+        with _impatient(), tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
             getattr(datasets, name)(scratch, download=True)
             for file in sorted(path for path in Path(scratch).rglob("*") if path.is_file()):
                 target = root / file.relative_to(scratch)
@@ -35,6 +39,16 @@ def fetch(name: str, root: Path) -> str:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return lines[-1].strip("<>") if lines else type(error).__name__
     return ""
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def unavailable(name: str, folder: Path, files: Sequence[str], why: str, remedy: str) -> DataError:

@@ -49,7 +49,10 @@ def load(name: str, root: str, classes: int = 10) -> Arrays:
     for images, labels in ((train_x, train_y), (test_x, test_y)):
         if images.ndim != 3 or labels.ndim != 1:
             raise DataError(f"{raw}: must hold images of 3 dimensions and labels of 1")
-    return Arrays(train_x.unsqueeze(1), train_y.long(), test_x.unsqueeze(1), test_y.long(), classes)
+    try:
+        return Arrays(train_x.unsqueeze(1), train_y.long(), test_x.unsqueeze(1), test_y.long(), classes)
+    except DataError as error:
+        raise DataError(f"{raw}: {error}; delete the folder and it is downloaded again") from error
 
 
 def read(file: Path) -> Tensor:

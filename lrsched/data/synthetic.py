@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -49,8 +48,10 @@ class Synthetic(Source):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise ConfigError(name, value, f"must be a whole number of at least {least}")
-        if not isinstance(self.noise, (int, float)) or not 0 <= self.noise < math.inf:
-            raise ConfigError("noise", self.noise, "must be a number of at least 0")
+        if not isinstance(self.noise, (int, float)) or not 0 <= self.noise <= 1000:
+            raise ConfigError("noise", self.noise, "must be a number of at least 0, and at most 1000")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ConfigError("seed", self.seed, "must be a whole number of at least 0")
 
     def load(self) -> Arrays:
         """Images uint8 [samples, channels, size, size]."""

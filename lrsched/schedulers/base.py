@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -38,6 +38,10 @@ class Scheduler(ABC):
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
         """Look at the metrics of an evaluation made at rest, after ``step`` updates."""
         return Advice.NOTHING
+
+    def rescale(self, ratios: Sequence[float]) -> None:  # noqa: B027  (a table keeps nothing of them)
+        """The base rates were changed while the run is at rest, that of group i to ``ratios[i]`` times what it
+        was, and so were the groups' rates in force: what the scheduler itself keeps of them follows."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

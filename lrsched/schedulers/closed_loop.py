@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch.optim import Optimizer
 
@@ -39,6 +39,9 @@ class ClosedLoop(Scheduler):
         ramp = self._ramp[step] if step < self._warm else 1.0
         for group, level in zip(self._optimizer.param_groups, self._levels, strict=True):
             group["lr"] = ramp * level
+
+    def rescale(self, ratios: Sequence[float]) -> None:
+        self._levels = [level * ratio for level, ratio in zip(self._levels, ratios, strict=True)]
 
     def warming(self, step: int) -> bool:
         """Whether an evaluation after ``step`` updates is one of the ramp, which does not count."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
@@ -67,6 +67,13 @@ class Native(Scheduler):
             raise NotFinite(f"{self.monitor} is {metric} at step {step}: {type(self.inner).__name__} cannot judge it")
         return metric
 
+    def rescale(self, ratios: Sequence[float]) -> None:
+        """Scale the base rates, those of the schedulers inside a composite too."""
+        for scheduler in _nested(self.inner):
+            if hasattr(scheduler, "base_lrs"):
+                scheduler.base_lrs = [base * ratio for base, ratio in zip(scheduler.base_lrs, ratios, strict=True)]
+            scheduler._last_lr = [group["lr"] for group in scheduler.optimizer.param_groups]
+
     def state_dict(self) -> dict[str, Any]:
         return {"inner": self.inner.state_dict(), "applied": self._applied}
 
@@ -75,3 +82,9 @@ class Native(Scheduler):
         self._applied = state["applied"]
         # PyTorch warns when it has not seen optimizer.step(); the updates before the checkpoint were not its to see.
         setattr(self.inner.optimizer, "_opt_called", True)  # noqa: B010
+
+
+def _nested(scheduler: Any) -> Iterator[Any]:
+    yield scheduler
+    for child in getattr(scheduler, "_schedulers", ()):
+        yield from _nested(child)

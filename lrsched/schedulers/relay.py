@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,10 @@ class Relay(Scheduler):
             if leg.start < step <= leg.end:
                 return leg.loop.observe(step - leg.start, metrics)
         return Advice.NOTHING
+
+    def rescale(self, ratios: Sequence[float]) -> None:
+        for leg in self._legs:
+            leg.loop.rescale(ratios)
 
     def state_dict(self) -> dict[str, Any]:
         return {"legs": [leg.loop.state_dict() for leg in self._legs]}

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from lrsched.data.loader import Batch
 from lrsched.errors import NotFinite
-from lrsched.train.update import Precision
+from lrsched.train.precision import Precision
 
 METRICS = ("val/loss", "val/accuracy")
 """What an evaluation during a run yields, and so what can be monitored."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from lrsched.loggers.base import Logger
+from lrsched.loggers.base import Logger, RunInfo
 from lrsched.records import Rows, RunFolder, read_rows
 
 
@@ -19,23 +20,48 @@ class Journal:
         offset: bytes of ``metrics.jsonl`` that belong to completed steps; the rest is cut off.
         resumed_at: the step that the run goes on from, or None. Loggers have forgotten what they had of
             it; the rows of its evaluation, made before the checkpoint, are handed to them again.
+        run: what the loggers were opened with; needed to go back.
     """
 
     def __init__(
-        self, folder: RunFolder, loggers: Iterable[Logger], offset: int = 0, resumed_at: int | None = None
+        self,
+        folder: RunFolder,
+        loggers: Iterable[Logger],
+        offset: int = 0,
+        resumed_at: int | None = None,
+        run: RunInfo | None = None,
     ) -> None:
         self._metrics = Rows(folder.metrics, offset)
         timing = folder.timing.stat().st_size if folder.timing.exists() else 0
         self._timing = Rows(folder.timing, timing)
         self._loggers = tuple(loggers)
-        for row in read_rows(folder.metrics) if resumed_at is not None else ():
-            if row["step"] >= resumed_at:
-                self._tell(row)
+        self._path, self._run = folder.metrics, run
+        if resumed_at is not None:
+            self._tell_again(resumed_at)
 
     def row(self, row: Mapping[str, Any]) -> None:
         """A deterministic row: two equal runs write equal bytes."""
         self._metrics.write(row)
         self._tell(row)
+
+    def rewind(self, offset: int, step: int) -> None:
+        """Go back to a checkpoint: forget the rows after it, and have the loggers forget them.
+
+        Args:
+            offset: bytes of ``metrics.jsonl`` that belong to it.
+            step: of the checkpoint.
+        """
+        self._metrics.cut(offset)
+        for logger in self._loggers:
+            assert self._run is not None
+            logger.close({}, "stopped")
+            logger.open(replace(self._run, resumed_at=step))
+        self._tell_again(step)
+
+    def _tell_again(self, step: int) -> None:
+        for row in read_rows(self._path):
+            if row["step"] >= step:
+                self._tell(row)
 
     def _tell(self, row: Mapping[str, Any]) -> None:
         for logger in self._loggers:
@@ -46,7 +72,7 @@ class Journal:
         self._timing.write({"event": event, "time": time.time(), **measured})
 
     def flush(self) -> int:
-        """Hand everything to the system, the rows to the disk; returns the length of ``metrics.jsonl`` in bytes."""
+        """Hand everything to the system; returns the length of ``metrics.jsonl`` in bytes, which are durable."""
         self._timing.flush()
         for logger in self._loggers:
             logger.flush()

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.checkpoint import Store
-from lrsched.errors import Stopped
+from lrsched.errors import NotFinite, Stopped
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Advice, group_names
 from lrsched.schedulers.values import has_value, read_value
 from lrsched.signals import StopFlag
 from lrsched.train.journal import Journal
+from lrsched.train.recovery import Recovery, refuse_to_save
 from lrsched.train.state import RunState
 from lrsched.train.update import Update
 
@@ -68,6 +69,7 @@ class Trainer:
         journal: where rows go.
         about: what every manifest says of the run (config hash, fingerprint).
         stop: asked at rest whether to go on.
+        recovery: where the run goes from a number that is not finite; None: nowhere.
     """
 
     def __init__(
@@ -81,15 +83,30 @@ class Trainer:
         journal: Journal,
         about: Mapping[str, Any],
         stop: StopFlag,
+        recovery: Recovery | None = None,
     ) -> None:
         self.state, self.horizon, self.timetable = state, horizon, timetable
         self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
-        self._about, self._stop = about, stop
+        self._about, self._stop, self._recovery = about, stop, recovery
         self._saved = state.step if state.step else -1  # a run that is resumed has the checkpoint it came from
         self._saved_at = time.perf_counter()
 
     def run(self) -> Outcome:
-        """Train to the end of the horizon, or to a reason to stop before it."""
+        """Train to the end of the horizon, or to a reason to stop before it.
+
+        Raises:
+            NotFinite: a loss, a gradient, a metric or a weight is not finite, and the run does not go back.
+        """
+        while True:
+            try:
+                return self._course()
+            except NotFinite as found:
+                if self._recovery is None:
+                    raise
+                self._recovery(self.state, found)
+                self._saved, self._saved_at = self.state.step, time.perf_counter()
+
+    def _course(self) -> Outcome:
         state, table, last = self.state, self.timetable, self.horizon.steps - 1
         started = time.perf_counter() - state.seconds
         while True:
@@ -108,6 +125,7 @@ class Trainer:
             log = s % table.log == 0 or s == last
             norm = self._update(state, want_norm=log)
             if log:
+                self._update.check(state)
                 self._log(s, norm)
 
     def _due(self, every: int) -> bool:
@@ -122,12 +140,14 @@ class Trainer:
     def _look(self) -> None:
         """Evaluate, let the scheduler see it, write the row; cut short by a signal, it is done on resume."""
         state = self.state
+        self._update.check(state)
         began = time.perf_counter()
         try:
             metrics = self._evaluate()
         except Stopped:
             return
         took = time.perf_counter() - began
+        self._saved = -1  # a checkpoint of this step, made when a signal cut the evaluation short, does not hold it
         advice = state.scheduler.observe(state.step, metrics)
         state.look(metrics)
         if advice is Advice.KEEP:
@@ -148,6 +168,8 @@ class Trainer:
             row["grad_norm"] = norm
         if state.scaler is not None:
             row |= {"loss_scale": state.scaler.get_scale(), "skipped": state.skipped}
+        if state.passed:
+            row["passed"] = state.passed
         self._journal.row(row)
 
     def _epoch(self, s: int) -> float:
@@ -167,10 +189,12 @@ class Trainer:
         state = self.state
         if state.step == self._saved:
             return
+        self._update.check(state)
+        refuse_to_save(state)
         began = time.perf_counter()
         state.metrics_bytes = self._journal.flush()
         self._store.save(state.step, state.state_dict(), self._about)
-        self._store.prune(self.timetable.keep)
+        self._store.prune(self.timetable.keep, spare=self._recovery.needed(state.step) if self._recovery else ())
         self._saved, self._saved_at = state.step, time.perf_counter()
         state.save_seconds = self._saved_at - began
         self._journal.timing("save", step=state.step, seconds=state.save_seconds)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+import lrsched
 from lrsched.errors import ConfigError
 
 
@@ -47,6 +48,7 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
 def fingerprint(device: torch.device, precision: str) -> dict[str, Any]:
     """What must be equal for two runs of one config to be equal to the last bit."""
     return {
+        "lrsched": lrsched.__version__,
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),

@@ -30,6 +30,8 @@ class RunState:
         window: the open window of the training loss.
         step: completed updates.
         skipped: updates that an fp16 overflow skipped; they were tried again and are not steps.
+        passed: batches that were passed over, so that update s trains with batch s + passed.
+        rollbacks: steps of the checkpoints that the run has gone back to, in order.
         evaluated: the step of the last evaluation, or -1.
         best_weights: the model's state at the best evaluation, on the CPU.
         kept: weights and optimizer state that a backtracking scheduler asked to keep.
@@ -47,6 +49,8 @@ class RunState:
     window: Window
     step: int = 0
     skipped: int = 0
+    passed: int = 0
+    rollbacks: list[int] = field(default_factory=list)
     evaluated: int = -1
     metrics: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, Tensor] | None = None
@@ -60,6 +64,8 @@ class RunState:
         return {
             "step": self.step,
             "skipped": self.skipped,
+            "passed": self.passed,
+            "rollbacks": list(self.rollbacks),
             "evaluated": self.evaluated,
             "metrics": dict(self.metrics),
             "model": self.model.state_dict(),
@@ -99,6 +105,7 @@ class RunState:
             self.window.total.copy_(state["window"]["total"])
             self.window.updates = state["window"]["updates"]
             self.step, self.skipped, self.evaluated = state["step"], state["skipped"], state["evaluated"]
+            self.passed, self.rollbacks = state["passed"], list(state["rollbacks"])
             self.metrics, self.best_weights, self.kept = dict(state["metrics"]), state["best_weights"], state["kept"]
             self.metrics_bytes = state["metrics_bytes"]
             self.seconds, self.save_seconds = state["seconds"], state["save_seconds"]

@@ -1,45 +1,74 @@
-"""A checkpoint is whole or not there, and what is damaged is never loaded."""
+"""A checkpoint is whole or not there; what is damaged is said and never loaded; what was left over is swept."""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
-import pickle
-import random
-import zipfile
+import logging
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from lrsched.checkpoint import Store
+from lrsched.checkpoint.manifest import sealed, written
+from lrsched.checkpoint.places import STATE, aside
 from lrsched.checkpoint.store import load
 from lrsched.errors import CheckpointError, StorageError
+from tests.checkpoint.conftest import is_state, state
 
-
-def state(value: float) -> dict:
-    return {"step": int(value), "model": {"w": torch.full((3, 4), value)}, "name": "x", "none": None}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "checkpoints")
+CONFIG = "c0ffee00" * 8
 
 
 def test_what_was_saved_is_found_newest_first_by_step(store: Store) -> None:
     for step in (9, 10, 2):
-        store.save(step, state(step), {"config_sha256": "c"})
+        store.save(step, state(step), {"config_sha256": CONFIG, "fingerprint": {"threads": 1}})
     checkpoint, loaded, complaints = store.newest()
     assert checkpoint.path.name == "step-0000000010"
-    assert torch.equal(loaded["model"]["w"], torch.full((3, 4), 10.0))
+    assert is_state(loaded, 10)
     assert [c.step for c in store.committed()] == [10, 9, 2]
-    assert checkpoint.manifest["config_sha256"] == "c"
     assert complaints == []
+
+
+def test_the_manifest_says_what_the_bytes_are_and_what_came_before(store: Store) -> None:
+    content = (store.save(3, state(3), {}) / STATE).read_bytes()
+    manifests = [json.loads((store.save(step, state(step), {}) / "manifest.json").read_text()) for step in (5, 9)]
+    again = Store(store.folder)
+    again.newest()
+    manifests.append(json.loads((again.save(11, state(11), {"config_sha256": CONFIG}) / "manifest.json").read_text()))
+    first = store.committed()[-1].manifest
+    assert first["bytes"] == len(content)
+    assert first["sha256"] == hashlib.sha256(content).hexdigest()
+    assert [first["parent"], *(manifest["parent"] for manifest in manifests)] == [None, 3, 5, 9]
+    assert manifests[-1]["config_sha256"] == CONFIG
+
+
+def test_the_seal_is_the_hash_of_the_other_entries_in_order() -> None:
+    assert sealed({"b": 1, "a": [None]})["manifest_sha256"] == hashlib.sha256(b'{"a":[null],"b":1}').hexdigest()
+
+
+def test_checkpoints_are_for_their_owner_alone(store: Store) -> None:
+    path = store.save(1, state(1), {})
+    assert {(path / name).stat().st_mode & 0o777 for name in ("state.pt", "manifest.json")} == {0o600}
+
+
+def test_the_newest_is_chosen_by_its_step_whatever_the_clock_says(store: Store) -> None:
+    for step in (1, 2, 3):
+        path = store.save(step, state(step), {})
+        for file in (path / STATE, path / "manifest.json", path):
+            os.utime(file, (2_000_000_000 - step, 2_000_000_000 - step))
+    assert store.newest()[0].step == 3
 
 
 def test_equal_states_give_equal_bytes(store: Store) -> None:
     a, b = store.save(1, state(5), {}), store.save(2, state(5), {})
     assert (a / "state.pt").read_bytes() == (b / "state.pt").read_bytes()
+
+
+# Pruning
 
 
 def test_pruning_keeps_the_newest_and_the_spared(store: Store) -> None:
@@ -50,83 +79,287 @@ def test_pruning_keeps_the_newest_and_the_spared(store: Store) -> None:
     assert sorted(path.name for path in store.folder.iterdir()) == [f"step-{step:010d}" for step in (1, 4, 5)]
 
 
-def test_every_single_flip_is_noticed_and_the_older_one_is_taken(store: Store) -> None:
+def test_pruning_never_deletes_what_was_just_written_for_one_that_is_damaged(store: Store) -> None:
+    for step in (4, 8):
+        path = store.save(step, state(step), {})
+    (path / STATE).write_bytes(b"damaged")
+    again = Store(store.folder)
+    assert again.newest()[0].step == 4
+    again.save(6, state(6), {})  # on its way to 8 once more
+    again.prune(1)
+    checkpoint, loaded, complaints = again.newest()
+    assert (checkpoint.step, complaints) == (6, [])
+    assert is_state(loaded, 6)
+
+
+def test_what_cannot_be_deleted_is_warned_of_and_tried_again(store: Store, monkeypatch, caplog) -> None:
+    for step in (1, 2, 3):
+        store.save(step, state(step), {})
+    logging.getLogger("lrsched").propagate = True
+    with monkeypatch.context() as patch:
+
+        def refuse(path: Any, *_: Any, **__: Any) -> None:
+            raise OSError(5, "Input/output error", str(path))
+
+        patch.setattr(os, "rmdir", refuse)
+        with caplog.at_level(logging.WARNING, "lrsched"):
+            store.prune(1)
+    assert [c.step for c in store.committed()] == [3]  # the marks are gone, the folders are not
+    assert "step-0000000001 cannot be deleted: Input/output error" in caplog.text
+    assert len(list(store.folder.iterdir())) == 3
+    store.save(4, state(4), {})
+    store.prune(1)
+    assert [path.name for path in store.folder.iterdir()] == ["step-0000000004"]
+
+
+# The same step again
+
+
+def test_a_step_that_is_saved_again_has_its_newer_state(store: Store) -> None:
     store.save(1, state(1), {})
-    path = store.save(2, state(2), {}) / "state.pt"
-    good = path.read_bytes()
-    draw = random.Random(0)
-    for _ in range(200):
-        at, bit = draw.randrange(len(good)), draw.randrange(8)
-        damaged = bytearray(good)
-        damaged[at] ^= 1 << bit
-        path.write_bytes(damaged)
-        checkpoint, _, complaints = store.newest()
-        assert checkpoint.step == 1
-        assert "SHA-256" in complaints[0]
+    store.save(1, state(7), {"config_sha256": CONFIG})
+    checkpoint, loaded, _ = store.newest()
+    assert is_state(loaded, 7)
+    assert (checkpoint.step, checkpoint.manifest["config_sha256"]) == (1, CONFIG)
+    assert [path.name for path in store.folder.iterdir()] == ["step-0000000001"]
 
 
-@pytest.mark.parametrize("keep", [0, 1, 100, -1])
-def test_a_truncated_file_is_noticed(store: Store, keep: int) -> None:
-    path = store.save(1, state(1), {}) / "state.pt"
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(CheckpointError, match="the manifest says"):
-        store.newest()
-
-
-def test_without_its_manifest_a_checkpoint_is_none(store: Store) -> None:
+@pytest.mark.parametrize("left", ["nothing", "a state", "a damaged whole"])
+def test_while_it_is_saved_again_the_older_one_stands_in(store: Store, left: str) -> None:
     path = store.save(1, state(1), {})
-    for content in (b"", b"{", b"[]", b'{"schema": 1, "step": 7}'):
-        (path / "manifest.json").write_bytes(content)
-        assert store.committed() == []
-    with pytest.raises(CheckpointError, match="no valid checkpoint"):
-        store.newest()
+    whole = path.with_name("whole")
+    shutil.copytree(path, whole)
+    os.replace(path, aside(path))  # here it was killed, or a little later:
+    if left != "nothing":
+        path.mkdir()
+        (path / STATE).write_bytes(b"half")
+    if left == "a damaged whole":
+        shutil.copy(whole / "manifest.json", path)
+    shutil.rmtree(whole)
+    for _ in range(2):
+        checkpoint, loaded, complaints = store.newest()
+        assert is_state(loaded, 1)
+        assert len(complaints) == (left == "a damaged whole" and checkpoint.aside)
+        store.sweep()
+    assert [found.name for found in store.folder.iterdir()] == ["step-0000000001"]
 
 
-def commit(store: Store, content: bytes) -> Path:
-    """Put foreign bytes under a manifest that fits them, as somebody with ill intent would."""
-    import hashlib
-
+def test_when_the_newer_one_is_committed_the_older_one_goes(store: Store) -> None:
     path = store.save(1, state(1), {})
-    (path / "state.pt").write_bytes(content)
+    os.replace(path, aside(path))
+    Store(store.folder).save(2, state(2), {})
+    os.replace(store.folder / "step-0000000002", path)
     manifest = json.loads((path / "manifest.json").read_text())
-    manifest |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (path / "manifest.json").write_text(json.dumps(manifest))
-    return path
+    (path / "manifest.json").write_bytes(written({**manifest, "step": 1}))
+    assert store.sweep() == [aside(path)]
+    assert is_state(store.newest()[1], 2)
 
 
-class Bomb:
-    def __init__(self, canary: Path) -> None:
-        self.canary = canary
-
-    def __reduce__(self) -> tuple:
-        return (open, (str(self.canary), "w"))
+# Sweeping
 
 
-def test_code_in_a_checkpoint_does_not_run(store: Store, tmp_path: Path) -> None:
-    canary = tmp_path / "canary"
-    modern, legacy = io.BytesIO(), io.BytesIO()
-    torch.save({"model": Bomb(canary)}, modern)
-    torch.save({"model": Bomb(canary)}, legacy, _use_new_zipfile_serialization=False)
-    for content in (modern.getvalue(), legacy.getvalue(), pickle.dumps(Bomb(canary)), b"", b"PK\x03\x04"):
-        commit(store, content)
-        with pytest.raises(CheckpointError):
-            store.newest()
-        assert not canary.exists()
+def test_what_a_killed_process_left_is_swept_and_nothing_else(store: Store) -> None:
+    path = store.save(1, state(1), {})
+    never = store.folder / "step-0000000002"
+    never.mkdir()
+    (never / STATE).write_bytes(b"never committed")
+    run = store.folder.parent
+    stale = [folder / ".x.json.4711-0a.tmp" for folder in (run, store.folder, path)]
+    kept = [run / "config.yaml", run / ".lock", run / "tmp", store.folder / "notes.tmp", store.folder / "step-2"]
+    for file in (*stale, *kept):
+        file.write_text("x")
+    (run / ".folder.tmp").mkdir()
+    damaged = store.save(3, state(3), {})
+    (damaged / "manifest.json").write_text("{")
+    assert set(store.sweep()) == {*stale, never}
+    assert all(file.exists() for file in (*kept, path, damaged, run / ".folder.tmp"))
+    assert store.sweep() == []
+    assert store.newest()[0].step == 1
 
 
-def test_a_compressed_archive_is_refused_before_it_is_unpacked(store: Store) -> None:
-    plain, packed = io.BytesIO(), io.BytesIO()
-    torch.save({"w": torch.zeros(1_000_000)}, plain)
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
-        for entry in source.infolist():
-            target.writestr(entry.filename, source.read(entry))
-    assert len(packed.getvalue()) < len(plain.getvalue()) / 100
-    commit(store, packed.getvalue())
-    with pytest.raises(CheckpointError, match="compressed"):
-        load(store.committed()[0])
+def test_sweeping_leaves_the_folder_alone(store: Store, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / ".mine.tmp").write_text("x")
+    store.folder.mkdir()
+    (store.folder / "step-0000000007").symlink_to(elsewhere)
+    (tmp_path / ".link.tmp").symlink_to(elsewhere / ".mine.tmp")
+    assert store.sweep() == [tmp_path / ".link.tmp"]
+    assert (elsewhere / ".mine.tmp").exists()
+
+
+def test_nothing_to_sweep(store: Store) -> None:
+    assert store.sweep() == []
+    assert not store.folder.exists()
+
+
+def test_a_temporary_file_of_a_process_of_the_same_number_is_in_nobodys_way(store: Store) -> None:
+    """In a container a program often has the number that it had before it was killed."""
+    path = store.folder / "step-0000000001"
+    path.mkdir(parents=True)
+    for name in ("state.pt", "manifest.json"):
+        (path / f".{name}.{os.getpid()}.tmp").write_bytes(b"stale")
+    store.save(1, state(1), {})
+    assert is_state(store.newest()[1], 1)
+
+
+# Damaged, foreign, in the way
+
+
+def test_without_its_manifest_a_checkpoint_was_never_committed_and_is_not_spoken_of(store: Store) -> None:
+    store.save(1, state(1), {})
+    (store.save(2, state(2), {}) / "manifest.json").unlink()
+    checkpoint, _, complaints = store.newest()
+    assert (checkpoint.step, complaints) == (1, [])
+
+
+def broken(**entries: Any) -> bytes:
+    manifest = {"schema": 2, "step": 2, "parent": 1, "bytes": 9, "sha256": "a" * 64, **entries}
+    return written({name: value for name, value in manifest.items() if value != "absent"})
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "it is no JSON"),
+        (b"{", "it is no JSON"),
+        (b'{"schema": NaN}', "it is no JSON"),
+        (b"[" * 100_000, "it is no JSON"),
+        (b"\xff\xfe", "it is no JSON"),
+        (b"[]", "it is no mapping"),
+        (b" " * 2_000_000, "more than 1048576"),
+        (broken(schema="absent"), "its schema is not a whole number"),
+        (broken(schema=True), "its schema"),
+        (broken(schema=1), "schema 1 is not 2: written by another version"),
+        (broken(step="2"), "its step is not a whole number"),
+        (broken(step=2.0), "its step is not a whole number"),
+        (broken(step=True), "its step is not a whole number"),
+        (broken(step="absent"), "its step is not"),
+        (broken(step=3), "manifest of step 3"),
+        (broken(parent=-1), "its parent is not"),
+        (broken(parent="absent"), "its parent is not"),
+        (broken(bytes=-1), "its bytes is not a whole number"),
+        (broken(bytes=None), "its bytes is not a whole number"),
+        (broken(sha256="A" * 64), "its sha256 is not 64 hexadecimal digits"),
+        (broken(sha256=["a"] * 64), "its sha256 is not"),
+        (broken(config_sha256="c"), "its config_sha256 is not"),
+        (broken(fingerprint=[1]), "its fingerprint is not a mapping"),
+        (broken(config_sha256=CONFIG).replace(b"c0ffee", b"decafe"), "its SHA-256 is not that of its entries"),
+        (broken(fingerprint={"threads": 1}).replace(b'"threads": 1', b'"threads": 3'), "its SHA-256 is not"),
+    ],
+)
+def test_a_damaged_manifest_is_said_and_the_older_one_is_taken(store: Store, content: bytes, complaint: str) -> None:
+    store.save(1, state(1), {})
+    path = store.save(2, state(2), {}) / "manifest.json"
+    path.write_bytes(content)
+    checkpoint, loaded, complaints = store.newest()
+    assert checkpoint.step == 1
+    assert is_state(loaded, 1)
+    assert len(complaints) == 1
+    assert complaints[0].startswith(str(path))
+    with pytest.raises(CheckpointError, match=complaint):
+        load(store.found()[0])
+
+
+def test_when_every_one_is_damaged_all_of_it_is_said(store: Store) -> None:
+    (store.save(1, state(1), {}) / "manifest.json").write_text("{")
+    (store.save(2, state(2), {}) / STATE).unlink()
+    (store.save(3, state(3), {}) / STATE).write_bytes(b"")
+    with pytest.raises(CheckpointError, match="no valid checkpoint") as error:
+        store.newest()
+    assert "has 0 bytes, the manifest says" in str(error.value)
+    assert "0002/state.pt: No such file" in str(error.value)
+    assert "0001/manifest.json: damaged" in str(error.value)
+
+
+def test_none_at_all(store: Store) -> None:
+    with pytest.raises(CheckpointError, match=r"no valid checkpoint in .*checkpoints: there is none"):
+        store.newest()
+
+
+def in_the_way(path: Path, kind: str, tmp_path: Path) -> None:
+    """Put something else where a file or folder is expected."""
+    moved = tmp_path / f"moved-{path.name}"
+    os.replace(path, moved)
+    if kind == "symlink":
+        path.symlink_to(moved)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("state.pt", kind) for kind in ("symlink", "folder", "pipe")),
+        *(("manifest.json", kind) for kind in ("symlink", "folder", "pipe")),
+        *((".", kind) for kind in ("symlink", "file", "pipe")),
+    ],
+)
+def test_what_is_no_plain_file_or_folder_is_not_followed(store: Store, tmp_path: Path, name: str, kind: str) -> None:
+    store.save(1, state(1), {})
+    path = store.save(2, state(2), {}) / name
+    in_the_way(path, kind, tmp_path)
+    checkpoint, _, complaints = store.newest()
+    assert (checkpoint.step, len(complaints)) == (1, 1)
+    assert "step-0000000002" in complaints[0]
+
+
+def test_a_file_that_grows_while_it_is_read(store: Store, monkeypatch) -> None:
+    path = store.save(1, state(1), {}) / STATE
+    real = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        about = real(descriptor)
+        with open(path, "ab") as file:
+            file.write(b"more")
+        return about
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    with pytest.raises(CheckpointError, match="changes while it is read"):
+        store.newest()
+
+
+def test_swapped_manifests_and_those_of_another_run(store: Store, tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        store.save(step, state(step), {})
+    other = Store(tmp_path / "other").save(3, state(4), {})
+    one, two = (store.folder / f"step-000000000{step}" / "manifest.json" for step in (1, 2))
+    shutil.copy(other / "manifest.json", store.folder / "step-0000000003" / "manifest.json")
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    with pytest.raises(CheckpointError) as error:
+        store.newest()
+    assert "0003/state.pt: damaged, its SHA-256 is not the manifest's" in str(error.value)
+    assert "0002/manifest.json: it is the manifest of step 1" in str(error.value)
+    assert "0001/manifest.json: it is the manifest of step 2" in str(error.value)
+
+
+def test_a_file_larger_than_any_checkpoint_is_not_read(store: Store) -> None:
+    path = store.save(1, state(1), {})
+    os.truncate(path / STATE, 65 * 2**30)  # a hole: takes no room on the disk
+    with pytest.raises(CheckpointError, match="more than"):
+        store.newest()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match=r"cannot be written: .*file"):
         Store(tmp_path / "file").save(1, state(1), {})
+
+
+def test_what_lies_at_the_place_of_a_checkpoint_is_replaced_and_not_followed(store: Store, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    store.folder.mkdir()
+    (store.folder / "step-0000000001").symlink_to(elsewhere)
+    (store.folder / "step-0000000002").write_text("x")
+    for step in (1, 2):
+        store.save(step, state(step), {})
+    assert not any(elsewhere.iterdir())
+    assert is_state(store.newest()[1], 2)
+    assert torch.equal(load(store.committed()[1])["model"]["w"], torch.full((3, 4), 1.0))

@@ -31,7 +31,7 @@ def config(**changes: Any) -> dict[str, Any]:
         ({"name": "a" * 101}, "a name starts with"),
         ({"name": "<script>"}, "a name starts with"),
         ({"device": "gpu"}, "device=gpu: is no device"),
-        ({"threads": 0}, "threads=0: must be at least 1"),
+        ({"threads": 0}, "threads=0: must lie between 1 and 1024"),
         ({"model": None}, "model=null: must be a mapping with a _target_; choose one of conf/model/"),
         ({"optimizer": {"lr": 1}}, "must be a mapping with a _target_"),
         ({"logger": "csv"}, "logger=csv: must be a mapping of loggers"),

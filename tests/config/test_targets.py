@@ -113,7 +113,9 @@ def test_a_project_file_in_the_current_folder_can_trust(tmp_path, monkeypatch) -
         ({"nesterov": "yes"}, r"optimizer\.nesterov=yes: must be true or false"),
         ({"params": []}, r"optimizer\.params=\[\]: SGD takes no such argument"),
         ({"_args_": [1]}, r"optimizer\._args_=\[1\]: SGD takes no such argument"),
-        ({"momentum": -1.0}, r"optimizer=SGD: cannot be built: Invalid momentum"),
+        ({"momentum": -1.0}, r"optimizer\.momentum=-1\.0: must be at least 0 and below 1"),
+        ({"dampening": 0.5, "nesterov": True}, r"optimizer=SGD: cannot be built: Nesterov momentum requires"),
+        ({"_partial_": 3}, r"optimizer\._partial_=3: SGD takes no such argument"),
     ],
 )
 def test_arguments_are_checked_against_the_signature(arguments: dict, message: str) -> None:

@@ -14,9 +14,10 @@ from lrsched.errors import NotFinite
 from lrsched.horizon import Horizon
 from lrsched.schedulers import Table
 from lrsched.schedules import Linear
+from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
 from lrsched.train.tracker import Tracker, Window
-from lrsched.train.update import Precision, Update
+from lrsched.train.update import Update
 
 CPU = torch.device("cpu")
 HORIZON = Horizon(steps=8, steps_per_epoch=4)
@@ -160,12 +161,12 @@ def test_a_loss_that_is_not_finite_is_found_before_the_weights_change() -> None:
     assert all(torch.equal(before[i]["momentum_buffer"], after[i]["momentum_buffer"]) for i in before)
 
 
-def test_a_gradient_that_is_not_finite_is_found_where_its_norm_is_looked_at() -> None:
+def test_a_gradient_that_is_not_finite_is_found_before_it_is_clipped() -> None:
     model = network()
     state, update = run(model, loader(), clip_norm=1.0)
     model[-1].weight.register_hook(lambda grad: grad * float("nan"))  # type: ignore[index,operator]
     held = weights(state)
-    with pytest.raises(NotFinite, match=r"step 0: the norm of the gradient is nan"):
+    with pytest.raises(NotFinite, match=r"step 0: the gradient of 4.weight is not finite"):
         update(state)
     assert torch.equal(weights(state), held)
 

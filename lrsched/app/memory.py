@@ -1,0 +1,79 @@
+"""What does not fit into memory is refused with the key that made it so large."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lrsched.config.targets import MODEL, build
+from lrsched.errors import ConfigError, Stopped
+
+SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+"""What PyTorch's RuntimeErrors say when there is none left."""
+
+
+@contextmanager
+def enough_for(node: Mapping[str, Any], key: str) -> Iterator[None]:
+    """Around the building of what a node describes.
+
+    Raises:
+        ConfigError: there was not enough memory; names the largest number in the node.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in SIGNS):
+            raise
+        raise _too_large(node, key, "makes it need more memory than there is") from error
+
+
+def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> None:
+    """Refuse a model whose weights and gradients are more than the machine's memory.
+
+    It is built without memory first, on the meta device: where memory is promised before it is there, the
+    kernel would kill the process that uses it.
+    """
+    try:
+        with torch.device("meta"):
+            model = build(MODEL, node, "model", input_shape=input_shape, classes=classes)
+    except Stopped:
+        raise
+    except Exception:  # a model that cannot be built like this may be a good one
+        return
+    needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters()), memory()
+    if needed > there:
+        rule = f"makes weights and gradients of {needed / 2**30:.3g} GiB, and this machine has {there / 2**30:.3g} GiB"
+        raise _too_large(node, "model", rule)
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or the container's."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no container, or one without a bound
+        found = min(found, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    return found
+
+
+def _too_large(node: Mapping[str, Any], key: str, rule: str) -> ConfigError:
+    numbers = dict(_numbers(node, key))
+    if not numbers:
+        return ConfigError(key, node.get("_target_"), rule)
+    largest = max(numbers, key=lambda name: numbers[name])
+    return ConfigError(largest, numbers[largest], rule, "give a smaller number")
+
+
+def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
+    """Every number in a node, with its key."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _numbers(item, f"{key}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _numbers(item, f"{key}[{i}]")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield key, value

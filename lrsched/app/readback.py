@@ -1,0 +1,105 @@
+"""Reading a run folder that may come from a stranger: its config is data, its paths lead nowhere else.
+
+What a config could do by being read: unpack to any size, take values from the environment, be written
+through a link. What it names as ``_target_`` goes through the allowlist like a config that was typed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lrsched.errors import CheckpointError
+from lrsched.records import RunFolder
+
+LARGEST = 2**20  # bytes; a config of ours has a few thousand
+DEEPEST = 40
+HARMLESS = ("oc.select", "oc.dict.keys", "oc.dict.values", "oc.deprecated")
+"""Resolvers that only look at the config itself. Not oc.decode and oc.create: they evaluate a text that may
+be put together of pieces, none of which looks like an interpolation, ``$`` and ``{oc.env:NAME}``."""
+
+_OPEN = re.compile(r"(?<!\\)(?:\\\\)*\$\{")  # after an odd number of backslashes it is mere text
+_REFERENCE = re.compile(rf"\$\{{\s*(?:[\w.\[\]/-]+\s*\}}|(?:{'|'.join(map(re.escape, HARMLESS))})\s*:)")
+
+
+def check_folder(folder: RunFolder) -> None:
+    """Refuse a run folder in which a name leads elsewhere: it would be written through.
+
+    Raises:
+        CheckpointError: there is a symbolic link, or what is neither file nor folder.
+    """
+    for entry in _entries(folder.path):
+        mode = os.lstat(entry).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+            raise CheckpointError(f"{entry} is {kind}: a run is only continued in a folder that holds its own files")
+
+
+def read_config(folder: RunFolder) -> DictConfig:
+    """The stored config of a run: a mapping of bounded size and depth, not resolved.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no config of ours.
+    """
+    try:
+        with open(folder.config, "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it has more than {LARGEST} bytes")
+        text = content.decode("utf-8")
+        _check_events(text)
+        config = OmegaConf.create(text)
+    except (OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(config, DictConfig):
+        raise CheckpointError(f"{folder.config} is not a config: it is not a mapping")
+    return config
+
+
+def reaching_out(config: DictConfig) -> dict[str, str]:
+    """The keys whose text asks for more than the config itself, with that text."""
+    texts = _texts(OmegaConf.to_container(config, resolve=False))
+    return {
+        key: text for key, text in texts if any(not _REFERENCE.match(text, at.end() - 2) for at in _OPEN.finditer(text))
+    }
+
+
+def _check_events(text: str) -> None:
+    """Refuse aliases, which multiply what they stand for, and depth, on which a reader recurses."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it has an alias (*name), which no config of ours has")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST}")
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a config, names included, with its dotted key."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            inner = f"{key}.{name}".lstrip(".")
+            yield inner, str(name)
+            yield from _texts(item, inner)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _texts(item, f"{key}[{i}]")
+
+
+def _entries(folder: os.PathLike[str]) -> Iterator[str]:
+    with os.scandir(folder) as found:
+        entries = list(found)
+    for entry in entries:
+        yield entry.path
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry)

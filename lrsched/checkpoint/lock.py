@@ -1,0 +1,146 @@
+"""One writer per run folder: a lock that lives as long as the process that holds it, and not a moment longer."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+import weakref
+from pathlib import Path
+from types import TracebackType
+
+from lrsched.errors import RunFolderBusy, StorageError
+
+_TRIES = 6
+_PAUSE = 0.02  # seconds; holder() looks for a few microseconds, and nobody is to be refused for that
+
+
+class RunLock:
+    """The right to write to a run folder: flock(2) on its file ``.lock``, whose content names the holder.
+
+    The kernel takes the lock back when the process ends, however it ends. The file stays: who deletes it
+    lets two processes hold "the" lock, each on a file of its own. Forked children and programs that are
+    started do not hold it: they may outlive the run.
+
+    Args:
+        folder: of the run; it must exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / ".lock"
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Become the only writer.
+
+        Raises:
+            RunFolderBusy: another process is (or another lock of this one), said within a fifth of a second.
+            StorageError: there can be no lock here: read-only, or a file system without flock.
+        """
+        for attempt in range(_TRIES):
+            time.sleep(_PAUSE if attempt else 0)
+            try:
+                descriptor = self._locked()
+            except OSError as error:
+                raise StorageError(f"{self.path} cannot be locked: {_reason(error)}") from error
+            if descriptor is not None:
+                self._descriptor = descriptor
+                _held.add(self)
+                return
+        pid, host = _named(self.path)
+        who = f"process {pid} on {host}" if pid else "another process"
+        how = f"stop it with: kill {pid}" if pid else "stop it"
+        raise RunFolderBusy(f"{self.folder} is in use: {who} writes to it; wait until it ends, or {how}")
+
+    def release(self) -> None:
+        """Let others write. Without effect where the lock is not held."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self._close()
+
+    def _locked(self) -> int | None:
+        """A descriptor that holds the lock, or None while somebody else has it.
+
+        Raises:
+            OSError: the file system refused.
+        """
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):  # else it was deleted, and the lock with it
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+    def _close(self) -> None:
+        _held.discard(self)
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> RunLock:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def holder(folder: Path) -> str | None:
+    """Who writes to a run folder now (``process 4711 on host``), or None. Changes nothing on disk."""
+    path = folder / ".lock"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except BlockingIOError:
+        pid, host = _named(path)
+        return f"process {pid} on {host}" if pid else "another process"
+    except OSError:  # no locks on this file system, so nobody holds one
+        return None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _named(path: Path) -> tuple[str, str]:
+    """Process number and host in a lock file; empty where it names none."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            words = file.read(300).split()
+    except OSError:
+        words = []
+    return (words[0], words[1]) if len(words) == 2 and words[0].isdigit() else ("", "")
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+        return f"this file system keeps no locks ({error.strerror}); put the run on one that does, as a local disk"
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link; delete it"
+    return error.strerror or str(error)
+
+
+_held: weakref.WeakSet[RunLock] = weakref.WeakSet()
+
+
+def _not_inherited() -> None:
+    for lock in list(_held):
+        lock._close()  # the parent's lock stays: it ends with the last descriptor, or when it is released
+
+
+os.register_at_fork(after_in_child=_not_inherited)

@@ -1,0 +1,49 @@
+"""Ranges that PyTorch's own optimizers and schedulers do not check: they would train, to no end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lrsched.errors import ConfigError
+
+Range = tuple[Callable[[float], bool], str]
+
+DECAY: Range = (lambda x: 0 <= x < 1, "must be at least 0 and below 1: it is the part of a running mean that stays")
+SHARE: Range = (lambda x: 0 <= x <= 1, "must lie between 0 and 1")
+NOT_NEGATIVE: Range = (lambda x: x >= 0, "must be at least 0: a learning rate is never negative")
+POSITIVE: Range = (lambda x: x > 0, "must be above 0: it divides")
+COUNT: Range = (lambda x: x >= 0, "must be at least 0")
+
+RANGES: dict[str, Range] = {
+    **dict.fromkeys(("momentum", "betas", "rho", "base_momentum", "max_momentum"), DECAY),
+    "alpha": SHARE,
+    **dict.fromkeys(("eta_min", "swa_lr", "base_lr", "max_lr", "min_lr"), NOT_NEGATIVE),
+    **dict.fromkeys(("gamma", "factor", "start_factor", "end_factor"), NOT_NEGATIVE),
+    **dict.fromkeys(("div_factor", "final_div_factor"), POSITIVE),
+    **dict.fromkeys(("patience", "cooldown"), COUNT),
+}
+
+
+def check_ranges(cls: type, arguments: Mapping[str, Any], key: str) -> None:
+    """Refuse arguments of a class of PyTorch's with which it cannot work.
+
+    Args:
+        cls: the class; those of other homes check their own arguments.
+        arguments: by name; a list is looked at number by number.
+        key: the group's key, for messages.
+
+    Raises:
+        ConfigError: a number out of its range, or bounds of a cycle that are the wrong way round.
+    """
+    if not cls.__module__.startswith("torch.optim."):
+        return
+    for name, value in arguments.items():
+        if name in RANGES:
+            holds, rule = RANGES[name]
+            for number in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(number, (int, float)) and not holds(number):
+                    raise ConfigError(f"{key}.{name}", value, rule)
+    low, high = arguments.get("base_lr"), arguments.get("max_lr")
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+        raise ConfigError(f"{key}.base_lr", low, f"is above {key}.max_lr={high}", "exchange them")

@@ -1,0 +1,113 @@
+"""What a run does about a number that is not finite: it ends, or it goes back and passes over the stretch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from lrsched.checkpoint import Checkpoint, Store
+from lrsched.checkpoint.store import load
+from lrsched.errors import CheckpointError, NotFinite
+from lrsched.train.journal import Journal
+from lrsched.train.nonfinite import all_finite
+from lrsched.train.state import RunState
+
+log = logging.getLogger("lrsched")
+
+MOST_ROLLBACKS = 3
+"""To the same checkpoint; one more, and it is not the data."""
+
+
+class Recovery:
+    """Decides at rest, by ``trainer.on_nonfinite``, where a run goes from an update or a metric that is not finite.
+
+    ``stop`` ends it. So does ``skip`` here: what can be passed over, the update has passed over. ``rollback``
+    returns to the checkpoint at the last multiple of ``every``, which is a function of the config and never of a
+    clock, and passes over all batches since. A run that is killed afterwards comes from that checkpoint to the
+    same numbers again, and goes back again: to the same bytes.
+
+    Args:
+        policy: ``stop``, ``skip`` or ``rollback``.
+        every: steps between two checkpoints; None only without ``rollback``.
+        store: of the run's checkpoints.
+        journal: of its rows.
+        tell: says a sentence aloud.
+    """
+
+    def __init__(
+        self, policy: str, every: int | None, store: Store, journal: Journal, tell: Callable[[str], None]
+    ) -> None:
+        self._every = every if policy == "rollback" else None
+        self._store, self._journal, self._tell = store, journal, tell
+
+    def needed(self, step: int) -> list[int]:
+        """The checkpoint that a run which saves at ``step`` may have to go back to before its next multiple."""
+        return [] if self._every is None else [step // self._every * self._every]
+
+    def __call__(self, state: RunState, found: NotFinite) -> None:
+        """Bring the run to rest at the step that it goes on from.
+
+        Raises:
+            NotFinite: it does not go on; with the last good checkpoint.
+        """
+        if found.step is None:
+            found = NotFinite(found.what, state.step)
+        assert found.step is not None
+        # What is found at rest is found before the save, and its step's checkpoint is not there yet.
+        newest = found.step - (not found.samples)
+        target = newest if self._every is None else max(0, newest // self._every * self._every)
+        complaints, good = self._newest(target)
+        if good is None:
+            raise found.advised("there is no good checkpoint")
+        checkpoint, saved = good
+        if self._every is None:
+            raise found.advised(
+                f"the last good checkpoint is step {checkpoint.step}, {checkpoint.path}", checkpoint.step
+            )
+        if state.rollbacks.count(checkpoint.step) == MOST_ROLLBACKS:
+            tried = f"the run has gone back to step {checkpoint.step} {MOST_ROLLBACKS} times"
+            raise found.advised(f"{tried}: the weights are at fault, not the data", checkpoint.step)
+        for complaint in complaints:
+            self._tell(f"{complaint}; going back further, to step {checkpoint.step}")
+        self._go_back(state, found, checkpoint, saved)
+
+    def _go_back(self, state: RunState, found: NotFinite, checkpoint: Checkpoint, saved: dict[str, Any]) -> None:
+        assert found.step is not None
+        # Found between two updates, the batch of update `step` has not been seen yet.
+        over = found.step - checkpoint.step + bool(found.samples)
+        passed, rollbacks, seconds = state.passed, state.rollbacks, state.seconds
+        # In this order: a process killed in between must not find a checkpoint whose rows are gone.
+        self._store.forget(after=checkpoint.step)
+        state.load_state_dict(saved)
+        state.passed, state.rollbacks, state.seconds = passed + over, [*rollbacks, checkpoint.step], seconds
+        self._journal.rewind(state.metrics_bytes, checkpoint.step)
+        self._journal.timing("rollback", step=found.step, to=checkpoint.step)
+        went = f"went back to the checkpoint of step {checkpoint.step}, passing over {over} batches"
+        self._tell(f"{found.advised(went)}")
+        log.warning("step %d: %s, with the samples %s; %s", found.step, found.what, list(found.samples), went)
+
+    def _newest(self, step: int) -> tuple[list[str], tuple[Checkpoint, dict[str, Any]] | None]:
+        """The newest valid checkpoint not after ``step``, and what was wrong with newer ones."""
+        complaints = []
+        for checkpoint in self._store.committed():
+            if checkpoint.step <= step:
+                try:
+                    return complaints, (checkpoint, load(checkpoint))
+                except CheckpointError as error:
+                    complaints.append(str(error))
+        return complaints, None
+
+
+def refuse_to_save(state: RunState) -> None:
+    """See that what is about to be saved can be gone on from.
+
+    Raises:
+        NotFinite: a weight, or a number that the optimizer keeps of it, is not finite.
+    """
+    for name, parameter in state.model.named_parameters():
+        kept = [value for value in state.optimizer.state.get(parameter, {}).values() if hasattr(value, "isfinite")]
+        if not all_finite([parameter.detach()]):
+            raise NotFinite(f"the weights of {name} are not finite", state.step)
+        if not all_finite(kept):
+            raise NotFinite(f"what the optimizer keeps of {name} is not finite", state.step)

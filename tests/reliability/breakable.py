@@ -1,0 +1,57 @@
+"""A disk that can die under a process, or be full: system calls that end, or that refuse."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+CALLS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "remove", "rmdir")
+
+
+class Killed(BaseException):
+    """The process is dead: no handler of ours may do anything any more."""
+
+
+@contextmanager
+def dying(at: int) -> Iterator[None]:
+    """Within it the process dies before its ``at``-th system call that changes the disk, from then on at each."""
+    count = 0
+
+    def deadly(call: Any) -> Any:
+        def called(*arguments: Any, **named: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count >= at:
+                raise Killed
+            return call(*arguments, **named)
+
+        return called
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(os, name, deadly(getattr(os, name)))
+        yield
+
+
+@contextmanager
+def full(at: int) -> Iterator[None]:
+    """Within it the disk is full from the ``at``-th write on: half of that one is done."""
+    write, count = os.write, 0
+
+    def called(descriptor: int, content: Any) -> int:
+        nonlocal count
+        count += 1
+        if count == at and len(content) > 1:
+            return write(descriptor, bytes(content)[: len(content) // 2])
+        if count >= at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", called)
+        yield

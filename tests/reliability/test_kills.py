@@ -1,0 +1,100 @@
+"""Runs that SIGKILL strikes at random times, again and again, end as the runs that were left alone."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.cases import command
+from tests.reliability.faults import bear_witness
+from tests.reliability.runs import KILLED, Running, folder, run
+from tests.reliability.same import differences
+from tests.reliability.witness import check_debts, lives
+
+INTERVAL = 3
+SCHEDULERS = ["cosine", "plateau", "torch/OneCycleLR", "greedy", "torch/ReduceLROnPlateau", "torch/SequentialLR"]
+MOST_KILLS = 8  # of one run; then it is left alone
+
+
+def case(number: int) -> tuple[str, ...]:
+    """Schedulers, accumulation and the number of kept checkpoints rotate."""
+    options = command(SCHEDULERS[number % len(SCHEDULERS)], accumulate=1 + number % 2)
+    return (*options, f"checkpoint.every={INTERVAL}st", f"checkpoint.keep={1 + number % 3}")
+
+
+def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, random_: random.Random) -> Counter[str]:
+    """Start, kill, resume, kill, … until the run ends by itself; ``seconds``: how long an undisturbed run takes."""
+    count: Counter[str] = Counter()
+    witness = place / "witness"
+    files = folder(place)
+    while True:
+        committed = list(files.checkpoints.glob("*/manifest.json"))
+        overrides = ("resume=outputs/run",) if committed else options
+        if not committed and files.path.exists():  # it died before its first checkpoint: nothing is lost with it
+            check_refused(place)
+            shutil.rmtree(files.path)
+            witness.unlink(missing_ok=True)
+            count["began anew"] += 1
+        running = Running(place, overrides, [partial(bear_witness, str(witness))])
+        ended = running.kill_after(random_.uniform(0, 0.9 * seconds)) if count["kills"] < MOST_KILLS else running.end()
+        count["resumes"] += bool(committed)
+        if ended.code != KILLED:
+            assert ended.code == 0, ended.said
+            break
+        count["kills"] += 1
+    check_debts(lives(witness), INTERVAL)
+    count["inside a save"] = sum(life.died_saving for life in lives(witness))
+    assert not list(files.path.rglob("*.tmp"))
+    return count
+
+
+def check_refused(place: Path) -> None:
+    """Without a checkpoint a resume says so; it never starts again from zero by itself."""
+    if folder(place).config.exists():
+        ended = run(place, "resume=outputs/run")
+        assert ended.code == 4, ended.said
+        assert "no valid checkpoint" in ended.said
+
+
+def strike(tmp_path: Path, kills: int, seed: int) -> Counter[str]:
+    """Runs under random kills until so many have struck; each is compared with its undisturbed twin."""
+    random_ = random.Random(seed)
+    total: Counter[str] = Counter()
+    twins: dict[int, tuple[Path, float]] = {}
+    turns = 6  # schedulers, accumulation and keep: all of them repeat after six
+    while total["kills"] < kills:
+        number = total["runs"]
+        options = case(number)
+        if number % turns not in twins:
+            place = tmp_path / f"whole-{number}"
+            began = time.monotonic()
+            ended = run(place, *options)
+            assert ended.code == 0, ended.said
+            twins[number % turns] = place, time.monotonic() - began
+        whole, seconds = twins[number % turns]
+        place = tmp_path / f"struck-{number}"
+        total += finish_under_kills(place, options, seconds, random_)
+        total["mismatches"] += len(differences(folder(whole), folder(place)))
+        total["runs"] += 1
+        shutil.rmtree(place)
+    print(f"random kills: {dict(total)}")
+    return total
+
+
+def test_forty_kills(tmp_path: Path) -> None:
+    count = strike(tmp_path, kills=40, seed=4)
+    assert count["mismatches"] == 0
+    assert count["resumes"] > 0
+
+
+@pytest.mark.slow
+def test_five_hundred_kills(tmp_path: Path) -> None:
+    count = strike(tmp_path, kills=500, seed=468)
+    assert count["mismatches"] == 0
+    assert count["inside a save"] > 0
