@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder
-from lrsched.signals import StopFlag
+from lrsched.signals import SIGNALS, StopFlag
 from lrsched.sweep.pool import End, Job, Pool
 
 inside = False
@@ -36,8 +38,16 @@ def job_of(folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] 
 
 
 def output_of(folder: RunFolder) -> Path:
-    """What a job printed; deleted when it ended well."""
-    return folder.path.parent / "logs" / f"{folder.path.name}.log"
+    """Where a job prints while it runs: it makes its run folder itself, once its config is known to be good."""
+    return folder.path.parent / f".{folder.path.name}.log"
+
+
+def _keep(folder: RunFolder) -> Path:
+    """What a job printed that did not end well: in its run folder, or beside where that would be."""
+    kept = folder.path / "output.log" if folder.path.is_dir() else folder.path.with_name(f"{folder.path.name}.log")
+    with suppress(FileNotFoundError):
+        os.replace(output_of(folder), kept)
+    return kept
 
 
 def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, timeout: float | None) -> None:
@@ -73,17 +83,18 @@ def warm(runs: list[schema.Run]) -> None:
 
 def verdict(folder: RunFolder, end: End) -> UserError | None:
     """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
-    output = output_of(folder)
     if finished(folder) and end.code == 0:
-        output.unlink(missing_ok=True)
+        for path in (output_of(folder), folder.path / "output.log"):
+            path.unlink(missing_ok=True)
         return None
-    result: Mapping[str, Any] = folder.read_result() or {}
+    output = _keep(folder)
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
+    result: Mapping[str, Any] = folder.read_result() or {}
     code = end.code or 0
     said = [line for line in _lines(output) if line.startswith("lrsched: ")]
     reason = str(result.get("reason") or (said[-1].removeprefix("lrsched: ") if said else ""))
-    if result.get("status") == "stopped":
+    if code - 128 in SIGNALS:  # before it began, there is no result
         return Stopped(code - 128, reason)
     error = UserError(reason or f"{end.words}, before it was finished; see {output}")
     error.exit_code = code or 1

@@ -21,7 +21,7 @@ from lrsched.app.naming import plain, readable
 from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.config.check import read, settings
-from lrsched.errors import Incomplete, StorageError, UserError
+from lrsched.errors import Incomplete, Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name, write_atomically
 from lrsched.signals import StopFlag
 from lrsched.sweep.record import Entry, Record
@@ -64,6 +64,8 @@ class Sweep:
             self._fill(planned, loader.load_sweep_config(self.config, list(overrides)))
         except (HydraException, OmegaConfBaseException) as error:
             planned.error = complaint(error)
+        except Stopped:
+            raise
         except UserError as error:
             planned.error = error
         if planned.error is not None:
@@ -124,6 +126,8 @@ def run_grid(
     returns: list[JobReturn] = []
     if valid:
         _make(sweep)
+        done = sum(plan.entry.is_done for plan in valid)
+        say(f"{len(planned)} runs in {sweep.record.folder}" + (f", {done} of them finished before" if done else ""))
         returns = list(launcher.launch([plan.overrides for plan in valid], initial_job_idx=0))
         for plan, back in zip(valid, returns, strict=True):
             if plan.entry.status is None:

@@ -192,6 +192,7 @@ def _leave_with(parent: int) -> None:
 def _print_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
     os.close(descriptor)
+    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: SIM115
