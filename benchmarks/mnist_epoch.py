@@ -23,7 +23,7 @@ from hydra import compose, initialize_config_module
 from torch.nn.functional import cross_entropy
 
 from lrsched.app.build import Parts, assemble
-from lrsched.app.door import plain
+from lrsched.app.naming import plain
 from lrsched.checkpoint import Store
 from lrsched.config.check import settings
 from lrsched.loggers import TensorBoard

@@ -9,7 +9,8 @@
     ├── CheckpointError   4   no valid checkpoint, or it does not fit this code
     ├── RunFolderBusy     5   another process writes to the run folder
     ├── StorageError      6   the file system refused
-    └── Stopped       128+n   stopped by signal n, checkpoint saved
+    ├── Stopped       128+n   stopped by signal n, checkpoint saved
+    └── Incomplete    1, 2    a sweep of which a run did not finish
 """
 
 from __future__ import annotations
@@ -139,6 +140,14 @@ class Stopped(UserError):
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+class Incomplete(UserError):
+    """A sweep of which runs did not finish; each was reported by itself. All of them invalid: a bad config."""
+
+    def __init__(self, undone: int, total: int, *, all_invalid: bool) -> None:
+        super().__init__(f"{undone} of {total} runs did not finish")
+        self.exit_code = 2 if all_invalid else 1
 
 
 LONGEST = 300

@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app import isolated
 from lrsched.app.auto import AUTO, newest_unfinished
 from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
@@ -29,12 +30,13 @@ from lrsched.app.resume import continued, finished, run_folder, say_finished, st
 from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import ConfigError, Stopped, StorageError, UserError
+from lrsched.errors import Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import StopFlag
 
 ConfigStore.instance().store(name="schema", node=schema.Run)
 OmegaConf.register_new_resolver("run_id", run_id, replace=True)
+sys.path.append(str(Path(__file__).resolve().parent.parent / "_hydra"))  # where Hydra finds our launcher and sweeper
 
 if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3.14's argparse refuses
     _check_help = argparse.ArgumentParser._check_help  # type: ignore[attr-defined]
@@ -45,9 +47,6 @@ if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3
 
     argparse.ArgumentParser._check_help = _check_text  # type: ignore[attr-defined]
 
-
-_ended: list[UserError | None] = []
-"""How the jobs of a sweep in this process ended, in order; None for a run that finished."""
 
 _stop = StopFlag()
 """Up once a signal has come: it ends the run that is under way, and the sweep with it."""
@@ -62,7 +61,6 @@ def open_door(main: Callable[[], Any]) -> None:
     global _stop
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    _ended.clear()
     _stop = StopFlag()
     try:
         with _stop:
@@ -77,13 +75,14 @@ def open_door(main: Callable[[], Any]) -> None:
             raise
         if wants_traceback:
             traceback.print_exc()
-        failed = [end for end in _ended if end is not None]
-        if failed and _stop.number is None:  # the launcher hands on the first failure of a sweep, when all are done
-            say(f"{len(failed)} of {len(_ended)} runs did not finish")
-            sys.exit(2 if all(isinstance(end, ConfigError) for end in _ended) else 1)
         known = error if isinstance(error, UserError) else complaint(error)
         say(str(known))
         sys.exit(known.exit_code)
+
+
+def stop_flag() -> StopFlag:
+    """The flag that signals raise in this process."""
+    return _stop
 
 
 def task(cfg: DictConfig) -> float | None:
@@ -96,17 +95,33 @@ def task(cfg: DictConfig) -> float | None:
     try:
         with _stop:  # in a launcher's process this is the outermost
             _stop.check()
-            metric = _run(cfg, in_sweep)
+            return _in_its_own_process(cfg) if in_sweep and not isolated.inside else _run(cfg, in_sweep)
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
         overrides = " ".join(_asked())
         say(f"[{overrides}] {error}" if in_sweep else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
-            _ended.append(error)
             raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
-    _ended.append(None)
-    return metric
+
+
+def _in_its_own_process(cfg: DictConfig) -> float | None:
+    """A job of a launcher that gives it no process of its own: whatever ends the job, it ends no other."""
+    run = settings(plain(cfg))
+    folder = RunFolder(Path("outputs") / run.name / check_name("run id", str(HydraConfig.get().sweep.subdir)))
+    if not finished(folder):
+        isolated.warm([run])
+        isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
+    result = folder.read_result() or {}
+    return result.get("metrics", {}).get(run.checkpoint.monitor)
+
+
+def _exit_code(cfg: DictConfig) -> int:
+    try:
+        task(cfg)
+    except UserError as error:
+        return error.exit_code
+    return 0
 
 
 def _asked() -> list[str]:

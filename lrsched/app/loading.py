@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from lrsched.app.memory import enough_for
@@ -16,10 +18,23 @@ from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.errors import ConfigError, DataError, UserError
 
+_shared: dict[str, tuple[Splits, str]] = {}
+"""Data sets that lie in memory for all the runs that are forked from this process."""
+
+
+def share_data(run: schema.Run) -> None:
+    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
+    with suppress(UserError, OSError):  # the run itself will say what is wrong
+        splits, _, digest = load_data(run)
+        _shared[_key(run)] = splits, digest
+
 
 def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
     """The data set of a run, split into training, validation and test part; and its hash."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")
+    if _key(run) in _shared:
+        splits, digest = _shared[_key(run)]
+        return splits, reserved, digest
     arrays = load_arrays(node)
     check_counts(reserved, arrays)
     try:
@@ -27,6 +42,10 @@ def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
     except ConfigError as error:
         raise error.under("dataset") from error
     return splits, reserved, sha256(arrays)
+
+
+def _key(run: schema.Run) -> str:
+    return json.dumps(run.dataset, sort_keys=True, default=str)
 
 
 def load_arrays(node: Mapping[str, Any]) -> Arrays:

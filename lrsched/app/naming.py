@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.messages import complaint
 
-NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint")
+NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
 
 NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}

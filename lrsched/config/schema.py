@@ -150,6 +150,16 @@ class Checkpoint:
 
 
 @dataclass
+class Sweep:
+    """How the runs of a sweep are made."""
+
+    jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    timeout: Optional[float] = ruled(None, above(0))  # noqa: UP045
+    fail_fast: bool = False
+    zip: Any = False
+
+
+@dataclass
 class Augmentation:
     """Batched augmentation of training images."""
 
@@ -213,6 +223,7 @@ class Run:
     dataset: Any = "???"
     trainer: Trainer = field(default_factory=Trainer)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    sweep: Sweep = field(default_factory=Sweep)
     logger: Any = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -37,8 +38,15 @@ PHASES: dict[str, tuple[Any, str]] = {
 }
 
 
-def shoot(patch: pytest.MonkeyPatch, phase: str, number: int, hit: int, times: int = 1) -> None:
-    """Send this process a signal in the ``hit``-th pass through a phase."""
+def shoot(
+    patch: pytest.MonkeyPatch,
+    phase: str,
+    number: int,
+    hit: int,
+    times: int = 1,
+    target: Callable[[], int] = os.getpid,
+) -> None:
+    """Send this process, or another one, a signal in the ``hit``-th pass through a phase."""
     owner, name = PHASES[phase]
     original: Callable[..., Any] = getattr(owner, name)
     passed = 0
@@ -48,7 +56,7 @@ def shoot(patch: pytest.MonkeyPatch, phase: str, number: int, hit: int, times: i
         passed += 1
         if passed == hit:
             for _ in range(times):
-                os.kill(os.getpid(), number)
+                os.kill(target(), number)
 
     def once(*arguments: Any, **keywords: Any) -> Any:
         now()
@@ -139,20 +147,25 @@ def test_a_signal_while_a_run_is_being_resumed_changes_nothing(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("phase", ["data", "train"])
+@pytest.mark.parametrize("phase", ["train", "evaluate", "save"])
 def test_a_signal_ends_a_sweep_and_the_same_command_goes_on(lrsched, monkeypatch, phase: str, number: int) -> None:
     sweep = ("-m", *RUN, "seed=0,1,2", "name=sweep")
+    parent = os.getpid()
     with monkeypatch.context() as patch:
-        shoot(patch, phase, number, hit={"data": 2, "train": 18 + 4}[phase])
-        assert lrsched(*sweep).code == 128 + number
-    results = list(Path("outputs", "sweep").glob("*/result.json"))
-    assert len(results) == {"data": 1, "train": 2}[phase]
+        shoot(patch, phase, number, hit=2, target=lambda: parent)  # from within a job, to the process that forked it
+        ended = lrsched(*sweep)
+    assert ended.code == 128 + number, ended.err
+    statuses = [job["status"] for job in json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]]
+    assert "stopped" in statuses
+    assert "failed" not in statuses
     assert lrsched(*sweep).code == 0
-    assert len(list(Path("outputs", "sweep").glob("*/result.json"))) == 3
+    again = [json.loads(path.read_text()) for path in Path("outputs", "sweep").glob("*/result.json")]
+    assert [result["status"] for result in again] == ["finished"] * 3
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_between_two_jobs_ends_the_sweep(lrsched, monkeypatch, number: int) -> None:
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_a_signal_before_the_first_job_ends_the_sweep(lrsched, monkeypatch, launcher: str, number: int) -> None:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
     original, composed = ConfigLoaderImpl.load_sweep_config, 0
@@ -164,7 +177,7 @@ def test_a_signal_between_two_jobs_ends_the_sweep(lrsched, monkeypatch, number: 
             os.kill(os.getpid(), number)
         return original(*arguments, **keywords)
 
-    sweep = ("-m", *RUN, "seed=0,1", "name=sweep")
+    sweep = ("-m", *RUN, "seed=0,1", "name=sweep", f"hydra/launcher={launcher}")
     with monkeypatch.context() as patch:
         patch.setattr(ConfigLoaderImpl, "load_sweep_config", load)
         ended = lrsched(*sweep)

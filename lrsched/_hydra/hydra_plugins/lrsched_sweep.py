@@ -1,0 +1,46 @@
+"""What Hydra finds of lrsched: a sweeper and a launcher. Hydra takes plugins from this top-level namespace alone.
+
+Imported at every start of Hydra, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class GridSweeper(Sweeper):
+    """``hydra/sweeper=grid``: every combination of the values given, or pairs (``sweep.zip``), under any launcher."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from hydra.core.plugins import Plugins
+
+        self._context, self._config = hydra_context, config
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from lrsched.app.door import stop_flag
+        from lrsched.app.sweep import run_grid
+
+        return run_grid(self._context, self._config, self._launcher, arguments, stop_flag())
+
+
+class PoolLauncher(Launcher):
+    """``hydra/launcher=pool``: a process a job, side by side, from one that has everything loaded."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context, self._task, self._config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from lrsched.app.door import stop_flag
+        from lrsched.app.pool import launch
+
+        return launch(self._context, self._task, self._config, job_overrides, stop_flag())

@@ -1,0 +1,57 @@
+"""Which jobs a sweep's overrides mean: every combination of the values, or pairs of those that are zipped."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from hydra.core.override_parser.types import Override
+
+from lrsched.errors import ConfigError, nearest
+
+
+def combinations(overrides: Sequence[Override], zipped: bool | Sequence[str]) -> list[list[str]]:
+    """The overrides of each job.
+
+    Args:
+        overrides: as parsed, in the order of the command line; the last one of a key counts.
+        zipped: keys whose values go together, first with first; True: all that have several.
+
+    Raises:
+        ConfigError: zipped keys with different numbers of values, or one that is not swept.
+    """
+    values: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            rule = "says a range without the values to try in it"
+            raise ConfigError(key.lstrip("+~"), override.value().__class__.__name__, rule, "list them, as 0.1,0.3")
+        if override.is_sweep_override():
+            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            values[key] = [f"{key}={override.get_value_element_as_str()}"]
+    together = _together(values, zipped)
+    columns: list[list[list[str]]] = []
+    for key, given in values.items():
+        if key not in together:
+            columns.append([[item] for item in given])
+        elif key == together[0]:
+            columns.append([list(row) for row in zip(*(values[name] for name in together), strict=True)])
+    return [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*columns)]
+
+
+def _together(values: dict[str, list[str]], zipped: bool | Sequence[str]) -> list[str]:
+    """The zipped keys as the overrides spell them, in their order."""
+    swept = {key.lstrip("+~"): key for key, given in values.items() if len(given) > 1}
+    if zipped is True:
+        wanted = list(swept)
+    else:
+        wanted = list(zipped or [])
+        for key in wanted:
+            if key not in swept:
+                raise ConfigError("sweep.zip", key, "this key has one value or none", nearest(key, swept))
+    together = [key for name, key in swept.items() if name in wanted]
+    if len({len(values[key]) for key in together}) > 1:
+        counts = ", ".join(f"{key} has {len(values[key])}" for key in together)
+        raise ConfigError("sweep.zip", wanted, f"zipped keys have equally many values, and {counts}")
+    return together

@@ -1,0 +1,105 @@
+"""One job of a sweep in a process of its own, and what became of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lrsched.app.resume import finished
+from lrsched.config import schema
+from lrsched.errors import Stopped, UserError
+from lrsched.records import RunFolder
+from lrsched.signals import SIGNALS, StopFlag
+from lrsched.sweep.pool import End, Job, Pool
+
+inside = False
+"""Whether this process was forked for one job: what happens in it happens to no other."""
+
+_threads: int | None = None
+"""torch's own choice of threads, before this process was made fit for forking."""
+
+
+def job_of(folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] = lambda: True) -> Job:
+    """The process that makes one run; what it prints goes beside the run folder, which it makes itself."""
+
+    def within() -> int:
+        global inside
+        inside = True
+        if _threads is not None:
+            import torch
+
+            torch.set_num_threads(_threads)
+        return run()
+
+    return Job(folder.path.name, within, output_of(folder), ready)
+
+
+def output_of(folder: RunFolder) -> Path:
+    """Where a job prints while it runs: it makes its run folder itself, once its config is known to be good."""
+    return folder.path.parent / f".{folder.path.name}.log"
+
+
+def _keep(folder: RunFolder) -> Path:
+    """What a job printed that did not end well: in its run folder, or beside where that would be."""
+    kept = folder.path / "output.log" if folder.path.is_dir() else folder.path.with_name(f"{folder.path.name}.log")
+    with suppress(FileNotFoundError):
+        os.replace(output_of(folder), kept)
+    return kept
+
+
+def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, timeout: float | None) -> None:
+    """Make one run in a process of its own, and wait for it.
+
+    Raises:
+        UserError: it did not finish, and why.
+    """
+    ends: list[End] = []
+    with stop.patient():
+        Pool(1, timeout=timeout).run([job_of(folder, run)], stop, lambda _, end: not ends.append(end))
+    error = verdict(folder, ends[0])
+    if error is not None:
+        raise error
+
+
+def warm(runs: list[schema.Run]) -> None:
+    """Import what every job needs and load each data set once, before the first fork.
+
+    With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
+    """
+    global _threads
+    import torch
+
+    import lrsched.app.run  # noqa: F401
+    from lrsched.app.loading import share_data
+
+    _threads = _threads or torch.get_num_threads()
+    torch.set_num_threads(1)
+    for run in runs:
+        share_data(run)
+
+
+def verdict(folder: RunFolder, end: End) -> UserError | None:
+    """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
+    if finished(folder) and end.code == 0:
+        for path in (output_of(folder), folder.path / "output.log"):
+            path.unlink(missing_ok=True)
+        return None
+    output = _keep(folder)
+    if end.timed_out or end.signal is not None:
+        return UserError(end.words)
+    result: Mapping[str, Any] = folder.read_result() or {}
+    code = end.code or 0
+    said = [line for line in _lines(output) if line.startswith("lrsched: ")]
+    reason = str(result.get("reason") or (said[-1].removeprefix("lrsched: ") if said else ""))
+    if code - 128 in SIGNALS:  # before it began, there is no result
+        return Stopped(code - 128, reason)
+    error = UserError(reason or f"{end.words}, before it was finished; see {output}")
+    error.exit_code = code or 1
+    return error
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []

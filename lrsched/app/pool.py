@@ -1,0 +1,112 @@
+"""``hydra/launcher=pool``: the jobs of a sweep side by side, from one process that has everything loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from lrsched.app.isolated import job_of, verdict, warm
+from lrsched.app.messages import say
+from lrsched.app.resume import finished
+from lrsched.app.sweep import Planned, under_way
+from lrsched.errors import Stopped, UserError
+from lrsched.signals import StopFlag
+from lrsched.sweep.pool import End, Job, Pool, cores
+
+
+def launch(
+    context: HydraContext,
+    task: TaskFunction,
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    stop: StopFlag,
+) -> list[JobReturn]:
+    """Run what is valid and not finished; ``sweep.json`` is written anew whenever a job ends.
+
+    Returns:
+        How each job ended, in the order given. None is raised: the sweeper decides what to do about a failure.
+    """
+    sweep = under_way(config)
+    planned = [sweep.plan(context.config_loader, overrides) for overrides in job_overrides]
+    due = [plan for plan in planned if plan.entry.status is None]
+    warm([plan.settings for plan in due if plan.settings is not None])
+    gpus = _gpus()
+    pool = Pool(
+        sweep.options.jobs or len(gpus) or cores(),
+        timeout=sweep.options.timeout,
+        fail_fast=sweep.options.fail_fast,
+        enter=lambda slot: _take_gpu(gpus, slot),
+    )
+
+    def ended(index: int, end: End) -> bool:
+        plan = due[index]
+        assert plan.folder is not None
+        plan.error = verdict(plan.folder, end)
+        plan.entry.close(plan.error)
+        sweep.record.write()
+        done = sum(entry.status is not None for entry in sweep.record.entries)
+        say(f"[{done}/{len(sweep.record.entries)}] {plan.entry}")
+        return plan.error is None
+
+    with stop.patient():
+        pool.run([_job(plan, context, task) for plan in due], stop, ended)
+    for plan in due:
+        if plan.entry.status is None:
+            plan.error = Stopped(stop.number or 0, "was not begun")
+            plan.entry.close(plan.error)
+    sweep.record.write()
+    return [_returned(plan) for plan in planned]
+
+
+def _job(plan: Planned, context: HydraContext, task: TaskFunction) -> Job:
+    config, folder = plan.config, plan.folder
+    assert config is not None
+    assert folder is not None
+
+    def run() -> int:
+        back = run_job(
+            hydra_context=context,
+            task_function=task,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+        if back.status == JobStatus.COMPLETED:
+            return 0
+        if isinstance(back._return_value, UserError):
+            return back._return_value.exit_code
+        raise back._return_value
+
+    return job_of(folder, run)
+
+
+def _gpus() -> list[str]:
+    """The GPUs that jobs may have, one each."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _take_gpu(gpus: Sequence[str], slot: int) -> None:
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
+
+
+def _returned(plan: Planned) -> JobReturn:
+    """What Hydra's sweepers read of a job."""
+    back = JobReturn(overrides=plan.overrides, cfg=plan.config)
+    result = plan.folder.read_result() if plan.folder and finished(plan.folder) else None
+    if plan.error is None and result is not None and plan.settings is not None:
+        back.status = JobStatus.COMPLETED
+        back.return_value = result["metrics"].get(plan.settings.checkpoint.monitor)
+    else:
+        back.status = JobStatus.FAILED
+        back.return_value = plan.error
+    return back

@@ -1,0 +1,1 @@
+"""Sweeps: many runs side by side, each in a process of its own."""

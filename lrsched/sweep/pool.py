@@ -1,0 +1,198 @@
+"""Jobs side by side, each in a process forked from this one: warm, isolated, watched.
+
+What is imported and loaded before :meth:`Pool.run` is shared by all jobs, page by page, until one
+writes to it: torch is imported once and a data set lies in memory once. Whatever ends a job (an
+exception, ``sys.exit``, a signal, no memory, a hang) ends that job and no other.
+
+This process must be single-threaded when it forks: a lock that another thread holds would stay held
+in the child for ever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lrsched.signals import StopFlag
+
+POLL = 0.01
+"""Seconds between two looks at the jobs: far below what a job takes, far above what a look costs."""
+
+GRACE = 30.0
+"""Seconds that a job has to save and leave after it was asked to stop; then it is killed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process to be.
+
+    Args:
+        name: for messages.
+        run: what it does, in the child; returns its exit code.
+        output: file that takes what it prints.
+        ready: whether it may start yet; asked again and again.
+    """
+
+    name: str
+    run: Callable[[], int]
+    output: Path
+    ready: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True)
+class End:
+    """How a job's process ended: with an exit code, or by a signal (its number); ``timed_out`` if it was ours."""
+
+    code: int | None
+    signal: int | None
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def words(self) -> str:
+        """The end in words."""
+        if self.timed_out:
+            return f"timed out after {self.seconds:.0f} s"
+        if self.signal is not None:
+            name = signal.Signals(self.signal).name
+            hint = ": the system ended it, most often for want of memory" if name == "SIGKILL" else ""
+            return f"killed by {name}{hint}"
+        return f"ended with exit code {self.code}"
+
+
+@dataclass
+class _Running:
+    pid: int
+    index: int
+    slot: int
+    since: float
+    asked: float | None = None  # when it was asked to stop
+    timed_out: bool = False
+
+
+class Pool:
+    """Runs jobs in the order given, as many at a time as there are slots.
+
+    Args:
+        slots: jobs at a time.
+        timeout: seconds that a job may take, or None.
+        fail_fast: start no more jobs after one that ended badly.
+        enter: called in the child first, with the number of its slot (to choose its GPU).
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        *,
+        timeout: float | None = None,
+        fail_fast: bool = False,
+        enter: Callable[[int], None] = lambda slot: None,
+    ) -> None:
+        self._slots, self._timeout, self._fail_fast, self._enter = slots, timeout, fail_fast, enter
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        stop: StopFlag,
+        ended: Callable[[int, End], bool],
+        look: Callable[[list[int]], None] = lambda running: None,
+    ) -> None:
+        """Run them all; a raised flag is handed on to the running ones, and no more are started.
+
+        Args:
+            jobs: in the order in which they are to be started.
+            stop: patient; asked between two looks.
+            ended: told the number and the end of each job as it ends; whether it ended well.
+            look: told the numbers of the running jobs now and then, to show them.
+        """
+        waiting, running = list(range(len(jobs))), list[_Running]()
+        free = list(range(self._slots))
+        while waiting or running:
+            if stop.number is not None:
+                waiting.clear()
+                self._ask(running, stop.number)
+            while free and (index := next((i for i in waiting if jobs[i].ready()), None)) is not None:
+                waiting.remove(index)
+                slot = free.pop(0)
+                running.append(_Running(self._start(jobs[index], slot), index, slot, time.monotonic()))
+            for child in list(running):
+                end = self._watch(child)
+                if end is not None:
+                    running.remove(child)
+                    free.append(child.slot)
+                    if not ended(child.index, end) and self._fail_fast:
+                        waiting.clear()
+            look([child.index for child in running])
+            time.sleep(POLL)
+
+    def _start(self, job: Job, slot: int) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            _leave_with(parent)
+            _print_to(job.output)
+            self._enter(slot)
+            code = job.run()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # nothing of the parent's is to be cleaned up here
+
+    def _watch(self, child: _Running) -> End | None:
+        pid, status = os.waitpid(child.pid, os.WNOHANG)
+        took = time.monotonic() - child.since
+        if pid:
+            code = os.waitstatus_to_exitcode(status)
+            killed = -code if code < 0 else None
+            return End(None if killed else code, killed, took, child.timed_out)
+        if self._timeout is not None and took > self._timeout and child.asked is None:
+            child.timed_out = True
+            self._ask([child], signal.SIGTERM)
+        if child.asked is not None and time.monotonic() - child.asked > GRACE:
+            os.kill(child.pid, signal.SIGKILL)
+        return None
+
+    def _ask(self, children: list[_Running], number: int) -> None:
+        for child in children:
+            if child.asked is None:
+                child.asked = time.monotonic()
+                os.kill(child.pid, number)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _leave_with(parent: int) -> None:
+    """Ask the system to stop this process when its parent dies, so that no sweep leaves jobs behind. Linux only."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
+    if os.getppid() != parent:  # it died before that
+        os._exit(128 + signal.SIGTERM)
+
+
+def _print_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: SIM115

@@ -1,0 +1,71 @@
+"""What a sweep leaves behind besides its runs: ``sweep.json``, written anew as they end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lrsched.errors import Stopped, UserError
+from lrsched.records import write_json
+
+
+@dataclass
+class Entry:
+    """One run of a sweep. ``status`` is None while it waits or runs, then finished, failed, stopped or skipped.
+
+    Skipped: the run was finished before, by an earlier sweep of the same name.
+    """
+
+    run_id: str
+    overrides: list[str]
+    status: str | None = None
+    reason: str = ""
+    exit_code: int = 0
+
+    def close(self, error: UserError | None) -> None:
+        """Note how it ended."""
+        if error is None:
+            self.status, self.reason, self.exit_code = "finished", "", 0
+        else:
+            self.status = "stopped" if isinstance(error, Stopped) else "failed"
+            self.reason, self.exit_code = str(error), error.exit_code
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.status}" + (f": {self.reason}" if self.reason else "")
+
+    @property
+    def is_done(self) -> bool:
+        return self.status in ("finished", "skipped")
+
+
+@dataclass
+class Record:
+    """The runs of a sweep and what they cost.
+
+    Args:
+        folder: of the sweep.
+        entries: its runs, in the order of the sweep.
+        steps_asked: updates that the runs have together.
+        steps_trained: updates that are made for them, where runs share what they have in common.
+    """
+
+    folder: Path
+    entries: list[Entry] = field(default_factory=list)
+    steps_asked: int = 0
+    steps_trained: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def write(self) -> None:
+        """Write ``sweep.json`` atomically."""
+        content = {
+            "jobs": [
+                {"run_id": e.run_id, "overrides": e.overrides, "status": e.status, "reason": e.reason}
+                for e in self.entries
+            ],
+            "steps_asked": self.steps_asked,
+            "steps_trained": self.steps_trained,
+            "wall_seconds": time.monotonic() - self.began,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "sweep.json", content)
