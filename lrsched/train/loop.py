@@ -189,9 +189,9 @@ class Trainer:
         state = self.state
         if state.step == self._saved:
             return
+        began = time.perf_counter()
         self._update.check(state)
         refuse_to_save(state)
-        began = time.perf_counter()
         state.metrics_bytes = self._journal.flush()
         self._store.save(state.step, state.state_dict(), self._about)
         self._store.prune(self.timetable.keep, spare=self._recovery.needed(state.step) if self._recovery else ())
