@@ -70,6 +70,9 @@ def open_door(main: Callable[[], Any]) -> None:
                 check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
+    except BrokenPipeError:  # who reads what we print has seen enough: --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
         if not isinstance(error, UserError) and not hydras_own(error):
             raise
