@@ -25,6 +25,7 @@ from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
 from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import plain, run_id
+from lrsched.app.overrides import put
 from lrsched.app.readback import check_folder
 from lrsched.app.resume import continued, finished, run_folder, say_finished, stored
 from lrsched.checkpoint import RunLock
@@ -149,6 +150,7 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
         if isinstance(job, RunFolder):
             say_finished(job)
             return (job.read_result() or {"metrics": {}})["metrics"].get(cfg.checkpoint.monitor)
+        put(job.config, "sweep", cfg.sweep)  # says how runs are made beside each other, and nothing of this one
         run = settings(plain(job.config))
         from lrsched.app.run import execute  # imports torch
 
