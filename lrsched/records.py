@@ -54,11 +54,12 @@ class RunFolder:
         return self.config.exists()
 
     def read_result(self) -> dict[str, Any] | None:
-        """The result of the run, or None while there is none."""
+        """The result of the run, or None while there is none; a damaged one is none: it says what the rest says too."""
         try:
-            return json.loads(self.result.read_text("utf-8"))
-        except FileNotFoundError:
+            result = json.loads(self.result.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
             return None
+        return result if isinstance(result, dict) else None
 
 
 class Rows:

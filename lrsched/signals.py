@@ -30,6 +30,7 @@ class StopFlag:
     def __init__(self) -> None:
         self.number: int | None = None
         self._patience = 0
+        self._settled = False
         self._depth = 0
         self._before: dict[int, object] = {}
 
@@ -55,6 +56,10 @@ class StopFlag:
         finally:
             self._patience -= 1
 
+    def settle(self) -> None:
+        """The work is done: a signal that came since, or is still to come, has nothing to stop."""
+        self.number, self._settled = None, True
+
     @property
     def name(self) -> str:
         return "" if self.number is None else signal.Signals(self.number).name
@@ -75,6 +80,8 @@ class StopFlag:
             yield item
 
     def _raise_flag(self, number: int, frame: FrameType | None) -> None:
+        if self._settled:
+            return
         first = self.number is None
         if first:
             self.number = number

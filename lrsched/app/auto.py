@@ -19,7 +19,7 @@ from lrsched.app.naming import config_sha256, plain
 from lrsched.app.overrides import copied, put
 from lrsched.app.readback import reaching_out, read_config
 from lrsched.app.resume import finished
-from lrsched.errors import UserError
+from lrsched.errors import ConfigError, UserError
 from lrsched.records import RunFolder
 
 AUTO = "auto"
@@ -54,6 +54,9 @@ def newest_unfinished(composed: DictConfig, name: str | None) -> RunFolder | Non
                 found.append(folder)
         except (UserError, OSError) as error:
             say(f"resume=auto passes over {folder}: {error}")
+    if name and not found and RunFolder(Path("outputs") / name).holds_a_run():
+        rule = f"outputs/{name} holds a run of another config"
+        raise ConfigError("name", name, rule, "give another name, or the config of that run: resume=outputs/" + name)
     if not found:
         where = f"outputs/{name}" if name else "outputs/"
         say(f"resume=auto: there is no unfinished run of this config in {where}; a new one is started")

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from lrsched.app.messages import say
+from lrsched.app.resume import must_hold_a_run
 from lrsched.checkpoint.lock import holder
 from lrsched.checkpoint.places import MANIFEST, Checkpoint, survey
-from lrsched.errors import UNSET, CheckpointError, ConfigError, StorageError, UserError, suggestion
+from lrsched.errors import UNSET, CheckpointError, ConfigError, StorageError, UserError
 from lrsched.records import RunFolder
+
+LOOKS = 40
+"""How often a folder is looked at in which every checkpoint was deleted, for newer ones, while it was read."""
 
 EPILOG = """\
 Each checkpoint is read whole: its manifest, its size, its SHA-256, the form of its archive; then it is loaded as data
@@ -59,19 +64,14 @@ def report(folder: RunFolder) -> Iterator[str]:
         ConfigError: there is no run in it.
         CheckpointError: its newest checkpoint is not valid, told when all lines are out.
     """
-    _must_hold_a_run(folder)
-    found = survey(folder.checkpoints)
+    must_hold_a_run("RUN_FOLDER", folder)
+    found, complaints = _looked_at(folder)
     writer = holder(folder.path)
     yield _printable(f"{folder}: {_status(folder)}; {f'{writer} writes to it' if writer else 'nobody writes to it'}")
     if found:
         yield _printable(f"  config {found[0].manifest.get('config_sha256', 'unknown')}")
         yield f"  {'step':>10}  {'bytes':>13}  {'sha256':<16}"
-    complaints = []
-    for checkpoint in found:
-        complaint = _complaint(checkpoint)
-        if complaint is None:
-            continue
-        complaints.append(complaint)
+    for checkpoint, complaint in zip(found, complaints, strict=True):
         size, digest = checkpoint.manifest.get("bytes", "?"), checkpoint.manifest.get("sha256", "?")[:16]
         shown = f"{size:>13,}" if isinstance(size, int) else f"{size:>13}"
         yield _printable(f"  {checkpoint.step:>10}  {shown}  {digest:<16}  {complaint or 'intact'}")
@@ -80,6 +80,17 @@ def report(folder: RunFolder) -> Iterator[str]:
     if complaints[0]:
         older = "an older one is taken on resume" if "" in complaints else "none is left to resume from"
         raise CheckpointError(f"the newest checkpoint is not valid: {complaints[0]}; {older}")
+
+
+def _looked_at(folder: RunFolder) -> tuple[list[Checkpoint], list[str]]:
+    """The checkpoints and what is wrong with each; a process that writes meanwhile deletes old ones for new ones."""
+    for _ in range(LOOKS):
+        looked = [(checkpoint, _complaint(checkpoint)) for checkpoint in survey(folder.checkpoints)]
+        left = [(checkpoint, complaint) for checkpoint, complaint in looked if complaint is not None]
+        if left or not holder(folder.path):
+            return [checkpoint for checkpoint, _ in left], [complaint for _, complaint in left]
+        time.sleep(0.05)
+    return [], []
 
 
 def _complaint(checkpoint: Checkpoint) -> str | None:
@@ -93,26 +104,11 @@ def _complaint(checkpoint: Checkpoint) -> str | None:
     return ""
 
 
-def _must_hold_a_run(folder: RunFolder) -> None:
-    if folder.holds_a_run():
-        return
-    if (folder.path / "multirun.yaml").exists():
-        raise ConfigError("RUN_FOLDER", str(folder), "is a sweep, not a run", f"give its run folders: {folder}/*/")
-    runs = [path.parent.name for path in folder.path.absolute().parent.glob("*/config.yaml")]
-    close = suggestion(folder.path.name, runs)
-    raise ConfigError(
-        "RUN_FOLDER", str(folder), "there is no run in this folder", close or "it must hold a config.yaml"
-    )
-
-
 def _status(folder: RunFolder) -> str:
     """How the run ended, by its result."""
-    try:
-        result = folder.read_result()
-    except (OSError, ValueError, RecursionError):
-        return f"{folder.result.name} cannot be read"
-    if not isinstance(result, dict):
-        return "no result yet" if result is None else f"{folder.result.name} is no result"
+    result = folder.read_result()
+    if result is None:
+        return f"{folder.result.name} cannot be read" if folder.result.exists() else "no result yet"
     return f"{result.get('status', 'no status')}, {result.get('reason', 'no reason')}"
 
 

@@ -115,7 +115,10 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     folder = RunFolder(Path("outputs") / run.name / check_name("run id", str(HydraConfig.get().sweep.subdir)))
     if not finished(folder):
         isolated.warm([run])
-        isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
+        try:
+            isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
+        finally:
+            isolated.cool()
     result = folder.read_result() or {}
     return result.get("metrics", {}).get(run.checkpoint.monitor)
 

@@ -66,11 +66,13 @@ def told(error: BaseException, folder: RunFolder) -> UserError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, NotFinite):  # the same steps would come to the same end
-        return error.advised(
+        advice = (
             f"go on from there with a lower rate: {command()} resume={os.fspath(folder.path)} optimizer.lr=… "
             "checkpoint.allow_change=[optimizer.lr]; or start again with a lower optimizer.lr, a warm-up or "
-            "trainer.clip_norm=1, or pass over such batches: trainer.on_nonfinite=skip"
+            "trainer.clip_norm=1"
         )
+        tried = "weights are at fault" in str(error)
+        return error.advised(advice if tried else f"{advice}, or pass over such batches: trainer.on_nonfinite=skip")
     if isinstance(error, Stopped):
         return Stopped(error.exit_code - 128, f"{error}; {how}")
     if isinstance(error, UserError):

@@ -81,6 +81,13 @@ def warm(runs: list[schema.Run]) -> None:
         share_data(run)
 
 
+def cool() -> None:
+    """Let go of what was loaded for the jobs."""
+    from lrsched.app.loading import forget_shared
+
+    forget_shared()
+
+
 def paused(folder: RunFolder) -> str:
     """Where a run was left, to be resumed or not (``sweep.until``); nothing if it was not."""
     reason = str((folder.read_result() or {}).get("reason"))

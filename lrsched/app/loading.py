@@ -29,6 +29,11 @@ def share_data(run: schema.Run) -> None:
         _shared[_key(run)] = splits, digest
 
 
+def forget_shared() -> None:
+    """Let go of the shared data sets: a run of this process itself loads its own."""
+    _shared.clear()
+
+
 def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
     """The data set of a run, split into training, validation and test part; and its hash."""
     reserved, node = take(schema.Dataset, run.dataset, "dataset")

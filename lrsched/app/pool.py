@@ -9,7 +9,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lrsched.app.isolated import job_of, paused, verdict, warm
+from lrsched.app.isolated import cool, job_of, paused, verdict, warm
 from lrsched.app.messages import say
 from lrsched.app.sweep import Planned, under_way
 from lrsched.errors import Stopped, UserError
@@ -54,6 +54,7 @@ def launch(
 
     with stop.patient():
         pool.run([_job(plan, context, task) for plan in due], stop, ended)
+    cool()
     for plan in due:
         if plan.entry.status is None:
             plan.error = Stopped(stop.number or 0, "was not begun")

@@ -58,6 +58,8 @@ def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mappin
     checkpoint, state, complaints = store.newest()
     for complaint in complaints:
         say(f"{complaint}; going on from step {checkpoint.step}")
+    for later in store.unfinished(after=checkpoint.step):
+        say(f"{later} has no manifest: its save was not finished; going on from step {checkpoint.step}")
     step, manifest = checkpoint.step, checkpoint.manifest
     seen = _records(manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
@@ -84,7 +86,8 @@ def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mappin
         load(parts.state, state)
     rows = job.folder.metrics.stat().st_size if job.folder.metrics.exists() else 0
     if rows < parts.state.metrics_bytes:
-        told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost"
+        told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost; "
+        told += f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
         raise CheckpointError(f"{job.folder.metrics} {told}")
     for note in notes:
         say(note)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -56,12 +58,35 @@ def run_folder(path: str) -> RunFolder:
         CheckpointError: a name in it leads elsewhere.
     """
     folder = RunFolder(Path(path))
-    if (folder.path / "multirun.yaml").exists():
-        raise ConfigError("resume", path, "is a sweep, not a run", "give its -m command again to go on")
-    if not folder.holds_a_run():
-        raise ConfigError("resume", path, "there is no run in this folder", "it must hold a config.yaml")
+    must_hold_a_run("resume", folder)
     check_folder(folder)
     return folder
+
+
+def must_hold_a_run(key: str, folder: RunFolder) -> None:
+    """Refuse a path where there is no run, with the one that was probably meant.
+
+    Raises:
+        ConfigError: there is no run.
+    """
+    path = folder.path
+    if folder.holds_a_run():
+        return
+    if (path / "multirun.yaml").exists():
+        raise ConfigError(key, str(path), "is a sweep, not a run", f"its runs are {path}/*/; -m again goes on with all")
+    if path.is_file():
+        rule = "is a file, not the folder of a run"
+    else:
+        rule = "there is no run in this folder" if path.is_dir() else "there is no such folder"
+    above = next((parent for parent in path.parents if (parent / "config.yaml").exists()), None)
+    if above is not None:
+        raise ConfigError(key, str(path), rule, f"its run is {above}")
+    beside = path.absolute().parent
+    runs = [str(found.parent) for place in (beside, Path("outputs")) for found in place.glob("*/config.yaml")]
+    names = {Path(run).name: run for run in runs}
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    remedy = f"did you mean {os.path.relpath(names[close[0]])}?" if close else "a run's folder holds a config.yaml"
+    raise ConfigError(key, str(path), rule, remedy)
 
 
 def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
@@ -155,7 +180,7 @@ def _take_free(saved: DictConfig, composed: DictConfig, keys: Sequence[str]) -> 
         put(saved, key, raw(composed, key))
     put(saved, CHANGES, history)
     if told:
-        say(f"the new value counts, and does not change what the run computes: {'; '.join(map(str, told))}")
+        say(f"the new value counts: {'; '.join(map(str, told))}")
 
 
 def _newest_step(folder: RunFolder) -> int:

@@ -76,6 +76,8 @@ def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet
         ends.enter_context(logged(job.folder, secrets))
         _begin_log(run, parts, restored)
         result, outcome = _train(run, parts, job.folder, loggers, (shown, secrets), restored, about, stop)
+    if outcome.status == "finished":
+        stop.settle()
     if quiet:
         one_line(result, job.folder.path)
     else:

@@ -158,6 +158,11 @@ class Store:
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be read: {error.strerror}") from error
 
+    def unfinished(self, after: int) -> list[Path]:
+        """Checkpoints of later steps than ``after`` that were never committed, or have lost the mark of it."""
+        there = {checkpoint.path for checkpoint in self.found()}
+        return [path for step, path in places(self.folder) if step > after and path not in there]
+
     def committed(self) -> list[Checkpoint]:
         """Checkpoints with a sound manifest, newest first by step (never by a clock)."""
         return [checkpoint for checkpoint in self.found() if not checkpoint.damaged]
@@ -179,7 +184,8 @@ class Store:
             self._at = checkpoint.step
             return checkpoint, state, complaints
         wrong = "; ".join(complaints) or "there is none"
-        raise CheckpointError(f"no valid checkpoint in {self.folder}: {wrong}")
+        remedy = "put one back from a copy, or start a new run"
+        raise CheckpointError(f"no valid checkpoint in {self.folder}: {wrong}; {remedy}")
 
     def _delete(self, path: Path) -> None:
         try:

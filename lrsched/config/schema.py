@@ -61,7 +61,11 @@ def duration(key: str, value: Any) -> None:
 
 def auto_or_duration(key: str, value: Any) -> None:
     if value != "auto":
-        parse(value, key)
+        try:
+            parse(value, key)
+        except ConfigError as error:
+            remedy = f"{error.remedy}, or auto" if error.remedy else "or give auto"
+            raise ConfigError(error.key, error.value, error.rule, remedy) from error
 
 
 def one_of(*words: str) -> Rule:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from lrsched.loggers.out import tell
 from lrsched.loggers.terminal import span
 
 
@@ -46,7 +46,7 @@ def summary(
     lines += [_line("folder", str(folder)), _line("resume", f"{command} {_override('resume', folder)}")]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
-    print("\n".join(line for line in lines if line), file=file or sys.stdout, flush=True)
+    tell("\n".join(line for line in lines if line), file)
 
 
 def one_line(result: Mapping[str, Any], folder: Path, *, file: TextIO | None = None) -> None:
@@ -58,7 +58,7 @@ def one_line(result: Mapping[str, Any], folder: Path, *, file: TextIO | None = N
     """
     measured = _measured(result.get("metrics") or {}, "test")
     parts = [result["status"], str(folder), f"test {measured}" if measured else ""]
-    print("  ".join(part for part in parts if part), file=file or sys.stdout, flush=True)
+    tell("  ".join(part for part in parts if part), file)
 
 
 def _line(label: str, text: str) -> str:

@@ -105,7 +105,7 @@ def test_who_writes_there_now(lrsched, run: Path) -> None:
 def test_a_run_without_a_result_or_with_a_strangers(lrsched, run: Path) -> None:
     (run / "result.json").unlink()
     assert "outputs/run: no result yet;" in lrsched("outputs/run", command="check").out
-    for content, said in (("{", "cannot be read"), ("[1]", "is no result"), ("[" * 100_000, "cannot be read")):
+    for content, said in (("{", "cannot be read"), ("[1]", "cannot be read"), ("[" * 100_000, "cannot be read")):
         (run / "result.json").write_text(content)
         ended = lrsched("outputs/run", command="check")
         assert ended.code == 0
@@ -120,7 +120,7 @@ def test_several_folders_and_the_highest_code_counts(lrsched, run: Path) -> None
     ended = lrsched("outputs/run", "outputs/rum", "outputs/run", command="check")
     assert ended.code == 2
     assert ended.out.count("outputs/run: finished") == 2
-    assert "RUN_FOLDER=outputs/rum: there is no run in this folder; did you mean 'run'?" in ended.err
+    assert "RUN_FOLDER=outputs/rum: there is no such folder; did you mean outputs/run?" in ended.err
     flip(checkpoint(run, 12) / "state.pt")
     assert lrsched("outputs/run", "outputs/rum", command="check").code == 4
 
@@ -128,12 +128,12 @@ def test_several_folders_and_the_highest_code_counts(lrsched, run: Path) -> None
 def test_what_is_no_run(lrsched, tmp_path: Path) -> None:
     ended = lrsched("nowhere", command="check")
     assert (ended.code, ended.out) == (2, "")
-    assert "RUN_FOLDER=nowhere: there is no run in this folder; it must hold a config.yaml" in ended.err
+    assert "RUN_FOLDER=nowhere: there is no such folder; a run's folder holds a config.yaml" in ended.err
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "multirun.yaml").write_text("")
     ended = lrsched("sweep", command="check")
     assert ended.code == 2
-    assert "is a sweep, not a run; give its run folders: sweep/*/" in ended.err
+    assert "is a sweep, not a run; its runs are sweep/*/" in ended.err
 
 
 def test_no_folder_and_an_unknown_option(lrsched) -> None:
@@ -153,3 +153,23 @@ def test_help_comes_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "RUN_FOLDER" in done.stdout
     assert done.stdout.splitlines()[-1] == "CODE 0 False"
+
+
+def test_a_run_that_replaces_its_only_checkpoint_meanwhile_is_looked_at_again(lrsched, run: Path, monkeypatch) -> None:
+    """While a run writes, an old checkpoint may be deleted between the listing and the reading of it."""
+    from lrsched.app import check
+
+    survey, calls = check.survey, 0
+
+    def stale(folder: Path):
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            return survey(folder)
+        gone = folder / "step-0000000009"
+        return [check.Checkpoint(gone, 9, {"schema": 2, "bytes": 1, "sha256": "0" * 64})]
+
+    monkeypatch.setattr(check, "survey", stale)
+    with RunLock(run):
+        ended = lrsched("outputs/run", command="check")
+    assert (ended.code, calls) == (0, 2), ended.err

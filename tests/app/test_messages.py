@@ -71,7 +71,7 @@ MISTAKES = [
     (["+scheduler.also.momentum=cosine"], "scheduler.also.momentum=cosine: must be a schedule, or same"),
     (["optimizer.layer_decay=2"], "optimizer.layer_decay=2: must be a number in (0, 1]"),
     (["scheduler=table"], "scheduler.path: has no value; give scheduler.path=FILE"),
-    (["resume=nowhere"], "resume=nowhere: there is no run in this folder"),
+    (["resume=nowhere"], "resume=nowhere: there is no such folder"),
     (["logger=[tensorbord]"], "logger=tensorbord: there is no such choice; did you mean 'tensorboard'?"),
     (["experiment=none_such"], "experiment=none_such: there is no such choice"),
     (["epochs"], "epochs: this override cannot be read; an override is written key=value"),

@@ -193,7 +193,7 @@ MISTAKES = [
     (["trainer.epochs=0"], "trainer.epochs=0: must be at least 1"),
     (["trainer.epocs=3"], "trainer.epocs: there is no such key; did you mean 'trainer.epochs'?"),
     (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1): cannot be counted out"),
-    (["resume=outputs/x"], "resume=outputs/x: there is no run in this folder"),
+    (["resume=outputs/x"], "resume=outputs/x: there is no such folder"),
     (["cosine"], "cosine: this override cannot be read"),
     (["--pgn", "x.png"], "lrsched preview: unrecognized arguments: --pgn"),
     (["--csv"], "lrsched preview: argument --csv: expected one argument"),

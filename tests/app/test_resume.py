@@ -154,3 +154,41 @@ def test_other_signals_stop_with_their_own_number(lrsched, monkeypatch, number: 
     stop_at(monkeypatch, 3, number)
     ended = lrsched(*OPTIONS, "name=run")
     assert (ended.code, ended.result()["step"]) == (128 + number, 4)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "xx"])
+def test_a_damaged_result_is_none(lrsched, monkeypatch, content: str) -> None:
+    """The checkpoints are the truth: what result.json says follows from them."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7)
+        assert lrsched(*OPTIONS, "name=run").code == 143
+    Path("outputs/run/result.json").write_text(content)
+    ended = lrsched("resume=outputs/run")
+    assert ended.code == 0, ended.err
+    assert ended.result()["status"] == "finished"
+
+
+def test_a_lost_commit_mark_is_said(lrsched, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7)
+        assert lrsched(*OPTIONS, "name=run").code == 143
+    Path("outputs/run/checkpoints/step-0000000008/manifest.json").unlink()
+    ended = lrsched("resume=outputs/run")
+    assert ended.code == 0, ended.err
+    assert "step-0000000008 has no manifest: its save was not finished; going on from step 5" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("outputs/firs", "there is no such folder; did you mean outputs/first?"),
+        ("first", "there is no such folder; did you mean outputs/first?"),
+        ("outputs/first/checkpoints", "there is no run in this folder; its run is outputs/first"),
+        ("outputs/first/config.yaml", "is a file, not the folder of a run; its run is outputs/first"),
+    ],
+)
+def test_a_path_that_is_nearly_right_is_put_right(lrsched, path: str, message: str) -> None:
+    assert lrsched(*TINY, "name=first").code == 0
+    ended = lrsched(f"resume={path}")
+    assert ended.code == 2
+    assert f"resume={path}: {message}" in ended.err

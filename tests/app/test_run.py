@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -172,3 +176,11 @@ def test_missing_data_is_one_message_that_names_the_files(lrsched) -> None:
         assert f"{part}-{kind}-ubyte" in ended.err
     assert "Traceback" not in ended.err
     assert not list(ended.cwd.iterdir())
+
+
+def test_a_reader_of_stdout_that_has_gone_away_is_no_fault_of_the_run(tmp_path: Path) -> None:
+    code = "import sys; sys.argv[0] = 'lrsched'; from lrsched.cli import main; main()"
+    command = f'{sys.executable} -c "{code}" train {" ".join(TINY)} name=run | true'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "outputs/run/result.json").read_text())["status"] == "finished"

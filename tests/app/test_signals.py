@@ -194,6 +194,21 @@ def test_a_second_signal_does_not_disturb_the_save(lrsched, monkeypatch, whole) 
     same(whole, "cut")
 
 
+def test_a_signal_after_the_end_changes_nothing(lrsched, monkeypatch) -> None:
+    from lrsched.app import run as life
+
+    original = life.summary
+
+    def late(*arguments: Any, **keywords: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        original(*arguments, **keywords)
+
+    monkeypatch.setattr(life, "summary", late)
+    ended = lrsched(*RUN, "name=run")
+    assert (ended.code, ended.result()["status"]) == (0, "finished"), ended.err
+    assert "finished: all 18 steps are done" in ended.out
+
+
 def test_the_handlers_of_the_caller_are_put_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with StopFlag() as stop, stop:

@@ -64,7 +64,10 @@ def test_a_sweep_is_not_resumed_like_a_run(lrsched) -> None:
     lrsched("-m", *TINY, "name=sweep", "seed=0,1")
     ended = lrsched("resume=outputs/sweep")
     assert ended.code == 2
-    assert "resume=outputs/sweep: is a sweep, not a run; give its -m command again" in ended.err
+    assert (
+        "resume=outputs/sweep: is a sweep, not a run; its runs are outputs/sweep/*/; -m again goes on with all"
+        in ended.err
+    )
 
 
 def test_ids_are_readable_and_safe() -> None:
