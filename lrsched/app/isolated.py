@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lrsched.app.resume import finished
+from lrsched.app.share import Share
 from lrsched.config import schema
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder
@@ -18,16 +19,21 @@ from lrsched.sweep.pool import End, Job, Pool
 inside = False
 """Whether this process was forked for one job: what happens in it happens to no other."""
 
+share = Share()
+"""What the run of this process has in common with others of its sweep."""
+
 _threads: int | None = None
 """torch's own choice of threads, before this process was made fit for forking."""
 
 
-def job_of(folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] = lambda: True) -> Job:
+def job_of(
+    folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] = lambda: True, shared: Share | None = None
+) -> Job:
     """The process that makes one run; what it prints goes beside the run folder, which it makes itself."""
 
     def within() -> int:
-        global inside
-        inside = True
+        global inside, share
+        inside, share = True, shared or Share()
         if _threads is not None:
             import torch
 
