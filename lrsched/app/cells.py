@@ -11,9 +11,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+from lrsched.app.auto import AUTO
 from lrsched.app.build import build_model
 from lrsched.app.foresee import Foreseen, foresee
-from lrsched.app.length import foreseen, run_horizon
+from lrsched.app.length import LONGEST, foreseen, run_horizon
 from lrsched.app.loading import load_data
 from lrsched.app.naming import config_sha256, plain
 from lrsched.app.resume import finished
@@ -44,17 +45,19 @@ class Member:
 
 
 def member_of(planned: Planned) -> Member | None:
-    """A valid run as it stands, or None where its length is not known: its data cannot be loaded."""
+    """A valid run of the sweep as it stands, or None where its length is not known: its data cannot be loaded."""
     run, folder = planned.settings, planned.folder
     assert run is not None
     assert folder is not None
+    if run.resume not in (None, AUTO):
+        return None  # it lies elsewhere, with a config of its own
     try:
         own = _pace(run)
-        steps = run_horizon(run.trainer, own).steps
-        stands = _stand(planned, folder, steps)
+        steps = min(run_horizon(run.trainer, own).steps, run.sweep.until or LONGEST)
+        stand = _stand(planned, folder, steps)
     except (UserError, OSError):
         return None  # the run itself will say why
-    return Member(planned, run, folder, own, stands)
+    return Member(planned, run, folder, own, stand)
 
 
 def _pace(run: schema.Run) -> Pace | Horizon:

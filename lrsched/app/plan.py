@@ -29,7 +29,10 @@ class Plan:
         self.forks: list[Fork | None] = [None] * len(self.members)
         self.trees: list[list[int]] = []
         for cell, seen in cells(self.members) if share else ():
-            forks = plan([self.members[i].stand for i in cell], [one.table for one in seen])
+            forks = plan(
+                [self.members[i].stand for i in cell],
+                [one.table[: self.members[i].stand.steps] for i, one in zip(cell, seen, strict=True)],
+            )
             for index, fork in zip(cell, forks, strict=True):
                 self.forks[index] = None if fork is None else Fork(cell[fork.source], fork.step)
             if any(forks):

@@ -9,10 +9,9 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lrsched.app.isolated import job_of, verdict, warm
+from lrsched.app.isolated import job_of, paused, verdict, warm
 from lrsched.app.messages import say
 from lrsched.app.plan import Plan
-from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, under_way
 from lrsched.app.tree import show
 from lrsched.errors import Stopped, UserError
@@ -36,9 +35,10 @@ def launch(
     planned = [sweep.plan(context.config_loader, overrides) for overrides in job_overrides]
     due = [one for one in planned if one.entry.status is None]
     warm([one.settings for one in due if one.settings is not None])
-    plan = Plan([one for one in planned if one.error is None], share=sweep.options.share)
+    there = [one for one in planned if one.entry.status in (None, "finished", "skipped")]
+    plan = Plan(there, share=sweep.options.share)
     due = plan.in_order(due)
-    sweep.record.steps_asked += plan.asked
+    sweep.record.ask({member.planned.entry.run_id: member.stand.steps for member in plan.members})
     sweep.record.steps_trained += plan.steps
     say(f"{plan.asked} steps asked for, {plan.steps} to train")
     show(plan)
@@ -54,11 +54,12 @@ def launch(
         one = due[index]
         assert one.folder is not None
         one.error = verdict(one.folder, end)
-        one.entry.close(one.error)
+        one.entry.close(one.error, paused(one.folder))
         sweep.record.steps_trained += plan.ended(one)
         sweep.record.write()
-        done = sum(entry.status is not None for entry in sweep.record.entries)
-        say(f"[{done}/{len(sweep.record.entries)}] {one.entry}")
+        if one.entry in sweep.record.entries:  # and not a copy that is only looked at
+            done = sum(entry.status is not None for entry in sweep.record.entries)
+            say(f"[{done}/{len(sweep.record.entries)}] {one.entry}")
         return one.error is None
 
     with stop.patient():
@@ -111,7 +112,7 @@ def _take_gpu(gpus: Sequence[str], slot: int) -> None:
 def _returned(plan: Planned) -> JobReturn:
     """What Hydra's sweepers read of a job."""
     back = JobReturn(overrides=plan.overrides, cfg=plan.config)
-    result = plan.folder.read_result() if plan.folder and finished(plan.folder) else None
+    result = plan.folder.read_result() if plan.folder else None
     if plan.error is None and result is not None and plan.settings is not None:
         back.status = JobStatus.COMPLETED
         back.return_value = result["metrics"].get(plan.settings.checkpoint.monitor)

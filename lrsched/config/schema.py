@@ -158,6 +158,7 @@ class Sweep:
     fail_fast: bool = False
     share: bool = True
     zip: Any = False
+    until: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
 
 
 @dataclass

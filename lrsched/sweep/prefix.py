@@ -122,7 +122,7 @@ def _fork(source: int, rows: int, stands: Sequence[Stand], starts: dict[int, int
 def to_train(stands: Sequence[Stand], forks: Sequence[Fork | None]) -> list[int]:
     """The updates that each run still has to make."""
     return [
-        0 if stand.done else stand.steps - (fork.step if fork else max(0, stand.at))
+        0 if stand.done else max(0, stand.steps - (fork.step if fork else max(0, stand.at)))
         for stand, fork in zip(stands, forks, strict=True)
     ]
 

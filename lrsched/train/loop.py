@@ -30,6 +30,7 @@ class Timetable:
         save: steps between two checkpoints; None: as often as costs 3 % of the run's time.
         keep: checkpoints that are kept.
         patience: evaluations without improvement that end the run, or None.
+        pause: the step at which the run is saved and left, to be resumed if it is worth it; or None.
     """
 
     log: int
@@ -37,6 +38,7 @@ class Timetable:
     save: int | None
     keep: int = 2
     patience: int | None = None
+    pause: int | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,8 @@ class Trainer:
             return Outcome("finished", f"all {self.horizon.steps} steps are done")
         if patience is not None and state.early.since >= patience:
             return Outcome("finished", f"early stop: {state.early.monitor} has not improved for {patience} evaluations")
+        if self.timetable.pause is not None and state.step >= self.timetable.pause:
+            return Outcome("stopped", f"paused at step {state.step} of {self.horizon.steps}")
         return None
 
     def _save(self) -> None:
