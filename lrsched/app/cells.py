@@ -27,7 +27,7 @@ from lrsched.data.counts import Pace, pace
 from lrsched.errors import UserError
 from lrsched.horizon import Horizon
 from lrsched.records import RunFolder
-from lrsched.sweep.prefix import Stand
+from lrsched.sweep.prefix import Stand, Table
 
 MOST = 2**30
 """Bytes that the tables of one cell may fill while they are compared."""
@@ -99,8 +99,8 @@ def _is_of(checkpoint: Checkpoint, digest: str) -> bool:
     return manifest.get("config_sha256") == digest and not manifest.get("changes") and not manifest.get("inexact")
 
 
-def cells(members: Sequence[Member]) -> Iterator[tuple[list[int], list[Foreseen]]]:
-    """The numbers of the runs that may share steps, and what they set: at least two, one of which is not begun."""
+def cells(members: Sequence[Member]) -> Iterator[tuple[list[int], list[Table]]]:
+    """The numbers of the runs that may share steps, and their tables: at least two, one of which is not begun."""
     alike: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         if member.stand.kept or not member.stand.done:
@@ -109,15 +109,15 @@ def cells(members: Sequence[Member]) -> Iterator[tuple[list[int], list[Foreseen]
     for together in alike.values():
         if not _can_share([members[index] for index in together]):
             continue
-        of_kind: dict[Any, list[tuple[int, Foreseen]]] = {}
+        of_kind: dict[Any, list[tuple[int, Table]]] = {}
         for index in together:
             seen = _seen(members[index], models)
             if seen is not None:
-                of_kind.setdefault(seen.kind, []).append((index, seen))
+                of_kind.setdefault(seen.kind, []).append((index, seen.table[: members[index].stand.steps]))
         for found in of_kind.values():
-            size = sum(seen.table.nbytes for _, seen in found)
+            size = sum(table.nbytes for _, table in found)
             if size <= MOST and _can_share([members[index] for index, _ in found]):
-                yield [index for index, _ in found], [seen for _, seen in found]
+                yield [index for index, _ in found], [table for _, table in found]
 
 
 def _can_share(members: Sequence[Member]) -> bool:

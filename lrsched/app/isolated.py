@@ -84,7 +84,7 @@ def warm(runs: list[schema.Run]) -> None:
     _threads = _threads or torch.get_num_threads()
     torch.set_num_threads(1)
     if any(_is_pytorchs(run) for run in runs):
-        import torch._dynamo  # noqa: F401  (a second or two, and the first step with such a scheduler asks for it)
+        import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
     for run in runs:
         share_data(run)
 

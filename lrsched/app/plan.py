@@ -23,16 +23,12 @@ class Plan:
     """
 
     def __init__(self, planned: Sequence[Planned], *, share: bool) -> None:
-        self.members = [
-            member for one in {id(one): one for one in planned}.values() if (member := member_of(one)) is not None
-        ]
+        once = {id(one): one for one in planned}.values()
+        self.members = [member for one in once if (member := member_of(one)) is not None]
         self.forks: list[Fork | None] = [None] * len(self.members)
         self.trees: list[list[int]] = []
-        for cell, seen in cells(self.members) if share else ():
-            forks = plan(
-                [self.members[i].stand for i in cell],
-                [one.table[: self.members[i].stand.steps] for i, one in zip(cell, seen, strict=True)],
-            )
+        for cell, tables in cells(self.members) if share else ():
+            forks = plan([self.members[index].stand for index in cell], tables)
             for index, fork in zip(cell, forks, strict=True):
                 self.forks[index] = None if fork is None else Fork(cell[fork.source], fork.step)
             if any(forks):
