@@ -85,6 +85,9 @@ def warm(runs: list[schema.Run]) -> None:
     torch.set_num_threads(1)
     if any(_is_pytorchs(run) for run in runs):
         import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
+    if any("tensorboard" in (run.logger or {}) for run in runs):
+        import tensorboard.compat.proto.event_pb2
+        import tensorboard.summary.writer.record_writer  # noqa: F401
     for run in runs:
         share_data(run)
 
