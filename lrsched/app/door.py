@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,12 +183,12 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     path = Path("outputs") / check_name("name", str(cfg.name))
     folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
     if not folder.holds_a_run():
-        return Job(folder, _named(cfg))
+        return Job(folder, _named(cfg), share=isolated.share)
     if finished(folder):
         return folder
     check_folder(folder)
     held.enter_context(RunLock(folder.path))
-    return continued(folder, cfg, _asked())
+    return replace(continued(folder, cfg, _asked()), share=isolated.share)
 
 
 def _new(cfg: DictConfig, by_user: bool) -> Job:

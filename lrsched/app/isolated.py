@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lrsched.app.resume import finished
+from lrsched.app.share import Share
 from lrsched.config import schema
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder
@@ -18,16 +19,21 @@ from lrsched.sweep.pool import End, Job, Pool
 inside = False
 """Whether this process was forked for one job: what happens in it happens to no other."""
 
+share = Share()
+"""What the run of this process has in common with others of its sweep."""
+
 _threads: int | None = None
 """torch's own choice of threads, before this process was made fit for forking."""
 
 
-def job_of(folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] = lambda: True) -> Job:
+def job_of(
+    folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] = lambda: True, shared: Share | None = None
+) -> Job:
     """The process that makes one run; what it prints goes beside the run folder, which it makes itself."""
 
     def within() -> int:
-        global inside
-        inside = True
+        global inside, share
+        inside, share = True, shared or Share()
         if _threads is not None:
             import torch
 
@@ -77,6 +83,11 @@ def warm(runs: list[schema.Run]) -> None:
 
     _threads = _threads or torch.get_num_threads()
     torch.set_num_threads(1)
+    if any(_is_pytorchs(run) for run in runs):
+        import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
+    if any("tensorboard" in (run.logger or {}) for run in runs):
+        import tensorboard.compat.proto.event_pb2
+        import tensorboard.summary.writer.record_writer  # noqa: F401
     for run in runs:
         share_data(run)
 
@@ -86,6 +97,11 @@ def cool() -> None:
     from lrsched.app.loading import forget_shared
 
     forget_shared()
+
+
+def _is_pytorchs(run: schema.Run) -> bool:
+    """Whether a run is driven by a scheduler in PyTorch's form."""
+    return not str(run.scheduler["_target_"]).startswith("lrsched.")
 
 
 def paused(folder: RunFolder) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from omegaconf import DictConfig
 
 from lrsched.app.naming import command
+from lrsched.app.share import Share
 from lrsched.checkpoint import RunLock
 from lrsched.errors import ConfigError, RunFolderBusy, StorageError
 from lrsched.records import RunFolder
@@ -25,6 +26,7 @@ class Job:
         resume: from the newest valid checkpoint.
         changed: the stored config is to be written anew.
         numbered: the name is ours and not the user's: where it is taken, the next one will do.
+        share: what it has in common with other runs of its sweep.
     """
 
     folder: RunFolder
@@ -33,6 +35,7 @@ class Job:
     resume: bool = False
     changed: bool = False
     numbered: bool = False
+    share: Share = field(default_factory=Share)
 
 
 def claim(job: Job) -> tuple[Job, RunLock]:

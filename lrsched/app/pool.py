@@ -11,7 +11,9 @@ from omegaconf import DictConfig
 
 from lrsched.app.isolated import cool, job_of, paused, verdict, warm
 from lrsched.app.messages import say
+from lrsched.app.plan import Plan
 from lrsched.app.sweep import Planned, under_way
+from lrsched.app.tree import show
 from lrsched.errors import Stopped, UserError
 from lrsched.signals import StopFlag
 from lrsched.sweep.pool import End, Job, Pool, cores
@@ -31,8 +33,15 @@ def launch(
     """
     sweep = under_way(config)
     planned = [sweep.plan(context.config_loader, overrides) for overrides in job_overrides]
-    due = [plan for plan in planned if plan.entry.status is None]
-    warm([plan.settings for plan in due if plan.settings is not None])
+    due = [one for one in planned if one.entry.status is None]
+    warm([one.settings for one in due if one.settings is not None])
+    there = [one for one in planned if one.entry.status in (None, "finished", "skipped")]
+    plan = Plan(there, share=sweep.options.share)
+    due = plan.in_order(due)
+    sweep.record.ask({member.planned.entry.run_id: member.stand.steps for member in plan.members})
+    sweep.record.steps_trained += plan.steps
+    say(f"{plan.asked} steps asked for, {plan.steps} to train")
+    show(plan)
     gpus = _gpus()
     pool = Pool(
         sweep.options.jobs or len(gpus) or cores(),
@@ -42,29 +51,30 @@ def launch(
     )
 
     def ended(index: int, end: End) -> bool:
-        plan = due[index]
-        assert plan.folder is not None
-        plan.error = verdict(plan.folder, end)
-        plan.entry.close(plan.error, paused(plan.folder))
+        one = due[index]
+        assert one.folder is not None
+        one.error = verdict(one.folder, end)
+        one.entry.close(one.error, paused(one.folder))
+        sweep.record.steps_trained += plan.ended(one)
         sweep.record.write()
-        if plan.entry in sweep.record.entries:  # and not a copy that is only looked at
+        if one.entry in sweep.record.entries:  # and not a copy that is only looked at
             done = sum(entry.status is not None for entry in sweep.record.entries)
-            say(f"[{done}/{len(sweep.record.entries)}] {plan.entry}")
-        return plan.error is None
+            say(f"[{done}/{len(sweep.record.entries)}] {one.entry}")
+        return one.error is None
 
     with stop.patient():
-        pool.run([_job(plan, context, task) for plan in due], stop, ended)
+        pool.run([_job(one, plan, context, task) for one in due], stop, ended)
     cool()
-    for plan in due:
-        if plan.entry.status is None:
-            plan.error = Stopped(stop.number or 0, "was not begun")
-            plan.entry.close(plan.error)
+    for one in due:
+        if one.entry.status is None:
+            one.error = Stopped(stop.number or 0, "was not begun")
+            one.entry.close(one.error)
     sweep.record.write()
-    return [_returned(plan) for plan in planned]
+    return [_returned(one) for one in planned]
 
 
-def _job(plan: Planned, context: HydraContext, task: TaskFunction) -> Job:
-    config, folder = plan.config, plan.folder
+def _job(one: Planned, plan: Plan, context: HydraContext, task: TaskFunction) -> Job:
+    config, folder = one.config, one.folder
     assert config is not None
     assert folder is not None
 
@@ -82,7 +92,7 @@ def _job(plan: Planned, context: HydraContext, task: TaskFunction) -> Job:
             return back._return_value.exit_code
         raise back._return_value
 
-    return job_of(folder, run)
+    return job_of(folder, run, lambda: plan.is_ready(one), plan.share_of(one))
 
 
 def _gpus() -> list[str]:

@@ -34,11 +34,13 @@ class Restored:
         offset: bytes of ``metrics.jsonl`` that belong to it.
         about: what every manifest says from here on.
         notes: what is different from here on, said already, for the log.
+        forked: the rows until here were written by another run, and nobody has heard of them yet.
     """
 
     offset: int
     about: dict[str, Any]
     notes: list[str]
+    forked: bool = False
 
 
 def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:

@@ -11,12 +11,14 @@ from omegaconf import OmegaConf
 
 from lrsched.app.build import Parts, assemble
 from lrsched.app.ending import finish, how_to_resume, log, logged, told
+from lrsched.app.fork import begin, find
 from lrsched.app.job import Job, claim
 from lrsched.app.messages import say
 from lrsched.app.naming import command, config_sha256, plain
 from lrsched.app.redact import unmasked
 from lrsched.app.restore import Restored, restore, with_history
 from lrsched.app.result import result_of, with_test
+from lrsched.app.share import kept_by
 from lrsched.checkpoint import Store
 from lrsched.config import schema
 from lrsched.config.targets import LOGGER, build
@@ -27,6 +29,7 @@ from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
 from lrsched.signals import StopFlag
 from lrsched.train.evaluate import evaluate
+from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
 from lrsched.train.machine import fingerprint, prepare
@@ -62,20 +65,24 @@ def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet
         "fingerprint": fingerprint(device, run.trainer.precision),
     }
     restored = None
-    store = Store(job.folder.checkpoints)
-    if job.resume and not store.found() and not _size(job.folder.metrics):
+    store, point = Store(job.folder.checkpoints), job.share.begin
+    fresh = not job.resume or (not store.found() and not _size(job.folder.metrics))
+    if job.resume and fresh:
         say(f"{job.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
     elif job.resume:
         restored = restore(parts, run, job, store, about)
         job = with_history(job, restored.about["changes"])
+    shared = find(point, about) if point is not None and fresh else None
     for caution in parts.cautions:
         say(f"warning: {caution}")
     loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
     with stop.patient(), ExitStack() as ends:
         job = _enter(job, held)
         ends.enter_context(logged(job.folder, secrets))
+        if point is not None and shared is not None:
+            restored = begin(parts, job.folder, store, point, shared, about)
         _begin_log(run, parts, restored)
-        result, outcome = _train(run, parts, job.folder, loggers, (shown, secrets), restored, about, stop)
+        result, outcome = _train(run, parts, job, loggers, (shown, secrets), restored, about, stop)
     if outcome.status == "finished":
         stop.settle()
     if quiet:
@@ -106,7 +113,7 @@ def _size(path: Path) -> int:
 def _train(
     run: schema.Run,
     parts: Parts,
-    folder: RunFolder,
+    job: Job,
     loggers: list[Logger],
     config: tuple[Mapping[str, Any], Mapping[str, str]],
     restored: Restored | None,
@@ -114,7 +121,7 @@ def _train(
     stop: StopFlag,
 ) -> tuple[dict[str, Any], Outcome]:
     """Train, and write the result, whatever it is. ``config``: as loggers are shown it, and what nobody is."""
-    shown, secrets = config
+    folder, (shown, secrets) = job.folder, config
     about = {**about, "changes": [], "inexact": []} if restored is None else restored.about
     result: dict[str, Any] = {"status": "failed", "reason": "", "metrics": {}}
     journal = None
@@ -138,6 +145,7 @@ def _train(
                 about,
                 stop,
                 recovery,
+                Forks(Store(kept_by(folder)), job.share.keep),
             ).run()
         result = result_of(parts, outcome, about)
         if outcome.status == "finished":
@@ -183,11 +191,16 @@ def _journal(
     parts: Parts, folder: RunFolder, loggers: list[Logger], config: Mapping[str, Any], restored: Restored | None
 ) -> Journal:
     """Everybody who listens, told about the run."""
-    resumed_at = None if restored is None else parts.state.step
+    forked = restored is not None and restored.forked
+    resumed_at = None if restored is None or forked else parts.state.step
     horizon = parts.horizon
     info = RunInfo(
         folder.path, config, horizon.steps, horizon.steps_per_epoch, parts.loader.samples_per_step, resumed_at
     )
     for logger in loggers:
         logger.open(info)
-    return Journal(folder, loggers, restored.offset if restored else 0, resumed_at, info)
+    journal = Journal(folder, loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
+    if forked:
+        journal.timing("fork", step=parts.state.step)
+        journal.flush()
+    return journal

@@ -160,6 +160,7 @@ class Sweep:
     jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
     timeout: Optional[float] = ruled(None, above(0))  # noqa: UP045
     fail_fast: bool = False
+    share: bool = True
     zip: Any = False
     until: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
 

@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLR
 
 from lrsched.errors import ConfigError, NotFinite
 from lrsched.schedulers.base import Advice, Scheduler
+from lrsched.schedulers.expression import Expression
 
 Interval = Literal["epoch", "step", "evaluation"]
 
@@ -66,6 +67,17 @@ class Native(Scheduler):
         if metric != metric or metric in (float("inf"), float("-inf")):
             raise NotFinite(f"{self.monitor} is {metric} at step {step}: {type(self.inner).__name__} cannot judge it")
         return metric
+
+    @property
+    def is_open_loop(self) -> bool:
+        """Whether all that it will set is known: it is PyTorch's own and looks at nothing but a counter."""
+        parts = list(_nested(self.inner))
+        functions = [f for part in parts for f in getattr(part, "lr_lambdas", ()) if f is not None]
+        return (
+            all(type(part).__module__ == LRScheduler.__module__ for part in parts)
+            and not any(isinstance(part, ReduceLROnPlateau) for part in parts)
+            and all(isinstance(function, Expression) for function in functions)
+        )
 
     def rescale(self, ratios: Sequence[float]) -> None:
         """Scale the base rates, those of the schedulers inside a composite too."""

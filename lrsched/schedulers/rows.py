@@ -65,6 +65,14 @@ class Rows:
         """The learning rates of update ``step``, by group, as the table has them."""
         return [base * curve[min(step, self.last)] for base, curve in self._rates]
 
+    def values(self) -> dict[tuple[int, str, int | None], Floats]:
+        """All that is put into the groups that it has met: float64[steps] by number of the group, key and item."""
+        return {
+            (index, key, item): base * np.asarray(curve)
+            for curve, members in self._curves
+            for index, key, item, base in members
+        }
+
     def refuse_past(self, step: int) -> None:
         """An error where the schedule wants one for a step after its end."""
         if step > self.last and self.schedule.past == "raise":

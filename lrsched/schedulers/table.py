@@ -11,6 +11,7 @@ from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.rows import Rows
 from lrsched.schedules import Schedule
+from lrsched.schedules.shapes import Floats
 
 
 class Table(Scheduler):
@@ -39,6 +40,10 @@ class Table(Scheduler):
         if step > self._rows.last:
             self._rows.refuse_past(step)
         self._rows.put(self._optimizer.param_groups, step)
+
+    def values(self) -> dict[tuple[int, str, int | None], Floats]:
+        """All that it ever sets: float64[steps] by number of the group, key and item."""
+        return self._rows.values()
 
     def state_dict(self) -> dict[str, Any]:
         return {}

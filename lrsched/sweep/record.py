@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,15 +48,19 @@ class Record:
     Args:
         folder: of the sweep.
         entries: its runs, in the order of the sweep.
-        steps_asked: updates that the runs have together.
+        asked: updates that each run was to make, by its id.
         steps_trained: updates that are made for them, where runs share what they have in common.
     """
 
     folder: Path
     entries: list[Entry] = field(default_factory=list)
-    steps_asked: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
     steps_trained: int = 0
     began: float = field(default_factory=time.monotonic)
+
+    def ask(self, steps: Mapping[str, int]) -> None:
+        """Note how far runs are to go; the furthest counts, where a sweeper lets them go little by little."""
+        self.asked |= {run_id: max(number, self.asked.get(run_id, 0)) for run_id, number in steps.items()}
 
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
@@ -64,7 +69,7 @@ class Record:
                 {"run_id": e.run_id, "overrides": e.overrides, "status": e.status, "reason": e.reason}
                 for e in self.entries
             ],
-            "steps_asked": self.steps_asked,
+            "steps_asked": sum(self.asked.values()),
             "steps_trained": self.steps_trained,
             "wall_seconds": time.monotonic() - self.began,
         }

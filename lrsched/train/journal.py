@@ -78,6 +78,11 @@ class Journal:
             logger.flush()
         return self._metrics.offset()
 
+    def so_far(self) -> str:
+        """All deterministic rows until now, as text."""
+        self._metrics.flush()
+        return self._path.read_text("utf-8")
+
     def close(self, metrics: Mapping[str, float], status: str) -> None:
         """End the files, and tell the loggers the final metrics and how the run ended."""
         self._metrics.close()

@@ -13,6 +13,7 @@ from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Advice, group_names
 from lrsched.schedulers.values import has_value, read_value
 from lrsched.signals import StopFlag
+from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.recovery import Recovery, refuse_to_save
 from lrsched.train.state import RunState
@@ -58,7 +59,7 @@ class Trainer:
 
     ::
 
-        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> save? -> stop?
+        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> save? -> stop? -> keep for others?
         update(s)     ->  see Update; its row carries the values that update s used
 
     Args:
@@ -72,6 +73,7 @@ class Trainer:
         about: what every manifest says of the run (config hash, fingerprint).
         stop: asked at rest whether to go on.
         recovery: where the run goes from a number that is not finite; None: nowhere.
+        forks: keeps the states that other runs begin with; None: there are none.
     """
 
     def __init__(
@@ -86,10 +88,11 @@ class Trainer:
         about: Mapping[str, Any],
         stop: StopFlag,
         recovery: Recovery | None = None,
+        forks: Forks | None = None,
     ) -> None:
         self.state, self.horizon, self.timetable = state, horizon, timetable
         self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
-        self._about, self._stop, self._recovery = about, stop, recovery
+        self._about, self._stop, self._recovery, self._forks = about, stop, recovery, forks
         self._saved = state.step if state.step else -1  # a run that is resumed has the checkpoint it came from
         self._saved_at = time.perf_counter()
 
@@ -122,6 +125,9 @@ class Trainer:
                 ending = ending or self._ending()  # a signal that came meanwhile finds everything saved
             if ending:
                 return ending
+            if self._forks is not None and s in self._forks.steps:
+                self._check()
+                self._forks.keep(state, self._journal, self._about)
             if s == 0 or s == self._saved:
                 self._journal.timing("update", step=s, seconds=state.seconds)
             log = s % table.log == 0 or s == last
@@ -194,11 +200,15 @@ class Trainer:
         if state.step == self._saved:
             return
         began = time.perf_counter()
-        self._update.check(state)
-        refuse_to_save(state)
+        self._check()
         state.metrics_bytes = self._journal.flush()
         self._store.save(state.step, state.state_dict(), self._about)
         self._store.prune(self.timetable.keep, spare=self._recovery.needed(state.step) if self._recovery else ())
         self._saved, self._saved_at = state.step, time.perf_counter()
         state.save_seconds = self._saved_at - began
         self._journal.timing("save", step=state.step, seconds=state.save_seconds)
+
+    def _check(self) -> None:
+        """See that the state is one that can be gone on from."""
+        self._update.check(self.state)
+        refuse_to_save(self.state)

@@ -1,0 +1,117 @@
+"""What a run will set in every step of it, in all parameter groups, to the bit; and a scheduler, brought there."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lrsched.app.build import build_optimizer, timetable_of
+from lrsched.app.length import run_horizon
+from lrsched.app.scheduler import build_scheduler
+from lrsched.config import schema
+from lrsched.data.counts import Pace
+from lrsched.horizon import Horizon
+from lrsched.schedulers.base import Scheduler
+from lrsched.schedulers.native import Native
+from lrsched.schedulers.table import Table
+from lrsched.schedules.shapes import Floats
+from lrsched.train.evaluate import METRICS
+
+MOST = 10**6
+"""Steps up to which a native scheduler is run to see what it sets: a few seconds."""
+
+Place = tuple[int, str, int | None]
+"""Number of a parameter group, key and item of a value in it."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A run's values, by step.
+
+    Args:
+        kind: what must be equal in two runs for their tables to speak of the same: which values move, which
+            are logged, and when the run logs and evaluates.
+        table: float64[steps, values].
+    """
+
+    kind: tuple[Any, ...]
+    table: Floats
+
+
+def foresee(run: schema.Run, model: nn.Module, pace: Pace | Horizon) -> Foreseen | None:
+    """What a run will set, or None where that is not known beforehand: a closed loop, somebody else's code.
+
+    Args:
+        run: the settings.
+        model: of the run, for its parameter groups; left as it is.
+        pace: of its data.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    horizon = run_horizon(run.trainer, pace)
+    timetable = timetable_of(run, horizon)
+    optimizer = build_optimizer(run.optimizer, model)
+    before = _numbers(optimizer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run itself will warn
+        scheduler = build_scheduler(run.scheduler, optimizer, horizon, -(-horizon.steps // timetable.evaluate))
+        columns = _columns(scheduler, optimizer, before, horizon.steps, timetable.evaluate)
+    if columns is None:
+        return None
+    places = sorted(columns, key=str)
+    kind = (tuple(places), scheduler.moves, timetable.log, timetable.evaluate)
+    return Foreseen(kind, np.stack([columns[place] for place in places], axis=1))
+
+
+def bring(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) -> None:
+    """Bring a new open-loop scheduler and its optimizer's groups to rest after ``step`` updates, at least 1.
+
+    Args:
+        every: steps between two evaluations.
+    """
+    for s in [step - 1] if isinstance(scheduler, Table) else range(step):
+        _advance(scheduler, optimizer, s, every)
+    if step % every == 0:
+        scheduler.observe(step, dict.fromkeys(METRICS, 1.0))
+
+
+def _advance(scheduler: Scheduler, optimizer: Optimizer, s: int, every: int) -> None:
+    """What happens to a scheduler from rest at ``s`` up to the forward pass of that update."""
+    setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
+    if s and s % every == 0:
+        scheduler.observe(s, dict.fromkeys(METRICS, 1.0))
+    scheduler.set(s)
+
+
+def _columns(
+    scheduler: Scheduler, optimizer: Optimizer, before: Mapping[Place, float], steps: int, every: int
+) -> dict[Place, Floats] | None:
+    """The values that move; those that a native scheduler leaves as the optimizer had them do not."""
+    if isinstance(scheduler, Table):
+        return scheduler.values()
+    if not isinstance(scheduler, Native) or not scheduler.is_open_loop or steps > MOST:
+        return None
+    table = np.empty((steps, len(before)))
+    for s in range(steps):
+        _advance(scheduler, optimizer, s, every)
+        table[s] = list(_numbers(optimizer).values())
+    columns = dict(zip(before, np.ascontiguousarray(table.T), strict=True))
+    return {place: column for place, column in columns.items() if place[1] == "lr" or (column != before[place]).any()}
+
+
+def _numbers(optimizer: Optimizer) -> dict[Place, float]:
+    """Every number that the optimizer reads in its groups."""
+    found: dict[Place, float] = {}
+    for index, group in enumerate(optimizer.param_groups):
+        for key in optimizer.defaults:
+            value = group[key]
+            items = list(enumerate(value)) if isinstance(value, (tuple, list)) else [(None, value)]
+            found |= {(index, key, item): float(v) for item, v in items if isinstance(v, (int, float, Tensor))}
+    return found

@@ -1,0 +1,38 @@
+"""States that a run keeps for other runs, which go on from them with schedules of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from lrsched.checkpoint import Store
+from lrsched.checkpoint.places import MANIFEST, is_there, place
+from lrsched.errors import StorageError
+from lrsched.train.journal import Journal
+from lrsched.train.state import RunState
+
+log = logging.getLogger("lrsched")
+
+
+class Forks:
+    """Keeps the state at rest at certain steps, each with the rows that were written until then.
+
+    Where they cannot be kept, the others make these steps themselves: nothing is lost but time.
+
+    Args:
+        store: of their own, so that pruning does not touch them.
+        steps: completed updates.
+    """
+
+    def __init__(self, store: Store, steps: Collection[int]) -> None:
+        self.store, self.steps = store, frozenset(steps)
+
+    def keep(self, state: RunState, journal: Journal, about: Mapping[str, Any]) -> None:
+        """Keep the state of this step, where it is not kept already: a run that goes on comes by again."""
+        try:
+            if is_there(place(self.store.folder, state.step) / MANIFEST):
+                return
+            self.store.save(state.step, {"run": state.state_dict(), "rows": journal.so_far()}, about)
+        except (StorageError, OSError) as error:
+            log.warning("the state of step %d is not kept for other runs: %s", state.step, error)
