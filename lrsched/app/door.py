@@ -98,8 +98,7 @@ def task(cfg: DictConfig) -> float | None:
             return _in_its_own_process(cfg) if in_sweep and not isolated.inside else _run(cfg, in_sweep)
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
-        overrides = " ".join(_asked())
-        say(f"[{overrides}] {error}" if in_sweep else str(error))
+        say(f"[{' '.join(_asked())}] {error}" if in_sweep and not isolated.inside else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)

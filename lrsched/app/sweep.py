@@ -162,8 +162,8 @@ def _compare(folder: Path) -> None:
     from lrsched.report import sweep_table, write_sweep_csv
     from lrsched.report.runs import read_runs
 
-    write_sweep_csv(folder, read_runs([folder]))
-    with suppress(ConfigError):  # no run has ended well
+    with suppress(ConfigError):  # no run has begun, or none has ended well
+        write_sweep_csv(folder, read_runs([folder]))
         print(sweep_table(folder), flush=True)
 
 
