@@ -48,6 +48,9 @@ if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3
     argparse.ArgumentParser._check_help = _check_text  # type: ignore[attr-defined]
 
 
+PATIENCE = 10.0
+"""Seconds that a job waits for a run that is in use: where a sweep was killed, its jobs are still saving."""
+
 _stop = StopFlag()
 """Up once a signal has come: it ends the run that is under way, and the sweep with it."""
 
@@ -172,13 +175,15 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
     path = Path("outputs") / check_name("name", str(cfg.name))
     folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
+    if folder.path.is_dir() and not finished(folder):
+        check_folder(folder)
+        with ExitStack() as lock:  # only who has it knows what the run has come to
+            lock.enter_context(RunLock(folder.path, PATIENCE))
+            if folder.holds_a_run() and not finished(folder):
+                held.enter_context(lock.pop_all())
     if not folder.holds_a_run():
         return Job(folder, _named(cfg))
-    if finished(folder):
-        return folder
-    check_folder(folder)
-    held.enter_context(RunLock(folder.path))
-    return continued(folder, cfg, _asked())
+    return folder if finished(folder) else continued(folder, cfg, _asked())
 
 
 def _new(cfg: DictConfig, by_user: bool) -> Job:
