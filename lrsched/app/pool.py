@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
@@ -15,7 +17,10 @@ from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, under_way
 from lrsched.errors import Stopped, UserError
 from lrsched.signals import StopFlag
-from lrsched.sweep.pool import End, Job, Pool, cores
+from lrsched.sweep.board import Board
+from lrsched.sweep.live import Live, told_apart, watched
+from lrsched.sweep.pool import End, Job, Pool, Running, cores
+from lrsched.sweep.record import Record
 
 
 def launch(
@@ -35,12 +40,14 @@ def launch(
     due = [plan for plan in planned if plan.entry.status is None]
     warm([plan.settings for plan in due if plan.settings is not None])
     gpus = _gpus()
-    pool = Pool(
-        sweep.options.jobs or len(gpus) or cores(),
-        timeout=sweep.options.timeout,
-        fail_fast=sweep.options.fail_fast,
-        enter=lambda slot: _take_gpu(gpus, slot),
-    )
+    slots = sweep.options.jobs or len(gpus) or cores()
+    board = Board(slots)
+
+    def enter(slot: int) -> None:
+        _take_gpu(gpus, slot)
+        board.sit(slot)
+
+    pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
 
     def ended(index: int, end: End) -> bool:
         plan = due[index]
@@ -48,12 +55,11 @@ def launch(
         plan.error = verdict(plan.folder, end)
         plan.entry.close(plan.error)
         sweep.record.write()
-        done = sum(entry.status is not None for entry in sweep.record.entries)
-        say(f"[{done}/{len(sweep.record.entries)}] {plan.entry}")
+        say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {plan.entry}")
         return plan.error is None
 
-    with stop.patient():
-        pool.run([_job(plan, context, task) for plan in due], stop, ended)
+    with stop.patient(), _shown(config, sweep.record, board, told_apart([plan.overrides for plan in due])) as look:
+        pool.run([_job(plan, context, task) for plan in due], stop, ended, look)
     for plan in due:
         if plan.entry.status is None:
             plan.error = Stopped(stop.number or 0, "was not begun")
@@ -82,6 +88,18 @@ def _job(plan: Planned, context: HydraContext, task: TaskFunction) -> Job:
         raise back._return_value
 
     return job_of(folder, run)
+
+
+@contextmanager
+def _shown(
+    config: DictConfig, record: Record, board: Board, labels: Sequence[str]
+) -> Iterator[Callable[[Sequence[Running]], None]]:
+    """What looks at the running jobs, and shows them where a person looks on."""
+    if not config.trainer.progress or not watched(sys.stderr):
+        yield lambda running: None
+        return
+    with Live(board, labels, lambda: record.closed, len(record.entries)) as live:
+        yield live.look
 
 
 def _gpus() -> list[str]:

@@ -56,6 +56,11 @@ class Record:
     steps_trained: int = 0
     began: float = field(default_factory=time.monotonic)
 
+    @property
+    def closed(self) -> int:
+        """Runs that are neither waiting nor under way."""
+        return sum(entry.status is not None for entry in self.entries)
+
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
         content = {
