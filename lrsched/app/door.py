@@ -175,7 +175,8 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
     path = Path("outputs") / check_name("name", str(cfg.name))
     folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
-    if folder.path.is_dir() and not finished(folder):
+    begun = folder.path.is_dir() and any(folder.path.iterdir())  # Hydra makes the folder too
+    if begun and not finished(folder):
         check_folder(folder)
         with ExitStack() as lock:  # only who has it knows what the run has come to
             lock.enter_context(RunLock(folder.path, PATIENCE))

@@ -44,10 +44,17 @@ def output_of(folder: RunFolder) -> Path:
 
 def _keep(folder: RunFolder) -> Path:
     """What a job printed that did not end well: in its run folder, or beside where that would be."""
-    kept = folder.path / "output.log" if folder.path.is_dir() else folder.path.with_name(f"{folder.path.name}.log")
+    if not folder.holds_a_run():
+        with suppress(OSError):
+            folder.path.rmdir()  # Hydra made it; it is empty, or it stays
+    kept = _places(folder)[0 if folder.path.is_dir() else 1]
     with suppress(FileNotFoundError):
         os.replace(output_of(folder), kept)
     return kept
+
+
+def _places(folder: RunFolder) -> tuple[Path, Path]:
+    return folder.path / "output.log", folder.path.with_name(f"{folder.path.name}.log")
 
 
 def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, timeout: float | None) -> None:
@@ -84,7 +91,7 @@ def warm(runs: list[schema.Run]) -> None:
 def verdict(folder: RunFolder, end: End) -> UserError | None:
     """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
     if finished(folder) and end.code == 0:
-        for path in (output_of(folder), folder.path / "output.log"):
+        for path in (output_of(folder), *_places(folder)):
             path.unlink(missing_ok=True)
         return None
     output = _keep(folder)

@@ -62,7 +62,7 @@ def launch(
         pool.run([_job(plan, context, task) for plan in due], stop, ended, look)
     for plan in due:
         if plan.entry.status is None:
-            plan.error = Stopped(stop.number or 0, "was not begun")
+            plan.error = Stopped(stop.number or 0, "was not begun" if stop.number else "was not begun: sweep.fail_fast")
             plan.entry.close(plan.error)
     sweep.record.write()
     return [_returned(plan) for plan in planned]
