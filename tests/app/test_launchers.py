@@ -46,7 +46,7 @@ def sweep(place: Path, *overrides: str, deaths: list[str] = DEATHS) -> subproces
         "model._target_=tests.app.mortal.Mortal",
         f"+model.death={','.join(fates)}",
         f"seed={','.join(map(str, range(len(fates))))}",
-        *("sweep.zip=true", "sweep.timeout=20", *overrides),
+        *("sweep.zip=true", "sweep.timeout=10", *overrides),
     ]
     environment = {**os.environ, "LRSCHED_TRUST": "tests.app.mortal", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
