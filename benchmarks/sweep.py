@@ -2,7 +2,7 @@
 
     python benchmarks/sweep.py --rounds 5
 
-Each sweep is a process of its own, from its start to its end, the launchers in turn in every round. Bounds: pool takes at
+Each sweep is a process of its own, from its start to its end; the launchers take turns. Bounds: pool takes at
 most 0.62 of basic's time on two cores, and less than joblib's; a job after the first costs less than 0.3 s before its
 first step: the slope over sweeps of jobs that train for a single step, one at a time.
 """
