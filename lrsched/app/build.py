@@ -125,6 +125,7 @@ def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
         save=None if c.every == "auto" else horizon.resolve(c.every, "checkpoint.every", least=1),
         keep=c.keep,
         patience=t.early_stop.patience,
+        pause=run.sweep.until,
     )
 
 

@@ -26,7 +26,7 @@ exit code: 0 the newest checkpoint is valid; 4 it is damaged, or there is none; 
 
 class _Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError("lrsched check", UNSET, message, "lrsched check --help shows what it takes")
+        raise ConfigError("RUN_FOLDER", UNSET, message, "lrsched check --help shows what it takes")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,11 +97,11 @@ def _must_hold_a_run(folder: RunFolder) -> None:
     if folder.holds_a_run():
         return
     if (folder.path / "multirun.yaml").exists():
-        raise ConfigError("lrsched check", str(folder), "is a sweep, not a run", f"give its run folders: {folder}/*/")
+        raise ConfigError("RUN_FOLDER", str(folder), "is a sweep, not a run", f"give its run folders: {folder}/*/")
     runs = [path.parent.name for path in folder.path.absolute().parent.glob("*/config.yaml")]
     close = suggestion(folder.path.name, runs)
     raise ConfigError(
-        "lrsched check", str(folder), "there is no run in this folder", close or "it must hold a config.yaml"
+        "RUN_FOLDER", str(folder), "there is no run in this folder", close or "it must hold a config.yaml"
     )
 
 

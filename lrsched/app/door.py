@@ -25,6 +25,7 @@ from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
 from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import plain, run_id
+from lrsched.app.overrides import put
 from lrsched.app.readback import check_folder
 from lrsched.app.resume import continued, finished, run_folder, say_finished, stored
 from lrsched.checkpoint import RunLock
@@ -73,6 +74,9 @@ def open_door(main: Callable[[], Any]) -> None:
                 check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
+    except BrokenPipeError:  # who reads what we print has seen enough: --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
         if not isinstance(error, UserError) and not hydras_own(error):
             raise
@@ -148,6 +152,7 @@ def _run(cfg: DictConfig, in_sweep: bool) -> float | None:
         if isinstance(job, RunFolder):
             say_finished(job)
             return (job.read_result() or {"metrics": {}})["metrics"].get(cfg.checkpoint.monitor)
+        put(job.config, "sweep", cfg.sweep)  # says how runs are made beside each other, and nothing of this one
         run = settings(plain(job.config))
         from lrsched.app.run import execute  # imports torch
 

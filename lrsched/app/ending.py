@@ -67,8 +67,9 @@ def told(error: BaseException, folder: RunFolder) -> UserError:
         return error
     if isinstance(error, NotFinite):  # the same steps would come to the same end
         return error.advised(
-            "start again with a lower optimizer.lr, a warm-up or trainer.clip_norm=1, "
-            "or pass over such batches: trainer.on_nonfinite=skip"
+            f"go on from there with a lower rate: {command()} resume={os.fspath(folder.path)} optimizer.lr=… "
+            "checkpoint.allow_change=[optimizer.lr]; or start again with a lower optimizer.lr, a warm-up or "
+            "trainer.clip_norm=1, or pass over such batches: trainer.on_nonfinite=skip"
         )
     if isinstance(error, Stopped):
         return Stopped(error.exit_code - 128, f"{error}; {how}")

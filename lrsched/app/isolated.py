@@ -88,9 +88,15 @@ def warm(runs: list[schema.Run]) -> None:
         share_data(run)
 
 
+def paused(folder: RunFolder) -> str:
+    """Where a run was left, to be resumed or not (``sweep.until``); nothing if it was not."""
+    reason = str((folder.read_result() or {}).get("reason"))
+    return reason if reason.startswith("paused ") else ""
+
+
 def verdict(folder: RunFolder, end: End) -> UserError | None:
     """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
-    if finished(folder) and end.code == 0:
+    if end.code == 0 and (finished(folder) or paused(folder)):
         for path in (output_of(folder), *_places(folder)):
             path.unlink(missing_ok=True)
         return None

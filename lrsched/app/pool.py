@@ -11,9 +11,8 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from lrsched.app.isolated import job_of, verdict, warm
+from lrsched.app.isolated import job_of, paused, verdict, warm
 from lrsched.app.messages import say
-from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, under_way
 from lrsched.errors import Stopped, UserError
 from lrsched.signals import StopFlag
@@ -53,9 +52,10 @@ def launch(
         plan = due[index]
         assert plan.folder is not None
         plan.error = verdict(plan.folder, end)
-        plan.entry.close(plan.error)
+        plan.entry.close(plan.error, paused(plan.folder))
         sweep.record.write()
-        say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {plan.entry}")
+        if plan.entry in sweep.record.entries:  # and not a copy that is only looked at
+            say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {plan.entry}")
         return plan.error is None
 
     with stop.patient(), _shown(config, sweep.record, board, told_apart([plan.overrides for plan in due])) as look:
@@ -120,7 +120,7 @@ def _take_gpu(gpus: Sequence[str], slot: int) -> None:
 def _returned(plan: Planned) -> JobReturn:
     """What Hydra's sweepers read of a job."""
     back = JobReturn(overrides=plan.overrides, cfg=plan.config)
-    result = plan.folder.read_result() if plan.folder and finished(plan.folder) else None
+    result = plan.folder.read_result() if plan.folder else None
     if plan.error is None and result is not None and plan.settings is not None:
         back.status = JobStatus.COMPLETED
         back.return_value = result["metrics"].get(plan.settings.checkpoint.monitor)

@@ -17,6 +17,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.auto import AUTO
 from lrsched.app.combine import combinations
 from lrsched.app.messages import complaint, say
 from lrsched.app.naming import plain, readable
@@ -74,7 +75,11 @@ class Sweep:
             planned.entry.close(planned.error)
             say(f"[{' '.join(overrides)}] {planned.error}")
         self.planned[tuple(overrides)] = planned
-        self.record.entries.append(planned.entry)
+        known_runs = {entry.run_id: entry for entry in self.record.entries}
+        if planned.entry.run_id in known_runs:  # the same run, to be taken further
+            planned.entry = known_runs[planned.entry.run_id]
+        elif planned.config is None or planned.config.resume is None:
+            self.record.entries.append(planned.entry)
         return planned
 
     def _fill(self, planned: Planned, config: DictConfig) -> None:
@@ -84,6 +89,8 @@ class Sweep:
             config.threads = config.threads or 1  # jobs side by side: more threads would only be in each other's way
         subdir = check_name("run id", str(OmegaConf.select(config, "hydra.sweep.subdir")))
         planned.folder = RunFolder(Path(str(OmegaConf.select(config, "hydra.sweep.dir"))) / subdir)
+        if config.resume not in (None, AUTO):  # a run that lies elsewhere
+            planned.folder = RunFolder(Path(str(config.resume)))
         planned.entry.run_id = subdir
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         planned.settings = settings(plain(own))
@@ -110,6 +117,28 @@ def under_way(config: DictConfig) -> Sweep:
     return _under_way
 
 
+def begin(config: DictConfig) -> Sweep:
+    """A new sweep, the one that launchers of this process find."""
+    global _under_way
+    _under_way = Sweep(config)
+    return _under_way
+
+
+def plan_grid(sweep: Sweep, context: HydraContext, arguments: list[str]) -> list[Planned]:
+    """The jobs that a command line means; the sweep's folder is made if one of them is valid.
+
+    Raises:
+        ConfigError: the sweep itself cannot be read.
+    """
+    parsed = OverridesParser.create(config_loader=context.config_loader).parse_overrides(arguments)
+    planned = [sweep.plan(context.config_loader, job) for job in combinations(parsed, sweep.options.zip)]
+    if any(plan.error is None for plan in planned):
+        _make(sweep)
+        done = sum(plan.entry.is_done for plan in planned)
+        say(f"{len(planned)} runs in {sweep.record.folder}" + (f", {done} of them finished before" if done else ""))
+    return planned
+
+
 def run_grid(
     context: HydraContext, config: DictConfig, launcher: Launcher, arguments: list[str], stop: StopFlag
 ) -> list[JobReturn]:
@@ -120,21 +149,21 @@ def run_grid(
         Incomplete: a run did not finish; the others did.
         Stopped: by a signal; the runs that were under way are saved.
     """
-    global _under_way
-    _under_way = sweep = Sweep(config)
-    parsed = OverridesParser.create(config_loader=context.config_loader).parse_overrides(arguments)
-    planned = [sweep.plan(context.config_loader, job) for job in combinations(parsed, sweep.options.zip)]
-    valid = [plan for plan in planned if plan.error is None]
+    sweep = begin(config)
+    valid = [plan for plan in plan_grid(sweep, context, arguments) if plan.error is None]
     returns: list[JobReturn] = []
     if valid:
-        _make(sweep)
-        done = sum(plan.entry.is_done for plan in valid)
-        say(f"{len(planned)} runs in {sweep.record.folder}" + (f", {done} of them finished before" if done else ""))
         returns = _launched(launcher, valid)
+    close(sweep, stop)
+    return returns
+
+
+def close(sweep: Sweep, stop: StopFlag) -> None:
+    """Record how all ended, compare what ended well, and say by an error what did not."""
+    if sweep.record.folder.is_dir():
         sweep.record.write()
         _compare(sweep.record.folder)
     conclude(sweep.record.entries, stop)
-    return returns
 
 
 def _launched(launcher: Launcher, valid: list[Planned]) -> list[JobReturn]:
@@ -186,7 +215,7 @@ def _compare(folder: Path) -> None:
     from lrsched.report import sweep_table, write_sweep_csv
     from lrsched.report.runs import read_runs
 
-    with suppress(ConfigError):  # no run has begun, or none has ended well
+    with suppress(ConfigError):  # there is no run to speak of
         write_sweep_csv(folder, read_runs([folder]))
         print(sweep_table(folder), flush=True)
 

@@ -157,6 +157,7 @@ class Sweep:
     timeout: Optional[float] = ruled(None, above(0))  # noqa: UP045
     fail_fast: bool = False
     zip: Any = False
+    until: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
 
 
 @dataclass

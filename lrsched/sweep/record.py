@@ -23,10 +23,10 @@ class Entry:
     reason: str = ""
     exit_code: int = 0
 
-    def close(self, error: UserError | None) -> None:
-        """Note how it ended."""
+    def close(self, error: UserError | None, left: str = "") -> None:
+        """Note how it ended; ``left``: why it was left before its end, on purpose."""
         if error is None:
-            self.status, self.reason, self.exit_code = "finished", "", 0
+            self.status, self.reason, self.exit_code = ("stopped", left, 0) if left else ("finished", "", 0)
         else:
             self.status = "stopped" if isinstance(error, Stopped) else "failed"
             self.reason, self.exit_code = str(error), error.exit_code
@@ -36,7 +36,8 @@ class Entry:
 
     @property
     def is_done(self) -> bool:
-        return self.status in ("finished", "skipped")
+        """Whether it came as far as it was to come: to its end, or to where it was left on purpose."""
+        return self.status in ("finished", "skipped") or (self.status == "stopped" and self.exit_code == 0)
 
 
 @dataclass

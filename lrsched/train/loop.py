@@ -29,6 +29,7 @@ class Timetable:
         save: steps between two checkpoints; None: as often as costs 3 % of the run's time.
         keep: checkpoints that are kept.
         patience: evaluations without improvement that end the run, or None.
+        pause: the step at which the run is saved and left, to be resumed if it is worth it; or None.
     """
 
     log: int
@@ -36,6 +37,7 @@ class Timetable:
     save: int | None
     keep: int = 2
     patience: int | None = None
+    pause: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,15 +185,17 @@ class Trainer:
             return Outcome("finished", f"all {self.horizon.steps} steps are done")
         if patience is not None and state.early.since >= patience:
             return Outcome("finished", f"early stop: {state.early.monitor} has not improved for {patience} evaluations")
+        if self.timetable.pause is not None and state.step >= self.timetable.pause:
+            return Outcome("stopped", f"paused at step {state.step} of {self.horizon.steps}")
         return None
 
     def _save(self) -> None:
         state = self.state
         if state.step == self._saved:
             return
+        began = time.perf_counter()
         self._update.check(state)
         refuse_to_save(state)
-        began = time.perf_counter()
         state.metrics_bytes = self._journal.flush()
         self._store.save(state.step, state.state_dict(), self._about)
         self._store.prune(self.timetable.keep, spare=self._recovery.needed(state.step) if self._recovery else ())

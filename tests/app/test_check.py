@@ -120,7 +120,7 @@ def test_several_folders_and_the_highest_code_counts(lrsched, run: Path) -> None
     ended = lrsched("outputs/run", "outputs/rum", "outputs/run", command="check")
     assert ended.code == 2
     assert ended.out.count("outputs/run: finished") == 2
-    assert "lrsched check=outputs/rum: there is no run in this folder; did you mean 'run'?" in ended.err
+    assert "RUN_FOLDER=outputs/rum: there is no run in this folder; did you mean 'run'?" in ended.err
     flip(checkpoint(run, 12) / "state.pt")
     assert lrsched("outputs/run", "outputs/rum", command="check").code == 4
 
@@ -128,7 +128,7 @@ def test_several_folders_and_the_highest_code_counts(lrsched, run: Path) -> None
 def test_what_is_no_run(lrsched, tmp_path: Path) -> None:
     ended = lrsched("nowhere", command="check")
     assert (ended.code, ended.out) == (2, "")
-    assert "lrsched check=nowhere: there is no run in this folder; it must hold a config.yaml" in ended.err
+    assert "RUN_FOLDER=nowhere: there is no run in this folder; it must hold a config.yaml" in ended.err
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "multirun.yaml").write_text("")
     ended = lrsched("sweep", command="check")

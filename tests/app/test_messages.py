@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.app.conftest import TINY
@@ -109,3 +113,9 @@ def test_a_bug_of_ours_is_1_with_its_traceback_in_the_log(lrsched, monkeypatch) 
     assert "outputs/run/train.log" in ended.err
     assert "Traceback" in (ended.cwd / "outputs" / "run" / "train.log").read_text("utf-8")
     assert ended.result()["status"] == "failed"
+
+
+def test_a_reader_who_has_seen_enough_of_the_help_is_no_error(root: Path) -> None:
+    command = f"{sys.executable} train.py --help | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=root)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")

@@ -34,16 +34,12 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
     witness = place / "witness"
     files = folder(place)
     while True:
-        committed = list(files.checkpoints.glob("*/manifest.json"))
-        overrides = ("resume=outputs/run",) if committed else options
-        if not committed and files.path.exists():  # it died before its first checkpoint: nothing is lost with it
-            check_refused(place)
-            shutil.rmtree(files.path)
-            witness.unlink(missing_ok=True)
-            count["began anew"] += 1
+        begun = files.config.exists()
+        count["before the first checkpoint"] += begun and not list(files.checkpoints.glob("*/manifest.json"))
+        overrides = ("resume=outputs/run",) if begun else options
         running = Running(place, overrides, [partial(bear_witness, str(witness))])
         ended = running.kill_after(random_.uniform(0, 0.5 * seconds)) if count["kills"] < MOST_KILLS else running.end()
-        count["resumes"] += bool(committed)
+        count["resumes"] += begun
         if ended.code != KILLED:
             assert ended.code == 0, ended.said
             break
@@ -52,14 +48,6 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
     count["inside a save"] = sum(life.died_saving for life in lives(witness))
     assert not list(files.path.rglob("*.tmp"))
     return count
-
-
-def check_refused(place: Path) -> None:
-    """Without a checkpoint a resume says so; it never starts again from zero by itself."""
-    if folder(place).config.exists():
-        ended = run(place, "resume=outputs/run")
-        assert ended.code == 4, ended.said
-        assert "no valid checkpoint" in ended.said
 
 
 def strike(tmp_path: Path, kills: int, seed: int) -> Counter[str]:

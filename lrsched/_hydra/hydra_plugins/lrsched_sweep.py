@@ -33,6 +33,24 @@ class GridSweeper(Sweeper):
         return run_grid(self._context, self._config, self._launcher, arguments, stop_flag())
 
 
+class HalvingSweeper(GridSweeper):
+    """``hydra/sweeper=halving``: the grid, of which only the best part is trained further, again and again.
+
+    Args:
+        eta: one run in so many goes on.
+        cooldown: steps of the cooldown after which runs are ranked, as a part of those done.
+    """
+
+    def __init__(self, eta: int = 3, cooldown: float = 0.2) -> None:
+        self._eta, self._cooldown = eta, cooldown
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from lrsched.app.door import stop_flag
+        from lrsched.app.halving import Halving
+
+        return Halving(self._context, self._config, self._launcher, stop_flag(), self._eta, self._cooldown)(arguments)
+
+
 class PoolLauncher(Launcher):
     """``hydra/launcher=pool``: a process a job, side by side, from one that has everything loaded."""
 

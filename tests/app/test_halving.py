@@ -1,0 +1,104 @@
+"""Successive halving: who goes on is decided after a cooldown, and nothing is trained twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import TINY
+
+RATES = ("0.003", "0.03", "0.3", "3.0")
+SWEEP = (
+    "-m",
+    "hydra/sweeper=halving",
+    "hydra.sweeper.eta=2",
+    "hydra.sweeper.cooldown=0.5",
+    *TINY,
+    "trainer.epochs=4",  # 24 updates: rungs at 6, 12 and 24
+    "trainer.log_every=1st",
+    "model.dropout=0.1",
+    "logger=none",
+    "name=sweep",
+    f"optimizer.lr={','.join(RATES)}",
+)
+
+
+def runs() -> dict[str, Path]:
+    """The run folders by their learning rate."""
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    rate = {job["run_id"]: item for job in jobs for item in job["overrides"] if item.startswith("optimizer.lr=")}
+    return {item.partition("=")[2]: Path("outputs/sweep", run_id) for run_id, item in rate.items()}
+
+
+def metric(folder: Path) -> float:
+    return json.loads((folder / "result.json").read_text())["metrics"]["val/loss"]
+
+
+def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(lrsched) -> None:
+    ended = lrsched(*SWEEP)
+    assert ended.code == 0, ended.err
+    folders = runs()
+    results = {rate: json.loads((folder / "result.json").read_text()) for rate, folder in folders.items()}
+    assert sorted(result["step"] for result in results.values()) == [6, 6, 12, 24]
+
+    def cooled(rate: str, rung: int) -> float:
+        copy = Path("outputs/sweep/.rungs", folders[rate].name, str(rung))
+        rates = [json.loads(line).get("lr/default") for line in (copy / "metrics.jsonl").read_text().splitlines()]
+        updates = [value for value in rates if value is not None]
+        assert len(updates) == rung + rung // 2
+        assert updates[-1] < updates[rung - 1]  # it was cooled down
+        return metric(copy)
+
+    first = sorted(RATES, key=lambda rate: cooled(rate, 6))
+    second = sorted(first[:2], key=lambda rate: cooled(rate, 12))
+    assert {rate for rate in RATES if results[rate]["step"] >= 12} == set(first[:2])
+    winner = second[0]
+    assert results[winner]["status"] == "finished"
+    jobs = {job["run_id"]: job for job in json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]}
+    assert len(jobs) == 4
+    assert jobs[folders[winner].name]["status"] == "finished"
+    assert jobs[folders[first[3]].name]["reason"] == "ranked 4 of 4 at step 6"
+    assert jobs[folders[second[1]].name]["reason"] == "ranked 2 of 2 at step 12"
+
+    options = [item for item in SWEEP[4:] if not item.startswith(("optimizer.lr=", "name="))]
+    alone = lrsched(*options, f"optimizer.lr={winner}", "name=alone", "threads=1")
+    assert alone.code == 0, alone.err
+    assert alone.result("alone")["weights_sha256"] == results[winner]["weights_sha256"]
+    assert Path("outputs/alone/metrics.jsonl").read_bytes() == (folders[winner] / "metrics.jsonl").read_bytes()
+
+
+def test_the_same_command_again_trains_nothing(lrsched) -> None:
+    assert lrsched(*SWEEP).code == 0
+    before = {path: path.read_bytes() for path in Path("outputs").rglob("metrics.jsonl")}
+    assert len(before) == 4 + 4 + 2  # the runs, and the copies of two rungs
+    again = lrsched(*SWEEP)
+    assert again.code == 0, again.err
+    assert {path: path.read_bytes() for path in Path("outputs").rglob("metrics.jsonl")} == before
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("hydra.sweeper.eta=1", "hydra.sweeper.eta=1: must be at least 2"),
+        ("hydra.sweeper.cooldown=0", "hydra.sweeper.cooldown=0: is a part of the steps done"),
+        ("trainer.epochs=2,3", "trainer.steps=[12,18]: the runs of a halving have one length"),
+    ],
+)
+def test_what_cannot_be_halved_is_refused(lrsched, override: str, message: str) -> None:
+    ended = lrsched(*SWEEP, override)
+    assert ended.code == 2
+    assert message in ended.err
+
+
+def test_a_sweep_can_be_paused_and_goes_on_without(lrsched) -> None:
+    grid = ("-m", *TINY, "name=sweep", "seed=0,1")
+    ended = lrsched(*grid, "sweep.until=5")
+    assert ended.code == 0, ended.err
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert [(job["status"], job["reason"]) for job in jobs] == [("stopped", "paused at step 5 of 12")] * 2
+    assert lrsched(*grid).code == 0
+    assert [job["status"] for job in json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]] == [
+        "finished"
+    ] * 2
