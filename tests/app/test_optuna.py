@@ -15,8 +15,8 @@ import pytest
 from tests.app.conftest import TINY
 from tests.app.test_deaths import stamps
 
-optuna = pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]', and see the README")
-pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="no hydra-optuna-sweeper: see the README")
+optuna = pytest.importorskip("optuna", reason="no optuna: see Sweeps in the README")
+pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="no hydra-optuna-sweeper: see Sweeps in the README")
 
 TRIALS = 4
 COMMAND = [
