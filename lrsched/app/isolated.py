@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -103,7 +104,7 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     output = _keep(folder)
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
-    result: Mapping[str, Any] = folder.read_result() or {}
+    result: Mapping[str, Any] = (folder.read_result() or {}) if _written_by(end, folder.result) else {}
     code = end.code or 0
     said = [line for line in _lines(output) if line.startswith("lrsched: ")]
     reason = str(result.get("reason") or (said[-1].removeprefix("lrsched: ") if said else ""))
@@ -112,6 +113,11 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     error = UserError(reason or f"{end.words}, before it was finished; see {output}")
     error.exit_code = code or 1
     return error
+
+
+def _written_by(end: End, path: Path) -> bool:
+    """Whether a file is of the process that ended just now; what it did not get to write is an earlier one's."""
+    return path.exists() and path.stat().st_mtime >= time.time() - end.seconds - 0.1
 
 
 def _lines(path: Path) -> list[str]:

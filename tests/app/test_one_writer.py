@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -69,6 +70,19 @@ def test_a_job_of_a_sweep_that_is_under_way_is_in_use_and_the_others_run(lrsched
     assert f"{first} is in use" in ended.err
     assert not (first / "result.json").exists()
     assert (second / "result.json").exists()
+
+
+def test_a_job_that_died_before_it_began_is_not_told_by_what_ended_it_the_last_time(lrsched, monkeypatch) -> None:
+    monkeypatch.setattr(door, "PATIENCE", 0.2)
+    sweep = ("-m", *RUN, "name=sweep", "seed=0")
+    assert lrsched(*sweep).code == 0
+    (folder,) = (path for path in Path("outputs/sweep").iterdir() if path.is_dir())
+    (folder / "result.json").write_text('{"status": "failed", "reason": "the reason of long ago", "metrics": {}}')
+    os.utime(folder / "result.json", (1e9, 1e9))
+    with RunLock(folder):
+        assert lrsched(*sweep).code == 1
+    (job,) = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert f"{folder} is in use: process {os.getpid()}" in job["reason"]
 
 
 def test_a_job_of_a_sweep_waits_for_what_a_killed_sweep_is_still_saving(lrsched) -> None:
