@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from lrsched.errors import ConfigError, nearest
 
 
-def combinations(overrides: Sequence[Override], zipped: bool | Sequence[str]) -> list[list[str]]:
+def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> list[list[str]]:
     """The overrides of each job.
 
     Args:
@@ -40,13 +40,15 @@ def combinations(overrides: Sequence[Override], zipped: bool | Sequence[str]) ->
     return [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*columns)]
 
 
-def _together(values: dict[str, list[str]], zipped: bool | Sequence[str]) -> list[str]:
+def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[str]:
     """The zipped keys as the overrides spell them, in their order."""
     swept = {key.lstrip("+~"): key for key, given in values.items() if len(given) > 1}
-    if zipped is True:
-        wanted = list(swept)
+    if isinstance(zipped, bool):
+        wanted = list(swept) if zipped else []
+    elif not isinstance(zipped, list):
+        raise ConfigError("sweep.zip", zipped, "must be true, false or a list of keys", "write [key,key]")
     else:
-        wanted = list(zipped or [])
+        wanted = [str(key) for key in zipped]
         for key in wanted:
             if key not in swept:
                 raise ConfigError("sweep.zip", key, "this key has one value or none", nearest(key, swept))

@@ -50,6 +50,9 @@ if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3
     argparse.ArgumentParser._check_help = _check_text  # type: ignore[attr-defined]
 
 
+PATIENCE = 10.0
+"""Seconds that a job waits for a run that is in use: where a sweep was killed, its jobs are still saving."""
+
 _stop = StopFlag()
 """Up once a signal has come: it ends the run that is under way, and the sweep with it."""
 
@@ -103,8 +106,7 @@ def task(cfg: DictConfig) -> float | None:
             return _in_its_own_process(cfg) if in_sweep and not isolated.inside else _run(cfg, in_sweep)
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
-        overrides = " ".join(_asked())
-        say(f"[{overrides}] {error}" if in_sweep else str(error))
+        say(f"[{' '.join(_asked())}] {error}" if in_sweep and not isolated.inside else str(error))
         if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
             raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
@@ -182,13 +184,16 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
     path = Path("outputs") / check_name("name", str(cfg.name))
     folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
+    begun = folder.path.is_dir() and any(folder.path.iterdir())  # Hydra makes the folder too
+    if begun and not finished(folder):
+        check_folder(folder)
+        with ExitStack() as lock:  # only who has it knows what the run has come to
+            lock.enter_context(RunLock(folder.path, PATIENCE))
+            if folder.holds_a_run() and not finished(folder):
+                held.enter_context(lock.pop_all())
     if not folder.holds_a_run():
         return Job(folder, _named(cfg), share=isolated.share)
-    if finished(folder):
-        return folder
-    check_folder(folder)
-    held.enter_context(RunLock(folder.path))
-    return replace(continued(folder, cfg, _asked()), share=isolated.share)
+    return folder if finished(folder) else replace(continued(folder, cfg, _asked()), share=isolated.share)
 
 
 def _new(cfg: DictConfig, by_user: bool) -> Job:

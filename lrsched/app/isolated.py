@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -50,10 +51,17 @@ def output_of(folder: RunFolder) -> Path:
 
 def _keep(folder: RunFolder) -> Path:
     """What a job printed that did not end well: in its run folder, or beside where that would be."""
-    kept = folder.path / "output.log" if folder.path.is_dir() else folder.path.with_name(f"{folder.path.name}.log")
+    if not folder.holds_a_run():
+        with suppress(OSError):
+            folder.path.rmdir()  # Hydra made it; it is empty, or it stays
+    kept = _places(folder)[0 if folder.path.is_dir() else 1]
     with suppress(FileNotFoundError):
         os.replace(output_of(folder), kept)
     return kept
+
+
+def _places(folder: RunFolder) -> tuple[Path, Path]:
+    return folder.path / "output.log", folder.path.with_name(f"{folder.path.name}.log")
 
 
 def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, timeout: float | None) -> None:
@@ -113,13 +121,13 @@ def paused(folder: RunFolder) -> str:
 def verdict(folder: RunFolder, end: End) -> UserError | None:
     """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
     if end.code == 0 and (finished(folder) or paused(folder)):
-        for path in (output_of(folder), folder.path / "output.log"):
+        for path in (output_of(folder), *_places(folder)):
             path.unlink(missing_ok=True)
         return None
     output = _keep(folder)
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
-    result: Mapping[str, Any] = folder.read_result() or {}
+    result: Mapping[str, Any] = (folder.read_result() or {}) if _written_by(end, folder.result) else {}
     code = end.code or 0
     said = [line for line in _lines(output) if line.startswith("lrsched: ")]
     reason = str(result.get("reason") or (said[-1].removeprefix("lrsched: ") if said else ""))
@@ -128,6 +136,11 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     error = UserError(reason or f"{end.words}, before it was finished; see {output}")
     error.exit_code = code or 1
     return error
+
+
+def _written_by(end: End, path: Path) -> bool:
+    """Whether a file is of the process that ended just now; what it did not get to write is an earlier one's."""
+    return path.exists() and path.stat().st_mtime >= time.time() - end.seconds - 0.1
 
 
 def _lines(path: Path) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
@@ -16,7 +18,10 @@ from lrsched.app.sweep import Planned, under_way
 from lrsched.app.tree import show
 from lrsched.errors import Stopped, UserError
 from lrsched.signals import StopFlag
-from lrsched.sweep.pool import End, Job, Pool, cores
+from lrsched.sweep.board import Board
+from lrsched.sweep.live import Live, told_apart, watched
+from lrsched.sweep.pool import End, Job, Pool, Running, cores
+from lrsched.sweep.record import Record
 
 
 def launch(
@@ -43,12 +48,14 @@ def launch(
     say(f"{plan.asked} steps asked for, {plan.steps} to train")
     show(plan)
     gpus = _gpus()
-    pool = Pool(
-        sweep.options.jobs or len(gpus) or cores(),
-        timeout=sweep.options.timeout,
-        fail_fast=sweep.options.fail_fast,
-        enter=lambda slot: _take_gpu(gpus, slot),
-    )
+    slots = sweep.options.jobs or len(gpus) or cores()
+    board = Board(slots)
+
+    def enter(slot: int) -> None:
+        _take_gpu(gpus, slot)
+        board.sit(slot)
+
+    pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
 
     def ended(index: int, end: End) -> bool:
         one = due[index]
@@ -58,16 +65,15 @@ def launch(
         sweep.record.steps_trained += plan.ended(one)
         sweep.record.write()
         if one.entry in sweep.record.entries:  # and not a copy that is only looked at
-            done = sum(entry.status is not None for entry in sweep.record.entries)
-            say(f"[{done}/{len(sweep.record.entries)}] {one.entry}")
+            say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {one.entry}")
         return one.error is None
 
-    with stop.patient():
-        pool.run([_job(one, plan, context, task) for one in due], stop, ended)
+    with stop.patient(), _shown(config, sweep.record, board, told_apart([one.overrides for one in due])) as look:
+        pool.run([_job(one, plan, context, task) for one in due], stop, ended, look)
     cool()
     for one in due:
         if one.entry.status is None:
-            one.error = Stopped(stop.number or 0, "was not begun")
+            one.error = Stopped(stop.number or 0, "was not begun" if stop.number else "was not begun: sweep.fail_fast")
             one.entry.close(one.error)
     sweep.record.write()
     return [_returned(one) for one in planned]
@@ -93,6 +99,18 @@ def _job(one: Planned, plan: Plan, context: HydraContext, task: TaskFunction) ->
         raise back._return_value
 
     return job_of(folder, run, lambda: plan.is_ready(one), plan.share_of(one))
+
+
+@contextmanager
+def _shown(
+    config: DictConfig, record: Record, board: Board, labels: Sequence[str]
+) -> Iterator[Callable[[Sequence[Running]], None]]:
+    """What looks at the running jobs, and shows them where a person looks on."""
+    if not config.trainer.progress or not watched(sys.stderr):
+        yield lambda running: None
+        return
+    with Live(board, labels, lambda: record.closed, len(record.entries)) as live:
+        yield live.look
 
 
 def _gpus() -> list[str]:

@@ -28,6 +28,7 @@ from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
 from lrsched.signals import StopFlag
+from lrsched.sweep.board import seats
 from lrsched.train.evaluate import evaluate
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
@@ -175,7 +176,7 @@ def _begin_log(run: schema.Run, parts: Parts, restored: Restored | None) -> None
 
 def _loggers(run: schema.Run, *, terminal: bool) -> list[Logger]:
     chosen = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
-    return [*chosen, Terminal()] if terminal else chosen
+    return [*chosen, Terminal()] if terminal else [*chosen, *seats()]
 
 
 def _write_config(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -152,10 +153,7 @@ def run_grid(
     valid = [plan for plan in plan_grid(sweep, context, arguments) if plan.error is None]
     returns: list[JobReturn] = []
     if valid:
-        returns = list(launcher.launch([plan.overrides for plan in valid], initial_job_idx=0))
-        for plan, back in zip(valid, returns, strict=True):
-            if plan.entry.status is None:
-                plan.entry.close(None if back.status == JobStatus.COMPLETED else _why(back))
+        returns = _launched(launcher, valid)
     close(sweep, stop)
     return returns
 
@@ -166,6 +164,32 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         sweep.record.write()
         _compare(sweep.record.folder)
     conclude(sweep.record.entries, stop)
+
+
+def _launched(launcher: Launcher, valid: list[Planned]) -> list[JobReturn]:
+    """Hand the jobs to the launcher; ours alone is told of those that are finished, which others would start again.
+
+    A launcher of somebody else's may lose a job with its worker, and then says nothing of the others either:
+    what became of them is read from their folders.
+    """
+    handed = valid if getattr(launcher, "knows_finished", False) else [one for one in valid if not one.entry.is_done]
+    returns: list[JobReturn] = []
+    try:
+        if handed:
+            returns = list(launcher.launch([plan.overrides for plan in handed], initial_job_idx=0))
+    except UserError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        lost = UserError(f"the launcher failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        returns = [JobReturn(overrides=plan.overrides) for plan in handed]
+        for plan, back in zip(handed, returns, strict=True):
+            done = plan.folder is not None and finished(plan.folder)
+            back.status, back.return_value = (JobStatus.COMPLETED, None) if done else (JobStatus.FAILED, lost)
+    for plan, back in zip(handed, returns, strict=True):
+        if plan.entry.status is None:
+            plan.entry.close(None if back.status == JobStatus.COMPLETED else _why(back))
+    return returns
 
 
 def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:

@@ -12,8 +12,8 @@ from types import TracebackType
 
 from lrsched.errors import RunFolderBusy, StorageError
 
-_TRIES = 6
-_PAUSE = 0.02  # seconds; holder() looks for a few microseconds, and nobody is to be refused for that
+_PAUSE = 0.02  # seconds between two tries
+_PATIENCE = 0.1  # seconds; holder() looks for a few microseconds, and nobody is to be refused for that
 
 
 class RunLock:
@@ -25,10 +25,12 @@ class RunLock:
 
     Args:
         folder: of the run; it must exist.
+        patience: seconds to wait for a holder to end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:
         self.folder = folder
+        self._patience = patience
         self.path = folder / ".lock"
         self._descriptor: int | None = None
 
@@ -36,11 +38,11 @@ class RunLock:
         """Become the only writer.
 
         Raises:
-            RunFolderBusy: another process is (or another lock of this one), said within a fifth of a second.
+            RunFolderBusy: another process is (or another lock of this one), and did not end in time.
             StorageError: there can be no lock here: read-only, or a file system without flock.
         """
-        for attempt in range(_TRIES):
-            time.sleep(_PAUSE if attempt else 0)
+        until = time.monotonic() + self._patience
+        while True:
             try:
                 descriptor = self._locked()
             except OSError as error:
@@ -49,6 +51,9 @@ class RunLock:
                 self._descriptor = descriptor
                 _held.add(self)
                 return
+            if time.monotonic() > until:
+                break
+            time.sleep(_PAUSE)
         pid, host = _named(self.path)
         who = f"process {pid} on {host}" if pid else "another process"
         how = f"stop it with: kill {pid}" if pid else "stop it"

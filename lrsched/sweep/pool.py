@@ -68,7 +68,9 @@ class End:
 
 
 @dataclass
-class _Running:
+class Running:
+    """A job at work: its process, its number among the jobs, the slot that it takes."""
+
     pid: int
     index: int
     slot: int
@@ -102,7 +104,7 @@ class Pool:
         jobs: Sequence[Job],
         stop: StopFlag,
         ended: Callable[[int, End], bool],
-        look: Callable[[list[int]], None] = lambda running: None,
+        look: Callable[[Sequence[Running]], None] = lambda running: None,
     ) -> None:
         """Run them all; a raised flag is handed on to the running ones, and no more are started.
 
@@ -110,9 +112,9 @@ class Pool:
             jobs: in the order in which they are to be started.
             stop: patient; asked between two looks.
             ended: told the number and the end of each job as it ends; whether it ended well.
-            look: told the numbers of the running jobs now and then, to show them.
+            look: handed the running jobs now and then, to show them.
         """
-        waiting, running = list(range(len(jobs))), list[_Running]()
+        waiting, running = list(range(len(jobs))), list[Running]()
         free = list(range(self._slots))
         while waiting or running:
             if stop.number is not None:
@@ -121,7 +123,7 @@ class Pool:
             while free and (index := next((i for i in waiting if jobs[i].ready()), None)) is not None:
                 waiting.remove(index)
                 slot = free.pop(0)
-                running.append(_Running(self._start(jobs[index], slot), index, slot, time.monotonic()))
+                running.append(Running(self._start(jobs[index], slot), index, slot, time.monotonic()))
             for child in list(running):
                 end = self._watch(child)
                 if end is not None:
@@ -129,7 +131,7 @@ class Pool:
                     free.append(child.slot)
                     if not ended(child.index, end) and self._fail_fast:
                         waiting.clear()
-            look([child.index for child in running])
+            look(running)
             time.sleep(POLL)
 
     def _start(self, job: Job, slot: int) -> int:
@@ -154,7 +156,7 @@ class Pool:
             sys.stderr.flush()
             os._exit(code)  # nothing of the parent's is to be cleaned up here
 
-    def _watch(self, child: _Running) -> End | None:
+    def _watch(self, child: Running) -> End | None:
         pid, status = os.waitpid(child.pid, os.WNOHANG)
         took = time.monotonic() - child.since
         if pid:
@@ -168,7 +170,7 @@ class Pool:
             os.kill(child.pid, signal.SIGKILL)
         return None
 
-    def _ask(self, children: list[_Running], number: int) -> None:
+    def _ask(self, children: list[Running], number: int) -> None:
         for child in children:
             if child.asked is None:
                 child.asked = time.monotonic()

@@ -62,6 +62,11 @@ class Record:
         """Note how far runs are to go; the furthest counts, where a sweeper lets them go little by little."""
         self.asked |= {run_id: max(number, self.asked.get(run_id, 0)) for run_id, number in steps.items()}
 
+    @property
+    def closed(self) -> int:
+        """Runs that are neither waiting nor under way."""
+        return sum(entry.status is not None for entry in self.entries)
+
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
         content = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lrsched.app import door
 from lrsched.checkpoint import RunLock
 from lrsched.errors import RunFolderBusy
 from tests.app.conftest import TINY
@@ -55,7 +57,8 @@ def test_the_lock_is_held_until_the_result_is_written(lrsched, monkeypatch) -> N
         pass
 
 
-def test_a_job_of_a_sweep_that_is_under_way_is_in_use_and_the_others_run(lrsched) -> None:
+def test_a_job_of_a_sweep_that_is_under_way_is_in_use_and_the_others_run(lrsched, monkeypatch) -> None:
+    monkeypatch.setattr(door, "PATIENCE", 0.2)
     sweep = ("-m", *RUN, "name=sweep", "seed=0,1")
     assert lrsched(*sweep).code == 0
     first, second = sorted(path for path in Path("outputs/sweep").iterdir() if path.is_dir())
@@ -67,6 +70,33 @@ def test_a_job_of_a_sweep_that_is_under_way_is_in_use_and_the_others_run(lrsched
     assert f"{first} is in use" in ended.err
     assert not (first / "result.json").exists()
     assert (second / "result.json").exists()
+
+
+def test_a_job_that_died_before_it_began_is_not_told_by_what_ended_it_the_last_time(lrsched, monkeypatch) -> None:
+    monkeypatch.setattr(door, "PATIENCE", 0.2)
+    sweep = ("-m", *RUN, "name=sweep", "seed=0")
+    assert lrsched(*sweep).code == 0
+    (folder,) = (path for path in Path("outputs/sweep").iterdir() if path.is_dir())
+    (folder / "result.json").write_text('{"status": "failed", "reason": "the reason of long ago", "metrics": {}}')
+    os.utime(folder / "result.json", (1e9, 1e9))
+    with RunLock(folder):
+        assert lrsched(*sweep).code == 1
+    (job,) = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert f"{folder} is in use: process {os.getpid()}" in job["reason"]
+
+
+def test_a_job_of_a_sweep_waits_for_what_a_killed_sweep_is_still_saving(lrsched) -> None:
+    sweep = ("-m", *RUN, "name=sweep", "seed=0")
+    assert lrsched(*sweep).code == 0
+    (folder,) = (path for path in Path("outputs/sweep").iterdir() if path.is_dir())
+    (folder / "result.json").unlink()
+    hold = "import sys, time; from pathlib import Path; from lrsched.checkpoint import RunLock\n"
+    hold += "with RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(1.5)"
+    with subprocess.Popen([sys.executable, "-c", hold, folder], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert lrsched(*sweep).code == 0
+    assert (folder / "result.json").exists()
 
 
 def test_of_two_starts_of_one_name_one_wins(tmp_path, monkeypatch) -> None:

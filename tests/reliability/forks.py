@@ -22,11 +22,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PRELOADED = (
     "hydra._internal.core_plugins.basic_launcher",
+    "lrsched.app.pool",
     "lrsched.app.run",
     "lrsched.cli",
     "lrsched.data.synthetic",
     "lrsched.loggers.csv",
     "lrsched.models.cnn",
+    "lrsched.report",
     "tests.reliability.faults",
     "torch._dynamo",  # PyTorch's own schedulers import it when they are built
     "torch.utils.serialization.config",

@@ -54,6 +54,8 @@ class HalvingSweeper(GridSweeper):
 class PoolLauncher(Launcher):
     """``hydra/launcher=pool``: a process a job, side by side, from one that has everything loaded."""
 
+    knows_finished = True  # and starts none of those runs again
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context, self._task, self._config = hydra_context, task_function, config
 

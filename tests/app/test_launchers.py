@@ -1,0 +1,122 @@
+"""Launchers of others: the same run ids, and with the same command skip, resume and retry, whatever a job dies of.
+
+Needs hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher: the extra ``sweep``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import TINY
+from tests.app.test_deaths import REASONS, TRACEBACKS, stamps
+
+ROOT = Path(__file__).resolve().parents[2]
+LAUNCHERS = {
+    "joblib": ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+    "submitit_local": ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local"]),
+    "ray": ("hydra_plugins.hydra_ray_launcher", ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"]),
+}
+DEATHS = ["raise", "exit3", "leave", "kill", "memory", "hang"]
+
+
+def installed(name: str) -> None:
+    """Skip where the launcher's package is missing."""
+    module = LAUNCHERS[name][0]
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        pytest.skip(f"{module} is not installed: pip install 'hydra-lrsched[sweep]', for ray [ray]")
+
+
+def sweep(place: Path, *overrides: str, deaths: list[str] = DEATHS) -> subprocess.CompletedProcess[str]:
+    """A sweep of each death and of a job that lives before each, in processes of its own."""
+    fates = [fate for death in deaths for fate in ("none", death)]
+    command = [
+        *(sys.executable, "-c", "from lrsched.cli import main; main()", "train", "-m"),
+        *(*TINY, "name=sweep", "logger=none", "checkpoint.every=1ep"),
+        "model._target_=tests.app.mortal.Mortal",
+        f"+model.death={','.join(fates)}",
+        f"seed={','.join(map(str, range(len(fates))))}",
+        *("sweep.zip=true", "sweep.timeout=10", *overrides),
+    ]
+    environment = {**os.environ, "LRSCHED_TRUST": "tests.app.mortal", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+
+
+def jobs(place: Path) -> list[dict[str, str]]:
+    return json.loads((place / "outputs" / "sweep" / "sweep.json").read_text())["jobs"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeypatch, name: str) -> None:
+    installed(name)
+    monkeypatch.chdir(tmp_path)
+    launcher = LAUNCHERS[name][1]
+    ended = sweep(tmp_path, *launcher)
+    assert ended.returncode == 1, ended.stderr
+    assert "6 of 12 runs did not finish" in ended.stderr
+    entries = jobs(tmp_path)
+    assert [job["status"] for job in entries] == ["finished", "failed"] * 6
+    for death, job in zip(DEATHS, entries[1::2], strict=True):
+        assert REASONS[death] in job["reason"]
+        assert job["reason"] in ended.stderr + ended.stdout
+        log = Path("outputs", "sweep", job["run_id"], "train.log").read_text()
+        assert TRACEBACKS.get(death, "started at step 0") in log
+    before = stamps()
+    ids = [job["run_id"] for job in entries]
+
+    Path("heal").touch()
+    again = sweep(tmp_path, *launcher)
+    assert again.returncode == 0, again.stderr
+    assert [job["status"] for job in jobs(tmp_path)] == ["skipped", "finished"] * 6
+    assert [job["run_id"] for job in jobs(tmp_path)] == ids
+    after = stamps()
+    assert {name: after[name] for name in before} == before
+    resumed = [Path("outputs", "sweep", job["run_id"], "train.log").read_text() for job in entries[1::2]]
+    assert all("resumed at step 6 of 12" in log for log in resumed)
+
+    third = sweep(tmp_path, "hydra/launcher=pool")  # the ids are the same under another launcher
+    assert third.returncode == 0, third.stderr
+    assert {job["status"] for job in jobs(tmp_path)} == {"skipped"}
+    assert stamps() == after
+
+
+@pytest.mark.parametrize("choice", ["submitit_slurm", "submitit_local", "joblib", "ray"])
+def test_a_launcher_of_others_composes(lrsched, choice: str) -> None:
+    installed("submitit_local" if choice.startswith("submitit") else choice)
+    ended = lrsched("--cfg", "hydra", "-p", "hydra.launcher", f"hydra/launcher={choice}")
+    assert ended.code == 0, ended.err
+    assert "_target_: hydra_plugins." in ended.out
+
+
+def test_a_launcher_that_loses_its_jobs_is_told_and_what_they_did_is_kept(lrsched, monkeypatch) -> None:
+    from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+
+    launch = BasicLauncher.launch
+
+    def lose(self: BasicLauncher, job_overrides: list[list[str]], initial_job_idx: int) -> None:
+        launch(self, job_overrides[:1], initial_job_idx)
+        raise RuntimeError("the worker is gone\nand more")
+
+    command = ("-m", *TINY, "name=sweep", "logger=none", "seed=0,1", "hydra/launcher=basic")
+    with monkeypatch.context() as patch:
+        patch.setattr(BasicLauncher, "launch", lose)
+        ended = lrsched(*command)
+    assert ended.code == 1
+    first, second = jobs(ended.cwd)
+    assert (first["status"], second["status"]) == ("finished", "failed")
+    assert second["reason"] == "the launcher failed: RuntimeError: the worker is gone"
+    assert "1 of 2 runs did not finish" in ended.err
+    again = lrsched(*command)
+    assert again.code == 0
+    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished"]

@@ -1,0 +1,118 @@
+"""The keys of ``sweep``, and sweeps that are hardly any."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from lrsched.signals import StopFlag
+from lrsched.sweep.pool import End, Job, Pool
+from tests.app.conftest import TINY, Ended
+
+SWEEP = ("-m", *TINY, "name=sweep", "logger=none", "checkpoint.every=1ep")
+
+
+def jobs(ended: Ended) -> list[tuple[str, str]]:
+    """Status and reason of each job of the sweep."""
+    entries = json.loads((ended.cwd / "outputs" / "sweep" / "sweep.json").read_text())["jobs"]
+    return [(entry["status"], entry["reason"]) for entry in entries]
+
+
+def values(ended: Ended, key: str) -> list[str]:
+    """The value of a key in each job."""
+    entries = json.loads((ended.cwd / "outputs" / "sweep" / "sweep.json").read_text())["jobs"]
+    return [item.partition("=")[2] for entry in entries for item in entry["overrides"] if item.startswith(f"{key}=")]
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_a_bad_config_among_good_ones_is_failed_and_the_others_run(lrsched, launcher: str) -> None:
+    ended = lrsched(*SWEEP, "optimizer.lr=0.1,-1", f"hydra/launcher={launcher}")
+    assert ended.code == 1
+    (good, _), (bad, reason) = jobs(ended)
+    assert (good, bad) == ("finished", "failed")
+    assert reason.startswith("optimizer.lr=-1: must be a finite number, at least 0")
+    assert ended.err.count(reason) == 1
+    assert len([path for path in Path("outputs/sweep").iterdir() if path.is_dir()]) == 1
+
+
+def test_what_only_a_job_can_see_is_bad_too_and_alone_it_is_2(lrsched) -> None:
+    ended = lrsched(*SWEEP, "dataset.batch_size=16", "scheduler.warmup=900st,901st")
+    assert ended.code == 2
+    assert [status for status, _ in jobs(ended)] == ["failed", "failed"]
+    assert all("scheduler.warmup" in reason for _, reason in jobs(ended))
+    assert not [path for path in Path("outputs/sweep").iterdir() if path.is_dir()]
+
+
+def test_fail_fast_begins_no_other(lrsched) -> None:
+    diverging = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=1e30,0.1,0.2")
+    ended = lrsched(*SWEEP, *diverging, "sweep.jobs=1", "sweep.fail_fast=true")
+    assert ended.code == 1
+    assert [status for status, _ in jobs(ended)] == ["failed", "stopped", "stopped"]
+    assert [reason for _, reason in jobs(ended)[1:]] == ["was not begun: sweep.fail_fast"] * 2
+    again = lrsched(*SWEEP, *diverging, "sweep.jobs=1")  # and without it they are made up for
+    assert [status for status, _ in jobs(again)] == ["failed", "finished", "finished"]
+
+
+def test_zip_pairs_and_says_what_does_not_fit(lrsched) -> None:
+    ended = lrsched(*SWEEP, "optimizer.lr=0.1,0.2", "seed=0,1", "sweep.zip=[optimizer.lr,seed]")
+    assert ended.code == 0, ended.err
+    assert list(zip(values(ended, "optimizer.lr"), values(ended, "seed"), strict=True)) == [("0.1", "0"), ("0.2", "1")]
+    for given, told in {"[optimizer.lr,sed]": "did you mean 'seed'", "5": "must be true, false or a list"}.items():
+        refused = lrsched(*SWEEP, "optimizer.lr=0.1,0.2", "seed=0,1", f"sweep.zip={given}")
+        assert refused.code == 2
+        assert told in refused.err
+
+
+@pytest.mark.parametrize("swept", [("seed=3",), ()])
+def test_a_sweep_of_one_run(lrsched, swept: tuple[str, ...]) -> None:
+    ended = lrsched(*SWEEP, *swept)
+    assert ended.code == 0, ended.err
+    assert jobs(ended) == [("finished", "")]
+    assert jobs(lrsched(*SWEEP, *swept)) == [("skipped", "")]
+
+
+def test_no_override_is_too_long_for_the_file_system(lrsched) -> None:
+    deep = f"[{','.join(['4'] * 20)}]"
+    options = [f"+optimizer.groups={{g{i}: {{params: head.*, lr: 0.05}}}}" for i in range(30)]  # the last one counts
+    ended = lrsched(*SWEEP, *options, f"model.hidden=[4],{deep}", "trainer.limit_batches=1")
+    assert ended.code == 0, ended.err
+    assert sum(map(len, options)) > 1000  # where a file name has at most 255 characters
+    assert all(len(path.name) <= 100 for path in Path("outputs/sweep").iterdir())
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_no_more_jobs_at_a_time_than_slots(tmp_path: Path, slots: int) -> None:
+    at_once = []
+
+    def job(number: int) -> int:
+        time.sleep(0.05)
+        return number
+
+    ends: dict[int, End] = {}
+    jobs = [Job(f"{i}", lambda i=i: job(i), tmp_path / f"{i}.log") for i in range(5)]
+    look = lambda running: at_once.append(len(running))  # noqa: E731
+    Pool(slots).run(jobs, StopFlag(), lambda index, end: not ends.update({index: end}), look)
+    assert max(at_once) == slots
+    assert {index: end.code for index, end in ends.items()} == {i: i for i in range(5)}
+
+
+def test_a_job_may_wait_for_another(tmp_path: Path) -> None:
+    order: list[int] = []
+    done = tmp_path / "done"
+
+    def first() -> int:
+        time.sleep(0.1)
+        done.touch()
+        return 0
+
+    jobs = [
+        Job("second", lambda: 0, tmp_path / "0.log", ready=done.exists),
+        Job("first", first, tmp_path / "1.log"),
+    ]
+    Pool(2).run(jobs, StopFlag(), lambda index, end: not order.append(index))
+    assert order == [1, 0]
+    assert os.path.exists(tmp_path / "1.log")

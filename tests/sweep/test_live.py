@@ -1,0 +1,105 @@
+"""The jobs of a sweep on a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lrsched.app import pool as app_pool
+from lrsched.loggers.base import RunInfo
+from lrsched.sweep.board import Board, Progress, Seat
+from lrsched.sweep.live import Live
+from lrsched.sweep.pool import Running
+from tests.app.conftest import TINY, lrsched
+
+__all__ = ["lrsched"]
+
+SWEEP = ("-m", *(item for item in TINY if not item.startswith("trainer.progress")), "name=sweep", "seed=0,1")
+
+
+def seat(board: Board, number: int, resumed_at: int | None = None) -> Seat:
+    taken = Seat(board, number)
+    config = {"checkpoint": {"monitor": "val/loss"}}
+    taken.open(RunInfo(Path("run"), config, 120, 40, 16, resumed_at))
+    return taken
+
+
+def test_a_child_writes_what_its_parent_reads() -> None:
+    board = Board(2)
+    child = os.fork()
+    if child == 0:
+        job = seat(board, 1)
+        job.write({"step": 7, "epoch": 0.2, "val/loss": 0.5})
+        job.write({"step": 8, "epoch": 0.2, "train/loss": 0.4})
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert board.read(1) == Progress(8, 120, "val/loss", 0.5)
+    assert board.read(0) == Progress(0, 0, "", 0.0)
+
+
+def test_a_seat_shows_nothing_of_the_job_before() -> None:
+    board = Board(1)
+    seat(board, 0, resumed_at=60)
+    assert board.read(0) == Progress(60, 120, "", 0.0)
+    child = os.fork()
+    if child == 0:
+        board.sit(0)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert board.read(0) == Progress(0, 0, "", 0.0)
+
+
+def test_a_line_for_each_running_job_drawn_without_a_thread() -> None:
+    out, now, board = io.StringIO(), [0.0], Board(2)
+    seat(board, 0).write({"step": 30, "epoch": 0.75, "val/loss": 0.25})
+    running = [Running(1, 4, 0, 0.0), Running(2, 5, 1, 0.0)]
+    threads = threading.active_count()
+    with Live(board, [f"seed={i}" for i in range(8)], lambda: 4, 8, out, lambda: now[0]) as live:
+        live.look(running)
+        drawn = out.getvalue()
+        live.look([])
+        assert out.getvalue() == drawn  # not again within a fifth of a second
+        assert threading.active_count() == threads
+        for text in ("4/8 runs", "30/120  val/loss 0.2500  seed=4", "starting  seed=5"):
+            assert text in drawn
+        now[0] = 1.0
+        live.look([])
+        assert "seed" not in out.getvalue()[len(drawn) :]
+
+
+def test_a_sweep_that_is_watched_shows_its_jobs(lrsched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_pool, "watched", lambda stream: True)
+    monkeypatch.setattr("lrsched.sweep.live.REFRESH_SECONDS", 0.0)
+    ended = lrsched(*SWEEP)
+    assert ended.code == 0, ended.err
+    for text in ("/12  ", "seed=0", "seed=1", "0/2 runs", "2/2 runs", "[2/2] "):
+        assert text in ended.err
+    quiet = lrsched(*SWEEP, "trainer.progress=false")
+    assert "runs\x1b" not in quiet.err
+    assert "\x1b" not in quiet.err
+
+
+@pytest.mark.slow
+def test_on_a_real_terminal(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from lrsched.cli import main; main()", "train", *SWEEP]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
+        os.close(theirs)
+        drawn = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            drawn += part
+    os.close(ours)
+    assert process.returncode == 0, drawn
+    assert b"2/2 runs" in drawn
+    assert b"lrsched: [2/2]" in drawn
