@@ -110,7 +110,7 @@ def test_six_die_and_six_finish(sweep, launcher: str, deaths: list[str]) -> None
     before = stamps()
     assert len(before) == 6
     Path("heal").touch()
-    again = sweep(launcher, deaths)
+    again = sweep(launcher, deaths, "sweep.timeout=60")
     assert again.code == 0, again.err
     assert "12 runs in outputs/sweep, 6 of them finished before" in again.err
     after = stamps()
