@@ -135,6 +135,8 @@ def _read(folder: RunFolder, job: Mapping[str, Any], *, surely: bool) -> Run | N
         return Run(folder.path, {}, "broken", reason, overrides=overrides) if surely else None
     try:
         result = folder.read_result()
+        if result is None and folder.result.exists():
+            raise ValueError("it is no JSON object")
         if result is None:
             status, reason = str(job.get("status")), str(job.get("reason") or "")
             if status not in ("failed", "stopped"):

@@ -38,7 +38,7 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
         count["before the first checkpoint"] += begun and not list(files.checkpoints.glob("*/manifest.json"))
         overrides = ("resume=outputs/run",) if begun else options
         running = Running(place, overrides, [partial(bear_witness, str(witness))])
-        ended = running.kill_after(random_.uniform(0, 0.5 * seconds)) if count["kills"] < MOST_KILLS else running.end()
+        ended = running.kill_after(random_.uniform(0, 0.9 * seconds)) if count["kills"] < MOST_KILLS else running.end()
         count["resumes"] += begun
         if ended.code != KILLED:
             assert ended.code == 0, ended.said
