@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from lrsched.app.resume import must_hold_a_run
 from lrsched.checkpoint.lock import holder
 from lrsched.checkpoint.places import MANIFEST, Checkpoint, survey
 from lrsched.errors import UNSET, CheckpointError, ConfigError, StorageError, UserError
+from lrsched.loggers.out import tell
 from lrsched.records import RunFolder
 
 LOOKS = 40
@@ -45,9 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     for folder in folders:
         try:
             for line in report(RunFolder(Path(folder))):
-                print(line, flush=True)
-        except BrokenPipeError:  # who reads has seen enough, as head has
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                tell(line)
         except (UserError, OSError) as failure:
             known = (
                 failure if isinstance(failure, UserError) else StorageError(f"{failure.filename}: {failure.strerror}")

@@ -33,6 +33,7 @@ from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import settings
 from lrsched.errors import Stopped, StorageError, UserError
+from lrsched.loggers.out import unread
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import StopFlag
 
@@ -76,7 +77,7 @@ def open_door(main: Callable[[], Any]) -> None:
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
     except BrokenPipeError:  # who reads what we print has seen enough: --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        unread(sys.stdout)
         sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
         if not isinstance(error, UserError) and not hydras_own(error):

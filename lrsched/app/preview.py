@@ -25,6 +25,7 @@ from lrsched.app.naming import plain
 from lrsched.app.resume import run_folder, stored
 from lrsched.config.check import settings
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
+from lrsched.loggers.out import tell
 from lrsched.preview.block import block
 from lrsched.preview.course import Course
 from lrsched.preview.picture import png
@@ -68,10 +69,7 @@ def _run(arguments: Sequence[str]) -> None:
         if file is not None:
             _write(file, content(found, file))
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    try:
-        print(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour), flush=True)
-    except BrokenPipeError:  # who reads has seen enough, as head has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    tell(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from lrsched.app.messages import say
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
+from lrsched.loggers.out import tell
 from lrsched.records import write_atomically
 from lrsched.report import render, study
 from lrsched.report.numbers import numbers
@@ -58,10 +59,7 @@ def _run(arguments: Sequence[str]) -> None:
         _write(file, content)
     watched = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     width = shutil.get_terminal_size().columns if watched else None
-    try:
-        print(render(found, width, watched and not os.environ.get("NO_COLOR")), end="", flush=True)
-    except BrokenPipeError:  # who reads has seen enough, as head has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    tell(render(found, width, watched and not os.environ.get("NO_COLOR")).removesuffix("\n"))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,6 +25,7 @@ from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.config.check import read, settings
 from lrsched.errors import ConfigError, Incomplete, Stopped, StorageError, UserError
+from lrsched.loggers.out import tell
 from lrsched.records import RunFolder, check_name, write_atomically
 from lrsched.signals import StopFlag
 from lrsched.sweep.record import Entry, Record
@@ -217,7 +218,7 @@ def _compare(folder: Path) -> None:
 
     with suppress(ConfigError):  # there is no run to speak of
         write_sweep_csv(folder, read_runs([folder]))
-        print(sweep_table(folder), flush=True)
+        tell(sweep_table(folder))
 
 
 def _why(back: JobReturn) -> UserError:

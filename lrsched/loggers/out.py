@@ -1,4 +1,4 @@
-"""What a run prints on stdout, which nobody need read to the end."""
+"""What is printed on stdout, which nobody need read to the end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import TextIO
 
 
 def tell(text: str, file: TextIO | None = None) -> None:
-    """Print a text at once. A reader that has gone away (``| head -1``) is no fault of the run: it goes on unread."""
+    """Print a text at once. A reader that has gone away (``| head -1``) is no fault of ours: the rest goes unread."""
     try:
         print(text, file=file or sys.stdout, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), (file or sys.stdout).fileno())
+        unread(file or sys.stdout)
+
+
+def unread(file: TextIO) -> None:
+    """Let what is still to come on a stream whose reader has gone away go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())

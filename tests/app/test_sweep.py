@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +88,12 @@ def test_what_does_not_change_the_result_does_not_change_the_hash(key: str) -> N
     moved = base | {"dataset": {"root": "b", "batch_size": 2}}
     assert config_sha256(moved) == config_sha256(base)
     assert config_sha256(base | {"seed": 1}) != config_sha256(base)
+
+
+def test_a_sweep_whose_reader_has_gone_away_still_says_that_a_run_did_not_finish(tmp_path: Path) -> None:
+    code = "import sys; sys.argv[0] = 'lrsched'; from lrsched.cli import main; main()"
+    rates = "optimizer.momentum=0 optimizer.nesterov=false optimizer.lr=0.1,1e30"
+    command = f'{sys.executable} -c "{code}" train -m {" ".join(TINY)} logger=none name=sweep {rates} | true'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "1 of 2 runs did not finish" in done.stderr
