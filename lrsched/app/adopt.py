@@ -18,6 +18,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.app.build import Parts, build_optimizer
+from lrsched.app.drive import bring
 from lrsched.app.extension import pasts
 from lrsched.app.scheduler import build_scheduler
 from lrsched.config import schema
@@ -105,15 +106,8 @@ def _built_before(parts: Parts, before: schema.Run) -> Optimizer:
 
 def _bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, evaluate: int) -> None:
     """Step a class in PyTorch's form as often as it would have been by now; what looks at metrics has seen none."""
-    if not isinstance(scheduler, Native) or scheduler.takes_metric:
-        return
-    setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
-    for s in range(step):
-        if s and s % evaluate == 0:
-            scheduler.observe(s, {})
-        scheduler.set(s)
-    if step and step % evaluate == 0:
-        scheduler.observe(step, {})
+    if isinstance(scheduler, Native) and not scheduler.takes_metric:
+        bring(scheduler, optimizer, step, evaluate)
 
 
 def _with_groups(saved: Any, values: Sequence[Values], ratios: Sequence[float] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""What a run will set in every step of it, in all parameter groups, to the bit; and a scheduler, brought there."""
+"""What a run will set in every step of it, in all parameter groups, to the bit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrsched.app.build import build_optimizer, timetable_of
+from lrsched.app.drive import advance
 from lrsched.app.length import run_horizon
 from lrsched.app.scheduler import build_scheduler
 from lrsched.config import schema
@@ -21,7 +22,6 @@ from lrsched.schedulers.base import Scheduler
 from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
 from lrsched.schedules.shapes import Floats
-from lrsched.train.evaluate import METRICS
 
 MOST = 10**6
 """Steps up to which a native scheduler is run to see what it sets: a few seconds."""
@@ -70,26 +70,6 @@ def foresee(run: schema.Run, model: nn.Module, pace: Pace | Horizon) -> Foreseen
     return Foreseen(kind, np.stack([columns[place] for place in places], axis=1))
 
 
-def bring(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) -> None:
-    """Bring a new open-loop scheduler and its optimizer's groups to rest after ``step`` updates, at least 1.
-
-    Args:
-        every: steps between two evaluations.
-    """
-    for s in [step - 1] if isinstance(scheduler, Table) else range(step):
-        _advance(scheduler, optimizer, s, every)
-    if step % every == 0:
-        scheduler.observe(step, dict.fromkeys(METRICS, 1.0))
-
-
-def _advance(scheduler: Scheduler, optimizer: Optimizer, s: int, every: int) -> None:
-    """What happens to a scheduler from rest at ``s`` up to the forward pass of that update."""
-    setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
-    if s and s % every == 0:
-        scheduler.observe(s, dict.fromkeys(METRICS, 1.0))
-    scheduler.set(s)
-
-
 def _columns(
     scheduler: Scheduler, optimizer: Optimizer, before: Mapping[Place, float], steps: int, every: int
 ) -> dict[Place, Floats] | None:
@@ -100,7 +80,7 @@ def _columns(
         return None
     table = np.empty((steps, len(before)))
     for s in range(steps):
-        _advance(scheduler, optimizer, s, every)
+        advance(scheduler, optimizer, s, every)
         table[s] = list(_numbers(optimizer).values())
     columns = dict(zip(before, np.ascontiguousarray(table.T), strict=True))
     return {place: column for place, column in columns.items() if place[1] == "lr" or (column != before[place]).any()}

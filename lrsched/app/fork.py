@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from lrsched.app.build import Parts
-from lrsched.app.foresee import bring
+from lrsched.app.drive import bring
 from lrsched.app.messages import say
 from lrsched.app.restore import DATA, Restored
 from lrsched.app.share import Point

@@ -6,6 +6,7 @@ import numpy as np
 from torch import nn
 
 from lrsched.app.build import build_optimizer, check_choices
+from lrsched.app.drive import advance
 from lrsched.app.length import foreseen
 from lrsched.app.lint import lint
 from lrsched.app.messages import say
@@ -17,7 +18,6 @@ from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
 from lrsched.schedulers.values import read_value
 from lrsched.schedules import Schedule
-from lrsched.train.evaluate import METRICS
 
 BLIND = "closed loop: drawn as if no evaluation after the first one were an improvement"
 
@@ -45,13 +45,10 @@ def rehearse(run: schema.Run, name: str) -> Course:
     scheduler = build_scheduler(run.scheduler, optimizer, horizon, -(-horizon.steps // every))
     for caution in lint(run.scheduler, horizon, lengths(horizon, -(-horizon.steps // every)), {base}):
         say(f"warning: {caution}")
-    setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
     names = [f"{value}/{group}" for value in scheduler.moves for group in group_names(optimizer)]
     table = np.empty((horizon.steps, len(names)))
     for s in range(horizon.steps):
-        if s and s % every == 0:
-            scheduler.observe(s, dict.fromkeys(METRICS, 1.0))
-        scheduler.set(s)
+        advance(scheduler, optimizer, s, every)
         table[s] = [read_value(group, value) for value in scheduler.moves for group in optimizer.param_groups]
     columns = dict(zip(names, np.ascontiguousarray(table.T), strict=True))
     for column in [column for column in names if not column.endswith("/default")]:
