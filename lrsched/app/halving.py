@@ -24,10 +24,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from lrsched.app.grid import plan_grid
+from lrsched.app.launching import close, conclude, launched
 from lrsched.app.length import foreseen
 from lrsched.app.messages import say
 from lrsched.app.resume import finished
-from lrsched.app.sweep import Planned, Sweep, begin, close, conclude, plan_grid
+from lrsched.app.sweep import Planned, begin
 from lrsched.errors import ConfigError
 from lrsched.records import RunFolder
 from lrsched.signals import StopFlag
@@ -78,43 +80,43 @@ class Halving:
             ConfigError: the sweep cannot be read, or its runs have different lengths.
             Incomplete: a run that was to go on did not.
         """
-        sweep = begin(self._config)
-        planned = plan_grid(sweep, self._context, arguments)
-        alive = [plan for plan in planned if plan.error is None]
+        self._sweep = begin(self._context.config_loader, self._config)
+        planned = plan_grid(self._sweep, self._context, arguments)
+        alive = [one for one in planned if one.error is None]
         if not alive:
-            conclude(sweep.record.entries, self._stop)
+            conclude(self._sweep.record.entries, self._stop)
         steps = _length(alive)
         for rung in rungs(len(alive), steps, self._eta)[:-1]:
-            self._launch(alive, [f"sweep.until={rung}"])
-            alive = self._ranked(sweep, [plan for plan in alive if plan.entry.is_done], rung)
-        returns = self._launch(alive, [])
-        close(sweep, self._stop)
+            self._launch([self._sweep.plan([*one.overrides, f"sweep.until={rung}"]) for one in alive])
+            alive = self._ranked([one for one in alive if one.entry.is_done], rung)
+        returns = self._launch(alive)
+        close(self._sweep, self._stop)
         return returns
 
-    def _launch(self, runs: Sequence[Planned], more: list[str]) -> list[JobReturn]:
-        for plan in runs:
-            if plan.folder is not None and not finished(plan.folder):
-                plan.entry.status = None
-        returns = list(self._launcher.launch([[*plan.overrides, *more] for plan in runs], initial_job_idx=0))
+    def _launch(self, runs: Sequence[Planned]) -> list[JobReturn]:
+        for one in runs:
+            if one.folder is not None and not finished(one.folder):
+                one.entry.status = None
+        returns = launched(self._sweep, self._launcher, runs)
         self._stop.check()
         return returns
 
-    def _ranked(self, sweep: Sweep, runs: list[Planned], rung: int) -> list[Planned]:
+    def _ranked(self, runs: list[Planned], rung: int) -> list[Planned]:
         """The best of some runs that stand at a rung; the others are done with."""
         ahead = max(1, round(self._cooldown * rung))
         options = [f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal", "trainer.progress=false"]
-        copies = [_copy(plan, rung) for plan in runs]
-        self._launcher.launch([[f"resume={copy.path}", *options] for copy in copies], initial_job_idx=0)
-        self._stop.check()
-        scores = {id(plan): _score(plan, copy) for plan, copy in zip(runs, copies, strict=True)}
-        order = sorted(runs, key=lambda plan: scores[id(plan)])
+        copies = [_copy(one, rung) for one in runs]
+        new = [copy for copy in copies if not finished(copy)]
+        self._launch([self._sweep.plan([f"resume={copy.path}", *options], beside=True) for copy in new])
+        scores = {id(one): _score(one, copy) for one, copy in zip(runs, copies, strict=True)}
+        order = sorted(runs, key=lambda one: scores[id(one)])
         kept = max(1, len(order) // self._eta)
-        for place, plan in enumerate(order, start=1):
+        for place, one in enumerate(order, start=1):
             if place > kept:
-                plan.entry.status = "stopped"
-                plan.entry.reason = f"ranked {place} of {len(order)} at step {rung}"
-        sweep.record.write()
-        best = ", ".join(f"{plan.entry.run_id} ({abs(scores[id(plan)]):.4g})" for plan in order[:kept])
+                one.entry.status = "stopped"
+                one.entry.reason = f"ranked {place} of {len(order)} at step {rung}"
+        self._sweep.record.write()
+        best = ", ".join(f"{one.entry.run_id} ({abs(scores[id(one)]):.4g})" for one in order[:kept])
         say(f"step {rung}: {kept} of {len(order)} runs go on: {best}")
         return order[:kept]
 
@@ -149,6 +151,3 @@ def _score(plan: Planned, copy: RunFolder) -> float:
         say(f"{plan.entry.run_id}: its cooldown did not end: {result.get('reason', 'no result')}; it is ranked last")
         return math.inf
     return value if plan.settings.checkpoint.mode == "min" else -value
-
-
-__all__ = ["Halving", "rungs"]

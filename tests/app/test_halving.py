@@ -36,8 +36,9 @@ def metric(folder: Path) -> float:
     return json.loads((folder / "result.json").read_text())["metrics"]["val/loss"]
 
 
-def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(lrsched) -> None:
-    ended = lrsched(*SWEEP)
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(lrsched, launcher: str) -> None:
+    ended = lrsched(*SWEEP, f"hydra/launcher={launcher}")
     assert ended.code == 0, ended.err
     folders = runs()
     results = {rate: json.loads((folder / "result.json").read_text()) for rate, folder in folders.items()}
@@ -56,8 +57,12 @@ def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_
     assert {rate for rate in RATES if results[rate]["step"] >= 12} == set(first[:2])
     winner = second[0]
     assert results[winner]["status"] == "finished"
-    jobs = {job["run_id"]: job for job in json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]}
+    record = json.loads(Path("outputs/sweep/sweep.json").read_text())
+    assert record["steps_asked"] == 4 * 24
+    assert record["steps_trained"] == 4 * 6 + 2 * 6 + 12 + 4 * 3 + 2 * 6  # the runs, and the cooldowns of their copies
+    jobs = {job["run_id"]: job for job in record["jobs"]}
     assert len(jobs) == 4
+    assert sorted(path.name for path in Path("outputs/sweep").iterdir() if path.is_dir()) == [".rungs", *sorted(jobs)]
     assert jobs[folders[winner].name]["status"] == "finished"
     assert jobs[folders[first[3]].name]["reason"] == "ranked 4 of 4 at step 6"
     assert jobs[folders[second[1]].name]["reason"] == "ranked 2 of 2 at step 12"
