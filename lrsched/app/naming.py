@@ -54,12 +54,8 @@ def run_id(*, _root_: DictConfig) -> str:
     root = OmegaConf.to_container(_root_, resolve=False)
     assert isinstance(root, dict)
     overrides = [str(item) for item in root["hydra"]["overrides"]["task"]]
-    return id_of(overrides, config_sha256(resolved(_root_)))
-
-
-def resolved(config: DictConfig) -> dict[str, Any]:
-    """A composed config without Hydra's own part, every interpolation resolved."""
-    return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    own = OmegaConf.masked_copy(_root_, [str(key) for key in root if key != "hydra"])
+    return id_of(overrides, config_sha256(plain(own)))
 
 
 def id_of(overrides: Sequence[str], digest: str, first: Collection[str] = ()) -> str:

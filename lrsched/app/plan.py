@@ -34,9 +34,7 @@ class Plan:
         self._keeps: dict[int, frozenset[int]] = {}  # of the runs that are begun: the states that they keep
         self._settled: set[int] = set()  # those that need no state any more
         self.forks: list[Fork | None] = [None] * len(self.members)
-        for cell in self._cells:
-            self._place(cell)
-        self._tidy()
+        self._lay(self._cells)
 
     @property
     def trees(self) -> list[list[int]]:
@@ -55,12 +53,14 @@ class Plan:
 
     def choose(self, due: Sequence[Planned], waiting: Iterable[int]) -> int | None:
         """Which of the waiting jobs is to begin: of those that can, the one that most hangs on; None if none can."""
-        ready = [number for number in waiting if self._is_ready(due[number])]
-        longest = critical(self._stands(), self.forks) if ready else []
-        weights = {
-            number: longest[index] for number in ready if (index := self._index.get(id(due[number]))) is not None
-        }
-        return max(ready, key=lambda number: weights.get(number, 0), default=None)
+        vain: set[Fork] = set()
+        for number in sorted(waiting, key=lambda number: -self._weights.get(id(due[number]), 0)):
+            index = self._index.get(id(due[number]))
+            fork = None if index is None else self.forks[index]
+            if fork is None or (fork not in vain and self._is_served(fork)):
+                return number
+            vain.add(fork)
+        return None
 
     def share_of(self, planned: Planned) -> Share:
         """What a run must know of the plan as it begins."""
@@ -68,7 +68,8 @@ class Plan:
         if index is None:
             return Share()
         wanted = {fork.step for fork in self.forks if fork is not None and fork.source == index}
-        return Share(self._point(index), frozenset(wanted - self.members[index].stand.kept))
+        fork = self.forks[index]
+        return Share(fork and self._point(fork), frozenset(wanted - self.members[index].stand.kept))
 
     def begin(self, planned: Planned) -> None:
         """Note that a run begins: what it keeps for others stands from now on."""
@@ -85,21 +86,31 @@ class Plan:
         index = self._index.get(id(planned))
         if index is None:
             return 0
-        if planned.entry.is_done or forked_at(self.members[index].folder) is not None:
+        fork = self.forks[index]
+        if fork is not None and (planned.entry.is_done or forked_at(self.members[index].folder) is not None):
             self._settled.add(index)
-        lost = [i for i, fork in enumerate(self.forks) if fork and fork.source == index and self._waits_in_vain(i)]
-        for cell in self._cells:
-            if not set(lost).isdisjoint(cell.indices):
-                self._place(cell)
-        self._tidy()
+            self._needed[fork].discard(index)
+            if not self._needed[fork]:
+                _remove(self._point(fork).path)
+        lost = [i for i, other in enumerate(self.forks) if other and other.source == index and self._waits_in_vain(i)]
+        if lost:
+            self._lay([cell for cell in self._cells if index in cell.indices])
         return len(lost)
 
-    def _place(self, cell: Cell) -> None:
-        """Let the runs of a cell that are not begun fork where they share most."""
-        forks = plan([self._stand(index) for index in cell.indices], cell.shared)
-        for index, fork in zip(cell.indices, forks, strict=True):
-            if index not in self._keeps:
-                self.forks[index] = None if fork is None else Fork(cell.indices[fork.source], fork.step)
+    def _lay(self, cells: Iterable[Cell]) -> None:
+        """Let the runs of these cells that are not begun fork where they share most."""
+        for cell in cells:
+            forks = plan([self._stand(index) for index in cell.indices], cell.shared)
+            for index, fork in zip(cell.indices, forks, strict=True):
+                if index not in self._keeps:
+                    self.forks[index] = None if fork is None else Fork(cell.indices[fork.source], fork.step)
+        self._needed: dict[Fork, set[int]] = {}
+        for index, fork in enumerate(self.forks):
+            if fork is not None and index not in self._settled:
+                self._needed.setdefault(fork, set()).add(index)
+        longest = critical(self._stands(), self.forks)
+        self._weights = {id(member.planned): steps for member, steps in zip(self.members, longest, strict=True)}
+        self._tidy()
 
     def _stands(self) -> list[Stand]:
         return [self._stand(index) for index in range(len(self.members))]
@@ -114,28 +125,21 @@ class Plan:
             kept = frozenset(step for step in kept if Point(member.folder, step).is_there())
         return replace(member.stand, done=True, kept=kept)
 
-    def _is_ready(self, planned: Planned) -> bool:
-        """Whether a run may begin: the state that it begins with is there, or will never be."""
-        index = self._index.get(id(planned))
-        fork = None if index is None else self.forks[index]
-        if fork is None:
-            return True
-        source = self.members[fork.source]
-        return Point(source.folder, fork.step).is_there() or source.planned.entry.status is not None
+    def _is_served(self, fork: Fork) -> bool:
+        """Whether nobody need wait for a state: it is there, or will never be."""
+        return self._point(fork).is_there() or self.members[fork.source].planned.entry.status is not None
 
     def _waits_in_vain(self, index: int) -> bool:
-        point = self._point(index)
-        open_ = index not in self._keeps and self.members[index].planned.entry.status is None
-        return open_ and point is not None and not point.is_there()
+        fork, begun = self.forks[index], index in self._keeps
+        closed = begun or self.members[index].planned.entry.status is not None
+        return fork is not None and not closed and not self._point(fork).is_there()
 
-    def _point(self, index: int) -> Point | None:
-        fork = self.forks[index]
-        return None if fork is None else Point(self.members[fork.source].folder, fork.step)
+    def _point(self, fork: Fork) -> Point:
+        return Point(self.members[fork.source].folder, fork.step)
 
     def _tidy(self) -> None:
         """Remove the states that nobody needs: all who begin with them have, or an earlier plan wanted them."""
-        points = [self._point(index) for index in range(len(self.members)) if index not in self._settled]
-        needed = {point.path for point in points if point is not None}
+        needed = {self._point(fork).path for fork in self._needed}
         for folder in {member.folder.path.parent / FORKS for member in self.members}:
             for path in folder.glob("*/*"):
                 if path not in needed:

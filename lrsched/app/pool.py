@@ -79,7 +79,7 @@ def _run(
         assert one.folder is not None
         sweep.close(one, verdict(one.folder, end), paused(one.folder))
         anew = plan.end(one)
-        sweep.record.write()
+        sweep.record.keep_up()
         if one.entry in sweep.record.entries:  # and not a copy that is only looked at
             say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {one.entry}")
         if anew:
@@ -88,7 +88,7 @@ def _run(
 
     pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
     with stop.patient(), _shown(sweep, board, told_apart([one.overrides for one in due])) as look:
-        pool.run([_job(one, plan, *called) for one in due], stop, ended, look, choose)
+        pool.run([_job(one, sweep, plan, *called) for one in due], stop, ended, look, choose)
     cool()
     for one in due:
         if one.entry.status is None:
@@ -110,16 +110,15 @@ def _planned(there: Sequence[Planned], sweep: Sweep) -> Plan:
     return plan
 
 
-def _job(one: Planned, plan: Plan, context: HydraContext, task: TaskFunction) -> Job:
-    config, folder = one.config, one.folder
-    assert config is not None
+def _job(one: Planned, sweep: Sweep, plan: Plan, context: HydraContext, task: TaskFunction) -> Job:
+    folder = one.folder
     assert folder is not None
 
     def run() -> int:
         back = run_job(
             hydra_context=context,
             task_function=task,
-            config=config,
+            config=sweep.config_of(one),
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",
         )
@@ -145,7 +144,7 @@ def _shown(sweep: Sweep, board: Board, labels: Sequence[str]) -> Iterator[Callab
 
 def _returned(plan: Planned) -> JobReturn:
     """What Hydra's sweepers read of a job."""
-    back = JobReturn(overrides=plan.overrides, cfg=plan.config)
+    back = JobReturn(overrides=plan.overrides)
     result = plan.folder.read_result() if plan.folder else None
     if plan.error is None and result is not None and plan.settings is not None:
         back.status = JobStatus.COMPLETED

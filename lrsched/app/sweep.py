@@ -19,7 +19,7 @@ from lrsched.app.compose import Composer
 from lrsched.app.effort import made_since, stands_at
 from lrsched.app.length import LONGEST, foreseen
 from lrsched.app.messages import complaint, say
-from lrsched.app.naming import DIGITS, config_sha256, id_of, plain, resolved
+from lrsched.app.naming import DIGITS, config_sha256, id_of, plain
 from lrsched.app.readback import read_config
 from lrsched.app.resume import finished
 from lrsched.config import schema
@@ -30,6 +30,9 @@ from lrsched.sweep.record import Entry, Record
 
 SUBDIR = "hydra.sweep.subdir="
 """The override by which any launcher is told the folder of a job."""
+
+ALONE = 1
+"""Threads of a job where the user says nothing: with jobs side by side, more would only be in each other's way."""
 
 OURS = "${run_id:}"
 """The name of that folder where the user chose none."""
@@ -42,8 +45,7 @@ class Planned:
     Args:
         overrides: that make it what it is.
         entry: what is on record of it.
-        config: composed.
-        digest: hash of the config.
+        digest: hash of its config.
         settings: the config, checked.
         folder: of the run.
         stood: the step from which it goes on.
@@ -52,7 +54,6 @@ class Planned:
 
     overrides: list[str]
     entry: Entry
-    config: DictConfig | None = None
     digest: str = ""
     settings: schema.Run | None = None
     folder: RunFolder | None = None
@@ -98,7 +99,7 @@ class Sweep:
             return self._planned[tuple(own)]
         planned = self._planned[tuple(own)] = Planned(own, Entry("", own))
         try:
-            self._fill(planned, self._compose(own))
+            self._fill(planned, self._compose.bare(own))
         except (HydraException, OmegaConfBaseException) as error:
             planned.error = complaint(error)
         except Stopped:
@@ -125,19 +126,23 @@ class Sweep:
         if planned.folder is not None:
             planned.entry.trained += made_since(planned.folder, planned.stood)
 
-    def _fill(self, planned: Planned, config: DictConfig) -> None:
+    def config_of(self, planned: Planned) -> DictConfig:
+        """The config that a job is run with."""
+        config = self._compose.whole(planned.overrides)
         with open_dict(config):
-            config.hydra.job.id = str(len(self._planned))
-            config.hydra.job.num = len(self._planned)
-            config.threads = config.threads or 1  # jobs side by side: more threads would only be in each other's way
-        own = resolved(config)
+            config.hydra.job.num = list(self._planned.values()).index(planned)
+            config.hydra.job.id = str(config.hydra.job.num)
+            config.hydra.sweep.subdir = planned.entry.run_id
+            config.threads = config.threads or ALONE
+        return config
+
+    def _fill(self, planned: Planned, config: DictConfig) -> None:
+        own = plain(config)
+        own["threads"] = own["threads"] or ALONE
         planned.digest = config_sha256(own)
         planned.folder = self._folder(planned, config)
         planned.entry.run_id = os.path.relpath(planned.folder.path, self.record.folder)
-        with open_dict(config):
-            config.hydra.sweep.subdir = planned.entry.run_id
         planned.settings = settings(own)
-        planned.config = config
         with suppress(UserError):  # data of unknown length: the run will know
             until = planned.settings.sweep.until or LONGEST
             planned.entry.asked = min(foreseen(planned.settings, native=False).steps, until)
@@ -149,7 +154,7 @@ class Sweep:
         if config.resume not in (None, AUTO):  # a run that goes on, as it was made
             return RunFolder(Path(str(config.resume)))
         if not self._names_runs:
-            name = str(OmegaConf.select(config, "hydra.sweep.subdir"))
+            name = str(OmegaConf.select(self.config_of(planned), "hydra.sweep.subdir"))
             return RunFolder(self.record.folder / check_name("run id", name))
         name = id_of(planned.overrides, planned.digest, self.swept)
         alike = [RunFolder(self.record.folder / other) for other in self._there.get(planned.digest[:DIGITS], ())]

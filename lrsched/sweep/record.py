@@ -9,6 +9,9 @@ from pathlib import Path
 from lrsched.errors import Stopped, UserError
 from lrsched.records import write_json
 
+RARELY = 20
+"""Writing takes at most one part in so many of a sweep's time."""
+
 
 @dataclass
 class Entry:
@@ -51,17 +54,26 @@ class Record:
         folder: of the sweep.
         entries: its runs, in the order of the sweep.
         besides: runs that are made to learn something of those, and cost steps too.
+        began: on a clock that never runs backwards.
     """
 
     folder: Path
     entries: list[Entry] = field(default_factory=list)
     besides: list[Entry] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    _again: float = 0.0
 
     @property
     def closed(self) -> int:
         """Runs that are neither waiting nor under way."""
         return sum(entry.status is not None for entry in self.entries)
+
+    def keep_up(self) -> None:
+        """Write ``sweep.json`` now and then: in a sweep of thousands, writing it is no longer done in no time."""
+        now = time.monotonic()
+        if now >= self._again:
+            self.write()
+            self._again = now + RARELY * (time.monotonic() - now)
 
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""

@@ -11,7 +11,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import lrsched.app.door  # noqa: F401  (the schema and the resolvers)
@@ -55,12 +55,17 @@ JOBS = (
 def test_every_job_has_the_config_that_hydra_gives_it(hydra: tuple[ConfigLoader, DictConfig]) -> None:
     compose, (loader, sweep) = Composer(*hydra), hydra
     for job in JOBS:
-        ours, theirs = compose(job), loader.load_sweep_config(sweep, job)
+        ours, theirs = compose.whole(job), loader.load_sweep_config(sweep, job)
         assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs), job
         assert ours._metadata.flags == theirs._metadata.flags
+        with open_dict(theirs):
+            del theirs["hydra"]
+        assert OmegaConf.to_yaml(compose.bare(job)) == OmegaConf.to_yaml(theirs), job
         with pytest.raises(OmegaConfBaseException, match="Key 'unknown' not in 'Run'"):
             ours.unknown = 1
-    assert compose(JOBS[0]).seed == 3  # and no job has changed what it shares with others
+    assert (
+        compose.whole(JOBS[0]).seed == compose.bare(JOBS[0]).seed == 3
+    )  # and no job has changed what it shares with others
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,7 @@ def test_what_hydra_refuses_is_refused_in_its_words(hydra: tuple[ConfigLoader, D
     loader, sweep = hydra
     with pytest.raises(HydraException) as theirs:
         loader.load_sweep_config(sweep, job)
-    with pytest.raises(type(theirs.value)) as ours:
-        Composer(loader, sweep)(job)
-    assert str(ours.value) == str(theirs.value)
+    for compose in (Composer(loader, sweep).bare, Composer(loader, sweep).whole):
+        with pytest.raises(type(theirs.value)) as ours:
+            compose(job)
+        assert str(ours.value) == str(theirs.value)
