@@ -97,6 +97,16 @@ def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeyp
     assert stamps() == after
 
 
+@pytest.mark.slow
+def test_a_job_that_is_warned_is_saved_and_handed_back_to_its_launcher_which_begins_it_again(tmp_path: Path) -> None:
+    installed("submitit_local")
+    ended = sweep(tmp_path, "hydra/launcher=submitit_local", deaths=["warn"])
+    assert ended.returncode == 0, ended.stderr
+    _, warned = jobs(tmp_path)
+    log = (tmp_path / "outputs" / "sweep" / warned["run_id"] / "train.log").read_text()
+    assert log.index("stopped by SIGUSR2") < log.index("resumed at step 8 of 12")
+
+
 @pytest.mark.parametrize("choice", ["submitit_slurm", "submitit_local", "joblib", "ray"])
 def test_a_launcher_of_others_composes(lrsched, choice: str) -> None:
     installed("submitit_local" if choice.startswith("submitit") else choice)
