@@ -1,6 +1,6 @@
 """Launchers of others: the same run ids, and with the same command skip, resume and retry, whatever a job dies of.
 
-Needs hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher: the extra ``sweep``.
+Needs hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher: the extra ``sweep``; and Slurm's own programs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LAUNCHERS = {
     "joblib": ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
     "submitit_local": ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local"]),
+    "submitit_slurm": (
+        "hydra_plugins.hydra_submitit_launcher",
+        ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=all", "hydra.launcher.cpus_per_task=1"],
+    ),
     "ray": ("hydra_plugins.hydra_ray_launcher", ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"]),
 }
 DEATHS = ["raise", "exit3", "leave", "kill", "memory", "hang"]
@@ -58,8 +62,10 @@ def jobs(place: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeypatch, name: str) -> None:
+def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeypatch, request, name: str) -> None:
     installed(name)
+    if name == "submitit_slurm":
+        request.getfixturevalue("a_cluster")
     monkeypatch.chdir(tmp_path)
     launcher = LAUNCHERS[name][1]
     ended = sweep(tmp_path, *launcher)
@@ -89,6 +95,16 @@ def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeyp
     assert third.returncode == 0, third.stderr
     assert {job["status"] for job in jobs(tmp_path)} == {"skipped"}
     assert stamps() == after
+
+
+@pytest.mark.slow
+def test_a_job_that_is_warned_is_saved_and_handed_back_to_its_launcher_which_begins_it_again(tmp_path: Path) -> None:
+    installed("submitit_local")
+    ended = sweep(tmp_path, "hydra/launcher=submitit_local", deaths=["warn"])
+    assert ended.returncode == 0, ended.stderr
+    _, warned = jobs(tmp_path)
+    log = (tmp_path / "outputs" / "sweep" / warned["run_id"] / "train.log").read_text()
+    assert log.index("stopped by SIGUSR2") < log.index("resumed at step 8 of 12")
 
 
 @pytest.mark.parametrize("choice", ["submitit_slurm", "submitit_local", "joblib", "ray"])
