@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from lrsched.checkpoint import RunLock
 from tests.app.conftest import TINY
 from tests.app.test_deaths import REASONS, TRACEBACKS, stamps, traceback_of
 
@@ -118,21 +121,31 @@ def test_a_launcher_of_others_composes(lrsched, choice: str) -> None:
 def test_a_launcher_that_loses_its_jobs_is_told_and_what_they_did_is_kept(lrsched, monkeypatch) -> None:
     from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
-    launch = BasicLauncher.launch
+    launch, held = BasicLauncher.launch, ExitStack()
 
     def lose(self: BasicLauncher, job_overrides: list[list[str]], initial_job_idx: int) -> None:
-        launch(self, job_overrides[:1], initial_job_idx)
-        raise RuntimeError("the worker is gone\nand more")
+        launch(self, job_overrides[:2], initial_job_idx)
+        (run_id,) = [item.partition("=")[2] for item in job_overrides[2] if item.startswith("hydra.sweep.subdir=")]
+        folder = Path("outputs", "sweep", run_id)
+        folder.mkdir()
+        held.enter_context(RunLock(folder))  # its worker is alive
+        raise RuntimeError("a worker is gone\nand more")
 
-    command = ("-m", *TINY, "name=sweep", "logger=none", "seed=0,1", "hydra/launcher=basic")
+    sgd = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=0.1,1e30,0.2,0.3")
+    command = ("-m", *TINY, "name=sweep", "logger=none", *sgd, "hydra/launcher=basic")
     with monkeypatch.context() as patch:
         patch.setattr(BasicLauncher, "launch", lose)
         ended = lrsched(*command)
     assert ended.code == 1
-    first, second = jobs(ended.cwd)
-    assert (first["status"], second["status"]) == ("finished", "failed")
-    assert second["reason"] == "the launcher failed: RuntimeError: the worker is gone"
-    assert "1 of 2 runs did not finish" in ended.err
-    again = lrsched(*command)
+    first, *others = jobs(ended.cwd)
+    assert first["status"] == "finished"
+    assert {job["status"] for job in others} == {"failed"}
+    lost = "the launcher failed: RuntimeError: a worker is gone"
+    assert others[0]["reason"].startswith("NotFinite: step 1: the training loss is nan")
+    assert re.fullmatch(rf"{lost}; process {os.getpid()} on \S+ writes to it still, and goes on", others[1]["reason"])
+    assert others[2]["reason"] == lost
+    assert "3 of 4 runs did not finish" in ended.err
+    held.close()
+    again = lrsched(*command, "optimizer.lr=0.1,0.2,0.3")
     assert again.code == 0
-    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished"]
+    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished", "finished"]
