@@ -73,7 +73,7 @@ class Halving:
         cooldown: float,
     ) -> None:
         if eta < 2:
-            raise ConfigError("hydra.sweeper.eta", eta, "must be at least 2: one run in so many goes on")
+            raise ConfigError("hydra.sweeper.eta", eta, "must be at least 2: one choice in so many goes on")
         if not 0 < cooldown <= 1:
             raise ConfigError("hydra.sweeper.cooldown", cooldown, "is a part of the steps done: above 0, at most 1")
         self._context, self._config, self._launcher, self._stop = context, config, launcher, stop

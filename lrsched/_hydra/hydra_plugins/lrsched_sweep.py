@@ -37,7 +37,7 @@ class HalvingSweeper(GridSweeper):
     """``hydra/sweeper=halving``: the grid, of which only the best part is trained further, again and again.
 
     Args:
-        eta: one run in so many goes on.
+        eta: one choice in so many goes on, with all its seeds.
         cooldown: steps of the cooldown after which runs are ranked, as a part of those done.
     """
 
