@@ -16,6 +16,7 @@ from lrsched.app.messages import say
 from lrsched.app.plan import Plan
 from lrsched.app.sweep import Planned, under_way
 from lrsched.app.tree import show
+from lrsched.config import schema
 from lrsched.errors import Stopped, UserError
 from lrsched.signals import StopFlag
 from lrsched.sweep.board import Board
@@ -48,14 +49,14 @@ def launch(
     say(f"{plan.asked} steps asked for, {plan.steps} to train")
     show(plan)
     gpus = _gpus()
-    slots = sweep.options.jobs or len(gpus) or cores()
-    board = Board(slots)
+    side_by_side = slots(sweep.options)
+    board = Board(side_by_side)
 
     def enter(slot: int) -> None:
         _take_gpu(gpus, slot)
         board.sit(slot)
 
-    pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
+    pool = Pool(side_by_side, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
 
     def ended(index: int, end: End) -> bool:
         one = due[index]
@@ -77,6 +78,11 @@ def launch(
             one.entry.close(one.error)
     sweep.record.write()
     return [_returned(one) for one in planned]
+
+
+def slots(options: schema.Sweep) -> int:
+    """Jobs that run side by side: ``sweep.jobs``, or else one for each GPU, or for each core."""
+    return options.jobs or len(_gpus()) or cores()
 
 
 def _job(one: Planned, plan: Plan, context: HydraContext, task: TaskFunction) -> Job:

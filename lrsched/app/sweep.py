@@ -134,7 +134,7 @@ def plan_grid(sweep: Sweep, context: HydraContext, arguments: list[str]) -> list
     parsed = OverridesParser.create(config_loader=context.config_loader).parse_overrides(arguments)
     planned = [sweep.plan(context.config_loader, job) for job in combinations(parsed, sweep.options.zip)]
     if any(plan.error is None for plan in planned):
-        _make(sweep)
+        make(sweep)
         done = sum(plan.entry.is_done for plan in planned)
         say(f"{len(planned)} runs in {sweep.record.folder}" + (f", {done} of them finished before" if done else ""))
     return planned
@@ -154,7 +154,7 @@ def run_grid(
     valid = [plan for plan in plan_grid(sweep, context, arguments) if plan.error is None]
     returns: list[JobReturn] = []
     if valid:
-        returns = _launched(launcher, valid)
+        returns = launched(launcher, valid)
     close(sweep, stop)
     return returns
 
@@ -167,7 +167,7 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
     conclude(sweep.record.entries, stop)
 
 
-def _launched(launcher: Launcher, valid: list[Planned]) -> list[JobReturn]:
+def launched(launcher: Launcher, valid: list[Planned]) -> list[JobReturn]:
     """Hand the jobs to the launcher; ours alone is told of those that are finished, which others would start again.
 
     A launcher of somebody else's may lose a job with its worker, and then says nothing of the others either:
@@ -201,7 +201,12 @@ def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
         raise Incomplete(len(undone), len(entries), all_invalid=all(entry.exit_code == 2 for entry in entries))
 
 
-def _make(sweep: Sweep) -> None:
+def make(sweep: Sweep) -> None:
+    """Make the sweep's folder.
+
+    Raises:
+        StorageError: the file system refused.
+    """
     folder = sweep.record.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
