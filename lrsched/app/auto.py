@@ -10,10 +10,10 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
+from lrsched.app.effort import stands_at
 from lrsched.app.messages import say
 from lrsched.app.naming import config_sha256, plain
 from lrsched.app.overrides import copied, put
@@ -87,7 +87,7 @@ def _age(folder: RunFolder) -> tuple[str, int, str]:
     """Sorts runs by their start."""
     name = folder.path.name
     started = name if _STAMP.fullmatch(name) else _first_row(folder)
-    return started, _step(folder), name
+    return started, stands_at(folder), name
 
 
 def _first_row(folder: RunFolder) -> str:
@@ -97,15 +97,3 @@ def _first_row(folder: RunFolder) -> str:
         return time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(begun))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return ""
-
-
-def _step(folder: RunFolder) -> int:
-    """Step of the newest checkpoint that has a manifest, as its manifest says; -1 without one."""
-    steps = [-1]
-    for path in folder.checkpoints.glob("step-*/manifest.json"):
-        try:
-            manifest: Any = json.loads(path.read_bytes())
-            steps.append(int(manifest["step"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return max(steps)

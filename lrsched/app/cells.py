@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from omegaconf import OmegaConf
+from numpy.typing import NDArray
 from torch import nn
 
 from lrsched.app.auto import AUTO
@@ -16,7 +17,6 @@ from lrsched.app.build import build_model
 from lrsched.app.foresee import Foreseen, foresee
 from lrsched.app.length import LONGEST, foreseen, run_horizon
 from lrsched.app.loading import load_data
-from lrsched.app.naming import config_sha256, plain
 from lrsched.app.resume import finished
 from lrsched.app.share import kept_by
 from lrsched.app.sweep import Planned
@@ -27,7 +27,7 @@ from lrsched.data.counts import Pace, pace
 from lrsched.errors import UserError
 from lrsched.horizon import Horizon
 from lrsched.records import RunFolder
-from lrsched.sweep.prefix import Stand, Table
+from lrsched.sweep.prefix import Stand, Table, common
 
 MOST = 2**30
 """Bytes that the tables of one cell may fill while they are compared."""
@@ -76,21 +76,14 @@ def _pace(run: schema.Run) -> Pace | Horizon:
 
 
 def _stand(planned: Planned, folder: RunFolder, steps: int) -> Stand:
-    digest = _digest(planned)
-    kept = [checkpoint for checkpoint in Store(kept_by(folder)).committed() if _is_of(checkpoint, digest)]
+    kept = [checkpoint for checkpoint in Store(kept_by(folder)).committed() if _is_of(checkpoint, planned.digest)]
     steps_kept = frozenset(checkpoint.step for checkpoint in kept)
     if finished(folder):
         return Stand(steps, steps, done=True, kept=steps_kept)
     own = Store(folder.checkpoints).committed() if folder.holds_a_run() else []
     if not own:
         return Stand(steps, kept=steps_kept)
-    return Stand(steps, own[0].step, sound=_is_of(own[0], digest), kept=steps_kept)
-
-
-def _digest(planned: Planned) -> str:
-    config = planned.config
-    assert config is not None
-    return config_sha256(plain(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])))
+    return Stand(steps, own[0].step, sound=_is_of(own[0], planned.digest), kept=steps_kept)
 
 
 def _is_of(checkpoint: Checkpoint, digest: str) -> bool:
@@ -99,8 +92,21 @@ def _is_of(checkpoint: Checkpoint, digest: str) -> bool:
     return manifest.get("config_sha256") == digest and not manifest.get("changes") and not manifest.get("inexact")
 
 
-def cells(members: Sequence[Member]) -> Iterator[tuple[list[int], list[Table]]]:
-    """The numbers of the runs that may share steps, and their tables: at least two, one of which is not begun."""
+@dataclass(frozen=True)
+class Cell:
+    """Runs that may share steps.
+
+    Args:
+        indices: their numbers among the members.
+        shared: how many steps any two of them have in common, int64[runs, runs].
+    """
+
+    indices: list[int]
+    shared: NDArray[np.int64]
+
+
+def cells(members: Sequence[Member]) -> Iterator[Cell]:
+    """The runs that may share steps: at least two, one of which is not begun."""
     alike: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         if member.stand.kept or not member.stand.done:
@@ -117,7 +123,7 @@ def cells(members: Sequence[Member]) -> Iterator[tuple[list[int], list[Table]]]:
         for found in of_kind.values():
             size = sum(table.nbytes for _, table in found)
             if size <= MOST and _can_share([members[index] for index, _ in found]):
-                yield [index for index, _ in found], [table for _, table in found]
+                yield Cell([index for index, _ in found], common([table for _, table in found]))
 
 
 def _can_share(members: Sequence[Member]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
 
+from lrsched.app.naming import key_of
 from lrsched.errors import ConfigError, nearest
 
 
@@ -57,3 +58,13 @@ def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[st
         counts = ", ".join(f"{key} has {len(values[key])}" for key in together)
         raise ConfigError("sweep.zip", wanted, f"zipped keys have equally many values, and {counts}")
     return together
+
+
+def swept(jobs: Sequence[Sequence[str]]) -> set[str]:
+    """The keys in which jobs differ.
+
+    >>> sorted(swept([["name=x", "seed=0", "+a=1"], ["name=x", "seed=1", "+a=2"]]))
+    ['a', 'seed']
+    """
+    common = set.intersection(*map(set, jobs)) if jobs else set()
+    return {key_of(item) for job in jobs for item in job if item not in common}

@@ -116,8 +116,8 @@ def task(cfg: DictConfig) -> float | None:
 def _in_its_own_process(cfg: DictConfig) -> float | None:
     """A job of a launcher that gives it no process of its own: whatever ends the job, it ends no other."""
     run = settings(plain(cfg))
-    folder = RunFolder(Path("outputs") / run.name / check_name("run id", str(HydraConfig.get().sweep.subdir)))
-    if not finished(folder):
+    folder = _folder_in_sweep(cfg)
+    if cfg.resume not in (None, AUTO) or not finished(folder):  # one that lies elsewhere may be extended
         isolated.warm([run])
         try:
             isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
@@ -183,8 +183,7 @@ def _alone(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
 
 def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
-    path = Path("outputs") / check_name("name", str(cfg.name))
-    folder = RunFolder(path / check_name("run id", str(HydraConfig.get().sweep.subdir)))
+    folder = _folder_in_sweep(cfg)
     begun = folder.path.is_dir() and any(folder.path.iterdir())  # Hydra makes the folder too
     if begun and not finished(folder):
         check_folder(folder)
@@ -195,6 +194,14 @@ def _in_sweep(cfg: DictConfig, held: ExitStack) -> Job | RunFolder:
     if not folder.holds_a_run():
         return Job(folder, _named(cfg), share=isolated.share)
     return folder if finished(folder) else replace(continued(folder, cfg, _asked()), share=isolated.share)
+
+
+def _folder_in_sweep(cfg: DictConfig) -> RunFolder:
+    """The run folder of a sweep's job."""
+    if cfg.get("resume") not in (None, AUTO):
+        return RunFolder(Path(str(cfg.resume)))
+    run_id = check_name("run id", str(HydraConfig.get().sweep.subdir))
+    return RunFolder(Path("outputs") / check_name("name", str(cfg.name)) / run_id)
 
 
 def _new(cfg: DictConfig, by_user: bool) -> Job:

@@ -27,21 +27,25 @@ _threads: int | None = None
 """torch's own choice of threads, before this process was made fit for forking."""
 
 
-def job_of(
-    folder: RunFolder, run: Callable[[], int], ready: Callable[[], bool] = lambda: True, shared: Share | None = None
-) -> Job:
-    """The process that makes one run; what it prints goes beside the run folder, which it makes itself."""
+def job_of(folder: RunFolder, run: Callable[[], int], shared: Callable[[], Share] = Share) -> Job:
+    """The process that makes one run; what it prints goes beside the run folder, which it makes itself.
+
+    Args:
+        folder: of the run.
+        run: makes it; returns the exit code.
+        shared: what it has in common with others, asked when it begins.
+    """
 
     def within() -> int:
         global inside, share
-        inside, share = True, shared or Share()
+        inside, share = True, shared()
         if _threads is not None:
             import torch
 
             torch.set_num_threads(_threads)
         return run()
 
-    return Job(folder.path.name, within, output_of(folder), ready)
+    return Job(folder.path.name, within, output_of(folder))
 
 
 def output_of(folder: RunFolder) -> Path:

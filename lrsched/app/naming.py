@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,9 @@ from lrsched.app.messages import complaint
 
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
+
+DIGITS = 8
+"""Of the config's hash, in a run id."""
 
 NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}
 
@@ -46,30 +50,50 @@ def command() -> str:
 
 
 def run_id(*, _root_: DictConfig) -> str:
-    """The folder name of a sweep's job: readable overrides, and eight digits of the config's hash.
-
-    Made of ``[A-Za-z0-9._-]`` alone, so that the path can be pasted back into an override.
-    """
+    """The folder name of a job whose sweeper gives it none: what ``${run_id:}`` stands for."""
     root = OmegaConf.to_container(_root_, resolve=False)
     assert isinstance(root, dict)
     overrides = [str(item) for item in root["hydra"]["overrides"]["task"]]
-    without_hydra = OmegaConf.create({str(k): v for k, v in root.items() if k != "hydra"})
-    config = OmegaConf.to_container(without_hydra, resolve=True)
-    assert isinstance(config, dict)
-    digest = config_sha256({str(k): v for k, v in config.items()})[:8]
-    return "-".join(filter(None, [readable(overrides), digest]))
+    own = OmegaConf.masked_copy(_root_, [str(key) for key in root if key != "hydra"])
+    return id_of(overrides, config_sha256(plain(own)))
 
 
-def readable(overrides: list[str], longest: int = 80) -> str:
-    """Overrides as a file name.
+def id_of(overrides: Sequence[str], digest: str, first: Collection[str] = ()) -> str:
+    """The id of a run: readable overrides, and eight digits of the config's hash.
+
+    Made of ``[A-Za-z0-9._-]`` alone, so that the path can be pasted back into an override.
+
+    Args:
+        overrides: that it was asked for with.
+        digest: hash of its config.
+        first: keys to name first: those in which the runs of the sweep differ.
+    """
+    return "-".join(filter(None, [readable(overrides, first), digest[:DIGITS]]))
+
+
+def key_of(override: str) -> str:
+    """The key that an override sets.
+
+    >>> key_of("+scheduler.also.momentum=same")
+    'scheduler.also.momentum'
+    """
+    return override.lstrip("+~").partition("=")[0]
+
+
+def readable(overrides: Sequence[str], first: Collection[str] = (), longest: int = 80) -> str:
+    """Overrides as a file name: as many as fit into it, those of the keys in ``first`` before the others.
 
     >>> readable(["scheduler=torch/StepLR", "+optimizer.lr=0.1", "name=x", "dataset.root=/data"])
     'scheduler-torch-StepLR_optimizer.lr-0.1'
+    >>> readable(["trainer.epochs=10", "seed=1"], first=["seed"])
+    'seed-1_trainer.epochs-10'
     """
-    shown = [item.lstrip("+~") for item in overrides if not _is_neutral(item.lstrip("+~").split("=")[0])]
+    shown = [item.lstrip("+~") for item in overrides if not _is_neutral(key_of(item))]
+    shown.sort(key=lambda item: key_of(item) not in first)
     plain = [item.replace("e+", "e") for item in shown]  # 1e+30 is 1e30, and must not read like 1e-30
-    text = "_".join(re.sub(r"[^A-Za-z0-9.]+", "-", item).strip("-.") for item in plain)
-    return text[:longest].rstrip("-_.").lstrip("-_.")
+    words = [re.sub(r"[^A-Za-z0-9.]+", "-", item).strip("-.") for item in plain]
+    ends = accumulate(words[1:], "{}_{}".format, initial=words[0][:longest].rstrip("-_.")) if words else ()
+    return max((text for text in ends if len(text) <= longest), key=len, default="")
 
 
 def _is_neutral(key: str) -> bool:

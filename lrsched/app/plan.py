@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from lrsched.app.cells import cells, member_of
+from lrsched.app.cells import Cell, cells, member_of
+from lrsched.app.effort import forked_at
 from lrsched.app.share import FORKS, Point, Share
 from lrsched.app.sweep import Planned
-from lrsched.records import RunFolder, read_rows
-from lrsched.sweep.prefix import Fork, critical, plan, to_train
+from lrsched.sweep.prefix import Fork, Stand, critical, plan, to_train
 
 
 class Plan:
     """Who begins with whose state; made before the sweep starts, in a process that has torch and the data.
+
+    A run that dies before it has kept a state for others is not waited for: these are planned anew, from the
+    states that there are and those that are still to come.
 
     Args:
         planned: all valid runs of the sweep, finished ones too.
@@ -25,90 +29,121 @@ class Plan:
     def __init__(self, planned: Sequence[Planned], *, share: bool) -> None:
         once = {id(one): one for one in planned}.values()
         self.members = [member for one in once if (member := member_of(one)) is not None]
-        self.forks: list[Fork | None] = [None] * len(self.members)
-        self.trees: list[list[int]] = []
-        for cell, tables in cells(self.members) if share else ():
-            forks = plan([self.members[index].stand for index in cell], tables)
-            for index, fork in zip(cell, forks, strict=True):
-                self.forks[index] = None if fork is None else Fork(cell[fork.source], fork.step)
-            if any(forks):
-                self.trees.append(cell)
-        self._stands = [member.stand for member in self.members]
         self._index = {id(member.planned): index for index, member in enumerate(self.members)}
-        self._waiting: dict[Path, set[int]] = {}  # who is still to begin with a state
-        for index in range(len(self.members)):
-            point = self._point(index)
-            if point is not None:
-                self._waiting.setdefault(point.path, set()).add(index)
-        self._tidy()
+        self._cells = list(cells(self.members)) if share else []
+        self._keeps: dict[int, frozenset[int]] = {}  # of the runs that are begun: the states that they keep
+        self._settled: set[int] = set()  # those that need no state any more
+        self.forks: list[Fork | None] = [None] * len(self.members)
+        self._lay(self._cells)
+
+    @property
+    def trees(self) -> list[list[int]]:
+        """The numbers of the members that go on from each other, tree by tree."""
+        return [cell.indices for cell in self._cells if any(self.forks[index] for index in cell.indices)]
 
     @property
     def asked(self) -> int:
         """Updates that the runs have together, those that are finished too."""
-        return sum(stand.steps for stand in self._stands)
+        return sum(member.stand.steps for member in self.members)
 
     @property
     def steps(self) -> int:
-        """Updates that are to be made."""
-        return sum(to_train(self._stands, self.forks))
+        """Updates that are to be made by the runs that are not begun."""
+        return sum(to_train(self._stands(), self.forks))
 
-    def in_order(self, due: Sequence[Planned]) -> list[Planned]:
-        """Those first that most hangs on, one step after another; so each comes after the one it forks from."""
-        longest = critical(self._stands, self.forks)
-        return sorted(due, key=lambda one: -longest[self._index[id(one)]] if id(one) in self._index else 0)
+    def choose(self, due: Sequence[Planned], waiting: Iterable[int]) -> int | None:
+        """Which of the waiting jobs is to begin: of those that can, the one that most hangs on; None if none can."""
+        vain: set[Fork] = set()
+        for number in sorted(waiting, key=lambda number: -self._weights.get(id(due[number]), 0)):
+            index = self._index.get(id(due[number]))
+            fork = None if index is None else self.forks[index]
+            if fork is None or (fork not in vain and self._is_served(fork)):
+                return number
+            vain.add(fork)
+        return None
 
     def share_of(self, planned: Planned) -> Share:
-        """What a run must know of the plan."""
+        """What a run must know of the plan as it begins."""
         index = self._index.get(id(planned))
         if index is None:
             return Share()
         wanted = {fork.step for fork in self.forks if fork is not None and fork.source == index}
-        return Share(self._point(index), frozenset(wanted - self._stands[index].kept))
+        fork = self.forks[index]
+        return Share(fork and self._point(fork), frozenset(wanted - self.members[index].stand.kept))
 
-    def is_ready(self, planned: Planned) -> bool:
-        """Whether a run may begin: the state that it begins with is there, or will never be."""
+    def begin(self, planned: Planned) -> None:
+        """Note that a run begins: what it keeps for others stands from now on."""
         index = self._index.get(id(planned))
-        fork = None if index is None else self.forks[index]
-        point = None if index is None else self._point(index)
-        if fork is None or point is None:
-            return True
-        return point.is_there() or self.members[fork.source].planned.entry.status is not None
+        if index is not None:
+            self._keeps[index] = self.share_of(planned).keep
 
-    def ended(self, planned: Planned) -> int:
-        """Remove the state that a run began with, once nobody else waits for it.
+    def end(self, planned: Planned) -> int:
+        """Note that a run has ended, remove the states that nobody needs, and plan those anew that wait in vain.
 
         Returns:
-            The steps that the run made itself although another was to make them.
+            How many these are.
         """
         index = self._index.get(id(planned))
-        point = None if index is None else self._point(index)
-        if index is None or point is None:
+        if index is None:
             return 0
-        folder = self.members[index].folder
-        took = _forked(folder)
-        if took or planned.entry.is_done:
-            waiting = self._waiting[point.path]
-            waiting.discard(index)
-            if not waiting:
-                _remove(point.path)
-        return 0 if took or not folder.holds_a_run() else point.step
-
-    def _point(self, index: int) -> Point | None:
         fork = self.forks[index]
-        return None if fork is None else Point(self.members[fork.source].folder, fork.step)
+        if fork is not None and (planned.entry.is_done or forked_at(self.members[index].folder) is not None):
+            self._settled.add(index)
+            self._needed[fork].discard(index)
+            if not self._needed[fork]:
+                _remove(self._point(fork).path)
+        lost = [i for i, other in enumerate(self.forks) if other and other.source == index and self._waits_in_vain(i)]
+        if lost:
+            self._lay([cell for cell in self._cells if index in cell.indices])
+        return len(lost)
+
+    def _lay(self, cells: Iterable[Cell]) -> None:
+        """Let the runs of these cells that are not begun fork where they share most."""
+        for cell in cells:
+            forks = plan([self._stand(index) for index in cell.indices], cell.shared)
+            for index, fork in zip(cell.indices, forks, strict=True):
+                if index not in self._keeps:
+                    self.forks[index] = None if fork is None else Fork(cell.indices[fork.source], fork.step)
+        self._needed: dict[Fork, set[int]] = {}
+        for index, fork in enumerate(self.forks):
+            if fork is not None and index not in self._settled:
+                self._needed.setdefault(fork, set()).add(index)
+        longest = critical(self._stands(), self.forks)
+        self._weights = {id(member.planned): steps for member, steps in zip(self.members, longest, strict=True)}
+        self._tidy()
+
+    def _stands(self) -> list[Stand]:
+        return [self._stand(index) for index in range(len(self.members))]
+
+    def _stand(self, index: int) -> Stand:
+        """Where a run stands; one that is begun serves others with what it keeps, and that is settled."""
+        member = self.members[index]
+        if index not in self._keeps:
+            return member.stand
+        kept = member.stand.kept | self._keeps[index]
+        if member.planned.entry.status is not None:
+            kept = frozenset(step for step in kept if Point(member.folder, step).is_there())
+        return replace(member.stand, done=True, kept=kept)
+
+    def _is_served(self, fork: Fork) -> bool:
+        """Whether nobody need wait for a state: it is there, or will never be."""
+        return self._point(fork).is_there() or self.members[fork.source].planned.entry.status is not None
+
+    def _waits_in_vain(self, index: int) -> bool:
+        fork, begun = self.forks[index], index in self._keeps
+        closed = begun or self.members[index].planned.entry.status is not None
+        return fork is not None and not closed and not self._point(fork).is_there()
+
+    def _point(self, fork: Fork) -> Point:
+        return Point(self.members[fork.source].folder, fork.step)
 
     def _tidy(self) -> None:
-        """Remove what an earlier plan kept and this one does not need."""
+        """Remove the states that nobody needs: all who begin with them have, or an earlier plan wanted them."""
+        needed = {self._point(fork).path for fork in self._needed}
         for folder in {member.folder.path.parent / FORKS for member in self.members}:
             for path in folder.glob("*/*"):
-                if path not in self._waiting:
+                if path not in needed:
                     _remove(path)
-
-
-def _forked(folder: RunFolder) -> bool:
-    """Whether a run began with the state of another one."""
-    first = next(read_rows(folder.timing), None) if folder.timing.exists() else None
-    return first is not None and first.get("event") == "fork"
 
 
 def _remove(path: Path) -> None:

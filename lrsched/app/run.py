@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lrsched.app.build import Parts, assemble
+from lrsched.app.effort import FORK
 from lrsched.app.ending import finish, how_to_resume, log, logged, told
 from lrsched.app.fork import begin, find
 from lrsched.app.job import Job, claim
@@ -202,6 +203,6 @@ def _journal(
         logger.open(info)
     journal = Journal(folder, loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
     if forked:
-        journal.timing("fork", step=parts.state.step)
+        journal.timing(FORK, step=parts.state.step)
         journal.flush()
     return journal

@@ -23,22 +23,25 @@ from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, TrialState
 
+from lrsched.app.compose import Composer
+from lrsched.app.gpus import gpus_for
+from lrsched.app.launching import close, launched, make_folder
 from lrsched.app.messages import complaint, say
 from lrsched.app.naming import command, plain
-from lrsched.app.pool import slots
 from lrsched.app.resume import finished
 from lrsched.app.space import SEED, space
 from lrsched.app.study import Options, Study
-from lrsched.app.sweep import Planned, begin, close, launched, make
+from lrsched.app.sweep import Planned, begin
 from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import base_rate, read, settings
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
 from lrsched.signals import StopFlag
+from lrsched.sweep.pool import cores
 
 
 @dataclass
@@ -75,37 +78,39 @@ class Search:
             Incomplete: a run did not finish; the others did.
             Stopped: by a signal; the runs that were under way are saved, and the study knows of them.
         """
-        self._sweep = begin(self._config)
+        self._sweep = begin(self._loader, self._config)
         self._space = space(OverridesParser.create(config_loader=self._loader).parse_overrides(arguments))
-        run, *_ = [self._checked(job) for values in self._space.corners() for job in self._space.jobs(values)]
+        self._sweep.swept = self._space.varied
+        run = self._checked()
         _refuse(run)
         self._monitor = run.checkpoint.monitor
-        make(self._sweep)
+        make_folder(self._sweep)
         folder = self._sweep.record.folder
         with RunLock(folder):  # two processes would ask for the same trial
             mode = run.checkpoint.mode
             self._study = Study(self._options, folder.name, folder, self._space.searched, self._monitor, mode)
             under_way = self._recalled()
             self._say_what_is_there(len(under_way))
-            returns = self._search(under_way)
+            returns = self._search(under_way, self._options.n_jobs or self._busy(run))
             try:
                 close(self._sweep, self._stop)
             finally:
                 self._say_best()
         return returns
 
-    def _checked(self, job: list[str]) -> schema.Run:
-        """The settings of a job; a space is refused where one of its ends is, and no trial is spent on it."""
+    def _checked(self) -> schema.Run:
+        """The settings of one job; a space is refused where one of its ends is, and no trial is spent on it."""
         from lrsched.app.build import check_choices  # imports torch
 
-        try:
-            config = self._loader.load_sweep_config(self._config, job)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise complaint(error) from error
-        run = settings(plain(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])))
-        check_choices(run)
-        if "lr" in run.optimizer:
-            base_rate(run.optimizer["lr"])
+        compose = Composer(self._loader, self._config)
+        for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
+            try:
+                run = settings(plain(compose.bare(job)))
+            except (HydraException, OmegaConfBaseException) as error:
+                raise complaint(error) from error
+            check_choices(run)
+            if "lr" in run.optimizer:
+                base_rate(run.optimizer["lr"])
         return run
 
     def _recalled(self) -> list[Asked]:
@@ -113,9 +118,9 @@ class Search:
         under_way = []
         for trial in self._study.trials():
             runs = self._planned(trial.params)
-            self._study.same_runs(trial, _ids(runs))
+            self._study.same_runs(trial, _configs(runs))
             if trial.state == TrialState.FAIL and all(run.error is None for run in runs):
-                trial = self._study.begin(trial.params, _ids(runs), again=trial)
+                trial = self._study.begin(trial.params, _configs(runs), again=trial)
             if trial.state == TrialState.RUNNING:
                 under_way.append(Asked(trial, runs))
             for run in runs:
@@ -126,13 +131,16 @@ class Search:
                     run.entry.close(NotFinite(str((result or {}).get("reason", "it diverged"))))
         return under_way
 
-    def _search(self, under_way: list[Asked]) -> list[JobReturn]:
+    def _busy(self, run: schema.Run) -> int:
+        """Trials that keep the launcher pool busy."""
+        return -(-(run.sweep.jobs or len(gpus_for([run])) or cores()) // self._space.repeats)
+
+    def _search(self, under_way: list[Asked], size: int) -> list[JobReturn]:
         returns: list[JobReturn] = []
-        size = self._options.n_jobs or -(-slots(self._sweep.options) // self._space.repeats)
         while batch := self._filled(under_way, size):
             runs = {run.entry.run_id: run for asked in batch for run in asked.runs}  # two trials may be of one run
             due = [run for run in runs.values() if run.entry.status is None]
-            returns += launched(self._launcher, due) if due else []
+            returns += launched(self._sweep, self._launcher, due)
             for asked in batch:
                 self._tell(asked)
             failed = any(not run.entry.is_done for run in due)
@@ -154,12 +162,12 @@ class Search:
             for run in runs:
                 if run.entry.status == "skipped" and not (run.folder and finished(run.folder)):
                     run.entry.status = None  # an equal trial was made in another folder
-            batch.append(Asked(self._study.begin(values, _ids(runs)), runs))
+            batch.append(Asked(self._study.begin(values, _configs(runs)), runs))
             asked += 1
         return batch
 
     def _planned(self, values: Mapping[str, Any]) -> list[Planned]:
-        return [self._sweep.plan(self._loader, job) for job in self._space.jobs(values)]
+        return [self._sweep.plan(job) for job in self._space.jobs(values)]
 
     def _tell(self, asked: Asked) -> None:
         entries = [run.entry for run in asked.runs]
@@ -210,5 +218,6 @@ def _refuse(run: schema.Run) -> None:
             raise ConfigError(key, value, rule, "leave it out")
 
 
-def _ids(runs: list[Planned]) -> list[str]:
-    return [run.entry.run_id for run in runs]
+def _configs(runs: list[Planned]) -> dict[str, str]:
+    """The hash of each run's config, by its id."""
+    return {run.entry.run_id: run.digest for run in runs}

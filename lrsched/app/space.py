@@ -40,6 +40,11 @@ class Space:
         """The runs of a trial: one for each seed."""
         return len(self.given.get(SEED, [""]))
 
+    @property
+    def varied(self) -> set[str]:
+        """The keys in which runs differ."""
+        return {*self.searched, *([SEED] if self.repeats > 1 else [])}
+
     def jobs(self, values: Mapping[str, Any]) -> list[list[str]]:
         """The overrides of each run of a trial.
 

@@ -10,7 +10,7 @@ file stays locked for half a minute then, and a torn last line makes all of it u
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,15 +132,17 @@ class Study:
         values = scratch.ask(self._searched).params
         return {name: rounded(value, self._searched[name]) for name, value in values.items()}
 
-    def begin(self, values: Mapping[str, Any], runs: Sequence[str], again: FrozenTrial | None = None) -> FrozenTrial:
+    def begin(
+        self, values: Mapping[str, Any], runs: Mapping[str, str], again: FrozenTrial | None = None
+    ) -> FrozenTrial:
         """Write down that a trial is under way.
 
         Args:
             values: of the searched keys.
-            runs: ids of its runs.
+            runs: the hash of each run's config, by its id.
             again: the trial that is tried again: it failed, and Optuna changes nothing that has ended.
         """
-        notes: dict[str, Any] = {RUNS: list(runs)}
+        notes: dict[str, Any] = {RUNS: dict(runs)}
         searched = self._searched
         if again is not None:
             notes[AGAIN], searched = _asked_as(again), again.distributions  # (an interval may be narrower by now)
@@ -160,14 +162,14 @@ class Study:
         sign = 1 if self._direction == StudyDirection.MINIMIZE else -1
         return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
-    def same_runs(self, trial: FrozenTrial, runs: Sequence[str]) -> None:
+    def same_runs(self, trial: FrozenTrial, runs: Mapping[str, str]) -> None:
         """Look whether a trial's values still make the runs that it was asked with.
 
         Raises:
             ConfigError: they make others: what a study compares must differ in its values alone.
         """
         asked = trial.user_attrs.get(RUNS, runs)
-        if [_digest(run) for run in asked] != [_digest(run) for run in runs]:
+        if list(asked.values()) != list(runs.values()):
             raise self._other(f"trial {trial.number} was {', '.join(asked)}, and this command makes {', '.join(runs)}")
 
     def _check(self, trial: FrozenTrial) -> None:
@@ -197,8 +199,3 @@ class Study:
 def _asked_as(trial: FrozenTrial) -> int:
     """The number under which a trial's values were asked first."""
     return trial.user_attrs.get(AGAIN, trial.number)
-
-
-def _digest(run_id: str) -> str:
-    """The hash of a run's config; what stands before it follows the order of the command line."""
-    return run_id.rpartition("-")[2]

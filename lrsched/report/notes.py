@@ -37,7 +37,7 @@ def _edges(comparison: Comparison) -> Iterator[str]:
 
 
 def _chances(comparison: Comparison) -> Iterator[str]:
-    tried = {row.name: sum(bool(rate.choosing) for rate in row.rates) for row in comparison.candidates}
+    tried = {row.name: sum(rate.tried for rate in row.rates) for row in comparison.candidates}
     several = set(tried.values()) - {0}
     if several == {1}:
         yield f"only one {RATE} was tried: another may be better for some, and change the order"
@@ -61,9 +61,12 @@ def _choices(comparison: Comparison) -> Iterator[str]:
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
     for row in comparison.candidates:
-        if row.best is None:
+        dropped = ", ".join(str(rate.lr) for rate in row.rates if rate.dropped)
+        if dropped:
+            yield f"{row.name} at {dropped}: left behind by successive halving"
+        elif row.best is None:
             yield f"{row.name}: no run has finished"
-        else:
+        if row.best is not None:
             yield from _rates(row, comparison.metric.chosen_by)
     if comparison.repeated:
         number = len(comparison.repeated)
@@ -74,6 +77,8 @@ def _rates(row: Candidate, metric: str) -> Iterator[str]:
     for rate in row.rates:
         if rate.diverged:
             yield f"{row.name} diverged at {rate.lr} with {rate.diverged} of {count(len(rate.choosing), 'seed')}"
+        if rate.dropped:
+            continue
         if rate.lacking and rate is row.best:
             yield f"{row.name}: every rate lacks runs, {rate.lr} those of seeds {seeds(rate.lacking)}"
         elif rate.lacking:

@@ -38,6 +38,15 @@ class Rate:
     def diverged(self) -> int:
         return sum(not math.isfinite(value) for value in self.choosing.values())
 
+    @property
+    def dropped(self) -> bool:
+        """Whether it was tried, and left behind by successive halving."""
+        return bool(self.lacking) and all(seed in self.runs and self.runs[seed].dropped for seed in self.lacking)
+
+    @property
+    def tried(self) -> bool:
+        return bool(self.choosing) or self.dropped
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -68,7 +77,7 @@ class Candidate:
     @property
     def edge(self) -> str:
         """``largest`` or ``smallest`` where the best rate lies at that end of those tried, else nothing."""
-        tried = [rate.lr for rate in self.rates if rate.choosing and isinstance(rate.lr, (int, float))]
+        tried = [rate.lr for rate in self.rates if rate.tried and isinstance(rate.lr, (int, float))]
         if self.best is None or len(tried) < 2 or self.best.lr not in (tried[0], tried[-1]):
             return ""
         return "smallest" if self.best.lr == tried[0] else "largest"

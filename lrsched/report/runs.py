@@ -24,6 +24,9 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is five times 
 TRACES = ("result.json", "metrics.jsonl", "train.log", "checkpoints")
 """What tells a run folder from another one that holds a ``config.yaml``."""
 
+DROPPED = "ranked"
+"""How the reason begins for which successive halving leaves a run where it is."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -65,6 +68,11 @@ class Run:
         if self.finished:
             return any(value is None for value in self.metrics.values())
         return self.status == "failed" and self.reason.startswith("NotFinite")
+
+    @property
+    def dropped(self) -> bool:
+        """Whether a sweep left it behind, because others had come further with as many steps."""
+        return self.status == "stopped" and self.reason.startswith(DROPPED)
 
     @property
     def decided(self) -> bool:
@@ -144,6 +152,8 @@ def _read(folder: RunFolder, job: Mapping[str, Any], *, surely: bool) -> Run | N
             return Run(folder.path, entries, status, reason, overrides=overrides)
         metrics = {str(name): _number(value) for name, value in (result.get("metrics") or {}).items()}
         status, reason = str(result["status"]), str(result.get("reason") or "")
+        if status == "stopped" and job.get("status") == status:  # the sweep knows why it was not taken further
+            reason = str(job.get("reason") or reason)
         return Run(folder.path, entries, status, reason, result.get("step"), metrics, overrides)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"result.json cannot be read: {_first_line(error)}"

@@ -11,6 +11,7 @@ in the child for ever.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -29,6 +30,10 @@ GRACE = 30.0
 """Seconds that a job has to save and leave after it was asked to stop; then it is killed."""
 
 
+WHERE = signal.SIGUSR2
+"""Has a job print where it is: of one that hangs, nothing else could be told."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One process to be.
@@ -37,13 +42,11 @@ class Job:
         name: for messages.
         run: what it does, in the child; returns its exit code.
         output: file that takes what it prints.
-        ready: whether it may start yet; asked again and again.
     """
 
     name: str
     run: Callable[[], int]
     output: Path
-    ready: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,13 @@ class Running:
     timed_out: bool = False
 
 
+def in_turn(waiting: Sequence[int]) -> int | None:
+    """The first one."""
+    return waiting[0] if waiting else None
+
+
 class Pool:
-    """Runs jobs in the order given, as many at a time as there are slots.
+    """Runs jobs, as many at a time as there are slots.
 
     Args:
         slots: jobs at a time.
@@ -105,14 +113,16 @@ class Pool:
         stop: StopFlag,
         ended: Callable[[int, End], bool],
         look: Callable[[Sequence[Running]], None] = lambda running: None,
+        choose: Callable[[Sequence[int]], int | None] = in_turn,
     ) -> None:
         """Run them all; a raised flag is handed on to the running ones, and no more are started.
 
         Args:
-            jobs: in the order in which they are to be started.
+            jobs: what is to be done.
             stop: patient; asked between two looks.
             ended: told the number and the end of each job as it ends; whether it ended well.
             look: handed the running jobs now and then, to show them.
+            choose: which of the waiting ones is started next; None: none can be yet, and it is asked again.
         """
         waiting, running = list(range(len(jobs))), list[Running]()
         free = list(range(self._slots))
@@ -120,7 +130,7 @@ class Pool:
             if stop.number is not None:
                 waiting.clear()
                 self._ask(running, stop.number)
-            while free and (index := next((i for i in waiting if jobs[i].ready()), None)) is not None:
+            while free and (index := choose(waiting)) is not None:
                 waiting.remove(index)
                 slot = free.pop(0)
                 running.append(Running(self._start(jobs[index], slot), index, slot, time.monotonic()))
@@ -145,6 +155,8 @@ class Pool:
         try:
             _leave_with(parent)
             _print_to(job.output)
+            faulthandler.enable()  # of a crash in compiled code there would be no traceback
+            faulthandler.register(WHERE)
             self._enter(slot)
             code = job.run()
         except SystemExit as end:
@@ -165,6 +177,7 @@ class Pool:
             return End(None if killed else code, killed, took, child.timed_out)
         if self._timeout is not None and took > self._timeout and child.asked is None:
             child.timed_out = True
+            os.kill(child.pid, WHERE)
             self._ask([child], signal.SIGTERM)
         if child.asked is not None and time.monotonic() - child.asked > GRACE:
             os.kill(child.pid, signal.SIGKILL)

@@ -31,9 +31,9 @@ class Stand:
     Args:
         steps: of the whole run.
         at: updates that it has made, or -1: it is not begun, and so may begin at a fork.
-        done: it is finished.
+        done: it is finished, or past being told anything.
         sound: its states are what this config makes, and nothing else was ever changed in it.
-        kept: steps of the states that it has kept for others.
+        kept: steps of the states that it has kept for others, or is about to.
     """
 
     steps: int
@@ -80,7 +80,7 @@ def _shared_rows(a: Table, b: Table) -> int:
     return int(differ.argmax()) if differ.any() else rows
 
 
-def plan(stands: Sequence[Stand], tables: Sequence[Table]) -> list[Fork | None]:
+def plan(stands: Sequence[Stand], shared: NDArray[np.int64]) -> list[Fork | None]:
     """Where each run begins, or None: where it stands, or with its own first step.
 
     The runs are taken one after another, and each one that is not begun forks from the one before it with
@@ -89,9 +89,8 @@ def plan(stands: Sequence[Stand], tables: Sequence[Table]) -> list[Fork | None]:
 
     Args:
         stands: of runs that differ in schedule and length alone.
-        tables: of the same.
+        shared: of the same: how many rows of their tables are :func:`common`.
     """
-    shared = common(tables)
     forks: list[Fork | None] = [None] * len(stands)
     starts = {index: stand.at for index, stand in enumerate(stands) if stand.done or stand.at >= 0}
     begun, rest = list(starts), [index for index in range(len(stands)) if index not in starts]

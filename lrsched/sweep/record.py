@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lrsched.errors import Stopped, UserError
 from lrsched.records import write_json
 
+RARELY = 20
+"""Writing takes at most one part in so many of a sweep's time."""
+
 
 @dataclass
 class Entry:
     """One run of a sweep. ``status`` is None while it waits or runs, then finished, failed, stopped or skipped.
 
-    Skipped: the run was finished before, by an earlier sweep of the same name.
+    Skipped: the run was finished before, by an earlier sweep of the same name. ``asked``: updates that it is to have
+    made in the end; ``trained``: those that this sweep made for it, and that no other run had made.
     """
 
     run_id: str
@@ -23,6 +26,8 @@ class Entry:
     status: str | None = None
     reason: str = ""
     exit_code: int = 0
+    asked: int = 0
+    trained: int = 0
 
     def close(self, error: UserError | None, left: str = "") -> None:
         """Note how it ended; ``left``: why it was left before its end, on purpose."""
@@ -48,24 +53,27 @@ class Record:
     Args:
         folder: of the sweep.
         entries: its runs, in the order of the sweep.
-        asked: updates that each run was to make, by its id.
-        steps_trained: updates that are made for them, where runs share what they have in common.
+        besides: runs that are made to learn something of those, and cost steps too.
+        began: on a clock that never runs backwards.
     """
 
     folder: Path
     entries: list[Entry] = field(default_factory=list)
-    asked: dict[str, int] = field(default_factory=dict)
-    steps_trained: int = 0
+    besides: list[Entry] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
-
-    def ask(self, steps: Mapping[str, int]) -> None:
-        """Note how far runs are to go; the furthest counts, where a sweeper lets them go little by little."""
-        self.asked |= {run_id: max(number, self.asked.get(run_id, 0)) for run_id, number in steps.items()}
+    _again: float = 0.0
 
     @property
     def closed(self) -> int:
         """Runs that are neither waiting nor under way."""
         return sum(entry.status is not None for entry in self.entries)
+
+    def keep_up(self) -> None:
+        """Write ``sweep.json`` now and then: in a sweep of thousands, writing it is no longer done in no time."""
+        now = time.monotonic()
+        if now >= self._again:
+            self.write()
+            self._again = now + RARELY * (time.monotonic() - now)
 
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
@@ -74,8 +82,8 @@ class Record:
                 {"run_id": e.run_id, "overrides": e.overrides, "status": e.status, "reason": e.reason}
                 for e in self.entries
             ],
-            "steps_asked": sum(self.asked.values()),
-            "steps_trained": self.steps_trained,
+            "steps_asked": sum(entry.asked for entry in self.entries),
+            "steps_trained": sum(entry.trained for entry in [*self.entries, *self.besides]),
             "wall_seconds": time.monotonic() - self.began,
         }
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -69,6 +70,11 @@ def _kill(logits: Tensor) -> Tensor:
     return logits
 
 
+def _crash(logits: Tensor) -> Tensor:
+    ctypes.string_at(0)  # reads where nothing is
+    return logits
+
+
 def _eat(logits: Tensor) -> Tensor:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**26, resource.RLIM_INFINITY))
@@ -90,6 +96,7 @@ DEATHS = {
     "exit3": _exit(3),
     "leave": _leave,
     "kill": _kill,
+    "crash": _crash,
     "memory": _eat,
     "hang": _hang,
     "diverge": _poison,

@@ -18,6 +18,7 @@ REASONS = {
     "kill": "killed by SIGKILL",
     "memory": "allocate memory",
     "hang": "timed out after",
+    "crash": "killed by SIGSEGV",
     "diverge": "the training loss is nan",
 }
 """What sweep.json says of each death."""
@@ -26,10 +27,12 @@ TRACEBACKS = {
     "raise": "in _raise",
     "exit0": "sys.exit(code)",
     "exit3": "sys.exit(code)",
+    "hang": "in _hang",
+    "crash": "in _crash",
     "memory": "in _eat",
     "diverge": "NotFinite",
 }
-"""What train.log shows of those that can still write it."""
+"""What the log of each shows that can be asked where it was."""
 
 
 @pytest.fixture
@@ -81,11 +84,17 @@ def check(ended: Ended, deaths: list[str]) -> None:
         assert job["reason"] in ended.err
         folder = Path("outputs", "sweep", job["run_id"])
         if death in TRACEBACKS:
-            log = (folder / "train.log").read_text()
-            assert "Traceback" in log
-            assert TRACEBACKS[death] in log
+            assert TRACEBACKS[death] in traceback_of(folder, death)
         if death in ("raise", "leave", "kill"):
             assert "a word before dying" in (folder / "output.log").read_text()
+
+
+def traceback_of(folder: Path, death: str) -> str:
+    """The log that has the traceback; Python's own where the run could still write one, else the system's."""
+    own = death not in ("hang", "crash")
+    log = (folder / ("train.log" if own else "output.log")).read_text()
+    assert ("Traceback" if own else "most recent call first") in log
+    return log
 
 
 def stamps() -> dict[str, tuple[int, int]]:
@@ -102,7 +111,7 @@ def stamps() -> dict[str, tuple[int, int]]:
     ("launcher", "deaths"),
     [
         ("pool", ["raise", "exit3", "kill", "memory", "hang", "diverge"]),
-        ("basic", ["leave", "exit0", "kill", "memory", "diverge", "raise"]),
+        ("basic", ["leave", "exit0", "crash", "memory", "diverge", "raise"]),
     ],
 )
 def test_six_die_and_six_finish(sweep, launcher: str, deaths: list[str]) -> None:

@@ -36,8 +36,9 @@ def metric(folder: Path) -> float:
     return json.loads((folder / "result.json").read_text())["metrics"]["val/loss"]
 
 
-def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(lrsched) -> None:
-    ended = lrsched(*SWEEP)
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(lrsched, launcher: str) -> None:
+    ended = lrsched(*SWEEP, f"hydra/launcher={launcher}")
     assert ended.code == 0, ended.err
     folders = runs()
     results = {rate: json.loads((folder / "result.json").read_text()) for rate, folder in folders.items()}
@@ -56,8 +57,12 @@ def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_
     assert {rate for rate in RATES if results[rate]["step"] >= 12} == set(first[:2])
     winner = second[0]
     assert results[winner]["status"] == "finished"
-    jobs = {job["run_id"]: job for job in json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]}
+    record = json.loads(Path("outputs/sweep/sweep.json").read_text())
+    assert record["steps_asked"] == 4 * 24
+    assert record["steps_trained"] == 4 * 6 + 2 * 6 + 12 + 4 * 3 + 2 * 6  # the runs, and the cooldowns of their copies
+    jobs = {job["run_id"]: job for job in record["jobs"]}
     assert len(jobs) == 4
+    assert sorted(path.name for path in Path("outputs/sweep").iterdir() if path.is_dir()) == [".rungs", *sorted(jobs)]
     assert jobs[folders[winner].name]["status"] == "finished"
     assert jobs[folders[first[3]].name]["reason"] == "ranked 4 of 4 at step 6"
     assert jobs[folders[second[1]].name]["reason"] == "ranked 2 of 2 at step 12"
@@ -67,6 +72,38 @@ def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_
     assert alone.code == 0, alone.err
     assert alone.result("alone")["weights_sha256"] == results[winner]["weights_sha256"]
     assert Path("outputs/alone/metrics.jsonl").read_bytes() == (folders[winner] / "metrics.jsonl").read_bytes()
+
+
+def test_seeds_go_on_together_by_their_mean(lrsched) -> None:
+    rates = ("0.03", "0.3")
+    sweep = [item for item in SWEEP if not item.startswith("optimizer.lr=")]
+    ended = lrsched(*sweep, f"optimizer.lr={','.join(rates)}", "seed=0,1,2")
+    assert ended.code == 0, ended.err
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    folders = {rate: [job["run_id"] for job in jobs if f"optimizer.lr={rate}" in job["overrides"]] for rate in rates}
+    scores = {
+        rate: [metric(Path("outputs/sweep/.rungs", run_id, "12")) for run_id in run_ids]
+        for rate, run_ids in folders.items()
+    }
+    best = min(rates, key=lambda rate: sum(scores[rate]))
+    steps = {rate: {_step(run_id) for run_id in run_ids} for rate, run_ids in folders.items()}
+    assert steps == {rate: {24 if rate == best else 12} for rate in rates}
+    assert {job["reason"] for job in jobs} == {"", "ranked 2 of 2 at step 12"}
+    assert "left behind by successive halving" in ended.out
+
+
+def test_a_choice_of_which_a_seed_diverges_is_ranked_last(lrsched) -> None:
+    sweep = [item for item in SWEEP if not item.startswith("optimizer.lr=")]
+    ended = lrsched(*sweep, "optimizer.lr=0.03,1e30", "optimizer.momentum=0", "optimizer.nesterov=false", "seed=0,1")
+    assert ended.code == 1
+    assert "step 12: 1 of 2 go on: optimizer.lr=0.03" in ended.err
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert [job["status"] for job in jobs] == ["finished", "finished", "failed", "failed"]
+    assert all("NotFinite" in job["reason"] for job in jobs[2:])
+
+
+def _step(run_id: str) -> int:
+    return json.loads(Path("outputs/sweep", run_id, "result.json").read_text())["step"]
 
 
 def test_the_same_command_again_trains_nothing(lrsched) -> None:

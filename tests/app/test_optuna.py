@@ -215,23 +215,23 @@ def of(place: Path, searched: Any = RATE, monitor: str = "val/loss", mode: str =
 )
 def test_a_study_over_another_space_or_of_another_metric_is_refused(tmp_path: Path, changed: Any, how: str) -> None:
     first = of(tmp_path)
-    first.begin(first.propose(), [])
+    first.begin(first.propose(), {})
     with pytest.raises(ConfigError, match=f"study_name=study: there is such a study with other settings: {how}"):
         of(tmp_path, **changed)
 
 
 def test_what_failed_is_tried_again_though_its_interval_is_narrower_by_now(tmp_path: Path) -> None:
     first = of(tmp_path)
-    failed = first.begin(first.propose(), [])
+    failed = first.begin(first.propose(), {})
     first.tell(failed, optuna.trial.TrialState.FAIL)
     narrower = of(tmp_path, {"rate": FloatDistribution(0.9999, 1.0, log=True)})
-    assert narrower.begin(failed.params, [], again=failed).params == failed.params
+    assert narrower.begin(failed.params, {}, again=failed).params == failed.params
     assert len(narrower.trials()) == 1
 
 
 def test_an_interval_may_be_widened_and_another_seed_asks_for_other_values(tmp_path: Path) -> None:
     first = of(tmp_path)
-    first.begin(first.propose(), [])
+    first.begin(first.propose(), {})
     wider = of(tmp_path, {"rate": FloatDistribution(1e-5, 10.0, log=True)})
     assert len(wider.trials()) == 1
     assert first.propose() == of(tmp_path).propose()
@@ -329,7 +329,7 @@ def test_jobs_are_written_in_the_order_of_the_command_line_and_read_back_exactly
 def test_rates_of_a_log_interval_lie_in_it_and_can_be_read(tmp_path: Path, sampler: str, draws: int) -> None:
     drawn = of(tmp_path, sampler=sampler)
     for _ in range(draws):
-        drawn.begin(drawn.propose(), [])
+        drawn.begin(drawn.propose(), {})
     values = [trial.params["rate"] for trial in drawn.trials()]
     assert all(1e-4 <= value <= 1 and float(f"{value:.4g}") == value for value in values)
     assert len(set(values)) == draws

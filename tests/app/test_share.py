@@ -135,14 +135,16 @@ def die_at(monkeypatch: pytest.MonkeyPatch, of_steps: int, step: int) -> None:
     monkeypatch.setattr(Trainer, "_log", log)
 
 
-def test_those_who_wait_for_a_run_that_died_train_by_themselves(lrsched, monkeypatch) -> None:
-    options = ("-m", *RANDOM, "scheduler=wsd", "trainer.steps=25,30,45")  # forks at 20 and 24
+def test_those_who_wait_for_a_run_that_died_are_planned_anew(lrsched, monkeypatch) -> None:
+    options = ("-m", *RANDOM, "scheduler=wsd", "trainer.steps=25,30,45", "checkpoint.every=5st")  # forks at 20 and 24
     with monkeypatch.context() as patch:
         die_at(patch, of_steps=45, step=7)
         broken = lrsched(*options, "name=shared")
     assert broken.code == 1
     assert [job["status"] for job in record(broken, "shared")["jobs"]] == ["finished", "finished", "failed"]
-    assert steps(broken, "shared") == (100, 100)
+    # The longest saved 5 steps; the next one is the trunk then, and the shortest goes on from its step 20.
+    assert steps(broken, "shared") == (100, 5 + 30 + 5)
+    assert "2 runs waited for it, planned anew: 35 steps to train by those that wait" in broken.err
     again = lrsched(*options, "name=shared")
     assert again.code == 0, again.err
     alone = lrsched(*options, "name=alone", "sweep.share=false")

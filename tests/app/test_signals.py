@@ -166,9 +166,9 @@ def test_a_signal_ends_a_sweep_and_the_same_command_goes_on(lrsched, monkeypatch
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("launcher", ["pool", "basic"])
 def test_a_signal_before_the_first_job_ends_the_sweep(lrsched, monkeypatch, launcher: str, number: int) -> None:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from lrsched.app.compose import Composer
 
-    original, composed = ConfigLoaderImpl.load_sweep_config, 0
+    original, composed = Composer.bare, 0
 
     def load(*arguments: Any, **keywords: Any) -> Any:
         nonlocal composed
@@ -179,7 +179,7 @@ def test_a_signal_before_the_first_job_ends_the_sweep(lrsched, monkeypatch, laun
 
     sweep = ("-m", *RUN, "seed=0,1", "name=sweep", f"hydra/launcher={launcher}")
     with monkeypatch.context() as patch:
-        patch.setattr(ConfigLoaderImpl, "load_sweep_config", load)
+        patch.setattr(Composer, "bare", load)
         ended = lrsched(*sweep)
     assert ended.code == 128 + number, ended.err
     assert lrsched(*sweep).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -35,6 +36,82 @@ def test_the_same_command_again_runs_nothing_twice(lrsched) -> None:
     assert len(before) == 2
     assert "2 runs in outputs/sweep, 2 of them finished before" in again.err
     assert {path: path.stat().st_mtime_ns for path in first.cwd.rglob("result.json")} == before
+
+
+def test_a_run_is_found_again_by_its_config_whatever_the_command_was(lrsched) -> None:
+    first = lrsched("-m", *TINY, "name=sweep", "scheduler=cosine,step", "seed=0")
+    before = {path: path.stat().st_mtime_ns for path in first.cwd.rglob("result.json")}
+    assert len(before) == 2
+    more = lrsched("-m", "seed=1,0", "scheduler=step,cosine", *TINY, "name=sweep")
+    assert more.code == 0, more.err
+    assert "4 runs in outputs/sweep, 2 of them finished before" in more.err
+    assert len(list(more.cwd.rglob("result.json"))) == 4
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_folder_that_only_looks_like_that_of_a_run_is_not_taken_for_it(lrsched) -> None:
+    lrsched("-m", *TINY, "name=sweep", "seed=0")
+    (folder,) = [path for path in Path("outputs/sweep").iterdir() if path.is_dir()]
+    other = folder.with_name(f"other-{folder.name[-8:]}")
+    config = (folder / "config.yaml").read_text()
+    folder.rename(other)
+    (other / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))  # eight digits may be equal by chance
+    again = lrsched("-m", *TINY, "name=sweep", "seed=0")
+    assert again.code == 0, again.err
+    assert folder.is_dir()
+
+
+def test_ids_begin_with_what_the_runs_differ_in(lrsched) -> None:
+    ended = lrsched("-m", *TINY, "name=sweep", "seed=0,1", "sweep.until=1")
+    names = sorted(path.name for path in (ended.cwd / "outputs/sweep").iterdir() if path.is_dir())
+    common = "dataset-synthetic_dataset.samples-120_dataset.classes-4_dataset.batch_size-16"[: 80 - len("seed-0_")]
+    assert [re.sub("-[0-9a-f]{8}$", "", name) for name in names] == [
+        f"seed-{seed}_{common.rpartition('_dataset')[0]}" for seed in (0, 1)
+    ]
+
+
+def test_when_all_is_finished_nothing_is_imported_for_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv[0] = 'lrsched'\n"
+        "from lrsched.cli import main\n"
+        "try: main()\n"
+        "finally: print('TORCH' if 'torch' in sys.modules else 'FREE')"
+    )
+    command = [sys.executable, "-c", code, "train", "-m", *TINY, "logger=none", "name=sweep", "seed=0,1"]
+    said = [subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout for _ in "12"]
+    assert [text.split()[-1] for text in said] == ["TORCH", "FREE"]
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_steps_are_counted_under_every_launcher(lrsched, launcher: str) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1", "trainer.steps=5,12", f"hydra/launcher={launcher}")
+
+    def steps() -> tuple[int, int]:
+        record = json.loads(Path("outputs/sweep/sweep.json").read_text())
+        return record["steps_asked"], record["steps_trained"]
+
+    assert lrsched(*command, "sweep.until=8").code == 0
+    assert steps() == (2 * (5 + 8), 2 * (5 + 8))
+    assert lrsched(*command).code == 0
+    assert steps() == (2 * (5 + 12), 2 * 4)
+    assert lrsched(*command).code == 0
+    assert steps() == (2 * (5 + 12), 0)
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_a_sweep_over_runs_that_lie_elsewhere_takes_each_further(lrsched, launcher: str) -> None:
+    for name in ("one", "two"):
+        assert lrsched(*TINY, f"name={name}", "threads=1").code == 0
+    more = ("trainer.epochs=3", "trainer.on_extend=stretch", f"hydra/launcher={launcher}")
+    ended = lrsched("-m", "resume=outputs/one,outputs/two", *more, "name=further")
+    assert ended.code == 0, ended.err
+    assert [ended.result(name)["step"] for name in ("one", "two")] == [18, 18]
+    record = json.loads(Path("outputs/further/sweep.json").read_text())
+    assert [(job["run_id"], job["status"]) for job in record["jobs"]] == [
+        ("../one", "finished"),
+        ("../two", "finished"),
+    ]
+    assert record["steps_trained"] == 2 * 6
 
 
 def test_one_failing_job_does_not_stop_the_others_and_the_sweep_ends_with_1(lrsched) -> None:

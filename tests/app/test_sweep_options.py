@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -109,10 +110,10 @@ def test_a_job_may_wait_for_another(tmp_path: Path) -> None:
         done.touch()
         return 0
 
-    jobs = [
-        Job("second", lambda: 0, tmp_path / "0.log", ready=done.exists),
-        Job("first", first, tmp_path / "1.log"),
-    ]
-    Pool(2).run(jobs, StopFlag(), lambda index, end: not order.append(index))
+    def choose(waiting: Sequence[int]) -> int | None:
+        return next((number for number in waiting if number == 1 or done.exists()), None)
+
+    jobs = [Job("second", lambda: 0, tmp_path / "0.log"), Job("first", first, tmp_path / "1.log")]
+    Pool(2).run(jobs, StopFlag(), lambda index, end: not order.append(index), choose=choose)
     assert order == [1, 0]
     assert os.path.exists(tmp_path / "1.log")

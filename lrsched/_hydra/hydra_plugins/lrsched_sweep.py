@@ -32,7 +32,7 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         from lrsched.app.door import stop_flag
-        from lrsched.app.sweep import run_grid
+        from lrsched.app.grid import run_grid
 
         return run_grid(self._context, self._config, self._launcher, arguments, stop_flag())
 

@@ -1,0 +1,96 @@
+"""The configs of a sweep's jobs. Hydra composes each from its YAML files; what many jobs share is composed once here.
+
+Jobs that choose the same groups (``scheduler=cosine``) have the same files, and differ in values alone
+(``seed=3``), which Hydra itself puts in last. So the files are read and merged once for each choice of groups, and
+the values put into a copy. A sweep of a thousand jobs is planned in seconds, where Hydra takes a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+class Composer:
+    """Composes jobs as ``load_sweep_config`` does, to the same configs and with the same errors.
+
+    Args:
+        loader: Hydra's.
+        sweep: the config of the sweep.
+    """
+
+    def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
+        assert isinstance(loader, ConfigLoaderImpl)
+        self._loader, self._sweep = loader, sweep
+        given = [str(item) for item in sweep.hydra.overrides.hydra]
+        self._files = loader._parse_overrides_and_create_caching_repo(sweep.hydra.job.config_name, given)[1]
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._parsed: dict[str, Override] = {}
+        self._groups: dict[str, bool] = {}
+        self._bases: dict[tuple[str, ...], DictConfig] = {}
+        self._bare: dict[tuple[str, ...], DictConfig] = {}
+
+    def bare(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of one job without Hydra's own part, which is the larger one.
+
+        Raises:
+            HydraException, OmegaConfBaseException: it cannot be composed.
+        """
+        choices, values = self._split(overrides)
+        if choices not in self._bare:
+            self._bare[choices] = deepcopy(self._base(choices))
+            with open_dict(self._bare[choices]):
+                del self._bare[choices]["hydra"]
+        return self._finished(deepcopy(self._bare[choices]), values)
+
+    def whole(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of one job as Hydra runs it.
+
+        Raises:
+            HydraException, OmegaConfBaseException: it cannot be composed.
+        """
+        choices, values = self._split(overrides)
+        config = self._finished(deepcopy(self._base(choices)), values)
+        task = [override for override in map(self._parse, overrides) if not override.is_hydra_override()]
+        spelled: Any = config.hydra.job.config.override_dirname
+        config.hydra.overrides.task = [override.input_line for override in task]
+        config.hydra.job.override_dirname = get_overrides_dirname(
+            task, exclude_keys=spelled.exclude_keys, item_sep=spelled.item_sep, kv_sep=spelled.kv_sep
+        )
+        return config
+
+    def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
+        """What chooses files or tells Hydra how to work, and what sets values afterwards."""
+        parsed = [self._parse(override) for override in overrides]
+        early = [override.is_hydra_override() or self._is_choice(override) for override in parsed]
+        choices = tuple(text for text, first in zip(overrides, early, strict=True) if first)
+        return choices, [override for override, first in zip(parsed, early, strict=True) if not first]
+
+    def _is_choice(self, override: Override) -> bool:
+        """Whether an override chooses a file, or sets a value: Hydra's own distinction."""
+        key = override.key_or_group
+        if key not in self._groups:
+            self._groups[key] = self._files.group_exists(key)
+        return self._groups[key] and not isinstance(override.value(), dict)
+
+    def _parse(self, override: str) -> Override:
+        if override not in self._parsed:
+            self._parsed[override] = self._parser.parse_overrides([override])[0]
+        return self._parsed[override]
+
+    def _base(self, choices: tuple[str, ...]) -> DictConfig:
+        if choices not in self._bases:
+            self._bases[choices] = self._loader.load_sweep_config(self._sweep, list(choices))
+        return self._bases[choices]
+
+    def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
+        self._loader._apply_overrides_to_config(values, config)
+        OmegaConf.copy_cache(from_config=self._sweep, to_config=config)  # ${now:} is one time in all of a sweep
+        return config
