@@ -138,8 +138,11 @@ class Stopped(UserError):
     """The run was stopped by a signal, after its checkpoint was saved."""
 
     def __init__(self, signal_number: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(signal_number, message)  # as they came: it travels between processes
         self.exit_code = 128 + signal_number
+
+    def __str__(self) -> str:
+        return self.args[1]
 
 
 class Incomplete(UserError):

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from lrsched.errors import Stopped
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 T = TypeVar("T")
 
 
 class StopFlag:
-    """A context in which TERM, INT and USR1 ask for a stop instead of ending the process.
+    """A context in which TERM, INT, USR1 and USR2 ask for a stop instead of ending the process.
 
     While it is *patient* a signal only raises the flag: whoever trains looks at it where the run is at
     rest. Else there is nothing to save yet (data is being loaded, a model built, the next job composed)
@@ -29,6 +29,7 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._came: list[int] = []
         self._patience = 0
         self._settled = False
         self._depth = 0
@@ -46,6 +47,21 @@ class StopFlag:
             for number, handler in self._before.items():
                 signal.signal(number, handler)  # type: ignore[arg-type]
             self._before = {}
+
+    @property
+    def listens(self) -> bool:
+        """Whether one of its contexts is open."""
+        return self._depth > 0
+
+    def hand_on(self) -> None:
+        """Give what came to the handlers from before, which are in force again.
+
+        A launcher's own hears a cluster's warning with one and puts the job back into the queue.
+        """
+        for number in self._came:
+            handler = signal.getsignal(number)
+            if callable(handler) and handler is not signal.default_int_handler:
+                handler(number, None)
 
     @contextmanager
     def patient(self) -> Iterator[StopFlag]:
@@ -82,6 +98,7 @@ class StopFlag:
     def _raise_flag(self, number: int, frame: FrameType | None) -> None:
         if self._settled:
             return
+        self._came.append(number)
         first = self.number is None
         if first:
             self.number = number

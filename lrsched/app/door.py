@@ -108,7 +108,10 @@ def task(cfg: DictConfig) -> float | None:
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
         say(f"[{' '.join(_asked())}] {error}" if in_sweep and not isolated.inside else str(error))
-        if in_sweep and not isinstance(error, Stopped):  # a signal means the sweep too
+        ours = _stop.listens  # else this is a process of a launcher's, who may do more about a signal than we
+        if not ours:
+            _stop.hand_on()
+        if in_sweep and not (ours and isinstance(error, Stopped)):  # a signal to a process of ours means the sweep too
             raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
 

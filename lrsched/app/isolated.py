@@ -131,7 +131,7 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     output = _keep(folder)
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
-    result: Mapping[str, Any] = (folder.read_result() or {}) if _written_by(end, folder.result) else {}
+    result = result_within(folder, end.seconds)
     code = end.code or 0
     said = [line for line in _lines(output) if line.startswith("lrsched: ")]
     reason = str(result.get("reason") or (said[-1].removeprefix("lrsched: ") if said else ""))
@@ -142,9 +142,11 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     return error
 
 
-def _written_by(end: End, path: Path) -> bool:
-    """Whether a file is of the process that ended just now; what it did not get to write is an earlier one's."""
-    return path.exists() and path.stat().st_mtime >= time.time() - end.seconds - 0.1
+def result_within(folder: RunFolder, seconds: float) -> Mapping[str, Any]:
+    """The result of a run if it was written in the last so many seconds; else it is an earlier attempt's: nothing."""
+    path = folder.result
+    fresh = path.exists() and path.stat().st_mtime >= time.time() - seconds - 0.1
+    return (folder.read_result() or {}) if fresh else {}
 
 
 def _lines(path: Path) -> list[str]:

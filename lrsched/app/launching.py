@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,10 +12,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
-from lrsched.app.isolated import paused
+from lrsched.app.isolated import paused, result_within
 from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, Sweep
-from lrsched.errors import ConfigError, Incomplete, StorageError, UserError
+from lrsched.checkpoint.lock import holder
+from lrsched.errors import ConfigError, Incomplete, RunFolderBusy, StorageError, UserError
 from lrsched.loggers.out import tell
 from lrsched.records import write_atomically
 from lrsched.signals import StopFlag
@@ -45,7 +47,7 @@ def launched(sweep: Sweep, launcher: Launcher, planned: Sequence[Planned]) -> li
     knows = getattr(launcher, "knows_finished", False)
     handed = [one for one in planned if knows or not one.entry.is_done]
     sweep.open(handed)
-    returns: list[JobReturn] = []
+    returns, began = list[JobReturn](), time.monotonic()
     try:
         if handed:
             returns = list(launcher.launch([one.handed for one in handed], initial_job_idx=0))
@@ -54,7 +56,7 @@ def launched(sweep: Sweep, launcher: Launcher, planned: Sequence[Planned]) -> li
     except Exception as error:
         traceback.print_exc()
         lost = UserError(f"the launcher failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
-        returns = [_lost(one, lost) for one in handed]
+        returns = [_lost(one, lost, time.monotonic() - began) for one in handed]
     for one, back in zip(handed, returns, strict=True):
         if one.entry.status is None:
             done = back.status == JobStatus.COMPLETED
@@ -93,10 +95,18 @@ def _compare(folder: Path) -> None:
         tell(sweep_table(folder))
 
 
-def _lost(planned: Planned, error: UserError) -> JobReturn:
-    done = planned.folder is not None and finished(planned.folder)
-    back = JobReturn(overrides=planned.overrides, status=JobStatus.COMPLETED if done else JobStatus.FAILED)
-    back.return_value = None if done else error
+def _lost(planned: Planned, error: UserError, seconds: float) -> JobReturn:
+    """What became of a job whose launcher failed that many seconds after it got it."""
+    folder = planned.folder
+    assert folder is not None
+    back = JobReturn(overrides=planned.overrides, status=JobStatus.FAILED)
+    reason, who = result_within(folder, seconds).get("reason"), holder(folder.path)
+    if finished(folder):
+        back.status, back.return_value = JobStatus.COMPLETED, None
+    elif who is not None:
+        back.return_value = RunFolderBusy(f"{error}; {who} writes to it still, and goes on")
+    else:
+        back.return_value = UserError(str(reason)) if reason else error
     return back
 
 

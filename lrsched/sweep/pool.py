@@ -30,7 +30,7 @@ GRACE = 30.0
 """Seconds that a job has to save and leave after it was asked to stop; then it is killed."""
 
 
-WHERE = signal.SIGUSR2
+WHERE = signal.SIGQUIT
 """Has a job print where it is: of one that hangs, nothing else could be told."""
 
 

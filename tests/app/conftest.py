@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.app import slurm
 
 # A run that is over in a blink and yet has epochs, evaluations and checkpoints.
 TINY = (
@@ -67,3 +69,18 @@ def lrsched(
         return Ended(code, said.out, said.err, tmp_path)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def _cluster() -> Iterator[dict[str, str]]:
+    if missing := slurm.missing():
+        pytest.skip(f"Slurm is not installed: there is no {', '.join(missing)}")
+    with slurm.cluster(cores=4) as variables:
+        yield variables
+
+
+@pytest.fixture
+def a_cluster(_cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real Slurm of one node, which this process and those that it starts find."""
+    for name, value in _cluster.items():
+        monkeypatch.setenv(name, value)

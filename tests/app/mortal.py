@@ -9,6 +9,7 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lrsched.app.door import stop_flag
 from lrsched.models.checks import ImageShape
 from lrsched.models.mlp import MLP
 
@@ -90,6 +92,26 @@ def _poison(logits: Tensor) -> Tensor:
     return logits * float("nan")
 
 
+def _scancel(*arguments: str) -> Any:
+    def ask(logits: Tensor) -> Tensor:
+        job = "{SLURM_ARRAY_JOB_ID}_{SLURM_ARRAY_TASK_ID}".format_map(os.environ)
+        subprocess.run(["scancel", *arguments, job], check=True)
+        return _wait(logits)
+
+    return ask
+
+
+def _warn(logits: Tensor) -> Tensor:
+    os.kill(os.getppid(), signal.SIGUSR2)  # the process that a cluster would send it
+    return _wait(logits)
+
+
+def _wait(logits: Tensor) -> Tensor:
+    while stop_flag().number is None:
+        time.sleep(0.01)
+    return logits
+
+
 DEATHS = {
     "raise": _raise,
     "exit0": _exit(0),
@@ -100,4 +122,8 @@ DEATHS = {
     "memory": _eat,
     "hang": _hang,
     "diverge": _poison,
+    "cancel": _scancel(),
+    "preempt": _scancel("--signal=USR2"),
+    "limit": _wait,
+    "warn": _warn,
 }

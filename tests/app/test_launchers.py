@@ -1,19 +1,22 @@
 """Launchers of others: the same run ids, and with the same command skip, resume and retry, whatever a job dies of.
 
-Needs hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher: the extra ``sweep``.
+Needs hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher: the extra ``sweep``; and Slurm's own programs.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from lrsched.checkpoint import RunLock
 from tests.app.conftest import TINY
 from tests.app.test_deaths import REASONS, TRACEBACKS, stamps, traceback_of
 
@@ -21,6 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LAUNCHERS = {
     "joblib": ("hydra_plugins.hydra_joblib_launcher", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
     "submitit_local": ("hydra_plugins.hydra_submitit_launcher", ["hydra/launcher=submitit_local"]),
+    "submitit_slurm": (
+        "hydra_plugins.hydra_submitit_launcher",
+        ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=all", "hydra.launcher.cpus_per_task=1"],
+    ),
     "ray": ("hydra_plugins.hydra_ray_launcher", ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"]),
 }
 DEATHS = ["raise", "exit3", "leave", "kill", "memory", "hang"]
@@ -58,8 +65,10 @@ def jobs(place: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
-def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeypatch, name: str) -> None:
+def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeypatch, request, name: str) -> None:
     installed(name)
+    if name == "submitit_slurm":
+        request.getfixturevalue("a_cluster")
     monkeypatch.chdir(tmp_path)
     launcher = LAUNCHERS[name][1]
     ended = sweep(tmp_path, *launcher)
@@ -91,6 +100,16 @@ def test_six_of_twelve_die_under_the_launchers_of_others(tmp_path: Path, monkeyp
     assert stamps() == after
 
 
+@pytest.mark.slow
+def test_a_job_that_is_warned_is_saved_and_handed_back_to_its_launcher_which_begins_it_again(tmp_path: Path) -> None:
+    installed("submitit_local")
+    ended = sweep(tmp_path, "hydra/launcher=submitit_local", deaths=["warn"])
+    assert ended.returncode == 0, ended.stderr
+    _, warned = jobs(tmp_path)
+    log = (tmp_path / "outputs" / "sweep" / warned["run_id"] / "train.log").read_text()
+    assert log.index("stopped by SIGUSR2") < log.index("resumed at step 8 of 12")
+
+
 @pytest.mark.parametrize("choice", ["submitit_slurm", "submitit_local", "joblib", "ray"])
 def test_a_launcher_of_others_composes(lrsched, choice: str) -> None:
     installed("submitit_local" if choice.startswith("submitit") else choice)
@@ -102,21 +121,31 @@ def test_a_launcher_of_others_composes(lrsched, choice: str) -> None:
 def test_a_launcher_that_loses_its_jobs_is_told_and_what_they_did_is_kept(lrsched, monkeypatch) -> None:
     from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
-    launch = BasicLauncher.launch
+    launch, held = BasicLauncher.launch, ExitStack()
 
     def lose(self: BasicLauncher, job_overrides: list[list[str]], initial_job_idx: int) -> None:
-        launch(self, job_overrides[:1], initial_job_idx)
-        raise RuntimeError("the worker is gone\nand more")
+        launch(self, job_overrides[:2], initial_job_idx)
+        (run_id,) = [item.partition("=")[2] for item in job_overrides[2] if item.startswith("hydra.sweep.subdir=")]
+        folder = Path("outputs", "sweep", run_id)
+        folder.mkdir()
+        held.enter_context(RunLock(folder))  # its worker is alive
+        raise RuntimeError("a worker is gone\nand more")
 
-    command = ("-m", *TINY, "name=sweep", "logger=none", "seed=0,1", "hydra/launcher=basic")
+    sgd = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=0.1,1e30,0.2,0.3")
+    command = ("-m", *TINY, "name=sweep", "logger=none", *sgd, "hydra/launcher=basic")
     with monkeypatch.context() as patch:
         patch.setattr(BasicLauncher, "launch", lose)
         ended = lrsched(*command)
     assert ended.code == 1
-    first, second = jobs(ended.cwd)
-    assert (first["status"], second["status"]) == ("finished", "failed")
-    assert second["reason"] == "the launcher failed: RuntimeError: the worker is gone"
-    assert "1 of 2 runs did not finish" in ended.err
-    again = lrsched(*command)
+    first, *others = jobs(ended.cwd)
+    assert first["status"] == "finished"
+    assert {job["status"] for job in others} == {"failed"}
+    lost = "the launcher failed: RuntimeError: a worker is gone"
+    assert others[0]["reason"].startswith("NotFinite: step 1: the training loss is nan")
+    assert re.fullmatch(rf"{lost}; process {os.getpid()} on \S+ writes to it still, and goes on", others[1]["reason"])
+    assert others[2]["reason"] == lost
+    assert "3 of 4 runs did not finish" in ended.err
+    held.close()
+    again = lrsched(*command, "optimizer.lr=0.1,0.2,0.3")
     assert again.code == 0
-    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished"]
+    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished", "finished"]

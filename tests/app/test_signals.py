@@ -1,9 +1,10 @@
-"""TERM, INT and USR1 in every phase of a run: saved at rest, 128 + n, and the resumed run is the whole one."""
+"""TERM, INT, USR1 and USR2 in every phase of a run: saved at rest, 128 + n, and the resumed run is the whole one."""
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from lrsched.app import build
 from lrsched.checkpoint import Store
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.synthetic import Synthetic
+from lrsched.errors import Stopped
 from lrsched.signals import SIGNALS, StopFlag
 from tests.app.conftest import TINY, Ended
 
@@ -214,3 +216,23 @@ def test_the_handlers_of_the_caller_are_put_back() -> None:
     with StopFlag() as stop, stop:
         assert all(signal.getsignal(number) == stop._raise_flag for number in SIGNALS)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_what_came_is_handed_on_to_the_handler_from_before() -> None:
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: heard.append(number)) for number in SIGNALS}
+    try:
+        with StopFlag() as stop, stop.patient():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGUSR2)
+            assert not heard
+        stop.hand_on()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert heard == [signal.SIGTERM, signal.SIGUSR2]
+
+
+def test_a_stop_travels_between_processes() -> None:
+    there = pickle.loads(pickle.dumps(Stopped(signal.SIGTERM, "stopped by SIGTERM")))
+    assert (str(there), there.exit_code) == ("stopped by SIGTERM", 143)
