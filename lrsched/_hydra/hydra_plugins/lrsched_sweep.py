@@ -1,4 +1,4 @@
-"""What Hydra finds of lrsched: a sweeper and a launcher. Hydra takes plugins from this top-level namespace alone.
+"""What Hydra finds of lrsched: sweepers and a launcher. Hydra takes plugins from this top-level namespace alone.
 
 Imported at every start of Hydra, so nothing heavy is imported here.
 """
@@ -6,10 +6,14 @@ Imported at every start of Hydra, so nothing heavy is imported here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -49,6 +53,38 @@ class HalvingSweeper(GridSweeper):
         from lrsched.app.halving import Halving
 
         return Halving(self._context, self._config, self._launcher, stop_flag(), self._eta, self._cooldown)(arguments)
+
+
+class OptunaSweeper(GridSweeper):
+    """``hydra/sweeper=optuna``: a study of Optuna over intervals and choices, which goes on where it was left.
+
+    Args:
+        options: the keys of ``conf/hydra/sweeper/optuna.yaml``, where each is explained.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from lrsched.app.door import stop_flag
+        from lrsched.errors import ConfigError
+
+        if find_spec("optuna") is None:
+            raise ConfigError("hydra/sweeper", "optuna", "is not installed", "pip install 'hydra-lrsched[optuna]'")
+        from lrsched.app.search import Search
+
+        return Search(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
+
+
+class OptunaIsOurs(SearchPathPlugin):
+    """Lets ``hydra/sweeper=optuna`` mean ours, where a plugin of somebody else's has put one of this name in store.
+
+    Hydra would take that one for the schema of our file, and refuse it. It calls this when it has found all plugins
+    and before it composes anything.
+    """
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        ConfigStore.instance().repo.get("hydra", {}).get("sweeper", {}).pop("optuna.yaml", None)
 
 
 class PoolLauncher(Launcher):
