@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app import isolated
 from lrsched.app.auto import AUTO, newest_unfinished
+from lrsched.app.failfast import failing_fast
 from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
@@ -121,11 +122,13 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     run = settings(plain(cfg))
     folder = _folder_in_sweep(cfg)
     if cfg.resume not in (None, AUTO) or not finished(folder):  # one that lies elsewhere may be extended
-        isolated.warm([run])
-        try:
-            isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
-        finally:
-            isolated.cool()
+        with failing_fast(Path("outputs") / run.name, run.sweep.fail_fast):
+            isolated.warm([run])
+            try:
+                isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
+            finally:
+                isolated.cool()
+        say(f"{folder.path.name}: {isolated.paused(folder) or 'finished'}")
     result = folder.read_result() or {}
     return result.get("metrics", {}).get(run.checkpoint.monitor)
 

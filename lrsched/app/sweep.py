@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from lrsched.app.readback import read_config
 from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.config.check import read, settings
-from lrsched.errors import Stopped, UserError
+from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.sweep.record import Entry, Record
 
@@ -48,7 +48,7 @@ class Planned:
         digest: hash of its config.
         settings: the config, checked.
         folder: of the run.
-        stood: the step from which it goes on.
+        stood: the step that it had come to before, where it is a run that lies elsewhere.
         error: why it is not valid, or did not finish.
     """
 
@@ -113,18 +113,12 @@ class Sweep:
         self._enter(planned, self.record.besides if beside else self.record.entries)
         return planned
 
-    def open(self, planned: Iterable[Planned]) -> None:
-        """Note where jobs stand that are about to begin."""
-        for one in planned:
-            if one.folder is not None:
-                one.stood = stands_at(one.folder)
-
     def close(self, planned: Planned, error: UserError | None, left: str = "") -> None:
         """Note how a job ended, and what it cost; ``left``: why it was left before its end, on purpose."""
         planned.error = error
         planned.entry.close(error, left)
         if planned.folder is not None:
-            planned.entry.trained += made_since(planned.folder, planned.stood)
+            planned.entry.trained = made_since(planned.folder, planned.stood)
 
     def config_of(self, planned: Planned) -> DictConfig:
         """The config that a job is run with."""
@@ -146,8 +140,11 @@ class Sweep:
         with suppress(UserError):  # data of unknown length: the run will know
             until = planned.settings.sweep.until or LONGEST
             planned.entry.asked = min(foreseen(planned.settings, native=False).steps, until)
-        if config.resume in (None, AUTO) and finished(planned.folder):  # one that lies elsewhere may be extended
-            planned.entry.status = "skipped"
+        if config.resume not in (None, AUTO):
+            planned.stood = stands_at(planned.folder)
+        elif finished(planned.folder):
+            _must_be_of(planned.folder, planned.digest)
+            planned.entry.status, planned.entry.trained = "skipped", made_since(planned.folder)
 
     def _folder(self, planned: Planned, config: DictConfig) -> RunFolder:
         """Where a job's run lies: where one of this config lies already, by whatever overrides it was asked for."""
@@ -195,6 +192,16 @@ def _is_of(folder: RunFolder, digest: str) -> bool:
     with suppress(UserError):
         return config_sha256(plain(read_config(folder))) == digest
     return False
+
+
+def _must_be_of(folder: RunFolder, digest: str) -> None:
+    """Refuse to take a finished run for one of a sweep that it is not any more."""
+    made = (folder.read_result() or {}).get("config_sha256")
+    if made != digest:
+        raise CheckpointError(
+            f"{folder} holds a run of another config than its name says: it was taken further, or changed, since; "
+            "move it away, or give the sweep another name"
+        )
 
 
 _under_way: Sweep | None = None

@@ -148,4 +148,5 @@ def test_a_launcher_that_loses_its_jobs_is_told_and_what_they_did_is_kept(lrsche
     held.close()
     again = lrsched(*command, "optimizer.lr=0.1,0.2,0.3")
     assert again.code == 0
-    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished", "finished"]
+    # What an earlier command was asked for stays on record.
+    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished", "finished", "failed"]
