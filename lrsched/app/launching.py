@@ -12,6 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
+from lrsched.app.effort import stands_at
 from lrsched.app.failfast import forget
 from lrsched.app.isolated import paused, result_within
 from lrsched.app.resume import finished
@@ -128,10 +129,14 @@ def _left(planned: Planned, error: UserError, seconds: float) -> JobReturn:
     reason = str(result.get("reason", ""))
     if finished(folder):
         back.status, back.return_value = JobStatus.COMPLETED, None
+    elif who is not None and isinstance(error, NotBegun):
+        back.return_value = NotBegun(f"left under way: {who} writes to it")
     elif who is not None:
         back.return_value = RunFolderBusy(f"{error}; {who} writes to it still, and goes on")
     elif result.get("status") == "stopped":
         back.return_value = Stopped(signal.SIGTERM, reason)
+    elif not reason and isinstance(error, NotBegun) and folder.holds_a_run():
+        back.return_value = NotBegun(f"left at step {stands_at(folder)}")
     else:
         back.return_value = UserError(reason) if reason else error
     return back
