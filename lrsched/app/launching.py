@@ -88,7 +88,7 @@ def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
 def _compare(folder: Path) -> None:
     """Leave the numbers of all runs in ``sweep.csv``, and say which schedule won, or that none did."""
     from lrsched.report import sweep_table, write_sweep_csv
-    from lrsched.report.runs import read_runs
+    from lrsched.report.disk import read_runs
 
     with suppress(ConfigError):  # there is no run to speak of
         write_sweep_csv(folder, read_runs([folder]))

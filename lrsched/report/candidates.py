@@ -13,23 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import lrsched
+from lrsched.config import digest
 from lrsched.report.flat import Flat
 
 RATE, SEED = "optimizer.lr", "seed"
 GROUPS = ("scheduler", "optimizer", "model", "dataset")
 
-NEUTRAL = ("hydra", "sweep", "name", "resume", "device", "threads", "logger", "checkpoint")
-"""Root keys that do not change what a run computes."""
-
 NEUTRAL_WITHIN = (
-    "dataset.root",
-    "dataset.train_samples",
-    "dataset.test_samples",
+    *(f"{group}.{name}" for group, names in digest.NEUTRAL_WITHIN.items() for name in names),
     "dataset.eval_batch_size",
-    "trainer.progress",
-    "trainer.profile",
     "trainer.log_every",
 )
+"""Keys that do not change a result; the last two change what is rounded or written down, and so a config's hash."""
 
 TREATMENT = ("dataset.batch_size", "dataset.augment.")
 """Keys of the data set that say how it is trained on, not what it is."""
@@ -39,7 +34,7 @@ _ABSENT = object()
 
 def kept(key: str) -> bool:
     """Whether a key can change a result."""
-    return key.split(".")[0] not in NEUTRAL and key not in NEUTRAL_WITHIN
+    return key.split(".")[0] not in digest.NEUTRAL and key not in NEUTRAL_WITHIN
 
 
 def of_workload(key: str) -> bool:

@@ -200,7 +200,7 @@ def _incomplete(console: Console, study: Study) -> None:
         return
     console.print()
     _paragraphs(console, [f"{len(left)} of {count(len(study.runs), 'run')} did not finish:"])
-    _paragraphs(console, [f"  {run.status}  {run.path}  {_one_line(run.reason)}" for run in left[:MOST_LISTED]])
+    _paragraphs(console, [f"  {run.end}  {run.path}  {_one_line(run.reason)}" for run in left[:MOST_LISTED]])
     if len(left) > MOST_LISTED:
         _paragraphs(console, [f"  and {len(left) - MOST_LISTED} more; --json FILE lists them all"])
 

@@ -14,9 +14,9 @@ import pytest
 
 from lrsched.errors import ConfigError
 from lrsched.report import render, study, sweep_csv, sweep_table, write_sweep_csv
+from lrsched.report.disk import read_runs
 from lrsched.report.numbers import numbers
 from lrsched.report.picture import course, pictures
-from lrsched.report.runs import read_runs
 from lrsched.report.target import scores
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
@@ -99,7 +99,7 @@ def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
     (pair,) = workload["pairs"]
     assert (pair["verdict"], pair["p"], pair["probability"], pair["more_seeds"]) == ("better", 1 / 32, 1, None)
     assert {(left["status"], left["reason"]) for left in content["not_finished"]} == {
-        ("failed", "NotFinite: val/loss is nan"),
+        ("diverged", "NotFinite: val/loss is nan"),
         ("failed", "OSError: No space left"),
     }
 
@@ -203,4 +203,4 @@ def test_the_sheet_has_what_the_sweep_was_asked_for(leave, tmp_path: Path) -> No
     first, second = csv.DictReader(io.StringIO(sweep_csv(read_runs([tmp_path]))))
     assert list(first) == ["run", "status", "optimizer.lr", "scheduler", "seed", "trainer.epochs", "step", "val/loss"]
     assert (first["trainer.epochs"], first["scheduler"]) == ("2", "cosine")
-    assert (second["run"], second["status"], second["optimizer.lr"]) == ("zz", "missing", "-1")
+    assert (second["run"], second["status"], second["optimizer.lr"]) == ("zz", "failed", "-1")
