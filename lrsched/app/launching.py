@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from lrsched.app.isolated import paused, result_within
 from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, Sweep
+from lrsched.app.terminal import terminal
 from lrsched.checkpoint.lock import holder
 from lrsched.errors import ConfigError, Incomplete, RunFolderBusy, StorageError, UserError
 from lrsched.loggers.out import tell
@@ -92,7 +93,7 @@ def _compare(folder: Path) -> None:
 
     with suppress(ConfigError):  # there is no run to speak of
         write_sweep_csv(folder, read_runs([folder]))
-        tell(sweep_table(folder))
+        tell(sweep_table(folder, *terminal()).removesuffix("\n"))
 
 
 def _lost(planned: Planned, error: UserError, seconds: float) -> JobReturn:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import math
+import os
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +102,35 @@ def test_failed_and_damaged_runs_are_shown_with_their_reasons(sweep: Path, lrsch
         "  diverged  outputs/wild  NotFinite",
     ):
         assert reason in ended.out
+
+
+def on_a_terminal(columns: int, cwd: Path, *arguments: str) -> str:
+    """What a command prints on a terminal so many columns wide, without colours."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    command = [sys.executable, "-c", "from lrsched.cli import main; main()", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "TERM")}
+    environment |= {"TERM": "xterm", "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        command, stdout=theirs, stderr=subprocess.DEVNULL, stdin=theirs, cwd=cwd, env=environment
+    )
+    os.close(theirs)
+    text = b""
+    with suppress(OSError):  # the last that had it open has closed it
+        while block := os.read(ours, 65536):
+            text += block
+    os.close(ours)
+    assert process.wait() == 0
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_a_sweep_ends_with_what_the_report_prints_in_the_width_of_the_terminal(sweep: Path) -> None:
+    swept = ["scheduler=cosine,constant", "optimizer.lr=0.01,0.1", "seed=0,1", *TINY, "name=sweep"]
+    for columns in (80, 120):
+        ended = on_a_terminal(columns, sweep.parent.parent, "train", "-m", *swept)
+        told = on_a_terminal(columns, sweep.parent.parent, "report", "outputs/sweep")
+        assert told == ended == sweep_table(Path("outputs/sweep"), columns)
+        assert max(map(len, told.splitlines())) <= columns
 
 
 def test_the_steps_to_a_target_come_from_the_rows(sweep: Path, lrsched) -> None:
