@@ -41,7 +41,7 @@ def how(comparison: Comparison) -> str:
 
 
 def _alone(comparison: Comparison) -> Iterator[str]:
-    if len(comparison.candidates) == 1:
+    if len(comparison.candidates) == 1 and not comparison.unread:  # which may be of another one
         yield "there is nothing to compare it with: give runs of another schedule too"
 
 
