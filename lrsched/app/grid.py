@@ -11,8 +11,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from lrsched.app.closing import close
 from lrsched.app.combine import combinations, swept
-from lrsched.app.launching import close, launched, make_folder
+from lrsched.app.launching import launched, make_folder
 from lrsched.app.messages import say
 from lrsched.app.naming import is_neutral, key_of
 from lrsched.app.sweep import Planned, Sweep, begin

@@ -26,10 +26,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from lrsched.app.closing import close
 from lrsched.app.combine import swept
 from lrsched.app.effort import made_since, stands_at
 from lrsched.app.grid import plan_grid
-from lrsched.app.launching import close, launched
+from lrsched.app.launching import launched
 from lrsched.app.length import foreseen
 from lrsched.app.messages import say
 from lrsched.app.naming import key_of

@@ -6,7 +6,6 @@ import signal
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -19,19 +18,14 @@ from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, Sweep
 from lrsched.checkpoint.lock import holder
 from lrsched.errors import (
-    CheckpointError,
     ConfigError,
-    Incomplete,
     NotBegun,
     RunFolderBusy,
     Stopped,
     StorageError,
     UserError,
 )
-from lrsched.loggers.out import tell
 from lrsched.records import RunFolder, write_atomically
-from lrsched.signals import StopFlag
-from lrsched.sweep.record import Entry
 
 
 def make_folder(sweep: Sweep) -> None:
@@ -78,46 +72,6 @@ def launched(sweep: Sweep, launcher: Launcher, planned: Sequence[Planned]) -> li
             done = back.status == JobStatus.COMPLETED
             sweep.close(one, None if done else _why(back), paused(one.folder) if done and one.folder else "")
     return returns
-
-
-def close(sweep: Sweep, stop: StopFlag) -> None:
-    """Record how all ended, compare what ended well, and say by an error what did not.
-
-    Raises:
-        Incomplete: a run did not finish; the others did.
-        Stopped: by a signal; the runs that were under way are saved.
-    """
-    if sweep.record.folder.is_dir():
-        _compare(sweep)
-        sweep.record.write()
-    conclude(sweep.record.entries, stop)
-
-
-def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
-    """End a sweep: nothing where all runs are done, else an error with the exit code that says so."""
-    stop.check()
-    undone = [entry for entry in entries if not entry.is_done]
-    if undone:
-        raise Incomplete(len(undone), len(entries), all_invalid=all(entry.exit_code == 2 for entry in entries))
-
-
-def _compare(sweep: Sweep) -> None:
-    """Leave the numbers of all runs in ``sweep.csv``, and say which schedule won, or that none did.
-
-    A run whose files turn out to be damaged is not done, although it was once.
-    """
-    from lrsched.report import sweep_table, write_sweep_csv
-    from lrsched.report.runs import read_runs
-
-    sweep.record.write()  # the report reads it
-    with suppress(ConfigError):  # there is no run to speak of
-        runs = read_runs([sweep.record.folder])
-        broken = {run.path.name: run.reason for run in runs if run.status == "broken"}
-        for entry in sweep.record.entries:
-            if entry.is_done and entry.run_id in broken:
-                entry.close(CheckpointError(broken[entry.run_id]))
-        write_sweep_csv(sweep.record.folder, runs)
-        tell(sweep_table(sweep.record.folder))
 
 
 def _left(planned: Planned, error: UserError, seconds: float) -> JobReturn:

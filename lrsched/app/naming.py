@@ -1,12 +1,10 @@
-"""Names and hashes of configs: equal configs have equal ids, whatever they were composed from."""
+"""Names of configs: equal configs have equal ids, whatever they were composed from."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -14,23 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app.messages import complaint
-
-NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
-"""Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
+from lrsched.config.digest import NEUTRAL, NEUTRAL_WITHIN, config_sha256
 
 DIGITS = 8
 """Of the config's hash, in a run id."""
-
-NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}
-
-
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """SHA-256 of a resolved config without what does not change the result."""
-    kept = {key: value for key, value in config.items() if key not in NEUTRAL}
-    for group, names in NEUTRAL_WITHIN.items():
-        if isinstance(kept.get(group), Mapping):
-            kept[group] = {key: value for key, value in kept[group].items() if key not in names}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

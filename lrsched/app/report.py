@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from lrsched.app.messages import say
+from lrsched.app.terminal import terminal
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.loggers.out import tell
 from lrsched.records import write_atomically
@@ -57,9 +55,7 @@ def _run(arguments: Sequence[str]) -> None:
         files |= {Path(options.png) / name: content for name, content in pictures(found, options.png).items()}
     for file, content in files.items():
         _write(file, content)
-    watched = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size().columns if watched else None
-    tell(render(found, width, watched and not os.environ.get("NO_COLOR")).removesuffix("\n"))
+    tell(render(found, *terminal()).removesuffix("\n"))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,9 +27,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, TrialState
 
+from lrsched.app.closing import close
 from lrsched.app.compose import Composer
 from lrsched.app.gpus import gpus_for
-from lrsched.app.launching import close, launched, make_folder
+from lrsched.app.launching import launched, make_folder
 from lrsched.app.messages import complaint, say
 from lrsched.app.naming import command, plain
 from lrsched.app.resume import finished

@@ -7,39 +7,48 @@ where they differ too. It is named by exactly the keys that tell it from the oth
 
 from __future__ import annotations
 
+import json
 import pkgutil
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lrsched
+from lrsched.config import digest
 from lrsched.report.flat import Flat
 
 RATE, SEED = "optimizer.lr", "seed"
 GROUPS = ("scheduler", "optimizer", "model", "dataset")
 
-NEUTRAL = ("hydra", "sweep", "name", "resume", "device", "threads", "logger", "checkpoint")
-"""Root keys that do not change what a run computes."""
-
 NEUTRAL_WITHIN = (
-    "dataset.root",
-    "dataset.train_samples",
-    "dataset.test_samples",
+    *(f"{group}.{name}" for group, names in digest.NEUTRAL_WITHIN.items() for name in names),
     "dataset.eval_batch_size",
-    "trainer.progress",
-    "trainer.profile",
     "trainer.log_every",
 )
+"""Keys that do not change a result; the last two change what is rounded or written down, and so a config's hash."""
 
 TREATMENT = ("dataset.batch_size", "dataset.augment.")
 """Keys of the data set that say how it is trained on, not what it is."""
 
+LENGTH = ("trainer.epochs", "trainer.steps", "trainer.extensions")
+"""Keys in which a run that was continued for another length differs from those that were not."""
+
+POLICIES = {
+    "keep": "kept on",
+    "stretch": "stretched",
+    "cooldown": "cooled down",
+    "restart": "restarted",
+    "reanneal": "reannealed",
+}
+"""What a run was done to that was continued."""
+
 _ABSENT = object()
+EXTENDED = "extended"
 
 
 def kept(key: str) -> bool:
     """Whether a key can change a result."""
-    return key.split(".")[0] not in NEUTRAL and key not in NEUTRAL_WITHIN
+    return key.split(".")[0] not in digest.NEUTRAL and key not in NEUTRAL_WITHIN
 
 
 def of_workload(key: str) -> bool:
@@ -68,7 +77,8 @@ def telling(parts: Sequence[Flat], always: Collection[str] = ()) -> list[dict[st
     """Of each part the entries that tell it from the others.
 
     The arguments of a class are compared among the parts that name the same class: that a step schedule has a
-    ``gamma`` and a cosine has none is said by their names.
+    ``gamma`` and a cosine has none is said by their names. Likewise the lengths of runs that were never continued are
+    compared among these: what was continued says so.
 
     Args:
         parts: flat configs with the same groups.
@@ -76,15 +86,24 @@ def telling(parts: Sequence[Flat], always: Collection[str] = ()) -> list[dict[st
     """
     told: list[dict[str, Any]] = [{} for _ in parts]
     for key in sorted({key for part in parts for key in part}, key=_order):
-        target = f"{key.split('.')[0]}._target_"
-        peers = [part.get(target) if key != target else None for part in parts]
+        peers = [_peers(part, key) for part in parts]
         values: dict[Any, set[Any]] = {}
         for part, peer in zip(parts, peers, strict=True):
             values.setdefault(peer, set()).add(part.get(key, _ABSENT))
+        everywhere = set.union(*values.values())
         for part, peer, mine in zip(parts, peers, told, strict=True):
-            if key in part and (key in always or len(values[peer]) > 1):
+            differ = everywhere if peer == EXTENDED else values[peer]
+            if key in part and (key in always or len(differ) > 1):
                 mine[key] = part[key]
     return told
+
+
+def _peers(part: Flat, key: str) -> Any:
+    """What a part has in common with those that a value of it is compared with."""
+    if key in LENGTH:
+        return EXTENDED if part.get("trainer.extensions", "[]") != "[]" else None
+    target = f"{key.split('.')[0]}._target_"
+    return part.get(target) if key != target else None
 
 
 def names(parts: Sequence[Flat], always: Collection[str] = ()) -> list[str]:
@@ -124,8 +143,22 @@ def target_name(target: str) -> str:
 def _word(short: str, key: str, value: Any) -> str:
     if key in {f"{group}._target_" for group in GROUPS}:
         return target_name(str(value))
+    if key == "trainer.extensions" and _extended(value):
+        return _extended(value)
     shown = target_name(str(value)) if key.endswith("._target_") else value
     return f"{short}={'null' if shown is None else str(shown).lower() if isinstance(shown, bool) else shown}"
+
+
+def _extended(value: Any) -> str:
+    """What a run was done to that was continued, and where; nothing if that cannot be read.
+
+    >>> _extended('[{"at":210,"policy":"stretch","epochs":10,"steps":null}]')
+    'stretched at 210'
+    """
+    try:
+        return ", ".join(f"{POLICIES[past['policy']]} at {past['at']}" for past in json.loads(value))
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _order(key: str) -> tuple[int, int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lrsched.report.candidates import RATE, SEED, candidate, identity, names, telling, workload
@@ -16,14 +16,24 @@ from lrsched.report.runs import Run
 
 @dataclass(frozen=True)
 class Comparison:
-    """One workload: its candidates from the best to the worst, and the best against each other one."""
+    """One workload: its candidates from the best to the worst, and the best against each other one.
+
+    Args:
+        name: short, by what tells it from the other workloads.
+        workload: its part of the configs.
+        metric: what is compared.
+        candidates, pairs: the rows, and the first against the rest.
+        repeated: runs that were left out for another one of the same config, each with the keys in which they differ.
+        unread: runs of no known config, which may belong here.
+    """
 
     name: str
     workload: Flat
     metric: Metric
     candidates: tuple[Candidate, ...]
     pairs: tuple[Pair, ...]
-    repeated: tuple[Run, ...] = ()
+    repeated: tuple[tuple[Run, tuple[str, ...]], ...] = ()
+    unread: tuple[Run, ...] = ()
 
 
 def compare(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
@@ -35,7 +45,9 @@ def compare(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
     groups = list(by_workload.values())
     parts = [workload(group[0].config) for group in groups]
     shown = names(parts, always=("model._target_", "dataset._target_"))
-    return [_one(name, part, group, metric) for name, part, group in zip(shown, parts, groups, strict=True)]
+    unread = tuple(run for run in runs if not run.config and run.status != "failed")  # what is invalid is no gap
+    found = [_one(name, part, group, metric) for name, part, group in zip(shown, parts, groups, strict=True)]
+    return [replace(comparison, unread=unread) for comparison in found]
 
 
 def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparison:
@@ -44,8 +56,9 @@ def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparis
     for run in sorted(runs, key=lambda run: not run.decided):  # what has an outcome counts before what has none
         rates = by_candidate.setdefault(identity(candidate(run.config)), {})
         seeds = rates.setdefault(run.config.get(RATE), {})
-        if seeds.setdefault(run.config.get(SEED), run) is not run:
-            repeated.append(run)
+        first = seeds.setdefault(run.config.get(SEED), run)
+        if first is not run:
+            repeated.append((run, _differences(run.config, first.config)))
     cells = list(by_candidate.values())
     parts = [candidate(next(iter(next(iter(rates.values())).values())).config) for rates in cells]
     always = ("scheduler._target_",)
@@ -55,6 +68,12 @@ def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparis
     ]
     rows.sort(key=lambda row: (row.best is None, *metric.order(row.values.values()), row.name))
     return Comparison(name, part, metric, tuple(rows), tuple(pairs(rows, metric)), tuple(repeated))
+
+
+def _differences(one: Flat, other: Flat) -> tuple[str, ...]:
+    """The keys in which two configs differ, but for where their runs lie."""
+    keys = sorted({*one, *other} - {"name", "resume"})
+    return tuple(key for key in keys if one.get(key) != other.get(key))
 
 
 def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, Run]], metric: Metric) -> Candidate:

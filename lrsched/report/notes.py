@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
 from lrsched.report.rates import Candidate
-from lrsched.report.shown import count, seeds
+from lrsched.report.shown import count, of_seeds
 
 SURE = 0.9
 """A rate that is chosen again less often than this when the seeds are drawn anew is called uncertain."""
@@ -17,19 +17,57 @@ def notes(comparison: Comparison) -> list[str]:
     """Sentences, the weightiest first."""
     return [
         *_alone(comparison),
+        *_incomplete(comparison),
         *_edges(comparison),
         *_chances(comparison),
         *_choices(comparison),
+        *_rows(comparison),
         *_left_out(comparison),
     ]
 
 
+def how(comparison: Comparison) -> str:
+    """How the rates were chosen, and what of that to keep in mind."""
+    rows, metric = comparison.candidates, comparison.metric
+    if any(rate.dropped for row in rows for rate in row.rates):
+        left = [row for row in rows if row.best is not None]
+        marked = ", and the marked one is all that is left to compare" if len(left) == 1 < len(rows) else ""
+        return f"Chosen by successive halving: what was left behind has no final value{marked}."
+    each = "Each at its" if len(rows) > 1 else "At its"
+    chosen = f"{each} best learning rate, that of the best mean {metric.chosen_by} over its seeds."
+    if metric.chosen_by == metric.name:
+        chosen += " Chosen and compared by one number, the best looks a little better than it is."
+    return chosen
+
+
 def _alone(comparison: Comparison) -> Iterator[str]:
-    if len(comparison.candidates) == 1:
+    if len(comparison.candidates) == 1 and not comparison.unread:  # which may be of another one
         yield "there is nothing to compare it with: give runs of another schedule too"
 
 
+def _is_incomplete(comparison: Comparison) -> bool:
+    return bool(comparison.unread) or any(row.incomplete for row in comparison.candidates)
+
+
+def _incomplete(comparison: Comparison) -> Iterator[str]:
+    """Which rates lack runs; what the others say of the rates tried would be premature."""
+    lacking = []
+    for row in comparison.candidates:
+        rates = [f"{rate.lr} ({of_seeds(rate.lacking)})" for rate in row.rates if rate.incomplete]
+        if rates:
+            lacking.append(f"{row.name} at {', '.join(rates)}")
+    if lacking:
+        told = "; ".join(lacking)
+        yield f"incomplete: there is no {comparison.metric.chosen_by} of {told}; such a rate is not eligible"
+    if comparison.unread:
+        asked = {item for run in comparison.unread for item in run.overrides if item.lstrip("+").startswith(f"{RATE}=")}
+        rates = f" (among them {', '.join(sorted(asked))})" if asked else ""
+        yield f"incomplete: {count(len(comparison.unread), 'run')} left nothing that can be compared{rates}"
+
+
 def _edges(comparison: Comparison) -> Iterator[str]:
+    if comparison.unread:
+        return
     for edge, direction in (("largest", "larger"), ("smallest", "smaller")):
         there = [f"{row.name} {row.best.lr}" for row in comparison.candidates if row.best and row.edge == edge]
         if there:
@@ -39,9 +77,9 @@ def _edges(comparison: Comparison) -> Iterator[str]:
 def _chances(comparison: Comparison) -> Iterator[str]:
     tried = {row.name: sum(rate.tried for rate in row.rates) for row in comparison.candidates}
     several = set(tried.values()) - {0}
-    if several == {1}:
+    if several == {1} and not _is_incomplete(comparison):
         yield f"only one {RATE} was tried: another may be better for some, and change the order"
-    elif len(several) > 1:
+    elif len(several) > 1 and not _is_incomplete(comparison):
         told = ", ".join(f"{name} {number}" for name, number in tried.items())
         yield f"not all were tried at as many rates ({told}): who has more has more chances"
     sizes = {len(row.values) for row in comparison.candidates if row.best}
@@ -59,27 +97,35 @@ def _choices(comparison: Comparison) -> Iterator[str]:
         yield f"the best rate hangs on the seeds; drawn anew they choose it again only so often: {', '.join(unsure)}"
 
 
-def _left_out(comparison: Comparison) -> Iterator[str]:
+def _rows(comparison: Comparison) -> Iterator[str]:
     for row in comparison.candidates:
         dropped = ", ".join(str(rate.lr) for rate in row.rates if rate.dropped)
         if dropped:
             yield f"{row.name} at {dropped}: left behind by successive halving"
+        elif row.best is None and any(rate.choosing for rate in row.rates):
+            yield f"{row.name}: every run that has ended diverged"
         elif row.best is None:
             yield f"{row.name}: no run has finished"
         if row.best is not None:
-            yield from _rates(row, comparison.metric.chosen_by)
-    if comparison.repeated:
-        number = len(comparison.repeated)
-        yield f"left out: {count(number, 'run')} with the config of another one"
+            yield from _diverged(row)
+            if row.best.incomplete:
+                lacking = of_seeds(row.best.lacking)
+                yield f"{row.name}: no rate with a finite value has all runs; {row.best.lr} is shown without {lacking}"
 
 
-def _rates(row: Candidate, metric: str) -> Iterator[str]:
+def _diverged(row: Candidate) -> Iterator[str]:
     for rate in row.rates:
         if rate.diverged:
             yield f"{row.name} diverged at {rate.lr} with {rate.diverged} of {count(len(rate.choosing), 'seed')}"
-        if rate.dropped:
-            continue
-        if rate.lacking and rate is row.best:
-            yield f"{row.name}: every rate lacks runs, {rate.lr} those of seeds {seeds(rate.lacking)}"
-        elif rate.lacking:
-            yield f"{row.name} at {rate.lr} is not eligible: it has no {metric} for seeds {seeds(rate.lacking)}"
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    """Runs of one config: they differ in nothing that changes a result, and this is named."""
+    same = [keys for _, keys in comparison.repeated if not keys]
+    if same:
+        yield f"left out: {count(len(same), 'run')} with the config of another one, in another folder"
+    others = [keys for _, keys in comparison.repeated if keys]
+    if others:
+        keys = ", ".join(sorted({key for keys in others for key in keys}))
+        number = count(len(others), "run")
+        yield f"left out: {number} with the config of another one but for {keys}, which changes no result"

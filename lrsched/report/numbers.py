@@ -114,4 +114,4 @@ def _pair(pair: Pair, metric: str) -> dict[str, Any]:
 
 
 def _left(run: Run) -> dict[str, Any]:
-    return {"path": str(run.path), "status": run.status, "reason": run.reason, "step": run.step}
+    return {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
+from lrsched.report.shown import FEWEST
 from lrsched.report.stats import bca_interval, holm, pairs_needed, probability_better, sign_flip_p
 
 
@@ -20,7 +21,7 @@ class Pair:
         best, other: their names.
         differences: by how much the best is better, a number a shared seed; empty where one diverged.
         seeds: how many are shared.
-        interval: 95 %, of the mean difference; None for fewer than two seeds.
+        interval: 95 %, of the mean difference; None for fewer than five seeds, of which it is far too narrow.
         p: of the sign-flip test.
         p_holm: the same, corrected for the comparisons of all candidates with each other: which of them is
             the best was seen in the same numbers.
@@ -66,7 +67,7 @@ def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
         other=other.name,
         differences=differences,
         seeds=len(mine),
-        interval=bca_interval(differences) if len(differences) > 1 else None,
+        interval=bca_interval(differences) if len(differences) >= FEWEST else None,
         p=_p(differences),
         p_holm=None,
         probability=probability_better(mine, theirs) if mine else None,

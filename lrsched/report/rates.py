@@ -3,6 +3,7 @@
 - The rate is chosen by the mean over the seeds of the validation metric, among the rates that have an outcome for each
   of the candidate's seeds. A run that diverged has one: the worst. A run that failed otherwise, was stopped or is
   missing has none, and its rate is left out, aloud; where all rates lack runs, those that lack the fewest are taken.
+  A rate at which all runs diverged is never taken.
 - Chosen and compared on the same metric, a candidate with more rates has more luck: unequal numbers are told, and so is
   how often the same rate would have been chosen had the seeds been drawn anew.
 """
@@ -39,6 +40,16 @@ class Rate:
         return sum(not math.isfinite(value) for value in self.choosing.values())
 
     @property
+    def finite(self) -> bool:
+        """Whether any of its runs came to a finite value."""
+        return any(map(math.isfinite, self.choosing.values()))
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether it lacks runs that are not lacking on purpose."""
+        return bool(self.lacking) and not self.dropped
+
+    @property
     def dropped(self) -> bool:
         """Whether it was tried, and left behind by successive halving."""
         return bool(self.lacking) and all(seed in self.runs and self.runs[seed].dropped for seed in self.lacking)
@@ -56,7 +67,7 @@ class Candidate:
         name: short, by what tells it from the others.
         entries: the same as dotted keys and values.
         rates: all that were tried, in ascending order.
-        best: the chosen one; None where nothing has an outcome.
+        best: the chosen one; None where nothing has a finite outcome.
         sure: how often the same rate is chosen when seeds are drawn anew (0 to 1); None where there is no choice.
     """
 
@@ -71,22 +82,33 @@ class Candidate:
         return self.best.comparing if self.best else {}
 
     @property
+    def finite(self) -> bool:
+        """Whether any run at the best rate came to a finite value of what is compared."""
+        return any(map(math.isfinite, self.values.values()))
+
+    @property
     def mean(self) -> float:
         return mean(self.values.values())
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a rate lacks runs: then another one than the chosen may be better."""
+        return any(rate.incomplete for rate in self.rates)
 
     @property
     def edge(self) -> str:
         """``largest`` or ``smallest`` where the best rate lies at that end of those tried, else nothing."""
         tried = [rate.lr for rate in self.rates if rate.tried and isinstance(rate.lr, (int, float))]
-        if self.best is None or len(tried) < 2 or self.best.lr not in (tried[0], tried[-1]):
+        if self.best is None or self.incomplete or len(tried) < 2 or self.best.lr not in (tried[0], tried[-1]):
             return ""
         return "smallest" if self.best.lr == tried[0] else "largest"
 
 
 def _eligible(rates: Sequence[Rate]) -> list[Rate]:
-    """The rates that lack the fewest runs, if any run has an outcome at all."""
-    fewest = min(len(rate.lacking) for rate in rates)
-    return [rate for rate in rates if len(rate.lacking) == fewest and rate.choosing]
+    """Of the rates with a finite outcome those that lack the fewest runs."""
+    finite = [rate for rate in rates if rate.finite]
+    fewest = min((len(rate.lacking) for rate in finite), default=0)
+    return [rate for rate in finite if len(rate.lacking) == fewest]
 
 
 def best_rate(rates: Sequence[Rate], metric: Metric) -> Rate | None:
@@ -96,15 +118,15 @@ def best_rate(rates: Sequence[Rate], metric: Metric) -> Rate | None:
 def certainty(rates: Sequence[Rate], best: Rate | None, metric: Metric, draws: int = 2000) -> float | None:
     """How often the chosen rate is chosen again when the seeds are drawn anew, with replacement."""
     eligible = _eligible(rates)
-    if best is None or len(eligible) < 2 or len(best.choosing) < 2:
-        return None
-    shared = sorted(set.intersection(*(set(rate.choosing) for rate in eligible)), key=str)
-    if len(shared) < 2:
-        return None
-    sign = metric.sign(metric.chosen_by)
-    values = sign * np.array([[rate.choosing[seed] for seed in shared] for rate in eligible])
-    drawn = np.random.default_rng(0).integers(0, len(shared), (draws, len(shared)))
-    again = values[:, drawn].mean(axis=2).argmin(axis=0)
+    if best is None or best.lacking or len(eligible) < 2 or len(best.choosing) < 2:
+        return None  # no choice, or one that hangs on which runs are there
+    sign, seeds = metric.sign(metric.chosen_by), list(best.choosing)
+    values = sign * np.array([[rate.choosing[seed] for seed in seeds] for rate in eligible])
+    drawn = values[:, np.random.default_rng(0).integers(0, len(seeds), (draws, len(seeds)))]
+    lost = np.isinf(drawn).sum(axis=2)
+    total = np.where(np.isinf(drawn), 0.0, drawn).sum(axis=2)
+    means = np.divide(total, len(seeds) - lost, out=np.full(lost.shape, np.inf), where=lost < len(seeds))
+    again = np.lexsort((means, lost), axis=0)[0]  # as Metric.order has it
     return float(np.mean(again == eligible.index(best)))
 
 

@@ -6,9 +6,32 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+FEWEST = 5
+"""Pairs from which on an interval, and a share in percent, are shown: of fewer both would look surer than they are."""
+
+
+def digits(metric: str, *numbers: float) -> list[str]:
+    """Numbers of one metric in one form, that which the largest of them needs.
+
+    Accuracies in percent; the rest with four decimals, with three digits of the largest where that is below 0.001, and
+    all with one exponent where it is below 0.0001 or has seven digits before the point.
+
+    >>> digits("val/accuracy", 0.97456, 0.01), digits("val/loss", 0.0977, 8.59e-05), digits("val/loss", 0.000509)
+    (['97.46', '1.00'], ['0.0977', '0.0001'], ['0.000509'])
+    >>> digits("val/loss", 2.47e-06, 4e-08)
+    ['2.47e-06', '0.04e-06']
+    """
+    if metric.endswith("accuracy"):
+        return [f"{100 * number:.2f}" for number in numbers]
+    largest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
+    exponent = math.floor(math.log10(largest)) if largest else 0
+    if exponent < -4 or exponent > 5:
+        return [f"{number / 10.0**exponent:.2f}e{exponent:+03d}" for number in numbers]
+    return [f"{number:.{4 if largest >= 0.001 or not largest else 2 - exponent}f}" for number in numbers]
+
 
 def value(metric: str, number: float | None) -> str:
-    """A metric: accuracies in percent, the rest with four digits behind the point, or three in all if it is smaller.
+    """A metric.
 
     >>> value("val/accuracy", 0.97456), value("val/loss", 0.31234), value("val/loss", 0.00012345)
     ('97.46%', '0.3123', '0.000123')
@@ -17,34 +40,58 @@ def value(metric: str, number: float | None) -> str:
         return "–"
     if math.isinf(number):
         return "diverged"
-    if metric.endswith("accuracy"):
-        return f"{number:.2%}"
-    return f"{number:.4f}" if abs(number) >= 0.001 or number == 0 else f"{number:.3g}"
+    return digits(metric, number)[0] + ("%" if metric.endswith("accuracy") else "")
 
 
-def amount(metric: str, number: float | None) -> str:
-    """A difference or a spread of a metric; of accuracies, in points of a percent.
+def around(metric: str, middle: float, spread: float) -> str:
+    """A mean and a standard deviation.
+
+    >>> around("val/accuracy", 0.9773, 0.0048), around("val/loss", 0.0977, 8.59e-05)
+    ('97.73 ± 0.48%', '0.0977 ± 0.0001')
+    """
+    return " ± ".join(digits(metric, middle, spread)) + ("%" if metric.endswith("accuracy") else "")
+
+
+def difference(metric: str, middle: float, ends: Iterable[float] | None) -> str:
+    """A difference and the interval that it lies in, as a cell of a table; of accuracies, in points of a percent.
+
+    >>> difference("val/loss", 2.47e-06, (1.54e-06, 3.1e-06)), difference("val/loss", 0.0031, None)
+    ('2.47e-06 (1.54e-06 to 3.10e-06)', '0.0031 (–)')
+    """
+    first, *shown = digits(metric, middle, *(ends or ()))
+    return f"{first} ({' to '.join(shown) or '–'})"
+
+
+def distance(metric: str, middle: float, ends: Iterable[float]) -> str:
+    """By how much one is better than another, in words, with its interval.
+
+    >>> distance("val/loss", 0.06, (0.0048, 0.1175)), distance("val/accuracy", 0.00003, (0.00001, 0.0001))
+    ('0.0600, 0.0048 to 0.1175', 'less than 0.01 points, 0.00 to 0.01 points')
+    """
+    first, low, high = digits(metric, middle, *ends)
+    points = " points" if metric.endswith("accuracy") else ""
+    mantissa, *exponent = first.partition("e")
+    if middle and not float(mantissa):
+        first = "".join(["less than ", mantissa.lstrip("-")[:-1], "1", *exponent])
+    return f"{first}{points}, {low} to {high}{points}"
+
+
+def amount(metric: str, number: float) -> str:
+    """A difference of a metric; of accuracies, in points of a percent.
 
     >>> amount("val/accuracy", 0.0123), amount("val/loss", -0.25)
     ('1.23 points', '-0.2500')
     """
-    if metric.endswith("accuracy") and number is not None and math.isfinite(number):
-        return f"{100 * number:.2f} points"
-    return value(metric, number)
+    return digits(metric, number)[0] + (" points" if metric.endswith("accuracy") else "")
 
 
 def interval(metric: str, ends: Iterable[float]) -> str:
-    """Two ends of a difference, with as many digits as the larger of them needs.
+    """Two ends of a difference.
 
     >>> interval("val/loss", (-0.000509, 0.0532)), interval("val/accuracy", (0.01, 0.02))
     ('-0.0005 to 0.0532', '1.00 to 2.00 points')
     """
-    low, high = ends
-    if metric.endswith("accuracy"):
-        return f"{100 * low:.2f} to {100 * high:.2f} points"
-    largest = max(abs(low), abs(high))
-    digits = 4 if largest >= 0.001 or largest == 0 else 2 - math.floor(math.log10(largest))
-    return f"{low:.{digits}f} to {high:.{digits}f}"
+    return " to ".join(digits(metric, *ends)) + (" points" if metric.endswith("accuracy") else "")
 
 
 def p_value(number: float | None) -> str:
@@ -61,12 +108,43 @@ def p_value(number: float | None) -> str:
     return text.removeprefix("0")
 
 
+def share(probability: float, pairs: int) -> str:
+    """How often one wins against another: of few pairs the pairs themselves, a tie counting half.
+
+    >>> share(2 / 3, 3), share(0.25, 2), share(1, 6)
+    ('2/3', '0.5/2', '100%')
+    """
+    return f"{probability:.0%}" if pairs >= FEWEST else f"{probability * pairs:g}/{pairs}"
+
+
+def brief(reason: str, longest: int = 100) -> str:
+    """A reason in one line, its first part, without what a terminal would obey.
+
+    >>> brief("step 3: the loss is nan; the batch holds 64 samples"), brief("one two three", 9)
+    ('step 3: the loss is nan', 'one two …')
+    """
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
+    first = words.partition(";")[0]
+    if len(first) <= longest:
+        return first
+    return f"{first[: longest - 1].rpartition(' ')[0] or first[: longest - 2]} …"
+
+
 def count(number: int, thing: str) -> str:
     """
     >>> count(1, "more seed"), count(6, "seed")
     ('1 more seed', '6 seeds')
     """
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def of_seeds(values: Iterable[Any]) -> str:
+    """
+    >>> of_seeds([0]), of_seeds([0, 1, 2])
+    ('seed 0', 'seeds 0–2')
+    """
+    known = list(values)
+    return f"seed{'' if len(known) == 1 else 's'} {seeds(known)}"
 
 
 def seeds(values: Iterable[Any]) -> str:

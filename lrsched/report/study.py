@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrsched.report.compare import Comparison, compare
+from lrsched.report.disk import read_runs
 from lrsched.report.metric import Metric, metric_of
-from lrsched.report.runs import Run, read_runs
+from lrsched.report.runs import Run
 from lrsched.report.target import Race, races
 
 

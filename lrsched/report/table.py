@@ -5,40 +5,30 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
-from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lrsched.report.columns import WINS, fitted
 from lrsched.report.compare import Comparison
-from lrsched.report.notes import notes
-from lrsched.report.pairs import Pair
-from lrsched.report.rates import Candidate, mean, spread
+from lrsched.report.layout import RULED, Column, parts, table
+from lrsched.report.notes import how, notes
+from lrsched.report.rates import mean
 from lrsched.report.runs import ends
-from lrsched.report.shown import amount, count, interval, p_value, seeds, value
+from lrsched.report.shown import brief, count, value
 from lrsched.report.study import Study
 from lrsched.report.target import scores
-from lrsched.report.verdict import verdict
+from lrsched.report.verdict import sentences
 
 UNLIMITED = 10_000
 """Columns of what is not a terminal: a file has no edge at which a line must end."""
 
-RULED: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
-
-ROOMY = 80
-"""Columns from which on numbers are kept in one piece."""
-
-WORSE = "worse by (95 %)"
 MOST_RATES = 10
 MOST_LISTED = 12
 
 WORK = ("dataset.batch_size", "trainer.accumulate")
 """What a step costs: where it differs, counting steps is not fair."""
-
-BESIDE = ("test/accuracy", "test/loss", "val/accuracy", "val/loss")
-"""What is shown beside the metric that is compared: the first of these that there is."""
 
 
 def render(study: Study, width: int | None = None, colour: bool = False) -> str:
@@ -72,80 +62,22 @@ def render(study: Study, width: int | None = None, colour: bool = False) -> str:
 
 
 def _comparison(console: Console, comparison: Comparison) -> None:
-    metric = comparison.metric
+    metric, several = comparison.metric, len(comparison.candidates) > 1
     console.print()
     console.print(Text(comparison.name, style="bold"))
-    console.print(_table(comparison, roomy=console.width >= ROOMY))
+    marked = 0 if several and comparison.candidates[0].finite else None
+    columns = fitted(comparison, console.width)
+    console.print(table(columns, console.width, marked))
     console.print()
     if any(len(row.rates) > 1 for row in comparison.candidates):
         _rates(console, comparison)
-    how = f"Each at its best learning rate, that of the best mean {metric.chosen_by} over its seeds."
-    if metric.chosen_by == metric.name:
-        how += " Chosen and compared by one number, the best looks a little better than it is."
-    _paragraphs(console, [f"{how} P(win): of the best one against this one, seed against seed."])
+    told = how(comparison)
+    if any(column.title == WINS for column in columns):
+        told += f" {WINS}: of the best one against this one, seed against seed."
+    _paragraphs(console, [told])
     console.print()
-    _paragraphs(console, [verdict(pair, metric.name).text for pair in comparison.pairs])
+    _paragraphs(console, sentences(comparison.pairs, metric.name))
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
-
-
-def _table(comparison: Comparison, *, roomy: bool) -> Table:
-    """A row a candidate; where there is room, only names and intervals are broken into lines."""
-    metric, rows = comparison.metric, comparison.candidates
-    beside = _beside(comparison)
-    table = Table(**RULED)
-    table.add_column("", no_wrap=True)
-    table.add_column("schedule", overflow="fold")
-    for title in ("lr", f"{metric.name} ± sd", "seeds", *beside, WORSE, "p", "P(win)"):
-        table.add_column(title, justify="right", overflow="fold", no_wrap=roomy and title not in ("seeds", WORSE))
-    pairs = {pair.other: pair for pair in comparison.pairs}
-    for number, row in enumerate(rows):
-        best = number == 0 and row.best is not None
-        cells = [
-            "*" if best else "",
-            row.name,
-            str(row.best.lr) if row.best else "–",
-            _measured(metric.name, row.values.values()),
-        ]
-        cells += [seeds(row.values)]
-        cells += [_measured(name, _others(row, name)) for name in beside]
-        cells += _against(pairs.get(row.name), metric.name)
-        table.add_row(*cells, style="bold green" if best else None)
-    return table
-
-
-def _beside(comparison: Comparison) -> list[str]:
-    there = {
-        name for row in comparison.candidates if row.best for run in row.best.runs.values() for name in run.metrics
-    }
-    return [name for name in BESIDE if name != comparison.metric.name and name in there][:1]
-
-
-def _others(row: Candidate, name: str) -> list[float]:
-    """Another metric of the runs at the chosen rate."""
-    found = [run.metrics.get(name) for run in row.best.runs.values() if run.finished] if row.best else []
-    return [value for value in found if value is not None]
-
-
-def _measured(metric: str, values: Iterable[float]) -> str:
-    known = list(values)
-    lost = sum(not math.isfinite(item) for item in known)
-    if lost:
-        return f"{lost} of {len(known)} diverged"
-    around = spread(known)
-    shown = value(metric, mean(known))
-    if around is None:
-        return shown
-    return f"{shown.rstrip('%')} ± {value(metric, around)}"
-
-
-def _against(pair: Pair | None, metric: str) -> list[str]:
-    if pair is None:
-        return ["", "", ""]
-    probability = "–" if pair.probability is None else f"{pair.probability:.0%}"
-    if pair.mean is None or pair.interval is None:
-        return [amount(metric, pair.mean), "–", probability]
-    worse = f"{amount(metric, pair.mean).removesuffix(' points')} ({interval(metric, pair.interval)})"
-    return [worse, p_value(pair.p), probability]
 
 
 def _rates(console: Console, comparison: Comparison) -> None:
@@ -153,38 +85,35 @@ def _rates(console: Console, comparison: Comparison) -> None:
     tried = list(dict.fromkeys(rate.lr for row in comparison.candidates for rate in row.rates))
     if len(tried) > MOST_RATES:
         return
-    name = comparison.metric.chosen_by
-    table = Table(**RULED)
-    table.add_column(f"mean {name} at lr", overflow="fold")
-    ordered = sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0))
-    for lr in ordered:
-        table.add_column(str(lr), justify="right", overflow="fold")
-    for row in comparison.candidates:
-        at = {rate.lr: rate for rate in row.rates}
+    name, rows = comparison.metric.chosen_by, comparison.candidates
+    first = Column(f"mean {name} at lr", tuple(row.name for row in rows), text=True)
+    at = [{rate.lr: rate for rate in row.rates} for row in rows]
+    rest = []
+    for lr in sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0)):
         cells = []
-        for lr in ordered:
-            rate = at.get(lr)
-            text = value(name, mean(rate.choosing.values())) if rate else ""
-            cells.append(f"{text}*" if rate is row.best and rate else f"{text} ")
-        table.add_row(row.name, *cells)
-    console.print(table)
-    console.print()
+        for row, rates in zip(rows, at, strict=True):
+            text = value(name, mean(rates[lr].choosing.values())) if lr in rates else ""
+            cells.append(f"{text}*" if row.best is not None and rates.get(lr) is row.best else f"{text} ")
+        rest.append(Column(str(lr), tuple(cells)))
+    for columns in parts(first, rest, console.width):
+        console.print(table(columns, console.width))
+        console.print()
 
 
 def _race(console: Console, study: Study) -> None:
     """Steps to the target, and AlgoPerf's score."""
     way = "at most" if study.metric.mode == "min" else "at least"
-    table = Table(**RULED)
-    table.add_column("steps to target", overflow="fold")
+    raced = Table(**RULED)
+    raced.add_column("steps to target", overflow="fold")
     for race in study.races:
         goal = f"{study.metric.name} {way} {value(study.metric.name, race.target)}"
-        table.add_column(f"{race.workload}: {goal}", justify="right", overflow="fold")
-    table.add_column("score", justify="right")
+        raced.add_column(f"{race.workload}: {goal}", justify="right", overflow="fold")
+    raced.add_column("score", justify="right")
     for name, score in scores(study.races).items():
         times = [race.steps.get(name, math.inf) for race in study.races]
-        table.add_row(name, *(f"{time:,.0f}" if math.isfinite(time) else "never" for time in times), f"{score:.4f}")
+        raced.add_row(name, *(f"{time:,.0f}" if math.isfinite(time) else "never" for time in times), f"{score:.4f}")
     console.print()
-    console.print(table)
+    console.print(raced)
     told = [
         "Median over the seeds of the fastest rate's steps. Score: mean of clip((4 − r)/3, 0, 1), r = steps / fewest."
     ]
@@ -200,14 +129,9 @@ def _incomplete(console: Console, study: Study) -> None:
         return
     console.print()
     _paragraphs(console, [f"{len(left)} of {count(len(study.runs), 'run')} did not finish:"])
-    _paragraphs(console, [f"  {run.status}  {run.path}  {_one_line(run.reason)}" for run in left[:MOST_LISTED]])
+    _paragraphs(console, [f"  {run.end}  {run.path}  {brief(run.reason)}" for run in left[:MOST_LISTED]])
     if len(left) > MOST_LISTED:
         _paragraphs(console, [f"  and {len(left) - MOST_LISTED} more; --json FILE lists them all"])
-
-
-def _one_line(reason: str) -> str:
-    """Without line ends, and without what a terminal would obey."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
 
 
 def _paragraphs(console: Console, lines: Iterable[str]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrsched.report.pairs import Pair
-from lrsched.report.shown import amount, count, interval, p_value
+from lrsched.report.shown import amount, count, distance, interval, p_value
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
 
 ABSURD = 200
@@ -14,6 +15,9 @@ ABSURD = 200
 
 It is a mean below a fifth of its standard deviation, (2.8/200^.5 = .2): less than what Cohen 1988 calls a small effect.
 """
+
+UNDECIDED = "undecided: "
+"""How it begins, behind the names."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,14 @@ class Verdict:
         kind: ``better``; ``better alone``: as a comparison by itself, but not as one of several; ``undecided``,
             ``equal`` or ``diverged``.
         text: in words.
-        more_seeds: about how many would decide it; None where it is decided, or no number would help.
+        more_seeds: about how many would decide it; None where it is decided, or more than 200 would be needed.
+        why: what is undecided and why, without the names: where it is the same, several are told in one sentence.
     """
 
     kind: str
     text: str
     more_seeds: int | None = None
+    why: str = ""
 
 
 def verdict(pair: Pair, metric: str) -> Verdict:
@@ -45,29 +51,55 @@ def verdict(pair: Pair, metric: str) -> Verdict:
         metric: what the differences are of.
     """
     if pair.seeds == 0:
-        return _undecided(pair, fewest_pairs(), "they share no seed")
+        return _undecided(pair, "at least", fewest_pairs(), "they share no seed")
     if not pair.differences:
-        wins = f"{pair.best} wins {pair.probability:.0%} of {count(pair.seeds, 'pair')}"
+        wins = f"{pair.best} wins {(pair.probability or 0) * pair.seeds:g} of {count(pair.seeds, 'pair')}"
         return Verdict("diverged", f"{pair.best} and {pair.other} cannot be told by a mean: runs diverged; {wins}")
-    if pair.interval is None or pair.p is None or pair.mean is None:
-        return _undecided(pair, fewest_pairs() - 1, "one seed says nothing of the spread")
+    if pair.p is None:
+        return _undecided(pair, "at least", fewest_pairs() - 1, "one seed says nothing of the spread")
+    if not any(pair.differences):
+        return Verdict("equal", f"{pair.best} and {pair.other} are equal with each of {count(pair.seeds, 'seed')}")
+    if pair.seeds < fewest_pairs() or pair.interval is None:
+        return _of_few(pair)
     low, high = pair.interval
     if pair.p < LEVEL and (low > 0 or high < 0):
-        return _better(pair, metric)
-    if pair.seeds < fewest_pairs():
-        least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
-        needed = fewest_pairs() if pair.needed > ABSURD else max(fewest_pairs(), math.ceil(pair.needed))
-        return _undecided(pair, needed - pair.seeds, least)
+        return _better(pair, metric, pair.interval)
     if pair.needed > ABSURD:
-        return Verdict("equal", _equal(pair, metric))
-    found = f"difference {_interval(pair, metric)}, p {p_value(pair.p)}"
-    return _undecided(pair, max(1, math.ceil(pair.needed) - pair.seeds), found)
+        return Verdict("equal", _equal(pair, metric, pair.interval))
+    found = f"difference {interval(metric, pair.interval)}, p {p_value(pair.p)}"
+    return _undecided(pair, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
 
 
-def _better(pair: Pair, metric: str) -> Verdict:
+def sentences(pairs: Sequence[Pair], metric: str) -> list[str]:
+    """The verdicts in words; what is undecided for the same reason is said once.
+
+    >>> few = [Pair("a", name, (0.1,), 1, None, None, None, 1.0) for name in ("b", "c")]
+    >>> sentences(few, "val/loss")
+    ['a or b, c? undecided: at least 5 more seeds (one seed says nothing of the spread)']
+    """
+    told: dict[str, list[str]] = {}
+    for pair in pairs:
+        said = verdict(pair, metric)
+        told.setdefault(said.why or said.text, []).append(pair.other)
+    return [
+        f"{pairs[0].best} or {', '.join(others)}? {said}" if said.startswith(UNDECIDED) else said
+        for said, others in told.items()
+    ]
+
+
+def _of_few(pair: Pair) -> Verdict:
+    """Fewer pairs than can give such a p; nor is their spread known well."""
+    least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
+    if pair.needed > ABSURD:
+        why = f"{UNDECIDED}if the difference is as small as it looks, it takes more than {ABSURD} seeds ({least})"
+        return Verdict("undecided", f"{pair.best} or {pair.other}? {why}", None, why)
+    return _undecided(pair, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
+
+
+def _better(pair: Pair, metric: str, ends: tuple[float, float]) -> Verdict:
     assert pair.mean is not None
     first, second = (pair.best, pair.other) if pair.mean > 0 else (pair.other, pair.best)
-    by = f"{amount(metric, abs(pair.mean))}, {_interval(pair, metric, flip=pair.mean < 0)}"
+    by = distance(metric, abs(pair.mean), sorted(ends if pair.mean > 0 else (-end for end in ends)))
     text = f"{first} is better than {second} by {by} ({count(pair.seeds, 'seed')}, p {p_value(pair.p)}"
     if pair.comparisons == 1 or pair.p_holm is None:
         return Verdict("better", f"{text})")
@@ -78,26 +110,17 @@ def _better(pair: Pair, metric: str) -> Verdict:
     return Verdict("better alone", f"{text}: only taken by itself; about {count(more, 'more seed')} for all)", more)
 
 
-def _undecided(pair: Pair, more: int, why: str) -> Verdict:
-    text = f"{pair.best} or {pair.other}? undecided: about {count(more, 'more seed')} ({why})"
-    return Verdict("undecided", text, more)
+def _undecided(pair: Pair, about: str, more: int, because: str) -> Verdict:
+    why = f"{UNDECIDED}{about} {count(more, 'more seed')} ({because})"
+    return Verdict("undecided", f"{pair.best} or {pair.other}? {why}", more, why)
 
 
-def _equal(pair: Pair, metric: str) -> str:
-    assert pair.interval is not None
-    within = max(map(abs, pair.interval))
-    if within == 0:
-        return f"{pair.best} and {pair.other} are equal with each of {count(pair.seeds, 'seed')}"
+def _equal(pair: Pair, metric: str, ends: tuple[float, float]) -> str:
     needed = f"about {_round(pair.needed):,} seeds" if math.isfinite(pair.needed) else "no number of seeds"
     return (
-        f"{pair.best} and {pair.other} are equal to within {amount(metric, within)} "
+        f"{pair.best} and {pair.other} are equal to within {amount(metric, max(map(abs, ends)))} "
         f"({count(pair.seeds, 'seed')}; it would take {needed} to tell them apart)"
     )
-
-
-def _interval(pair: Pair, metric: str, *, flip: bool = False) -> str:
-    assert pair.interval is not None
-    return interval(metric, sorted(-end if flip else end for end in pair.interval))
 
 
 def _round(number: float) -> int:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import math
+import os
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ import pytest
 from lrsched.cli import main
 from lrsched.records import write_json
 from lrsched.report import sweep_table, write_sweep_csv
-from lrsched.report.runs import read_runs
+from lrsched.report.disk import read_runs
 from tests.app.conftest import TINY
 
 RATES, SEEDS = (0.01, 0.1), (0, 1)
@@ -78,22 +83,54 @@ def test_runs_and_sweeps_are_taken_together_and_each_once(sweep: Path, lrsched) 
 
 
 def test_failed_and_damaged_runs_are_shown_with_their_reasons(sweep: Path, lrsched) -> None:
-    first, second, third = sorted(path for path in sweep.iterdir() if path.is_dir())[:3]
+    first, second, third, fourth = sorted(path for path in sweep.iterdir() if path.is_dir())[:4]
     (first / "result.json").unlink()
     (second / "config.yaml").write_text("a: [")
     (third / "result.json").write_text("{")
+    config = (fourth / "config.yaml").read_text()
+    (fourth / "config.yaml").write_text(config.replace("momentum: 0.9", "momentum: 0.8"))
     lrsched(*TINY, "name=wild", "optimizer.lr=1e30", "optimizer.momentum=0", "optimizer.nesterov=false")
     ended = lrsched("outputs", command="report")
     assert ended.code == 0
-    assert ended.out.splitlines()[0] == "9 runs: 5 finished, 2 broken, 1 unfinished, 1 diverged"
-    assert "4 of 9 runs did not finish:" in ended.out
+    assert ended.out.splitlines()[0] == "9 runs: 4 finished, 3 broken, 1 unfinished, 1 diverged"
+    assert "5 of 9 runs did not finish:" in ended.out
     for reason in (
         "it is running, or was killed",
         "config.yaml cannot be read",
         "result.json cannot be read",
-        "NotFinite",
+        "is not the one that the run was made with",
+        "  diverged  outputs/wild  NotFinite",
     ):
         assert reason in ended.out
+
+
+def on_a_terminal(columns: int, cwd: Path, *arguments: str) -> str:
+    """What a command prints on a terminal so many columns wide, without colours."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    command = [sys.executable, "-c", "from lrsched.cli import main; main()", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "TERM")}
+    environment |= {"TERM": "xterm", "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        command, stdout=theirs, stderr=subprocess.DEVNULL, stdin=theirs, cwd=cwd, env=environment
+    )
+    os.close(theirs)
+    text = b""
+    with suppress(OSError):  # the last that had it open has closed it
+        while block := os.read(ours, 65536):
+            text += block
+    os.close(ours)
+    assert process.wait() == 0
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_a_sweep_ends_with_what_the_report_prints_in_the_width_of_the_terminal(sweep: Path) -> None:
+    swept = ["scheduler=cosine,constant", "optimizer.lr=0.01,0.1", "seed=0,1", *TINY, "name=sweep"]
+    for columns in (80, 120):
+        ended = on_a_terminal(columns, sweep.parent.parent, "train", "-m", *swept)
+        told = on_a_terminal(columns, sweep.parent.parent, "report", "outputs/sweep")
+        assert told == ended == sweep_table(Path("outputs/sweep"), columns)
+        assert max(map(len, told.splitlines())) <= columns
 
 
 def test_the_steps_to_a_target_come_from_the_rows(sweep: Path, lrsched) -> None:
@@ -160,6 +197,7 @@ def test_a_thousand_runs_are_reported_in_under_ten_seconds(made: Path, tmp_path:
     lines = {key: next(line for line in config.splitlines() if line.startswith(key)) for key in ("seed: ", "  lr: ")}
     target = config.split("scheduler:\n  _target_: ")[1].splitlines()[0]
     result = json.loads((run / "result.json").read_text("utf-8"))
+    del result["config_sha256"]  # of a config that is changed here
     for number in range(1000):  # ten schedules at five rates with twenty seeds
         schedule, rest = divmod(number, 100)
         rate, seed = divmod(rest, 20)

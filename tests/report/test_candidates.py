@@ -49,6 +49,18 @@ def test_arguments_that_only_one_class_has_are_not_named() -> None:
     assert names(parts({}, step, step | adam), SCHEDULE) == ["cosine sgd", "step sgd", "step adamw"]
 
 
+def test_a_run_that_was_continued_says_so_and_the_others_stay_plain() -> None:
+    past = {"at": 210, "policy": "stretch", "epochs": 10, "steps": None}
+    continued = {"trainer__epochs": 12, "trainer__extensions": [past]}
+    plain = {"trainer__epochs": 10, "trainer__extensions": []}
+    step = {"scheduler___target_": "lrsched.schedules.Step"}
+    found = names(parts(plain, step | plain, continued), SCHEDULE)
+    assert found == ["cosine", "step", "cosine epochs=12 stretched at 210"]
+    longer = plain | {"trainer__epochs": 20}
+    found = names(parts(plain, longer, continued), SCHEDULE)
+    assert found == ["cosine epochs=10", "cosine epochs=20", "cosine epochs=12 stretched at 210"]
+
+
 def test_keys_with_one_end_are_told_apart() -> None:
     both = {"scheduler__final": 0.1, "scheduler__groups__head__final": 0.2}
     other = {"scheduler__final": 0.3, "scheduler__groups__head__final": 0.4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from lrsched.report.pairs import Pair
 from lrsched.report.pairs import pairs as compared
 from lrsched.report.rates import Candidate, Rate
 from lrsched.report.stats import bca_interval, probability_better, sign_flip_p
-from lrsched.report.verdict import verdict
+from lrsched.report.verdict import sentences, verdict
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
 
@@ -98,6 +99,40 @@ def test_one_seed_says_nothing_of_the_spread(leave, tmp_path: Path) -> None:
     assert (pair.interval, pair.p, pair.probability) == (None, None, 1.0)
     said = verdict(pair, "val/loss")
     assert (said.kind, said.more_seeds) == ("undecided", 5)
+    assert said.text == "cosine or constant? undecided: at least 5 more seeds (one seed says nothing of the spread)"
+
+
+def test_below_six_seeds_the_formula_counts_where_it_asks_for_more() -> None:
+    more = verdict(pair_of([0.0] * 3, [1 - math.sqrt(1.5), 1.0, 1 + math.sqrt(1.5)]), "val/loss")
+    assert more.more_seeds == math.ceil(1.5 * 7.84) - 3 == 9  # mean 1, variance 1.5, 7.84 = (1.96 + .84)²
+    # Mean .01, variance 4 · .1²/3: 7.84 · .04/3 / .01² = 1045 seeds.
+    many = verdict(pair_of([0.0] * 4, [0.11, -0.09, 0.11, -0.09]), "val/loss")
+    assert (many.kind, many.more_seeds) == ("undecided", None)
+    told = "if the difference is as small as it looks, it takes more than 200 seeds (4 seeds cannot give a p below .12)"
+    assert many.text == f"a or b? undecided: {told}"
+
+
+@pytest.mark.parametrize(("count", "shown"), [(4, False), (5, True)])
+def test_of_fewer_than_five_pairs_no_interval_is_told(leave, tmp_path: Path, count: int, shown: bool) -> None:
+    values = [0.1, 0.2, 0.4, 0.3, 0.2][:count]
+    found = of({"Cosine": {0.1: [0.5] * count}, "Step": {0.1: [0.5 + x for x in values]}}, leave, tmp_path)
+    (pair,) = found.pairs
+    assert pair.mean == pytest.approx(sum(values) / count)
+    assert pair.interval == (bca_interval(pair.differences) if shown else None)
+
+
+def test_what_is_undecided_for_one_reason_is_said_once(leave, tmp_path: Path) -> None:
+    losses = {"Cosine": 0.5, "Rex": 0.6, "Step": 0.7}
+    found = of({name: {0.1: [loss]} for name, loss in losses.items()}, leave, tmp_path)
+    told = "cosine or rex, step? undecided: at least 5 more seeds (one seed says nothing of the spread)"
+    assert sentences(found.pairs, "val/loss") == [told]
+
+
+def test_a_difference_below_what_is_shown_is_said_to_be() -> None:
+    differences = [0.00002, 0.00003, 0.00004, 0.00003, 0.00002, 0.00004]
+    said = verdict(pair_of([0.0] * 6, differences), "val/accuracy")
+    assert said.text.startswith("a is better than b by less than 0.01 points, ")
+    assert "by 3.00e-05, " in verdict(pair_of([0.0] * 6, differences), "val/loss").text
 
 
 def test_without_a_common_seed_nothing_is_compared(leave, tmp_path: Path) -> None:
@@ -171,6 +206,54 @@ def test_what_diverges_at_every_rate_is_ranked_last_and_not_averaged(leave, tmp_
     assert verdict(pair, "val/loss").kind == "diverged"
 
 
+def test_a_rate_at_which_all_diverge_is_never_the_best(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: [0.5, 0.6]}}, leave, tmp_path)
+    leave("Cosine", 0.1, 2, status="failed", reason="OSError: full", metrics={})
+    for seed in range(3):  # it lacks no run, and has no value
+        leave("Cosine", 1.0, seed, status="failed", reason="NotFinite: step 3", metrics={})
+        leave("Step", 1.0, seed, status="failed", reason="NotFinite: step 3", metrics={})
+    (found,) = study([tmp_path]).comparisons
+    cosine, step = found.candidates
+    assert cosine.best is not None
+    assert (cosine.name, cosine.best.lr, step.name, step.best) == ("cosine", 0.1, "step", None)
+    assert found.pairs == ()
+    assert "step: every run that has ended diverged" in notes(found)
+
+
+def test_a_choice_among_rates_that_diverge_with_some_seeds_is_made_anew_as_it_was_made(leave, tmp_path: Path) -> None:
+    # One run of three diverges at either rate, with the same seed; the rest are better at the second rate. It is chosen
+    # again unless only the seed that diverges is drawn, when the first of two equals is taken: 1 − 1/27.
+    for seed in range(3):
+        leave("Cosine", 0.1, seed, 0.6 if seed else None)
+        leave("Cosine", 0.2, seed, 0.5 if seed else None)
+    (found,) = study([tmp_path]).comparisons
+    assert found.candidates[0].best is not None
+    assert found.candidates[0].best.lr == 0.2
+    assert found.candidates[0].sure == pytest.approx(26 / 27, abs=0.02)
+
+
+def test_an_incomplete_sweep_gives_no_advice_on_rates(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: [0.5, 0.6]}, "Step": {0.1: [0.7, 0.8], 0.3: [0.9, 0.9]}}, leave, tmp_path)
+    for seed in range(2):
+        leave("Cosine", 0.3, seed, status=None)
+    (found,) = study([tmp_path]).comparisons
+    text = " ".join(notes(found))
+    assert "incomplete: there is no val/loss of cosine at 0.3 (seeds 0–1)" in text
+    assert "smallest tried (step 0.1)" in text  # of step no run is lacking
+    assert "only one" not in text
+    assert "as many rates" not in text
+
+
+def test_jobs_that_were_not_begun_make_a_sweep_incomplete(leave, tmp_path: Path) -> None:
+    of({"Cosine": {0.1: [0.5, 0.6]}}, leave, tmp_path)
+    jobs = [{"run_id": f"b{seed}", "overrides": ["optimizer.lr=0.3"], "status": None} for seed in (0, 1)]
+    jobs += [{"run_id": "c", "overrides": ["optimizer.lr=-1"], "status": "failed", "reason": "must be positive"}]
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({"jobs": jobs}))
+    (found,) = study([tmp_path]).comparisons
+    assert "incomplete: 2 runs left nothing that can be compared (among them optimizer.lr=0.3)" in notes(found)
+    assert not any("only one" in note or "nothing to compare" in note for note in notes(found))
+
+
 def test_a_rate_that_lacks_a_seed_is_not_eligible(leave, tmp_path: Path) -> None:
     of({"Cosine": {0.1: [0.5, 0.6, 0.7]}}, leave, tmp_path)
     leave("Cosine", 0.3, 0, 0.1)
@@ -179,7 +262,7 @@ def test_a_rate_that_lacks_a_seed_is_not_eligible(leave, tmp_path: Path) -> None
     (found,) = study([tmp_path]).comparisons
     assert found.candidates[0].best is not None
     assert found.candidates[0].best.lr == 0.1
-    assert "cosine at 0.3 is not eligible: it has no val/loss for seeds 2" in notes(found)
+    assert "incomplete: there is no val/loss of cosine at 0.3 (seed 2); such a rate is not eligible" in notes(found)
 
 
 def test_where_every_rate_lacks_runs_those_with_most_are_taken(leave, tmp_path: Path) -> None:
@@ -188,7 +271,10 @@ def test_where_every_rate_lacks_runs_those_with_most_are_taken(leave, tmp_path: 
     (found,) = study([tmp_path]).comparisons
     assert found.candidates[0].best is not None
     assert found.candidates[0].best.lr == 0.1
-    assert "cosine: every rate lacks runs, 0.1 those of seeds 2" in notes(found)
+    told = "incomplete: there is no val/loss of cosine at 0.1 (seed 2), 0.3 (seeds 1–2); such a rate is not eligible"
+    assert told in notes(found)
+    assert "cosine: no rate with a finite value has all runs; 0.1 is shown without seed 2" in notes(found)
+    assert found.candidates[0].sure is None  # which rate is chosen hangs on which runs are there
 
 
 def test_a_candidate_without_a_result_is_shown_last(leave, tmp_path: Path) -> None:
@@ -244,7 +330,11 @@ def test_a_repeated_run_counts_once(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, 0.5, under="b", name="again", device="cpu")
     (found,) = study([tmp_path]).comparisons
     assert found.candidates[0].values == {0: 0.5}
-    assert "left out: 1 run with the config of another one" in notes(found)
+    told = "left out: 1 run with the config of another one but for device, which changes no result"
+    assert told in notes(found)
+    leave("Cosine", 0.1, 0, 0.5, under="c", name="once more", device="cpu")
+    (found,) = study([tmp_path]).comparisons
+    assert {"left out: 1 run with the config of another one, in another folder", told} <= set(notes(found))
 
 
 def test_a_run_that_never_measured_the_metric_has_no_outcome(leave, tmp_path: Path) -> None:

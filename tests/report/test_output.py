@@ -14,9 +14,9 @@ import pytest
 
 from lrsched.errors import ConfigError
 from lrsched.report import render, study, sweep_csv, sweep_table, write_sweep_csv
+from lrsched.report.disk import read_runs
 from lrsched.report.numbers import numbers
 from lrsched.report.picture import course, pictures
-from lrsched.report.runs import read_runs
 from lrsched.report.target import scores
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
@@ -64,7 +64,7 @@ def test_the_table_says_all_of_it(sweep: Path) -> None:
         f"{around:.2%}",
     ]
     assert "cosine is better than step by 0.1000, 0.1000 to 0.1000 (6 seeds, p .031)" in text
-    assert "note: cosine at 1.0 is not eligible: it has no val/loss for seeds 5" in text
+    assert "note: incomplete: there is no val/loss of cosine at 1.0 (seed 5); such a rate is not eligible" in text
     assert "note: step diverged at 1.0 with 1 of 6 seeds" in text
     assert "2 of 24 runs did not finish:" in text
     assert "OSError: No space left" in text
@@ -74,6 +74,83 @@ def test_the_table_says_all_of_it(sweep: Path) -> None:
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
 def test_the_table_keeps_to_the_terminal(sweep: Path, width: int) -> None:
     assert max(map(len, sweep_table(sweep, width).splitlines())) <= width
+
+
+def test_at_80_columns_what_matters_least_goes_and_nothing_is_broken(sweep: Path) -> None:
+    wide, narrow = sweep_table(sweep), sweep_table(sweep, 80)
+    title, _, best, other = narrow.splitlines()[3:7]
+    assert all(word in title for word in ("schedule", "val/loss ± sd", "seeds", "worse by (95 %)", " p"))
+    assert "test/accuracy" in wide
+    assert "test/accuracy" not in narrow
+    assert ("P(win)" in wide, "P(win)" in narrow) == (True, "P(win)" in title)
+    assert "0.5017 ± 0.0232" in best
+    assert "0.1000 (0.1000 to 0.1000)" in other
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_words_of_long_names_stay_whole(leave, tmp_path: Path, width: int) -> None:
+    for smoothing in (0.0, 0.125):
+        for seed in range(6):
+            for lr in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
+                change = {"trainer__label_smoothing": smoothing, "optimizer__weight_decay": smoothing}
+                leave("Cosine", lr, seed, 0.5 + smoothing + lr + 0.01 * seed, **change)
+    text = sweep_table(tmp_path, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = {word for line in text.splitlines() for word in line.split()}
+    assert {"label_smoothing=0.125", "weight_decay=0.125", "schedule", "seeds", "0.6250*", "0.7500*"} <= words
+    assert {"0.9", "0.8", "0.7"} <= words  # the rates that have no room are in a table below
+
+
+def test_a_schedule_alone_has_no_columns_of_a_comparison(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, 0.5)
+    text = sweep_table(tmp_path)
+    assert not any(word in text for word in ("worse by", "P(win)", "*", "Each at"))
+
+
+def test_few_seeds_show_no_interval_and_count_their_pairs(leave, tmp_path: Path) -> None:
+    for seed, worse in enumerate((0.1, 0.2, -0.06)):
+        leave("Cosine", 0.1, seed, 0.5)
+        leave("Step", 0.1, seed, 0.5 + worse)
+    (row,) = [line for line in sweep_table(tmp_path).splitlines() if line.startswith("   step")]
+    assert row.endswith("0.0800 (–)  .5     2/3")
+    (pair,) = numbers(study([tmp_path]))["workloads"][0]["pairs"]
+    assert (pair["interval"], pair["probability"]) == (None, 2 / 3)
+
+
+def test_a_mean_and_its_spread_have_one_format(leave, tmp_path: Path) -> None:
+    for seed, loss in enumerate((0.0976, 0.0977, 0.0978)):
+        leave("Cosine", 0.1, seed, loss)
+        leave("Step", 0.1, seed, loss * 1e-5)  # 9.76e-07 … 9.78e-07, sd 1e-9
+    text = sweep_table(tmp_path)
+    assert "0.0977 ± 0.0001" in text
+    assert "9.77e-07 ± 0.01e-07" in text
+
+
+def test_halving_is_said_instead_of_each_at_its_best(leave, tmp_path: Path) -> None:
+    leave("Cosine", 0.1, 0, 0.5)
+    for lr in (0.1, 0.3):
+        leave("Step", lr, 0, 0.6, status="stopped", reason="ranked 2 of 3 at step 6")
+    told = "what was left behind has no final value, and the marked one is all that is left to compare."
+    text = sweep_table(tmp_path)
+    assert f"Chosen by successive halving: {told}" in text
+    assert "Each at its best" not in text
+
+
+def test_a_row_without_a_finite_value_is_not_marked(leave, tmp_path: Path) -> None:
+    for schedule in ("Cosine", "Step"):
+        leave(schedule, 0.1, 0, status="failed", reason="NotFinite: step 3", metrics={})
+    leave("Cosine", 0.1, 1, 0.5, dataset__validation=0.3)  # another workload: a metric is there at all
+    text = sweep_table(tmp_path)
+    assert not any(line.startswith("* ") for line in text.splitlines())
+    assert "note: step: every run that has ended diverged" in text
+
+
+def test_a_long_reason_is_cut_and_json_keeps_it(leave, tmp_path: Path) -> None:
+    reason = f"NotFinite: step 3: the training loss is nan; the batch holds {', '.join(map(str, range(64)))}"
+    leave("Cosine", 0.1, 0, status="failed", reason=reason, metrics={})
+    assert sweep_table(tmp_path).splitlines()[-1].endswith("  NotFinite: step 3: the training loss is nan")
+    (left,) = numbers(study([tmp_path]))["not_finished"]
+    assert left["reason"] == reason
 
 
 def test_the_best_is_in_colour_where_a_person_looks(sweep: Path) -> None:
@@ -91,7 +168,7 @@ def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
     assert content["ends"] == {"diverged": 1, "failed": 1, "finished": 22}
     (workload,) = content["workloads"]
     best, other = workload["candidates"]
-    assert (best["name"], best["lr"], best["edge"]) == ("cosine", 0.1, "smallest")
+    assert (best["name"], best["lr"], best["edge"]) == ("cosine", 0.1, None)  # for 1.0 lacks a run
     assert best["values"] == dict(zip("012345", SIX, strict=True))
     assert best["metrics"]["test/accuracy"]["mean"] == pytest.approx(1 - math.fsum(SIX) / 6)
     assert [rate["lacking"] for rate in best["rates"]] == [[], [5]]
@@ -99,7 +176,7 @@ def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
     (pair,) = workload["pairs"]
     assert (pair["verdict"], pair["p"], pair["probability"], pair["more_seeds"]) == ("better", 1 / 32, 1, None)
     assert {(left["status"], left["reason"]) for left in content["not_finished"]} == {
-        ("failed", "NotFinite: val/loss is nan"),
+        ("diverged", "NotFinite: val/loss is nan"),
         ("failed", "OSError: No space left"),
     }
 
@@ -203,4 +280,4 @@ def test_the_sheet_has_what_the_sweep_was_asked_for(leave, tmp_path: Path) -> No
     first, second = csv.DictReader(io.StringIO(sweep_csv(read_runs([tmp_path]))))
     assert list(first) == ["run", "status", "optimizer.lr", "scheduler", "seed", "trainer.epochs", "step", "val/loss"]
     assert (first["trainer.epochs"], first["scheduler"]) == ("2", "cosine")
-    assert (second["run"], second["status"], second["optimizer.lr"]) == ("zz", "missing", "-1")
+    assert (second["run"], second["status"], second["optimizer.lr"]) == ("zz", "failed", "-1")

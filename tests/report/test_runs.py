@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from lrsched.app import naming
 from lrsched.errors import ConfigError
-from lrsched.report import candidates
-from lrsched.report.runs import read_runs
+from lrsched.report.disk import read_runs
+from tests.report.conftest import config
 
 LOOP = "scheduler: &a {b: *a}\noptimizer: {}\n"
 
@@ -75,7 +76,7 @@ def test_a_sweep_says_what_its_folders_do_not(leave, tmp_path: Path) -> None:
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({"jobs": jobs}))
     gone, run = read_runs([tmp_path])
     assert (run.status, run.reason, run.overrides) == ("failed", "killed by signal 9", ("seed=0",))
-    assert (gone.status, gone.reason, gone.overrides) == ("missing", "optimizer.lr=-1: no", ("optimizer.lr=-1",))
+    assert (gone.status, gone.reason, gone.overrides) == ("failed", "optimizer.lr=-1: no", ("optimizer.lr=-1",))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"jobs": 3}', '{"jobs": [{}]}'])
@@ -83,6 +84,85 @@ def test_a_damaged_sweep_file_hides_nothing(leave, tmp_path: Path, content: str)
     leave("Cosine", 0.1, 0, 0.5)
     (tmp_path / "sweep" / "sweep.json").write_text(content)
     assert [run.status for run in read_runs([tmp_path])] == ["finished"]
+
+
+def listed(folder: Path, *jobs: tuple[str, str | None, str]) -> None:
+    """A ``sweep.json`` with the run ids, statuses and reasons of its jobs."""
+    names = ("run_id", "status", "reason")
+    content = {"jobs": [dict(zip(names, job, strict=True)) | {"overrides": ["seed=0"]} for job in jobs]}
+    folder.mkdir(exist_ok=True)
+    (folder / "sweep.json").write_text(json.dumps(content))
+
+
+def test_every_job_that_a_sweep_lists_is_shown(leave, tmp_path: Path) -> None:
+    there = leave("Cosine", 0.1, 0, 0.5)
+    bare = leave("Cosine", 0.1, 1, 0.6)
+    (bare / "config.yaml").unlink()
+    (tmp_path / "sweep" / "empty").mkdir()
+    jobs = [(there.name, "finished", ""), (bare.name, "finished", ""), ("empty", None, ""), ("later", None, "")]
+    listed(tmp_path / "sweep", *jobs, ("lost", "finished", ""), ("untold", "stopped", "was not begun"))
+    found = {run.path.name: (run.status, run.reason) for run in read_runs([tmp_path])}
+    assert found == {
+        there.name: ("finished", ""),
+        bare.name: ("broken", "config.yaml is not there"),
+        "empty": ("waiting", "not begun yet"),
+        "later": ("waiting", "not begun yet"),
+        "lost": ("missing", "the sweep says finished, and there is no run"),
+        "untold": ("stopped", "was not begun"),
+    }
+
+
+def test_a_sweep_over_runs_that_lie_beside_it_is_followed_to_them_and_no_further(leave, tmp_path: Path) -> None:
+    one = leave("Cosine", 0.1, 0, 0.5, under="outputs")
+    far = leave("Cosine", 0.1, 1, 0.6, under="elsewhere")
+    (tmp_path / "outputs" / "link").symlink_to(leave("Cosine", 0.1, 2, 0.7, under="elsewhere"))
+    away = f"../../elsewhere/{far.name}"
+    jobs = [(f"../{one.name}", "finished", ""), (away, "finished", ""), ("../link", "finished", ""), ("..", None, "")]
+    sweep = tmp_path / "outputs" / "s"
+    listed(sweep, *jobs)
+    found = {run.path.name: run for run in read_runs([sweep])}
+    assert (found[one.name].status, found[one.name].overrides) == ("finished", ("seed=0",))
+    assert {name for name, run in found.items() if run.config} == {one.name}
+    assert found[far.name].status == found["link"].status == "missing"
+    assert "give its own path too" in found[far.name].reason
+    both = {run.path.name: run for run in read_runs([tmp_path / "outputs", far])}
+    assert (both[one.name].status, both[one.name].overrides) == ("finished", ("seed=0",))  # once, with what is known
+    assert both[far.name].metrics == {"val/loss": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("job", "result", "expected"),
+    [
+        (("failed", "timed out after 3 s"), ("stopped", "stopped by SIGTERM"), ("failed", "timed out after 3 s")),
+        (("stopped", "ranked 3 of 9 at step 6"), ("stopped", "paused at 6"), ("stopped", "ranked 3 of 9 at step 6")),
+        (("failed", "killed by signal 9"), ("finished", ""), ("finished", "")),
+        (("stopped", "was not begun"), ("failed", "NotFinite: step 3"), ("failed", "NotFinite: step 3")),
+        ((None, ""), ("failed", "OSError: full"), ("failed", "OSError: full")),
+        (("finished", ""), None, ("unfinished", "it is running, or was killed")),
+    ],
+)
+def test_the_sweep_speaks_last_of_what_did_not_finish(leave, tmp_path: Path, job, result, expected) -> None:
+    status, reason = result or (None, "")
+    run = leave("Cosine", 0.1, 0, status=status, reason=reason, metrics={})
+    listed(tmp_path / "sweep", (run.name, *job))
+    (found,) = read_runs([tmp_path])
+    assert (found.status, found.reason) == expected
+    assert found.end == ("diverged" if expected[1].startswith("NotFinite") else expected[0])
+
+
+def test_a_config_that_the_run_was_not_made_with_is_told(leave, tmp_path: Path) -> None:
+    for seed, changes in enumerate(({}, {"optimizer__lr": 0.2}, {"device": "cpu"}, {"scheduler__to": "${seed}"})):
+        run = leave("Cosine", 0.1, seed, 0.5)
+        result = json.loads((run / "result.json").read_text())
+        kept = {key: value for key, value in config(seed=seed).items() if key not in ("name", "device", "checkpoint")}
+        kept["dataset"].pop("root")
+        kept["trainer"].pop("progress")
+        digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+        (run / "result.json").write_text(json.dumps({**result, "config_sha256": digest}))
+        (run / "config.yaml").write_text(yaml.safe_dump(config(seed=seed, **changes)))
+    runs = read_runs([tmp_path])
+    assert [run.status for run in runs] == ["finished", "broken", "finished", "finished"]
+    assert runs[1].reason == "config.yaml is not the one that the run was made with: it was changed by hand"
 
 
 def test_a_path_without_runs_names_the_nearest(leave, tmp_path: Path) -> None:
@@ -95,9 +175,3 @@ def test_a_path_without_runs_names_the_nearest(leave, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="there is no run in it; give outputs/NAME"):
         read_runs([tmp_path / "sweep", tmp_path / "empty"])
-
-
-def test_what_does_not_change_a_run_does_not_tell_it_from_another() -> None:
-    assert set(candidates.NEUTRAL) >= set(naming.NEUTRAL)
-    within = {f"{group}.{key}" for group, keys in naming.NEUTRAL_WITHIN.items() for key in keys}
-    assert set(candidates.NEUTRAL_WITHIN) >= within
