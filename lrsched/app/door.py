@@ -33,7 +33,7 @@ from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import settings
 from lrsched.errors import Stopped, StorageError, UserError
-from lrsched.loggers.out import unread
+from lrsched.loggers.out import forgive_readers
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import StopFlag
 
@@ -65,6 +65,7 @@ def open_door(main: Callable[[], Any]) -> None:
     We ask, and report; a person who asks gets the traceback as well.
     """
     global _stop
+    forgive_readers()
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _stop = StopFlag()
@@ -76,9 +77,6 @@ def open_door(main: Callable[[], Any]) -> None:
                 check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
-    except BrokenPipeError:  # who reads what we print has seen enough: --help | head
-        unread(sys.stdout)
-        sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
         if not isinstance(error, UserError) and not hydras_own(error):
             raise
@@ -101,6 +99,7 @@ def task(cfg: DictConfig) -> float | None:
         The monitored metric of the finished run, which a sweeper may optimise.
     """
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    forgive_readers()  # in a launcher's process nobody has yet
     try:
         with _stop:  # in a launcher's process this is the outermost
             _stop.check()
