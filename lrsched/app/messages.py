@@ -22,6 +22,9 @@ from lrsched.errors import UNSET, ConfigError, nearest
 
 GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
 
+PASSED_OVER = "passed over: "
+"""How a message begins that a saved state could not be used; a sweep repeats what its jobs say of that."""
+
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
 
 

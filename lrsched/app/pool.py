@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lrsched.app.gpus import gpus_for, take_gpu
-from lrsched.app.isolated import cool, job_of, paused, verdict, warm
+from lrsched.app.isolated import cool, job_of, paused, repeat, verdict, warm
 from lrsched.app.messages import say
 from lrsched.app.sweep import Planned, Sweep, under_way
 from lrsched.errors import Stopped, UserError
@@ -77,6 +77,7 @@ def _run(
     def ended(number: int, end: End) -> bool:
         one = due[number]
         assert one.folder is not None
+        repeat(one.folder)
         sweep.close(one, verdict(one.folder, end), paused(one.folder))
         anew = plan.end(one)
         sweep.record.keep_up()
