@@ -12,6 +12,7 @@ from lrsched.app.combine import combinations, swept
 from lrsched.app.launching import close, launched, make_folder
 from lrsched.app.messages import say
 from lrsched.app.sweep import Planned, Sweep, begin
+from lrsched.report.shown import count
 from lrsched.signals import StopFlag
 
 
@@ -45,5 +46,8 @@ def plan_grid(sweep: Sweep, context: HydraContext, arguments: list[str]) -> list
     if any(one.error is None for one in planned):
         make_folder(sweep)
         done = sum(one.entry.is_done for one in planned)
-        say(f"{len(planned)} runs in {sweep.record.folder}" + (f", {done} of them finished before" if done else ""))
+        say(
+            f"{count(len(planned), 'run')} in {sweep.record.folder}"
+            + (f", {done} of them finished before" if done else "")
+        )
     return planned
