@@ -68,6 +68,21 @@ class Record:
         """Runs that are neither waiting nor under way."""
         return sum(entry.status is not None for entry in self.entries)
 
+    @property
+    def done(self) -> int:
+        """Runs that came as far as they were to come."""
+        return sum(entry.is_done for entry in self.entries)
+
+    @property
+    def failed(self) -> int:
+        """Runs that did not, and were not stopped."""
+        return sum(entry.status == "failed" for entry in self.entries)
+
+    @property
+    def trained(self) -> int:
+        """Updates that were made for all runs that have ended."""
+        return sum(entry.trained for entry in [*self.entries, *self.besides])
+
     def keep_up(self) -> None:
         """Write ``sweep.json`` now and then: in a sweep of thousands, writing it is no longer done in no time."""
         now = time.monotonic()
@@ -83,7 +98,7 @@ class Record:
                 for e in self.entries
             ],
             "steps_asked": sum(entry.asked for entry in self.entries),
-            "steps_trained": sum(entry.trained for entry in [*self.entries, *self.besides]),
+            "steps_trained": self.trained,
             "wall_seconds": time.monotonic() - self.began,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
