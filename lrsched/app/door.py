@@ -24,6 +24,7 @@ from lrsched.app.auto import AUTO, newest_unfinished
 from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
+from lrsched.app.leftover import and_what_is_left
 from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import plain, run_id
 from lrsched.app.overrides import put
@@ -32,7 +33,7 @@ from lrsched.app.resume import continued, finished, run_folder, say_finished, st
 from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import Stopped, StorageError, UserError
+from lrsched.errors import Incomplete, Stopped, StorageError, UserError
 from lrsched.loggers.out import forgive_readers
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import StopFlag
@@ -83,7 +84,8 @@ def open_door(main: Callable[[], Any]) -> None:
         if wants_traceback:
             traceback.print_exc()
         known = error if isinstance(error, UserError) else complaint(error)
-        say(str(known))
+        left = and_what_is_left() if isinstance(known, (Stopped, Incomplete)) else ""
+        say(f"{known}{left}")
         sys.exit(known.exit_code)
 
 
@@ -106,11 +108,15 @@ def task(cfg: DictConfig) -> float | None:
             return _in_its_own_process(cfg) if in_sweep and not isolated.inside else _run(cfg, in_sweep)
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
-        say(f"[{' '.join(_asked())}] {error}" if in_sweep and not isolated.inside else str(error))
         ours = _stop.listens  # else this is a process of a launcher's, who may do more about a signal than we
+        all_ends = ours and isinstance(error, Stopped)  # a signal to a process of ours means the sweep too
+        if in_sweep and not isolated.inside:
+            say(f"[{' '.join(_asked())}] {error}{and_what_is_left() if all_ends else ''}")
+        else:
+            say(str(error))
         if not ours:
             _stop.hand_on()
-        if in_sweep and not (ours and isinstance(error, Stopped)):  # a signal to a process of ours means the sweep too
+        if in_sweep and not all_ends:
             raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
 

@@ -81,7 +81,8 @@ def _run(
         anew = plan.end(one)
         sweep.record.keep_up()
         if one.entry in sweep.record.entries:  # and not a copy that is only looked at
-            say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {one.entry}")
+            come = sweep.record.done + sweep.record.failed
+            say(f"[{come}/{len(sweep.record.entries)}] {one.entry}")
         if anew:
             say(f"{count(anew, 'run')} waited for it, planned anew: {plan.steps} steps to train by those that wait")
         return one.error is None

@@ -64,11 +64,6 @@ class Record:
     _again: float = 0.0
 
     @property
-    def closed(self) -> int:
-        """Runs that are neither waiting nor under way."""
-        return sum(entry.status is not None for entry in self.entries)
-
-    @property
     def done(self) -> int:
         """Runs that came as far as they were to come."""
         return sum(entry.is_done for entry in self.entries)
