@@ -10,6 +10,7 @@
     ├── RunFolderBusy     5   another process writes to the run folder
     ├── StorageError      6   the file system refused
     ├── Stopped       128+n   stopped by signal n, checkpoint saved
+    ├── NotBegun          1   a job of a sweep that was left out
     └── Incomplete    1, 2    a sweep of which a run did not finish
 """
 
@@ -143,6 +144,10 @@ class Stopped(UserError):
 
     def __str__(self) -> str:
         return self.args[1]
+
+
+class NotBegun(UserError):
+    """A job of a sweep that was left out, because the sweep was stopped or ``sweep.fail_fast`` says so."""
 
 
 class Incomplete(UserError):

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.app import isolated
 from lrsched.app.auto import AUTO, newest_unfinished
+from lrsched.app.failfast import failing_fast
 from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
@@ -108,15 +109,11 @@ def task(cfg: DictConfig) -> float | None:
             return _in_its_own_process(cfg) if in_sweep and not isolated.inside else _run(cfg, in_sweep)
     except (UserError, OSError, OmegaConfBaseException) as failure:
         error = _told(failure)
+        say(f"[{' '.join(_asked())}] {error}" if in_sweep and not isolated.inside else str(error))
         ours = _stop.listens  # else this is a process of a launcher's, who may do more about a signal than we
-        all_ends = ours and isinstance(error, Stopped)  # a signal to a process of ours means the sweep too
-        if in_sweep and not isolated.inside:
-            say(f"[{' '.join(_asked())}] {error}{and_what_is_left() if all_ends else ''}")
-        else:
-            say(str(error))
         if not ours:
             _stop.hand_on()
-        if in_sweep and not all_ends:
+        if in_sweep and not (ours and isinstance(error, Stopped)):  # a signal to a process of ours means the sweep too
             raise error from failure  # the launcher records it and goes on with the next job
         sys.exit(error.exit_code)
 
@@ -126,11 +123,13 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     run = settings(plain(cfg))
     folder = _folder_in_sweep(cfg)
     if cfg.resume not in (None, AUTO) or not finished(folder):  # one that lies elsewhere may be extended
-        isolated.warm([run])
-        try:
-            isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
-        finally:
-            isolated.cool()
+        with failing_fast(Path("outputs") / run.name, run.sweep.fail_fast):
+            isolated.warm([run])
+            try:
+                isolated.run_isolated(folder, lambda: _exit_code(cfg), _stop, run.sweep.timeout)
+            finally:
+                isolated.cool()
+        say(f"{folder.path.name}: {isolated.paused(folder) or 'finished'}")
     result = folder.read_result() or {}
     return result.get("metrics", {}).get(run.checkpoint.monitor)
 

@@ -18,11 +18,12 @@ def stands_at(folder: RunFolder) -> int:
     return 0
 
 
-def made_since(folder: RunFolder, before: int) -> int:
+def made_since(folder: RunFolder, before: int = 0) -> int:
     """The updates that a run made itself after it stood at step ``before``; not those that another made for it."""
     result = folder.read_result() or {}
     step = result.get("step")
-    now = max(stands_at(folder), step if isinstance(step, int) else 0)
+    ended = step if isinstance(step, int) else 0
+    now = ended if result.get("status") == "finished" else max(ended, stands_at(folder))
     return max(0, now - max(before, forked_at(folder) or 0))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
@@ -11,7 +14,9 @@ from omegaconf import DictConfig
 from lrsched.app.combine import combinations, swept
 from lrsched.app.launching import close, launched, make_folder
 from lrsched.app.messages import say
+from lrsched.app.naming import is_neutral, key_of
 from lrsched.app.sweep import Planned, Sweep, begin
+from lrsched.errors import ConfigError
 from lrsched.report.shown import count
 from lrsched.signals import StopFlag
 
@@ -33,8 +38,19 @@ def run_grid(
     return returns
 
 
-def plan_grid(sweep: Sweep, context: HydraContext, arguments: list[str]) -> list[Planned]:
+def plan_grid(
+    sweep: Sweep,
+    context: HydraContext,
+    arguments: list[str],
+    check: Callable[[Sequence[Planned]], None] = lambda valid: None,
+) -> list[Planned]:
     """The jobs that a command line means; the sweep's folder is made if one of them is valid.
+
+    Args:
+        sweep: that they are jobs of.
+        context: Hydra's.
+        arguments: the command line.
+        check: refuses jobs that are valid each by itself, before there is a folder.
 
     Raises:
         ConfigError: the sweep itself cannot be read.
@@ -42,12 +58,35 @@ def plan_grid(sweep: Sweep, context: HydraContext, arguments: list[str]) -> list
     parsed = OverridesParser.create(config_loader=context.config_loader).parse_overrides(arguments)
     jobs = combinations(parsed, sweep.options.zip)
     sweep.swept = swept(jobs)
-    planned = [sweep.plan(job) for job in jobs]
-    if any(one.error is None for one in planned):
+    _check_swept(parsed, sweep.swept)
+    planned = _without_doubles([sweep.plan(job) for job in jobs])
+    valid = [one for one in planned if one.error is None]
+    if valid:
+        check(valid)
         make_folder(sweep)
         done = sum(one.entry.is_done for one in planned)
-        say(
-            f"{count(len(planned), 'run')} in {sweep.record.folder}"
-            + (f", {done} of them finished before" if done else "")
-        )
+        before = f", {done} of them finished before" if done else ""
+        say(f"{count(len(planned), 'run')} in {sweep.record.folder}{before}")
     return planned
+
+
+def _check_swept(parsed: Sequence[Override], keys: set[str]) -> None:
+    """Refuse several values of a key that changes nothing that a run computes: they would all be one run."""
+    for key, override in {key_of(override.get_key_element()): override for override in parsed}.items():
+        if key in keys and key != "resume" and is_neutral(key.replace("/", ".")):
+            value = str(override.input_line).partition("=")[2]
+            rule = "this key changes nothing that a run computes, so that all its values make one run"
+            raise ConfigError(key, value, rule, "give it one value")
+
+
+def _without_doubles(planned: Sequence[Planned]) -> list[Planned]:
+    """Each run once; two ways to go on with one run are refused."""
+    once: dict[str, Planned] = {}
+    for one in planned:
+        first = once.setdefault(str(one.folder.path) if one.error is None and one.folder else str(id(one)), one)
+        if first is not one and one.settings is not None and one.settings.resume is not None:
+            raise ConfigError("resume", one.settings.resume, "a sweep goes on with a run once", "give two commands")
+    doubles = len(planned) - len(once)
+    if doubles:
+        say(f"{count(doubles, 'job')} of {len(planned)} would make a run that another one makes")
+    return list(once.values())

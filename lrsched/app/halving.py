@@ -4,8 +4,8 @@ The rungs are the whole run divided by powers of eta: with nine runs and eta = 3
 three to T/3, the best one to T. A run that goes on is resumed: no step is trained twice.
 
 Ranked is not the raw loss of a run whose rate has not decayed (it favours small rates: science knows errors of
-half the loss), but what a copy of it reaches after a short cooldown from where it stands. The copies lie in
-``.rungs`` of the sweep's folder; they are the price, ``cooldown`` times the steps of the rung.
+half the loss), but what a copy of it reaches after a short cooldown from where it stands; the copies are the price,
+``cooldown`` times the steps of the rung.
 
 Runs that differ in their seed alone go on together or not at all, by their mean: the best of many single runs would be
 the luckiest, and what is left of each choice could not be compared seed against seed.
@@ -17,9 +17,8 @@ AISTATS 2016, https://arxiv.org/abs/1502.07943
 from __future__ import annotations
 
 import math
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -28,17 +27,22 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from lrsched.app.combine import swept
+from lrsched.app.effort import made_since, stands_at
 from lrsched.app.grid import plan_grid
-from lrsched.app.launching import close, conclude, launched
+from lrsched.app.launching import close, launched
 from lrsched.app.length import foreseen
 from lrsched.app.messages import say
 from lrsched.app.naming import key_of
 from lrsched.app.resume import finished
+from lrsched.app.rung import copy_at, score
 from lrsched.app.sweep import Planned, begin
-from lrsched.errors import ConfigError
+from lrsched.config.check import read
+from lrsched.config.schema import ruled
+from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
 from lrsched.report.runs import DROPPED
 from lrsched.signals import StopFlag
+from lrsched.sweep.record import Entry
 
 
 def rungs(choices: int, steps: int, eta: int) -> list[int]:
@@ -53,31 +57,38 @@ def rungs(choices: int, steps: int, eta: int) -> list[int]:
     return [max(1, steps // eta**level) for level in range(levels, -1, -1)]
 
 
+def _at_least_two(key: str, value: Any) -> None:
+    if value < 2:
+        raise ConfigError(key, value, "must be at least 2: one choice in so many goes on")
+
+
+def _part(key: str, value: Any) -> None:
+    if not 0 < value <= 1:
+        raise ConfigError(key, value, "is a part of the steps done: above 0, at most 1")
+
+
+@dataclass
+class Options:
+    """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/halving.yaml says what they are)."""
+
+    eta: int = ruled(3, _at_least_two)
+    cooldown: float = ruled(0.2, _part)
+
+
 class Halving:
     """One sweep by successive halving.
 
     Args:
         context, config, launcher: as Hydra hands them to a sweeper.
         stop: raised by a signal.
-        eta: one choice in so many goes on.
-        cooldown: steps of the cooldown, as a part of the steps done.
+        options: the keys of ``hydra.sweeper``.
     """
 
     def __init__(
-        self,
-        context: HydraContext,
-        config: DictConfig,
-        launcher: Launcher,
-        stop: StopFlag,
-        eta: int,
-        cooldown: float,
+        self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
     ) -> None:
-        if eta < 2:
-            raise ConfigError("hydra.sweeper.eta", eta, "must be at least 2: one choice in so many goes on")
-        if not 0 < cooldown <= 1:
-            raise ConfigError("hydra.sweeper.cooldown", cooldown, "is a part of the steps done: above 0, at most 1")
         self._context, self._config, self._launcher, self._stop = context, config, launcher, stop
-        self._eta, self._cooldown = eta, cooldown
+        self._options = read(Options, options, "hydra.sweeper")
 
     def __call__(self, arguments: list[str]) -> list[JobReturn]:
         """Run it.
@@ -85,19 +96,25 @@ class Halving:
         Raises:
             ConfigError: the sweep cannot be read, or its runs have different lengths.
             Incomplete: a run that was to go on did not.
+            Stopped: by a signal; the runs that were under way are saved.
         """
         self._sweep = begin(self._context.config_loader, self._config)
-        planned = plan_grid(self._sweep, self._context, arguments)
+        planned = plan_grid(self._sweep, self._context, arguments, _check)
         alive = [one for one in planned if one.error is None]
-        if not alive:
-            conclude(self._sweep.record.entries, self._stop)
-        steps = _length(alive)
-        for rung in rungs(len(_choices(alive)), steps, self._eta)[:-1]:
-            self._launch([self._sweep.plan([*one.overrides, f"sweep.until={rung}"]) for one in alive])
-            alive = self._ranked(alive, rung)
-        returns = self._launch(alive)
+        returns: list[JobReturn] = []
+        try:
+            if alive:
+                returns = self._climb(alive)
+        except Stopped:
+            pass  # the flag knows, and what there is is told first
         close(self._sweep, self._stop)
         return returns
+
+    def _climb(self, alive: list[Planned]) -> list[JobReturn]:
+        for rung in rungs(len(_choices(alive)), _length(alive[0]), self._options.eta)[:-1]:
+            self._launch([self._sweep.plan([*one.overrides, f"sweep.until={rung}"]) for one in alive])
+            alive = self._ranked(alive, rung)
+        return self._launch(alive)
 
     def _launch(self, runs: Sequence[Planned]) -> list[JobReturn]:
         for one in runs:
@@ -108,25 +125,39 @@ class Halving:
         return returns
 
     def _ranked(self, runs: list[Planned], rung: int) -> list[Planned]:
-        """The best of some runs that stand at a rung, or died before it; the others are done with."""
-        ahead = max(1, round(self._cooldown * rung))
-        options = [f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal", "trainer.progress=false"]
-        copies = {id(one): _copy(one, rung) for one in runs if one.entry.is_done}
-        new = [copy for copy in copies.values() if not finished(copy)]
-        self._launch([self._sweep.plan([f"resume={copy.path}", *options], beside=True) for copy in new])
-        scores = {id(one): _score(one, copies[id(one)]) if id(one) in copies else math.inf for one in runs}
+        """The best of some runs that came to a rung, or died before it; the others are done with."""
+        copies = {id(one): copy_at(one.folder, rung) for one in runs if one.folder and one.entry.is_done}
+        self._cool(list(copies.values()), rung)
+        scores = {id(one): score(one, copies[id(one)]) if id(one) in copies else math.inf for one in runs}
         choices = _choices(runs)
         mean = {name: sum(scores[id(one)] for one in of) / len(of) for name, of in choices.items()}
         order = sorted(mean, key=mean.__getitem__)
-        kept = order[: max(1, len(order) // self._eta)]
+        kept = order[: max(1, len(order) // self._options.eta)]
         for place, name in enumerate(order[len(kept) :], start=len(kept) + 1):
             for one in choices[name]:
-                if id(one) in copies:  # else it is on record with what it died of
+                if id(one) in copies and one.folder and not finished(one.folder):  # else it is on record with its end
                     one.entry.status, one.entry.reason = "stopped", f"{DROPPED} {place} of {len(order)} at step {rung}"
         self._sweep.record.write()
-        best = ", ".join(f"{name or 'all'} ({abs(mean[name]):.4g})" for name in kept)
+        monitor = runs[0].settings.checkpoint.monitor if runs[0].settings else ""
+        best = ", ".join(f"{name or 'all'} ({monitor} {abs(mean[name]):.4g})" for name in kept)
         say(f"step {rung}: {len(kept)} of {len(order)} go on: {best}")
         return [one for name in kept for one in choices[name] if id(one) in copies]
+
+    def _cool(self, copies: Sequence[RunFolder], rung: int) -> None:
+        """Bring copies to the rung where they are not there yet, and cool them down from it."""
+        ahead = max(1, round(self._options.cooldown * rung))
+        self._launch_beside([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
+        decay = (f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal")
+        self._launch_beside([copy for copy in copies if not finished(copy)], *decay)
+        known = {entry.run_id for entry in self._sweep.record.besides}
+        for copy in copies:  # those of an earlier command cost steps, too
+            run_id = str(copy.path.relative_to(self._sweep.record.folder))
+            if run_id not in known:
+                self._sweep.record.besides.append(Entry(run_id, [], "finished", trained=made_since(copy)))
+
+    def _launch_beside(self, copies: Sequence[RunFolder], *options: str) -> None:
+        common = (f"name={self._sweep.record.folder.name}", "trainer.progress=false", *options)
+        self._launch([self._sweep.plan([f"resume={copy.path}", *common], beside=True) for copy in copies])
 
 
 def _choices(runs: Sequence[Planned]) -> dict[str, list[Planned]]:
@@ -139,33 +170,17 @@ def _choices(runs: Sequence[Planned]) -> dict[str, list[Planned]]:
     return found
 
 
-def _length(runs: Sequence[Planned]) -> int:
-    lengths = {foreseen(plan.settings, native=False).steps for plan in runs if plan.settings is not None}
+def _check(runs: Sequence[Planned]) -> None:
+    """Refuse runs that cannot be halved."""
+    lengths = {_length(one) for one in runs}
     if len(lengths) > 1:
-        raise ConfigError(
-            "trainer.steps", sorted(lengths), "the runs of a halving have one length: they share its rungs"
-        )
-    return lengths.pop()
+        rule = "the runs of a halving have one length: they share its rungs"
+        raise ConfigError("trainer.steps", sorted(lengths), rule, "give trainer.steps=NUMBER")
+    until = runs[0].settings.sweep.until if runs[0].settings else None
+    if until is not None:
+        raise ConfigError("sweep.until", until, "a halving pauses its runs at its rungs", "leave it out")
 
 
-def _copy(plan: Planned, rung: int) -> RunFolder:
-    """A copy of a run that stands at a rung, to be cooled down; whole or not there."""
-    assert plan.folder is not None
-    path = plan.folder.path.parent / ".rungs" / plan.folder.path.name / str(rung)
-    if not path.exists():
-        half = path.with_name(f"{path.name}.half")
-        shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(plan.folder.path, half, ignore=shutil.ignore_patterns(".lock", "result.json", "tensorboard"))
-        os.replace(half, path)
-    return RunFolder(path)
-
-
-def _score(plan: Planned, copy: RunFolder) -> float:
-    """The monitored metric, the less the better; infinite where the copy did not come to its end."""
-    assert plan.settings is not None
-    result: dict[str, Any] = copy.read_result() or {}
-    value = result.get("metrics", {}).get(plan.settings.checkpoint.monitor)
-    if value is None or not finished(copy):
-        say(f"{plan.entry.run_id}: its cooldown did not end: {result.get('reason', 'no result')}; it is ranked last")
-        return math.inf
-    return value if plan.settings.checkpoint.mode == "min" else -value
+def _length(run: Planned) -> int:
+    assert run.settings is not None
+    return foreseen(run.settings, native=False).steps

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import signal
 import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
+from lrsched.app.effort import stands_at
+from lrsched.app.failfast import forget
 from lrsched.app.isolated import paused, result_within
 from lrsched.app.resume import finished
 from lrsched.app.sweep import Planned, Sweep
 from lrsched.checkpoint.lock import holder
-from lrsched.errors import ConfigError, Incomplete, RunFolderBusy, StorageError, UserError
+from lrsched.errors import (
+    CheckpointError,
+    ConfigError,
+    Incomplete,
+    NotBegun,
+    RunFolderBusy,
+    Stopped,
+    StorageError,
+    UserError,
+)
 from lrsched.loggers.out import tell
-from lrsched.records import write_atomically
+from lrsched.records import RunFolder, write_atomically
 from lrsched.signals import StopFlag
 from lrsched.sweep.record import Entry
 
@@ -27,11 +38,15 @@ def make_folder(sweep: Sweep) -> None:
     """Make the sweep's folder, with its config and the jobs that are known.
 
     Raises:
+        ConfigError: there is a run in it.
         StorageError: the file system refused.
     """
     folder = sweep.record.folder
+    if RunFolder(folder).holds_a_run():
+        raise ConfigError("name", folder.name, f"{folder} holds a single run, not a sweep", "give another name")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        forget(folder)
         write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(sweep.config).encode())
         sweep.record.write()
     except OSError as error:
@@ -41,22 +56,23 @@ def make_folder(sweep: Sweep) -> None:
 def launched(sweep: Sweep, launcher: Launcher, planned: Sequence[Planned]) -> list[JobReturn]:
     """Hand valid jobs to a launcher; ours alone is told of those that are finished, which others would start again.
 
-    A launcher of somebody else's may lose a job with its worker, and then says nothing of the others either:
-    what became of them is read from their folders.
+    A launcher of somebody else's may lose a job with its worker, or be ended by a signal, and then says nothing of
+    the others either: what became of them is read from their folders.
     """
     knows = getattr(launcher, "knows_finished", False)
     handed = [one for one in planned if knows or not one.entry.is_done]
-    sweep.open(handed)
     returns, began = list[JobReturn](), time.monotonic()
     try:
         if handed:
             returns = list(launcher.launch([one.handed for one in handed], initial_job_idx=0))
+    except (Stopped, SystemExit):  # by a signal, which the stop flag knows, too
+        returns = [_left(one, NotBegun("was not begun"), time.monotonic() - began) for one in handed]
     except UserError:
         raise
     except Exception as error:
         traceback.print_exc()
         lost = UserError(f"the launcher failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
-        returns = [_lost(one, lost, time.monotonic() - began) for one in handed]
+        returns = [_left(one, lost, time.monotonic() - began) for one in handed]
     for one, back in zip(handed, returns, strict=True):
         if one.entry.status is None:
             done = back.status == JobStatus.COMPLETED
@@ -72,8 +88,8 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         Stopped: by a signal; the runs that were under way are saved.
     """
     if sweep.record.folder.is_dir():
+        _compare(sweep)
         sweep.record.write()
-        _compare(sweep.record.folder)
     conclude(sweep.record.entries, stop)
 
 
@@ -85,28 +101,44 @@ def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
         raise Incomplete(len(undone), len(entries), all_invalid=all(entry.exit_code == 2 for entry in entries))
 
 
-def _compare(folder: Path) -> None:
-    """Leave the numbers of all runs in ``sweep.csv``, and say which schedule won, or that none did."""
+def _compare(sweep: Sweep) -> None:
+    """Leave the numbers of all runs in ``sweep.csv``, and say which schedule won, or that none did.
+
+    A run whose files turn out to be damaged is not done, although it was once.
+    """
     from lrsched.report import sweep_table, write_sweep_csv
     from lrsched.report.runs import read_runs
 
+    sweep.record.write()  # the report reads it
     with suppress(ConfigError):  # there is no run to speak of
-        write_sweep_csv(folder, read_runs([folder]))
-        tell(sweep_table(folder))
+        runs = read_runs([sweep.record.folder])
+        broken = {run.path.name: run.reason for run in runs if run.status == "broken"}
+        for entry in sweep.record.entries:
+            if entry.is_done and entry.run_id in broken:
+                entry.close(CheckpointError(broken[entry.run_id]))
+        write_sweep_csv(sweep.record.folder, runs)
+        tell(sweep_table(sweep.record.folder))
 
 
-def _lost(planned: Planned, error: UserError, seconds: float) -> JobReturn:
-    """What became of a job whose launcher failed that many seconds after it got it."""
+def _left(planned: Planned, error: UserError, seconds: float) -> JobReturn:
+    """What became of a job whose launcher was ended, with this error, that many seconds after it got it."""
     folder = planned.folder
     assert folder is not None
     back = JobReturn(overrides=planned.overrides, status=JobStatus.FAILED)
-    reason, who = result_within(folder, seconds).get("reason"), holder(folder.path)
+    result, who = result_within(folder, seconds), holder(folder.path)
+    reason = str(result.get("reason", ""))
     if finished(folder):
         back.status, back.return_value = JobStatus.COMPLETED, None
+    elif who is not None and isinstance(error, NotBegun):
+        back.return_value = NotBegun(f"left under way: {who} writes to it")
     elif who is not None:
         back.return_value = RunFolderBusy(f"{error}; {who} writes to it still, and goes on")
+    elif result.get("status") == "stopped":
+        back.return_value = Stopped(signal.SIGTERM, reason)
+    elif not reason and isinstance(error, NotBegun) and folder.holds_a_run():
+        back.return_value = NotBegun(f"left at step {stands_at(folder)}")
     else:
-        back.return_value = UserError(str(reason)) if reason else error
+        back.return_value = UserError(reason) if reason else error
     return back
 
 

@@ -87,15 +87,23 @@ def readable(overrides: Sequence[str], first: Collection[str] = (), longest: int
     'scheduler-torch-StepLR_optimizer.lr-0.1'
     >>> readable(["trainer.epochs=10", "seed=1"], first=["seed"])
     'seed-1_trainer.epochs-10'
+    >>> readable(["optimizer.lr=-1"])
+    'optimizer.lr--1'
     """
-    shown = [item.lstrip("+~") for item in overrides if not _is_neutral(key_of(item))]
+    shown = [item.lstrip("+~") for item in overrides if not is_neutral(key_of(item))]
     shown.sort(key=lambda item: key_of(item) not in first)
     plain = [item.replace("e+", "e") for item in shown]  # 1e+30 is 1e30, and must not read like 1e-30
-    words = [re.sub(r"[^A-Za-z0-9.]+", "-", item).strip("-.") for item in plain]
+    words = [re.sub(r"[^A-Za-z0-9.]+", _dash, item).strip("-.") for item in plain]
     ends = accumulate(words[1:], "{}_{}".format, initial=words[0][:longest].rstrip("-_.")) if words else ()
     return max((text for text in ends if len(text) <= longest), key=len, default="")
 
 
-def _is_neutral(key: str) -> bool:
+def _dash(strange: re.Match[str]) -> str:
+    """For letters that a name must not have: a dash, and a second one for a sign."""
+    return "--" if strange[0].endswith("=-") else "-"
+
+
+def is_neutral(key: str) -> bool:
+    """Whether a key changes nothing that a run computes."""
     group, _, name = key.partition(".")
     return group in NEUTRAL or name in NEUTRAL_WITHIN.get(group, ())

@@ -14,7 +14,7 @@ from lrsched.app.isolated import cool, job_of, paused, repeat, verdict, warm
 from lrsched.app.messages import say
 from lrsched.app.sweep import Planned, Sweep, under_way
 from lrsched.app.watching import Watch
-from lrsched.errors import Stopped, UserError
+from lrsched.errors import NotBegun, UserError
 from lrsched.report.shown import count
 from lrsched.signals import StopFlag
 from lrsched.sweep.board import Board
@@ -40,7 +40,6 @@ def launch(
     planned = [sweep.plan(overrides) for overrides in job_overrides]
     due = [one for one in planned if one.entry.status is None]
     if due:  # else nothing is imported for them either
-        sweep.open(due)
         _run(sweep, planned, due, (context, task), stop)
         sweep.record.write()
     return [_returned(one) for one in planned]
@@ -93,8 +92,7 @@ def _run(
     cool()
     for one in due:
         if one.entry.status is None:
-            why = "was not begun" if stop.number else "was not begun: sweep.fail_fast"
-            sweep.close(one, Stopped(stop.number or 0, why))
+            sweep.close(one, NotBegun("was not begun" if stop.number else "was not begun: sweep.fail_fast"))
 
 
 def _planned(there: Sequence[Planned], sweep: Sweep) -> Plan:
@@ -138,7 +136,7 @@ def _returned(plan: Planned) -> JobReturn:
     result = plan.folder.read_result() if plan.folder else None
     if plan.error is None and result is not None and plan.settings is not None:
         back.status = JobStatus.COMPLETED
-        back.return_value = result["metrics"].get(plan.settings.checkpoint.monitor)
+        back.return_value = (result.get("metrics") or {}).get(plan.settings.checkpoint.monitor)
     else:
         back.status = JobStatus.FAILED
         back.return_value = plan.error

@@ -38,6 +38,7 @@ FREE = (
     "dataset.root",
     "device",
     "threads",
+    "sweep",
 )
 """Keys whose change does not change what the run computes; the new value counts."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from lrsched.app.naming import NEUTRAL
+from lrsched.app.naming import is_neutral
 from lrsched.errors import ConfigError, nearest
 
 LOG = "log"
@@ -107,7 +107,7 @@ def _distribution(override: Override) -> BaseDistribution:
     text = str(override.input_line).partition("=")[2]
     value: Any = override.value()
     tags, shuffled = getattr(value, "tags", set()), getattr(value, "shuffle", False)
-    if key.replace("/", ".").partition(".")[0] in NEUTRAL:
+    if is_neutral(key.replace("/", ".")):
         raise ConfigError(key, text, "changes nothing that a run computes, so there is nothing to search", "give one")
     if key == SEED:
         raise ConfigError(key, text, "the best of many seeds is luck, and not searched", "list some, as in seed=0,1,2")

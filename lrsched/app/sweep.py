@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
@@ -24,15 +25,13 @@ from lrsched.app.readback import read_config
 from lrsched.app.resume import finished
 from lrsched.config import schema
 from lrsched.config.check import read, settings
-from lrsched.errors import Stopped, UserError
+from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.sweep.record import Entry, Record
 
-SUBDIR = "hydra.sweep.subdir="
-"""The override by which any launcher is told the folder of a job."""
-
 ALONE = 1
-"""Threads of a job where the user says nothing: with jobs side by side, more would only be in each other's way."""
+"""Threads of a job where the user says nothing: beside others, more would only be in their way. It is one under every
+launcher, so that all come to the same bits."""
 
 OURS = "${run_id:}"
 """The name of that folder where the user chose none."""
@@ -43,27 +42,32 @@ class Planned:
     """One job of a sweep: composed and found valid, or with what is wrong with it.
 
     Args:
+        number: among the jobs, from 0.
         overrides: that make it what it is.
         entry: what is on record of it.
         digest: hash of its config.
         settings: the config, checked.
         folder: of the run.
-        stood: the step from which it goes on.
+        alone: it is to have ALONE threads.
+        stood: the step that it had come to before, where it is a run that lies elsewhere.
         error: why it is not valid, or did not finish.
     """
 
+    number: int
     overrides: list[str]
     entry: Entry
     digest: str = ""
     settings: schema.Run | None = None
     folder: RunFolder | None = None
+    alone: bool = False
     stood: int = 0
     error: UserError | None = None
 
     @property
     def handed(self) -> list[str]:
-        """The overrides for a launcher, with the name of the folder that is known by now."""
-        return [*self.overrides, f"{SUBDIR}{self.entry.run_id}"]
+        """The overrides for a launcher, with what is decided by now: the folder, and threads where nobody said."""
+        threads = [f"threads={ALONE}"] if self.alone else []
+        return [*self.overrides, *threads, f"hydra.sweep.subdir={self.entry.run_id}"]
 
 
 class Sweep:
@@ -83,7 +87,8 @@ class Sweep:
         self.options = options_of(config)
         self.swept: Collection[str] = ()
         self._compose = Composer(loader, config)
-        self._planned: dict[tuple[str, ...], Planned] = {}
+        self._planned: dict[tuple[str, ...], Planned] = {}  # by their overrides, with and without what is handed on
+        self._numbers = count()
         self._names_runs = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"] == OURS  # type: ignore[index]
         self._there = _by_digits(self.record.folder)
 
@@ -94,10 +99,10 @@ class Sweep:
             overrides: that make it what it is.
             beside: it is no run of the sweep, but made to learn something of one.
         """
-        own = [item for item in overrides if not item.startswith(SUBDIR)]
-        if tuple(own) in self._planned:
-            return self._planned[tuple(own)]
-        planned = self._planned[tuple(own)] = Planned(own, Entry("", own))
+        if tuple(overrides) in self._planned:
+            return self._planned[tuple(overrides)]
+        own = list(overrides)
+        planned = Planned(next(self._numbers), own, Entry("", own))
         try:
             self._fill(planned, self._compose.bare(own))
         except (HydraException, OmegaConfBaseException) as error:
@@ -111,33 +116,28 @@ class Sweep:
             planned.entry.close(planned.error)
             say(f"[{' '.join(own)}] {planned.error}")
         self._enter(planned, self.record.besides if beside else self.record.entries)
+        self._planned |= {tuple(own): planned, tuple(planned.handed): planned}
         return planned
-
-    def open(self, planned: Iterable[Planned]) -> None:
-        """Note where jobs stand that are about to begin."""
-        for one in planned:
-            if one.folder is not None:
-                one.stood = stands_at(one.folder)
 
     def close(self, planned: Planned, error: UserError | None, left: str = "") -> None:
         """Note how a job ended, and what it cost; ``left``: why it was left before its end, on purpose."""
         planned.error = error
         planned.entry.close(error, left)
         if planned.folder is not None:
-            planned.entry.trained += made_since(planned.folder, planned.stood)
+            planned.entry.trained = made_since(planned.folder, planned.stood)
 
     def config_of(self, planned: Planned) -> DictConfig:
         """The config that a job is run with."""
         config = self._compose.whole(planned.overrides)
         with open_dict(config):
-            config.hydra.job.num = list(self._planned.values()).index(planned)
-            config.hydra.job.id = str(config.hydra.job.num)
+            config.hydra.job.num, config.hydra.job.id = planned.number, str(planned.number)
             config.hydra.sweep.subdir = planned.entry.run_id
             config.threads = config.threads or ALONE
         return config
 
     def _fill(self, planned: Planned, config: DictConfig) -> None:
-        own = plain(config)
+        own, elsewhere = plain(config), config.resume not in (None, AUTO)
+        planned.alone = own["threads"] is None and not elsewhere
         own["threads"] = own["threads"] or ALONE
         planned.digest = config_sha256(own)
         planned.folder = self._folder(planned, config)
@@ -146,8 +146,11 @@ class Sweep:
         with suppress(UserError):  # data of unknown length: the run will know
             until = planned.settings.sweep.until or LONGEST
             planned.entry.asked = min(foreseen(planned.settings, native=False).steps, until)
-        if config.resume in (None, AUTO) and finished(planned.folder):  # one that lies elsewhere may be extended
-            planned.entry.status = "skipped"
+        if elsewhere:
+            planned.stood = stands_at(planned.folder)
+        elif finished(planned.folder):
+            _must_be_of(planned.folder, planned.digest)
+            planned.entry.status, planned.entry.trained = "skipped", made_since(planned.folder)
 
     def _folder(self, planned: Planned, config: DictConfig) -> RunFolder:
         """Where a job's run lies: where one of this config lies already, by whatever overrides it was asked for."""
@@ -195,6 +198,16 @@ def _is_of(folder: RunFolder, digest: str) -> bool:
     with suppress(UserError):
         return config_sha256(plain(read_config(folder))) == digest
     return False
+
+
+def _must_be_of(folder: RunFolder, digest: str) -> None:
+    """Refuse to take a finished run for one of a sweep that it is not any more."""
+    made = (folder.read_result() or {}).get("config_sha256")
+    if made != digest:
+        raise CheckpointError(
+            f"{folder} holds a run of another config than its name says: it was taken further, or changed, since; "
+            "move it away, or give the sweep another name"
+        )
 
 
 _under_way: Sweep | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lrsched.app.effort import made_since
 from lrsched.app.sweep import Planned, Sweep
 from lrsched.signals import StopFlag
 from lrsched.sweep.board import Board
@@ -29,24 +30,26 @@ class Watch:
 
     def __init__(self, sweep: Sweep, plan: Plan, due: Sequence[Planned], stop: StopFlag) -> None:
         self._sweep, self._plan, self._due, self._stop = sweep, plan, due, stop
-        self._trained_before = sweep.record.trained
         self._known = {id(one) for one in due} <= {id(member.planned) for member in plan.members}
         self._own: dict[int, int] = {}  # steps that each job that has begun was to make
+        self._before: dict[int, int] = {}  # and those that its run had made by then
 
     def begin(self, number: int) -> None:
         """A job begins."""
-        ahead = self._plan.steps
-        self._plan.begin(self._due[number])
+        one, ahead = self._due[number], self._plan.steps
+        self._before[number] = made_since(one.folder, one.stood) if one.folder else 0
+        self._plan.begin(one)
         self._own[number] = ahead - self._plan.steps
 
     def tally(self) -> Tally:
         """What has become of them so far."""
         record = self._sweep.record
+        ended = [number for number in self._before if self._due[number].entry.status is not None]
         return Tally(
             record.done,
             record.failed,
             len(record.entries),
-            trained=record.trained - self._trained_before,
+            trained=sum(self._due[number].entry.trained - self._before[number] for number in ended),
             ahead=self._plan.steps if self._known else None,
             own=self._own,
             stopping=self._stop.number is not None,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lrsched.errors import Stopped, UserError
+from lrsched.errors import NotBegun, Stopped, UserError
 from lrsched.records import write_json
+
+FILE = "sweep.json"
 
 RARELY = 20
 """Writing takes at most one part in so many of a sweep's time."""
@@ -17,8 +21,8 @@ RARELY = 20
 class Entry:
     """One run of a sweep. ``status`` is None while it waits or runs, then finished, failed, stopped or skipped.
 
-    Skipped: the run was finished before, by an earlier sweep of the same name. ``asked``: updates that it is to have
-    made in the end; ``trained``: those that this sweep made for it, and that no other run had made.
+    Skipped: the run was finished before, by an earlier command. ``asked``: updates that it is to have made in the end;
+    ``trained``: those that were made for it alone, and not by another run that it goes on from.
     """
 
     run_id: str
@@ -34,7 +38,7 @@ class Entry:
         if error is None:
             self.status, self.reason, self.exit_code = ("stopped", left, 0) if left else ("finished", "", 0)
         else:
-            self.status = "stopped" if isinstance(error, Stopped) else "failed"
+            self.status = "stopped" if isinstance(error, (Stopped, NotBegun)) else "failed"
             self.reason, self.exit_code = str(error), error.exit_code
 
     def __str__(self) -> str:
@@ -46,22 +50,20 @@ class Entry:
         return self.status in ("finished", "skipped") or (self.status == "stopped" and self.exit_code == 0)
 
 
-@dataclass
 class Record:
-    """The runs of a sweep and what they cost.
+    """The runs of a sweep and what they cost: those of this command, and those of earlier ones of the same name.
 
     Args:
         folder: of the sweep.
-        entries: its runs, in the order of the sweep.
-        besides: runs that are made to learn something of those, and cost steps too.
-        began: on a clock that never runs backwards.
     """
 
-    folder: Path
-    entries: list[Entry] = field(default_factory=list)
-    besides: list[Entry] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    _again: float = 0.0
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[Entry] = []  # the runs of this command, in its order
+        self.besides: list[Entry] = []  # runs that are made to learn something of those, and cost steps too
+        self._began = time.monotonic()
+        self._again = 0.0
+        self._seconds = _number(self._written().get("wall_seconds"))
 
     @property
     def done(self) -> int:
@@ -73,11 +75,6 @@ class Record:
         """Runs that did not, and were not stopped."""
         return sum(entry.status == "failed" for entry in self.entries)
 
-    @property
-    def trained(self) -> int:
-        """Updates that were made for all runs that have ended."""
-        return sum(entry.trained for entry in [*self.entries, *self.besides])
-
     def keep_up(self) -> None:
         """Write ``sweep.json`` now and then: in a sweep of thousands, writing it is no longer done in no time."""
         now = time.monotonic()
@@ -87,14 +84,38 @@ class Record:
 
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
+        jobs = [
+            {
+                "run_id": entry.run_id,
+                "overrides": entry.overrides,
+                "status": entry.status,
+                "reason": entry.reason,
+                "steps_asked": entry.asked,
+                "steps_trained": entry.trained,
+            }
+            for entry in self.entries
+        ]
+        mine = {entry.run_id for entry in self.entries}
+        jobs += [job for job in self._written().get("jobs", ()) if job.get("run_id") not in mine]
         content = {
-            "jobs": [
-                {"run_id": e.run_id, "overrides": e.overrides, "status": e.status, "reason": e.reason}
-                for e in self.entries
-            ],
-            "steps_asked": sum(entry.asked for entry in self.entries),
-            "steps_trained": self.trained,
-            "wall_seconds": time.monotonic() - self.began,
+            "jobs": jobs,
+            "steps_asked": sum(_number(job.get("steps_asked")) for job in jobs),
+            "steps_trained": sum(_number(job.get("steps_trained")) for job in jobs)
+            + sum(entry.trained for entry in self.besides),
+            "wall_seconds": self._seconds + time.monotonic() - self._began,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / "sweep.json", content)
+        write_json(self.folder / FILE, content)
+
+    def _written(self) -> dict[str, Any]:
+        """What is on record by now, nothing if it cannot be read; another command may have written to it, too."""
+        try:
+            content = json.loads((self.folder / FILE).read_text("utf-8"))
+            jobs = content["jobs"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return content if isinstance(jobs, list) and all(isinstance(job, dict) for job in jobs) else {}
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) else 0

@@ -120,6 +120,9 @@ def test_the_same_command_again_trains_nothing(lrsched) -> None:
     [
         ("hydra.sweeper.eta=1", "hydra.sweeper.eta=1: must be at least 2"),
         ("hydra.sweeper.cooldown=0", "hydra.sweeper.cooldown=0: is a part of the steps done"),
+        ("hydra.sweeper.eta=x", "hydra.sweeper.eta=x: must be a whole number"),
+        ("hydra.sweeper.etta=2", "hydra.sweeper.etta: there is no such key; did you mean 'hydra.sweeper.eta'?"),
+        ("sweep.until=3", "sweep.until=3: a halving pauses its runs at its rungs; leave it out"),
         ("trainer.epochs=2,3", "trainer.steps=[12,18]: the runs of a halving have one length"),
     ],
 )
@@ -127,6 +130,25 @@ def test_what_cannot_be_halved_is_refused(lrsched, override: str, message: str) 
     ended = lrsched(*SWEEP, override)
     assert ended.code == 2
     assert message in ended.err
+    assert not list(Path("outputs").glob("*"))
+
+
+def test_runs_that_are_beyond_a_rung_are_ranked_as_if_they_stood_there(lrsched) -> None:
+    assert lrsched(*SWEEP).code == 0
+    scores = {path.parent.relative_to("outputs/sweep"): metric(path.parent) for path in _copies("sweep")}
+    grid = [item for item in SWEEP if not item.startswith(("hydra", "name="))]
+    assert lrsched(*grid, "name=whole").code == 0  # all to the end
+    ended = lrsched(*SWEEP, "name=whole")
+    assert ended.code == 0, ended.err
+    assert {path.parent.relative_to("outputs/whole"): metric(path.parent) for path in _copies("whole")} == scores
+    assert "ranked last" not in ended.err
+    jobs = json.loads(Path("outputs/whole/sweep.json").read_text())["jobs"]
+    assert [job["status"] for job in jobs] == ["skipped"] * 4  # what is finished is not called left behind
+    assert len(list(Path("outputs").iterdir())) == 2  # and no folder beside those of the sweeps
+
+
+def _copies(name: str) -> list[Path]:
+    return sorted(Path("outputs", name, ".rungs").glob("*/*/result.json"))
 
 
 def test_a_sweep_can_be_paused_and_goes_on_without(lrsched) -> None:

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lrsched.checkpoint import RunLock
 from tests.app.conftest import TINY
@@ -118,6 +119,18 @@ def test_a_launcher_of_others_composes(lrsched, choice: str) -> None:
     assert "_target_: hydra_plugins." in ended.out
 
 
+def test_a_job_has_one_thread_under_every_launcher(lrsched) -> None:
+    for name in ("pool", "basic"):
+        command = ("-m", *TINY, f"name={name}", "logger=none", "seed=0,1", f"hydra/launcher={name}")
+        assert lrsched(*command).code == 0
+        assert lrsched(*command, "seed=2,3", "threads=2").code == 0
+        threads = {}
+        for path in Path("outputs", name).glob("*/config.yaml"):
+            config = yaml.safe_load(path.read_text())
+            threads[config["seed"]] = config["threads"]
+        assert threads == {0: 1, 1: 1, 2: 2, 3: 2}
+
+
 def test_a_launcher_that_loses_its_jobs_is_told_and_what_they_did_is_kept(lrsched, monkeypatch) -> None:
     from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
@@ -148,4 +161,5 @@ def test_a_launcher_that_loses_its_jobs_is_told_and_what_they_did_is_kept(lrsche
     held.close()
     again = lrsched(*command, "optimizer.lr=0.1,0.2,0.3")
     assert again.code == 0
-    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished", "finished"]
+    # What an earlier command was asked for stays on record.
+    assert [job["status"] for job in jobs(again.cwd)] == ["skipped", "finished", "finished", "failed"]

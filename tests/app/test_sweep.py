@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,16 +94,16 @@ def test_steps_are_counted_under_every_launcher(lrsched, launcher: str) -> None:
     assert lrsched(*command, "sweep.until=8").code == 0
     assert steps() == (2 * (5 + 8), 2 * (5 + 8))
     assert lrsched(*command).code == 0
-    assert steps() == (2 * (5 + 12), 2 * 4)
-    assert lrsched(*command).code == 0
-    assert steps() == (2 * (5 + 12), 0)
+    assert steps() == (2 * (5 + 12), 2 * (5 + 12))  # of all commands together
+    assert lrsched(*command, "trainer.steps=5").code == 0
+    assert steps() == (2 * (5 + 12), 2 * (5 + 12))  # the others stay on record
 
 
 @pytest.mark.parametrize("launcher", ["pool", "basic"])
 def test_a_sweep_over_runs_that_lie_elsewhere_takes_each_further(lrsched, launcher: str) -> None:
     for name in ("one", "two"):
         assert lrsched(*TINY, f"name={name}", "threads=1").code == 0
-    more = ("trainer.epochs=3", "trainer.on_extend=stretch", f"hydra/launcher={launcher}")
+    more = ("trainer.epochs=3", "trainer.on_extend=stretch", "sweep.jobs=1", f"hydra/launcher={launcher}")
     ended = lrsched("-m", "resume=outputs/one,outputs/two", *more, "name=further")
     assert ended.code == 0, ended.err
     assert [ended.result(name)["step"] for name in ("one", "two")] == [18, 18]
@@ -112,6 +113,80 @@ def test_a_sweep_over_runs_that_lie_elsewhere_takes_each_further(lrsched, launch
         ("../two", "finished"),
     ]
     assert record["steps_trained"] == 2 * 6
+
+
+def test_a_run_is_made_once_however_often_it_is_asked_for(lrsched) -> None:
+    ended = lrsched("-m", *TINY, "name=sweep", "seed=0,0", "optimizer.lr=0.1,0.10,1e-1,0.2")
+    assert ended.code == 0, ended.err
+    assert "6 jobs of 8 would make a run that another one makes" in ended.err
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert [job["status"] for job in jobs] == ["finished"] * 2
+    assert len([path for path in Path("outputs/sweep").iterdir() if path.is_dir()]) == 2
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "threads=1,2",
+        "checkpoint.keep=1,2",
+        "sweep.until=20,30",
+        "sweep.share=true,false",
+        "name=a,b",
+        "logger=csv,none",
+    ],
+)
+def test_what_makes_no_other_run_is_not_swept(lrsched, override: str) -> None:
+    ended = lrsched("-m", *TINY, "name=sweep", "seed=0,1", override)
+    assert ended.code == 2, ended.err
+    assert f"{override}: this key changes nothing that a run computes" in ended.err
+    assert not Path("outputs").exists()
+
+
+def test_a_run_is_not_taken_further_in_two_ways_at_once(lrsched) -> None:
+    assert lrsched(*TINY, "name=one").code == 0
+    ended = lrsched("-m", "resume=outputs/one", "trainer.epochs=3", "trainer.on_extend=stretch,restart", "name=further")
+    assert ended.code == 2
+    assert "resume=outputs/one: a sweep goes on with a run once; give two commands" in ended.err
+
+
+def test_a_sweep_is_not_put_into_the_folder_of_a_run(lrsched) -> None:
+    assert lrsched(*TINY, "name=one").code == 0
+    before = sorted(path.name for path in Path("outputs/one").iterdir())
+    ended = lrsched("-m", *TINY, "name=one", "seed=0,1")
+    assert ended.code == 2
+    assert "name=one: outputs/one holds a single run, not a sweep; give another name" in ended.err
+    assert sorted(path.name for path in Path("outputs/one").iterdir()) == before
+
+
+def test_a_finished_run_that_was_damaged_since_is_not_done(lrsched) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1")
+    assert lrsched(*command).code == 0
+    first, second = (Path("outputs/sweep", job["run_id"]) for job in record()["jobs"])
+    (first / "config.yaml").write_text("seed: [")
+    again = lrsched(*command)
+    assert again.code == 1, again.err
+    assert "1 of 2 runs did not finish" in again.err
+    assert [job["status"] for job in record()["jobs"]] == ["failed", "skipped"]
+    assert "config.yaml cannot be read" in record()["jobs"][0]["reason"]
+    (second / "result.json").write_text('{"status": "finished"}')
+    assert lrsched(*command).code == 1
+    assert "holds a run of another config than its name says" in record()["jobs"][1]["reason"]
+
+
+def test_a_run_that_was_taken_further_is_no_run_of_the_sweep_any_more(lrsched) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1")
+    assert lrsched(*command).code == 0
+    run_id = record()["jobs"][0]["run_id"]
+    further = (f"resume=outputs/sweep/{run_id}", "trainer.epochs=3", "trainer.on_extend=stretch")
+    assert lrsched(*further).code == 0
+    again = lrsched(*command)
+    assert again.code == 1
+    assert f"outputs/sweep/{run_id} holds a run of another config than its name says" in again.err
+    assert again.result(f"sweep/{run_id}")["step"] == 18
+
+
+def record() -> dict[str, Any]:
+    return json.loads(Path("outputs/sweep/sweep.json").read_text())
 
 
 def test_one_failing_job_does_not_stop_the_others_and_the_sweep_ends_with_1(lrsched) -> None:

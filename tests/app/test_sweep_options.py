@@ -50,13 +50,16 @@ def test_what_only_a_job_can_see_is_bad_too_and_alone_it_is_2(lrsched) -> None:
     assert not [path for path in Path("outputs/sweep").iterdir() if path.is_dir()]
 
 
-def test_fail_fast_begins_no_other(lrsched) -> None:
+@pytest.mark.parametrize("how", ["sweep.jobs=1", "hydra/launcher=basic"])
+def test_fail_fast_begins_no_other(lrsched, how: str) -> None:
     diverging = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=1e30,0.1,0.2")
-    ended = lrsched(*SWEEP, *diverging, "sweep.jobs=1", "sweep.fail_fast=true")
-    assert ended.code == 1
-    assert [status for status, _ in jobs(ended)] == ["failed", "stopped", "stopped"]
-    assert [reason for _, reason in jobs(ended)[1:]] == ["was not begun: sweep.fail_fast"] * 2
-    again = lrsched(*SWEEP, *diverging, "sweep.jobs=1")  # and without it they are made up for
+    for _ in range(2):  # the same command tries again what failed, and only that
+        ended = lrsched(*SWEEP, *diverging, how, "sweep.fail_fast=true")
+        assert ended.code == 1
+        assert [status for status, _ in jobs(ended)] == ["failed", "stopped", "stopped"]
+        assert [reason for _, reason in jobs(ended)[1:]] == ["was not begun: sweep.fail_fast"] * 2
+        assert jobs(ended)[0][1].startswith("NotFinite")
+    again = lrsched(*SWEEP, *diverging, how)  # and without it they are made up for
     assert [status for status, _ in jobs(again)] == ["failed", "finished", "finished"]
 
 

@@ -41,18 +41,17 @@ class HalvingSweeper(GridSweeper):
     """``hydra/sweeper=halving``: the grid, of which only the best part is trained further, again and again.
 
     Args:
-        eta: one choice in so many goes on, with all its seeds.
-        cooldown: steps of the cooldown after which runs are ranked, as a part of those done.
+        options: the keys of ``conf/hydra/sweeper/halving.yaml``, where each is explained.
     """
 
-    def __init__(self, eta: int = 3, cooldown: float = 0.2) -> None:
-        self._eta, self._cooldown = eta, cooldown
+    def __init__(self, **options: Any) -> None:
+        self._options = options
 
     def sweep(self, arguments: list[str]) -> Any:
         from lrsched.app.door import stop_flag
         from lrsched.app.halving import Halving
 
-        return Halving(self._context, self._config, self._launcher, stop_flag(), self._eta, self._cooldown)(arguments)
+        return Halving(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
 
 
 class OptunaSweeper(GridSweeper):
