@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from lrsched.app import open_door, task
 from lrsched.config.targets import trusted
 from lrsched.errors import nearest
+from lrsched.loggers.out import forgive_readers
 
 COMMANDS = {
     "train": "[key=value …]                          one run, or with -m a sweep",
@@ -27,6 +28,7 @@ def train(cfg: DictConfig) -> float | None:
 
 def main() -> None:
     """Entry point of the console script."""
+    forgive_readers()
     command = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if command in ("-h", "--help"):
         lines = [f"  lrsched {name:<8} {line}" for name, line in COMMANDS.items()]

@@ -154,7 +154,7 @@ class Incomplete(UserError):
     """A sweep of which runs did not finish; each was reported by itself. All of them invalid: a bad config."""
 
     def __init__(self, undone: int, total: int, *, all_invalid: bool) -> None:
-        super().__init__(f"{undone} of {total} runs did not finish")
+        super().__init__(f"{undone} of {total} run{'s' * (total != 1)} did not finish")
         self.exit_code = 2 if all_invalid else 1
 
 

@@ -19,16 +19,13 @@ def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> lis
         zipped: keys whose values go together, first with first; True: all that have several.
 
     Raises:
-        ConfigError: zipped keys with different numbers of values, or one that is not swept.
+        ConfigError: a key with no values to try; zipped keys with different numbers of them, or one that is not swept.
     """
     values: dict[str, list[str]] = {}
     for override in overrides:
         key = override.get_key_element()
-        if override.is_sweep_override() and not override.is_discrete_sweep():
-            rule = "says a range without the values to try in it"
-            raise ConfigError(key.lstrip("+~"), override.value().__class__.__name__, rule, "list them, as 0.1,0.3")
         if override.is_sweep_override():
-            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            values[key] = [f"{key}={value}" for value in values_of(override)]
         else:
             values[key] = [f"{key}={override.get_value_element_as_str()}"]
     together = _together(values, zipped)
@@ -39,6 +36,21 @@ def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> lis
         elif key == together[0]:
             columns.append([list(row) for row in zip(*(values[name] for name in together), strict=True)])
     return [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*columns)]
+
+
+def values_of(override: Override) -> list[str]:
+    """The values that a sweep over one key tries, as they are typed.
+
+    Raises:
+        ConfigError: there is none, or no end of them.
+    """
+    key, typed = override.get_key_element().lstrip("+~"), override.get_value_string()
+    if not override.is_discrete_sweep():
+        raise ConfigError(key, typed, "says a range without the values to try in it", "list them, as 0.1,0.3")
+    values = list(override.sweep_string_iterator())
+    if not values:
+        raise ConfigError(key, typed, "stands for no value at all", "list some, as a,b; --help shows all choices")
+    return values
 
 
 def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from lrsched.app.failfast import failing_fast
 from lrsched.app.flags import check_flags
 from lrsched.app.help import FLAGS, show_help
 from lrsched.app.job import Job, already_there, taken
+from lrsched.app.leftover import and_what_is_left
 from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import plain, run_id
 from lrsched.app.overrides import put
@@ -33,8 +34,8 @@ from lrsched.app.resume import continued, finished, run_folder, say_finished, st
 from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import settings
-from lrsched.errors import Stopped, StorageError, UserError
-from lrsched.loggers.out import unread
+from lrsched.errors import Incomplete, Stopped, StorageError, UserError
+from lrsched.loggers.out import forgive_readers
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import StopFlag
 
@@ -66,6 +67,7 @@ def open_door(main: Callable[[], Any]) -> None:
     We ask, and report; a person who asks gets the traceback as well.
     """
     global _stop
+    forgive_readers()
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _stop = StopFlag()
@@ -77,16 +79,14 @@ def open_door(main: Callable[[], Any]) -> None:
                 check_flags(sys.argv[1:])
                 main()
             _stop.check()  # a launcher may have caught what a signal raised in it
-    except BrokenPipeError:  # who reads what we print has seen enough: --help | head
-        unread(sys.stdout)
-        sys.exit(0)
     except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
         if not isinstance(error, UserError) and not hydras_own(error):
             raise
         if wants_traceback:
             traceback.print_exc()
         known = error if isinstance(error, UserError) else complaint(error)
-        say(str(known))
+        left = and_what_is_left() if isinstance(known, (Stopped, Incomplete)) else ""
+        say(f"{known}{left}")
         sys.exit(known.exit_code)
 
 
@@ -102,6 +102,7 @@ def task(cfg: DictConfig) -> float | None:
         The monitored metric of the finished run, which a sweeper may optimise.
     """
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    forgive_readers()  # in a launcher's process nobody has yet
     try:
         with _stop:  # in a launcher's process this is the outermost
             _stop.check()

@@ -8,7 +8,7 @@ from typing import Any
 
 from lrsched.app.build import Parts
 from lrsched.app.drive import bring
-from lrsched.app.messages import say
+from lrsched.app.messages import PASSED_OVER, say
 from lrsched.app.restore import DATA, Restored
 from lrsched.app.share import Point
 from lrsched.checkpoint import Checkpoint, Store
@@ -31,7 +31,7 @@ def find(point: Point, about: Mapping[str, Any]) -> dict[str, Any] | None:
         _check(found[0], about)
         return load(found[0])
     except (CheckpointError, StorageError) as error:
-        say(f"{error}; the run makes these {point.step} steps itself")
+        say(f"{PASSED_OVER}{error}; the run makes these {point.step} steps itself")
         return None
 
 

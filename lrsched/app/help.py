@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lrsched.app.plugins import GROUPS, installed
+
 HEADER = """\
 lrsched trains a model from YAML.
 
@@ -38,7 +40,7 @@ def show_help(main: Callable[[], Any]) -> None:
 
 
 def choices() -> dict[str, list[str]]:
-    """The names in every config group, ours and those in a ``--config-dir``."""
+    """The names in every config group, ours, those in a ``--config-dir`` and those of plugins."""
     spec = find_spec("lrsched.conf")
     folders = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
     flags = argparse.ArgumentParser(add_help=False)
@@ -47,7 +49,10 @@ def choices() -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for folder in [*folders, *([own] if own else [])]:
         for path in folder.rglob("*.yaml"):
-            group, *rest = path.relative_to(folder).with_suffix("").parts
-            if rest:
-                found.setdefault(group, set()).add("/".join(rest))
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            group = next((group for group in GROUPS if name.startswith(f"{group}/")), name.partition("/")[0])
+            if group != name:
+                found.setdefault(group, set()).add(name.removeprefix(f"{group}/"))
+    for group in GROUPS:
+        found.setdefault(group, set()).update(installed(group))
     return {group: sorted(names, key=lambda name: ("/" in name, name)) for group, names in sorted(found.items())}

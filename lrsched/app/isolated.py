@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lrsched.app.messages import PASSED_OVER, say
 from lrsched.app.resume import finished
 from lrsched.app.share import Share
 from lrsched.config import schema
@@ -77,6 +78,7 @@ def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, time
     ends: list[End] = []
     with stop.patient():
         Pool(1, timeout=timeout).run([job_of(folder, run)], stop, lambda _, end: not ends.append(end))
+    repeat(folder)
     error = verdict(folder, ends[0])
     if error is not None:
         raise error
@@ -122,6 +124,13 @@ def paused(folder: RunFolder) -> str:
     return reason if reason.startswith("paused ") else ""
 
 
+def repeat(folder: RunFolder) -> None:
+    """Say what a job said of states that it passed over: its output is removed, or kept where nobody looks."""
+    for told in _said(output_of(folder)):
+        if told.startswith(PASSED_OVER):
+            say(f"[{folder.path.name}] {told}")
+
+
 def verdict(folder: RunFolder, end: End) -> UserError | None:
     """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
     if end.code == 0 and (finished(folder) or paused(folder)):
@@ -133,8 +142,8 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
         return UserError(end.words)
     result = result_within(folder, end.seconds)
     code = end.code or 0
-    said = [line for line in _lines(output) if line.startswith("lrsched: ")]
-    reason = str(result.get("reason") or (said[-1].removeprefix("lrsched: ") if said else ""))
+    said = _said(output)
+    reason = str(result.get("reason") or (said[-1] if said else ""))
     if code - 128 in SIGNALS:  # before it began, there is no result
         return Stopped(code - 128, reason)
     error = UserError(reason or f"{end.words}, before it was finished; see {output}")
@@ -149,5 +158,7 @@ def result_within(folder: RunFolder, seconds: float) -> Mapping[str, Any]:
     return (folder.read_result() or {}) if fresh else {}
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+def _said(path: Path) -> list[str]:
+    """The messages in what a job printed."""
+    lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+    return [line.removeprefix("lrsched: ") for line in lines if line.startswith("lrsched: ")]

@@ -17,10 +17,15 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from lrsched.app.plugins import GROUPS as GROUPS_OF_HYDRA
+from lrsched.app.plugins import how_to_install, installed
 from lrsched.config import schema
 from lrsched.errors import UNSET, ConfigError, nearest
 
 GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
+
+PASSED_OVER = "passed over: "
+"""How a message begins that a saved state could not be used; a sweep repeats what its jobs say of that."""
 
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
 
@@ -63,7 +68,9 @@ def complaint(error: BaseException) -> ConfigError:
 
 
 def _missing_choice(error: MissingConfigException) -> ConfigError:
-    group, _, choice = str(error.missing_cfg_file or "config").partition("/")
+    missing = str(error.missing_cfg_file or "config")
+    of_hydra = next((group for group in GROUPS_OF_HYDRA if missing.startswith(f"{group}/")), "")
+    group, _, choice = (of_hydra, "/", missing[len(of_hydra) + 1 :]) if of_hydra else missing.partition("/")
     if not choice:
         folders = [str(folder) for folder in _searched(str(error))]
         return ConfigError(
@@ -76,7 +83,10 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
     options = {
         path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
     }
-    return ConfigError(group, choice, "there is no such choice", nearest(choice, options))
+    if remedy := how_to_install(group, choice):
+        return ConfigError(group, choice, "is not installed", remedy)
+    known = options | installed(group) if of_hydra else options
+    return ConfigError(group, choice, "there is no such choice", nearest(choice, known))
 
 
 def _searched(message: str) -> list[Path]:
@@ -143,7 +153,7 @@ def _other(error: BaseException) -> ConfigError:
             match[1],
             match[2],
             "several values are a sweep",
-            f"add -m to run one after the other, or give a list: {match[1]}=[{match[2]}]",
+            f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]",
         )
     if "Config group override must be" in text:
         return _no_choice(sys.argv[1:])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
@@ -12,15 +10,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lrsched.app.gpus import gpus_for, take_gpu
-from lrsched.app.isolated import cool, job_of, paused, verdict, warm
+from lrsched.app.isolated import cool, job_of, paused, repeat, verdict, warm
 from lrsched.app.messages import say
 from lrsched.app.sweep import Planned, Sweep, under_way
+from lrsched.app.watching import Watch
 from lrsched.errors import NotBegun, UserError
 from lrsched.report.shown import count
 from lrsched.signals import StopFlag
 from lrsched.sweep.board import Board
-from lrsched.sweep.live import Live, told_apart, watched
-from lrsched.sweep.pool import End, Job, Pool, Running, cores
+from lrsched.sweep.pool import End, Job, Pool, cores
 
 if TYPE_CHECKING:
     from lrsched.app.plan import Plan
@@ -62,6 +60,7 @@ def _run(
     gpus = gpus_for(settings)
     slots = sweep.options.jobs or len(gpus) or cores()
     board = Board(slots)
+    watch = Watch(sweep, plan, due, stop)
 
     def enter(slot: int) -> None:
         take_gpu(gpus, slot)
@@ -70,23 +69,25 @@ def _run(
     def choose(waiting: Sequence[int]) -> int | None:
         number = plan.choose(due, waiting)
         if number is not None:
-            plan.begin(due[number])
+            watch.begin(number)
         return number
 
     def ended(number: int, end: End) -> bool:
         one = due[number]
         assert one.folder is not None
+        repeat(one.folder)
         sweep.close(one, verdict(one.folder, end), paused(one.folder))
         anew = plan.end(one)
         sweep.record.keep_up()
         if one.entry in sweep.record.entries:  # and not a copy that is only looked at
-            say(f"[{sweep.record.closed}/{len(sweep.record.entries)}] {one.entry}")
+            come = sweep.record.done + sweep.record.failed
+            say(f"[{come}/{len(sweep.record.entries)}] {one.entry}")
         if anew:
             say(f"{count(anew, 'run')} waited for it, planned anew: {plan.steps} steps to train by those that wait")
         return one.error is None
 
     pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
-    with stop.patient(), _shown(sweep, board, told_apart([one.overrides for one in due])) as look:
+    with stop.patient(), watch.shown(board) as look:
         pool.run([_job(one, sweep, plan, *called) for one in due], stop, ended, look, choose)
     cool()
     for one in due:
@@ -127,17 +128,6 @@ def _job(one: Planned, sweep: Sweep, plan: Plan, context: HydraContext, task: Ta
         raise back._return_value
 
     return job_of(folder, run, lambda: plan.share_of(one))
-
-
-@contextmanager
-def _shown(sweep: Sweep, board: Board, labels: Sequence[str]) -> Iterator[Callable[[Sequence[Running]], None]]:
-    """What looks at the running jobs, and shows them where a person looks on."""
-    if not sweep.config.trainer.progress or not watched(sys.stderr):
-        yield lambda running: None
-        return
-    record = sweep.record
-    with Live(board, labels, lambda: record.closed, len(record.entries)) as live:
-        yield live.look
 
 
 def _returned(plan: Planned) -> JobReturn:

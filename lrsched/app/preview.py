@@ -14,11 +14,11 @@ from typing import NoReturn
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.app.combine import values_of
 from lrsched.app.forecast import forecast
 from lrsched.app.messages import complaint, hydras_own, say
 from lrsched.app.naming import plain
@@ -46,7 +46,7 @@ YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved
 
 class _Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError("lrsched preview", UNSET, message, "lrsched preview --help shows what it takes")
+        raise ConfigError("preview", UNSET, message, "lrsched preview --help shows what it takes")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -105,7 +105,7 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
         parsed = parser.parse_overrides(list(overrides))
         swept = [item for item in parsed if item.is_sweep_override()]
         fixed = [str(item.input_line) for item in parsed if not item.is_sweep_override()]
-        several = [_values(item) for item in swept]
+        several = [list(dict.fromkeys(values_of(item))) for item in swept]
         for values in product(*several):
             chosen = [f"{item.get_key_element()}={value}" for item, value in zip(swept, values, strict=True)]
             try:
@@ -116,12 +116,6 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
                     raise known from error
                 rule = f"{known.rule} (with {' '.join(chosen)})"
                 raise ConfigError(known.key, known.value, rule, known.remedy) from error
-
-
-def _values(item: Override) -> list[str]:
-    if not item.is_discrete_sweep():
-        raise ConfigError(item.key_or_group, item.get_value_string(), "cannot be counted out", "give a list: a,b,c")
-    return list(dict.fromkeys(item.sweep_string_iterator()))
 
 
 def _course(overrides: list[str], others: list[str]) -> Course:

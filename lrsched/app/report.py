@@ -31,7 +31,7 @@ of their own; another model or other data are compared apart.
 
 class _Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError("lrsched report", UNSET, message, "lrsched report --help shows what it takes")
+        raise ConfigError("report", UNSET, message, "lrsched report --help shows what it takes")
 
 
 def main(arguments: Sequence[str]) -> int:

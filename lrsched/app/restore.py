@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from lrsched.app.adopt import adopt, load
 from lrsched.app.build import Parts
 from lrsched.app.job import Job
-from lrsched.app.messages import say
+from lrsched.app.messages import PASSED_OVER, say
 from lrsched.app.naming import plain
 from lrsched.app.overrides import copied, put, raw, within
 from lrsched.app.readback import reaching_out
@@ -33,7 +33,7 @@ class Restored:
     Args:
         offset: bytes of ``metrics.jsonl`` that belong to it.
         about: what every manifest says from here on.
-        notes: what is different from here on, said already, for the log.
+        notes: what was passed over and what is different from here on, said already, for the log.
         forked: the rows until here were written by another run, and nobody has heard of them yet.
     """
 
@@ -58,10 +58,11 @@ def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mappin
         ConfigError: a change that cannot take effect.
     """
     checkpoint, state, complaints = store.newest()
-    for complaint in complaints:
-        say(f"{complaint}; going on from step {checkpoint.step}")
     for later in store.unfinished(after=checkpoint.step):
-        say(f"{later} has no manifest: its save was not finished; going on from step {checkpoint.step}")
+        complaints.append(f"{later} has no manifest: its save was not finished")
+    passed = [f"{PASSED_OVER}{complaint}; going on from step {checkpoint.step}" for complaint in complaints]
+    for told in passed:
+        say(told)  # whatever is wrong with the one that is left
     step, manifest = checkpoint.step, checkpoint.manifest
     seen = _records(manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
@@ -94,7 +95,7 @@ def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mappin
     for note in notes:
         say(note)
     changes = [*seen, *({**change, "at": step} for change in pending)]
-    return Restored(parts.state.metrics_bytes, {**about, "changes": changes, "inexact": inexact}, notes)
+    return Restored(parts.state.metrics_bytes, {**about, "changes": changes, "inexact": inexact}, [*passed, *notes])
 
 
 def with_history(job: Job, changes: Sequence[Record]) -> Job:

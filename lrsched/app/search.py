@@ -41,6 +41,7 @@ from lrsched.checkpoint import RunLock
 from lrsched.config import schema
 from lrsched.config.check import base_rate, read, settings
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
+from lrsched.report.shown import count
 from lrsched.signals import StopFlag
 from lrsched.sweep.pool import cores
 
@@ -186,7 +187,7 @@ class Search:
 
     def _say_what_is_there(self, under_way: int) -> None:
         trials, wanted = len(self._study.trials()), self._options.n_trials
-        there = f"{wanted} trials"
+        there = count(wanted, "trial")
         if trials >= wanted and not under_way:
             there = f"all {trials} trials were made before; a greater hydra.sweeper.n_trials asks for more"
         elif trials:
@@ -200,7 +201,8 @@ class Search:
         job, *others = self._space.jobs(best.params)
         left_out = ("name=", "resume=", *([f"{SEED}="] if others else []))
         line = shlex.join(word for word in job if not word.startswith(left_out))
-        found = f"best of {len(self._study.trials())} trials: {self._monitor} {best.value:.6g}, trial {best.number}"
+        trials = count(len(self._study.trials()), "trial")
+        found = f"best of {trials}: {self._monitor} {best.value:.6g}, trial {best.number}"
         say(f"{found}: {command()} {line}")
 
 

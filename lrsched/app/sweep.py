@@ -220,6 +220,11 @@ def under_way(loader: ConfigLoader, config: DictConfig) -> Sweep:
     return _under_way
 
 
+def current() -> Sweep | None:
+    """The sweep of this process, if it has one."""
+    return _under_way
+
+
 def begin(loader: ConfigLoader, config: DictConfig) -> Sweep:
     """A new sweep, the one that launchers of this process find."""
     global _under_way

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -12,7 +12,7 @@ from rich.tree import Tree
 from lrsched.app.plan import Plan
 
 MOST = 20
-"""Lines that are shown; a sweep over seeds has the same tree again and again."""
+"""Lines that are shown; a sweep over seeds has a tree for each, all alike."""
 
 
 def show(plan: Plan) -> None:
@@ -32,7 +32,8 @@ def show(plan: Plan) -> None:
 
 def _tree(plan: Plan, cell: Sequence[int], root: int, most: int) -> Tree:
     """A run that makes all its steps itself, and below it those that go on from it."""
-    tree = Tree(_label(plan, cell, root))
+    label = _label(plan, cell, root)
+    tree = Tree(Text(f"{here}: {label}" if (here := _only_here(plan, cell)) else label))
     branches, left = {root: tree}, most - 1
     takers = sorted((fork.step, index) for index in cell if (fork := plan.forks[index]) is not None)
     waiting = [index for _, index in takers]
@@ -44,21 +45,31 @@ def _tree(plan: Plan, cell: Sequence[int], root: int, most: int) -> Tree:
             hidden += 1
             branches[index] = branches[_source(plan, index)]
             continue
-        branches[index], left = branches[_source(plan, index)].add(_label(plan, cell, index)), left - 1
+        branches[index], left = branches[_source(plan, index)].add(Text(_label(plan, cell, index))), left - 1
     if hidden:
         tree.add(Text(f"… and {hidden} more"))
     return tree
 
 
-def _label(plan: Plan, cell: Sequence[int], index: int) -> Text:
+def _only_here(plan: Plan, cell: Sequence[int]) -> str:
+    """What the runs of a tree have in common, and not with all others of the sweep."""
+    here, everywhere = _common(plan, cell), _common(plan, range(len(plan.members)))
+    return " ".join(text for text in plan.members[cell[0]].planned.overrides if text in here - everywhere)
+
+
+def _common(plan: Plan, indices: Iterable[int]) -> set[str]:
+    """The overrides that all of these runs have."""
+    return set.intersection(*(set(plan.members[index].planned.overrides) for index in indices))
+
+
+def _label(plan: Plan, cell: Sequence[int], index: int) -> str:
     """The steps that a run makes, and what it has of its own."""
-    own = [set(plan.members[i].planned.overrides) for i in cell]
-    common = set.intersection(*own)
+    common = _common(plan, cell)
     names = [text for text in plan.members[index].planned.overrides if text not in common]
     stand, fork = plan.members[index].stand, plan.forks[index]
     start = fork.step if fork is not None else 0 if stand.done else max(0, stand.at)
     state = " (finished)" if stand.done else ""
-    return Text(f"{start} → {stand.steps}{state}  {' '.join(names)}")
+    return f"{start} → {stand.steps}{state}  {' '.join(names)}"
 
 
 def _source(plan: Plan, index: int) -> int:

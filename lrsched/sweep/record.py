@@ -66,9 +66,14 @@ class Record:
         self._seconds = _number(self._written().get("wall_seconds"))
 
     @property
-    def closed(self) -> int:
-        """Runs that are neither waiting nor under way."""
-        return sum(entry.status is not None for entry in self.entries)
+    def done(self) -> int:
+        """Runs that came as far as they were to come."""
+        return sum(entry.is_done for entry in self.entries)
+
+    @property
+    def failed(self) -> int:
+        """Runs that did not, and were not stopped."""
+        return sum(entry.status == "failed" for entry in self.entries)
 
     def keep_up(self) -> None:
         """Write ``sweep.json`` now and then: in a sweep of thousands, writing it is no longer done in no time."""

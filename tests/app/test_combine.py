@@ -68,8 +68,13 @@ def test_a_zipped_key_that_is_not_swept_is_named() -> None:
 
 
 def test_an_interval_has_no_values_to_try() -> None:
-    with pytest.raises(ConfigError, match=r"lr=.*: says a range without the values to try"):
+    with pytest.raises(ConfigError, match=r"^lr=interval\(0,1\): says a range without the values to try"):
         jobs("lr=interval(0,1)")
+
+
+def test_what_stands_for_no_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^a=range\(3,0\): stands for no value at all; list some"):
+        jobs("seed=0,1", "+a=range(3,0)")
 
 
 @pytest.mark.parametrize("zipped", [5, "lr", {"a": 1}, None])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from lrsched.app.plugins import LAUNCHERS, how_to_install
 from tests.app.conftest import TINY
 
 MISTAKES = [
@@ -37,7 +39,7 @@ MISTAKES = [
     (["trainer.precision=fp8"], "trainer.precision=fp8: must be one of fp32, bf16, fp16"),
     (["scheduler=multistep", "scheduler.milestones=50%"], "must be a list, each a duration such as 5%"),
     (["device=cuda:99"], "device=cuda:99: cannot be used here"),
-    (["scheduler=cosine,step"], "scheduler=cosine,step: several values are a sweep; add -m"),
+    (["scheduler=cosine,step"], "scheduler=cosine,step: several values are a sweep; add -m to run them side by side"),
     (["scheduler.warmup=5"], "scheduler.warmup=5: a duration carries its unit"),
     (["scheduler.warmup=100%"], "scheduler.warmup=100%: is 12 steps and leaves nothing of a run of 12 steps"),
     (["scheduler.final=-1"], "scheduler.final=-1: must be a number in [0, inf)"),
@@ -74,6 +76,9 @@ MISTAKES = [
     (["resume=nowhere"], "resume=nowhere: there is no such folder"),
     (["logger=[tensorbord]"], "logger=tensorbord: there is no such choice; did you mean 'tensorboard'?"),
     (["experiment=none_such"], "experiment=none_such: there is no such choice"),
+    (["hydra/launcher=basics"], "hydra/launcher=basics: there is no such choice; did you mean 'basic'?"),
+    (["hydra/launcher=zzz"], "hydra/launcher=zzz: there is no such choice; known are: basic, "),
+    (["hydra/sweeper=ax"], "hydra/sweeper=ax: there is no such choice; known are: basic, grid, halving, optuna"),
     (["epochs"], "epochs: this override cannot be read; an override is written key=value"),
     (["name=a=b"], "cannot be read"),
 ]
@@ -87,6 +92,35 @@ def test_a_mistake_is_one_message_and_leaves_nothing(lrsched, arguments: list[st
     assert "Traceback" not in ended.err
     assert len(ended.err.strip().splitlines()) == 1
     assert not (ended.cwd / "outputs").exists()
+
+
+@pytest.mark.parametrize("extra", [(), ("hydra/launcher=basic",), ("hydra/sweeper=halving",)])
+def test_a_glob_that_matches_nothing_is_no_sweep(lrsched, extra: tuple[str, ...]) -> None:
+    ended = lrsched("-m", *TINY, "scheduler=glob(zz*)", *extra)
+    assert ended.code == 2
+    assert ended.err == (
+        "lrsched: scheduler=glob(zz*): stands for no value at all; list some, as a,b; --help shows all choices\n"
+    )
+    assert not (ended.cwd / "outputs").exists()
+
+
+@pytest.mark.parametrize(("name", "extra"), [("joblib", "sweep"), ("submitit_slurm", "sweep"), ("ray", "ray")])
+def test_a_launcher_that_is_not_installed_is_named_with_what_brings_it(name: str, extra: str) -> None:
+    assert how_to_install("hydra/launcher", name) == f"pip install 'hydra-lrsched[{extra}]'"
+    assert how_to_install("hydra/sweeper", name) == ""
+
+
+def test_the_launchers_that_are_installed_are_listed_and_the_others_refused(lrsched) -> None:
+    lines = dict(line.partition(": ")[::2] for line in lrsched("--help").out.splitlines())
+    launchers = set(lines["hydra/launcher"].split(", "))
+    assert {"basic", "pool"} <= launchers
+    assert {"basic", "grid", "halving", "optuna"} <= set(lines["hydra/sweeper"].split(", "))
+    for name in LAUNCHERS.keys() - launchers:
+        ended = lrsched("-m", *TINY, f"hydra/launcher={name}")
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"lrsched: hydra/launcher={name}: is not installed; pip install 'hydra-lrsched[")
+    for name, plugin in {"joblib": "joblib", "submitit_slurm": "submitit"}.items():
+        assert (name in launchers) == (find_spec(f"hydra_plugins.hydra_{plugin}_launcher") is not None)
 
 
 def test_a_name_that_is_taken_is_refused_with_the_line_that_resumes_it(lrsched) -> None:

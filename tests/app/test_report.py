@@ -157,7 +157,7 @@ def test_the_sheet_of_a_real_sweep(sweep: Path) -> None:
     ("arguments", "said"),
     [
         (["outputs/swep"], "PATH=outputs/swep: there is no such folder; did you mean 'sweep'?"),
-        ([], "lrsched report: the following arguments are required: PATH; lrsched report --help shows what it takes"),
+        ([], "lrsched: report: the following arguments are required: PATH; lrsched report --help shows what it takes"),
         (["outputs", "--metric", "val/los"], "--metric=val/los: no finished run has it; did you mean 'val/loss'?"),
         (["outputs", "--target", "low"], "argument --target: 'low' is neither a number nor auto"),
         (["outputs", "--target", "1", "--metric", "test/loss"], "is measured once, at the end"),

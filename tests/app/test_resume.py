@@ -87,8 +87,26 @@ def test_resumed_from_an_older_checkpoint_when_newer_ones_are_damaged(lrsched, l
     resumed = lrsched("resume=outputs/cut")
     assert resumed.code == 0, resumed.err
     assert resumed.err.count("damaged") == lost
+    log = (cut / "train.log").read_text("utf-8")
+    told = [line.removeprefix("lrsched: ") for line in resumed.err.splitlines() if "passed over: " in line]
+    assert len(told) == lost
+    assert all(log.count(line) == 1 for line in told)
     same(folder, cut)
     assert resumed.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_a_sweep_says_which_checkpoint_one_of_its_runs_passed_over(lrsched, launcher: str) -> None:
+    sweep = ("-m", *OPTIONS, "name=sweep", "seed=0,1", f"hydra/launcher={launcher}")
+    assert lrsched(*sweep, "sweep.until=10").code == 0
+    hurt = next(Path("outputs/sweep").glob("seed-1*"))
+    os.truncate(hurt / "checkpoints/step-0000000010/state.pt", 100)
+    again = lrsched(*sweep)
+    assert again.code == 0, again.err
+    (told,) = [line for line in again.err.splitlines() if "passed over" in line]
+    assert told.startswith(f"lrsched: [{hurt.name}] passed over: {hurt}/checkpoints/step-0000000010")
+    assert told.endswith("going on from step 5")
+    assert told.partition("] ")[2] in (hurt / "train.log").read_text("utf-8")
 
 
 def test_without_any_valid_checkpoint_it_ends_with_4(lrsched) -> None:

@@ -71,6 +71,17 @@ def test_horizons_and_cooldowns_off_one_trunk(lrsched) -> None:
     same(alone, "shared", "alone")
 
 
+def test_each_tree_says_what_tells_it_from_the_others(lrsched) -> None:
+    two = ("optimizer.lr=0.1,0.2", "seed=0,1", "scheduler=wsd", "trainer.steps=30,45")
+    ended = lrsched("-m", *TINY, "logger=none", *two, "name=many")
+    assert ended.code == 0, ended.err
+    roots = [line.partition(": ")[0] for line in ended.err.splitlines() if " 0 → 45" in line]
+    assert roots == [f"optimizer.lr={lr} seed={seed}" for lr in ("0.1", "0.2") for seed in (0, 1)]
+    assert "optimizer.lr=0.2 seed=1: 0 → 45  trainer.steps=45\n└── 24 → 30  trainer.steps=30\n" in ended.err
+    alone = lrsched("-m", *TINY, "logger=none", *two[2:], "name=alone")
+    assert "\n0 → 45  trainer.steps=45\n└── 24 → 30  trainer.steps=30\n" in alone.err  # there is no other
+
+
 NATIVE = ("dataset.batch_size=64", "trainer.epochs=30")  # 2 updates in an epoch: 60 steps
 
 

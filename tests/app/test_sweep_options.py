@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from lrsched.signals import StopFlag
 from lrsched.sweep.pool import End, Job, Pool
+from lrsched.train.loop import Trainer
 from tests.app.conftest import TINY, Ended
 
 SWEEP = ("-m", *TINY, "name=sweep", "logger=none", "checkpoint.every=1ep")
@@ -86,6 +88,44 @@ def test_no_override_is_too_long_for_the_file_system(lrsched) -> None:
     assert ended.code == 0, ended.err
     assert sum(map(len, options)) > 1000  # where a file name has at most 255 characters
     assert all(len(path.name) <= 100 for path in Path("outputs/sweep").iterdir())
+
+
+def test_the_end_says_that_the_same_command_goes_on_with_what_is_left(lrsched) -> None:
+    hurt = ("-m", *TINY, "logger=none", "optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=0.1,1e30")
+    named = lrsched(*hurt, "name=sweep")
+    assert named.err.endswith("lrsched: 1 of 2 runs did not finish; the same command goes on with what is left\n")
+    stamped = lrsched(*hurt)
+    (name,) = [path.name for path in Path("outputs").iterdir() if path.name != "sweep"]
+    assert stamped.err.endswith(f"; the same command with name={name} goes on with what is left\n")
+    invalid = lrsched(*SWEEP, "optimizer.lr=0.1,-1")
+    assert invalid.err.endswith("lrsched: 1 of 2 runs did not finish\n")  # nor would it
+
+
+def test_a_sweep_of_one_that_does_not_finish_is_told_in_the_singular(lrsched) -> None:
+    ended = lrsched(
+        "-m", *TINY, "name=one", "logger=none", "optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=1e30"
+    )
+    assert "lrsched: 1 run in outputs/one\n" in ended.err
+    assert "lrsched: 1 of 1 run did not finish; " in ended.err
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_a_sweep_that_is_stopped_says_how_to_go_on_and_counts_no_stopped_run(lrsched, monkeypatch, launcher) -> None:
+    parent = os.getpid()
+    original = Trainer._log
+
+    def log(self: Trainer, s: int, norm: float | None) -> None:
+        original(self, s, norm)
+        if s == 3:
+            os.kill(parent, signal.SIGINT)
+            time.sleep(0.2)  # until it is handed on
+
+    monkeypatch.setattr(Trainer, "_log", log)
+    ended = lrsched(*SWEEP, "seed=0,1,2", "sweep.jobs=1", "trainer.log_every=1st", f"hydra/launcher={launcher}")
+    assert ended.code == 130
+    assert ended.err.count("; the same command goes on with what is left\n") == 1
+    assert ended.err.endswith("; the same command goes on with what is left\n")
+    assert "[1/3]" not in ended.err
 
 
 @pytest.mark.parametrize("slots", [1, 2])

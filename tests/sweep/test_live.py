@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lrsched.app import pool as app_pool
+from lrsched.app import watching
 from lrsched.loggers.base import RunInfo
 from lrsched.sweep.board import Board, Progress, Seat
-from lrsched.sweep.live import Live
+from lrsched.sweep.live import Live, Tally
 from lrsched.sweep.pool import Running
 from tests.app.conftest import TINY, lrsched
 
@@ -61,7 +62,7 @@ def test_a_line_for_each_running_job_drawn_without_a_thread() -> None:
     seat(board, 0).write({"step": 30, "epoch": 0.75, "val/loss": 0.25})
     running = [Running(1, 4, 0, 0.0), Running(2, 5, 1, 0.0)]
     threads = threading.active_count()
-    with Live(board, [f"seed={i}" for i in range(8)], lambda: 4, 8, out, lambda: now[0]) as live:
+    with Live(board, [f"seed={i}" for i in range(8)], lambda: Tally(4, 0, 8), out, lambda: now[0]) as live:
         live.look(running)
         drawn = out.getvalue()
         live.look([])
@@ -75,7 +76,7 @@ def test_a_line_for_each_running_job_drawn_without_a_thread() -> None:
 
 
 def test_a_sweep_that_is_watched_shows_its_jobs(lrsched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_pool, "watched", lambda stream: True)
+    monkeypatch.setattr(watching, "watched", lambda stream: True)
     monkeypatch.setattr("lrsched.sweep.live.REFRESH_SECONDS", 0.0)
     ended = lrsched(*SWEEP)
     assert ended.code == 0, ended.err
@@ -84,6 +85,55 @@ def test_a_sweep_that_is_watched_shows_its_jobs(lrsched, monkeypatch: pytest.Mon
     quiet = lrsched(*SWEEP, "trainer.progress=false")
     assert "runs\x1b" not in quiet.err
     assert "\x1b" not in quiet.err
+
+
+def last_line(out: io.StringIO, holding: str) -> str:
+    """The last drawn line that holds a text, without its colours."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    return [line for line in re.split(r"\n|\x1b\[[0-9;?]*[A-Z]", plain) if holding in line][-1]
+
+
+def test_the_time_left_is_said_once_there_is_a_base_for_it() -> None:
+    out, now, board, tally = io.StringIO(), [100.0], Board(1), [Tally(0, 0, 3, ahead=240, own={0: 120})]
+    job, running = seat(board, 0), [Running(1, 0, 0, 0.0)]
+    with Live(board, ["seed=0", "seed=1", "seed=2"], lambda: tally[0], out, lambda: now[0]) as live:
+        job.write({"step": 20, "epoch": 0.5})
+        now[0] = 102.0
+        live.look(running)
+        assert last_line(out, "0/3").split("runs")[1].split() == ["0:02"]
+        job.write({"step": 60, "epoch": 1.5})
+        now[0] = 160.0  # a step a second, and 60 + 240 to go
+        live.look(running)
+        assert last_line(out, "0/3").split("runs")[1].strip() == "1:00  about 5:00 left"
+        tally[0] = Tally(1, 0, 3, trained=120, ahead=240)
+        now[0] = 220.0
+        live.look([])
+        assert last_line(out, "1/3").split("runs")[1].strip() == "2:00  about 4:00 left"
+        tally[0] = Tally(1, 1, 3, trained=120, ahead=None)
+        now[0] = 221.0
+        live.look([])
+        assert last_line(out, "1/3").split("runs")[1].strip() == "1 failed  2:01"
+
+
+def test_a_long_label_leaves_the_bar_its_place_and_the_end_of_the_line_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out, board = io.StringIO(), Board(1)
+    seat(board, 0).write({"step": 60, "epoch": 1.5})
+    label = " ".join(f"optimizer.option{i}={i}" for i in range(9))
+    with Live(board, [label], lambda: Tally(0, 0, 1), out, lambda: 0.0) as live:
+        live.look([Running(1, 0, 0, 0.0)])
+        line = last_line(out, "60/120").rstrip()
+    assert len(line) == 76
+    assert re.fullmatch(r"[━╸╺]{20} 60/120  optimizer.option0=0 .*…", line)
+
+
+def test_nothing_of_it_stays_when_it_is_stopped() -> None:
+    out, board = io.StringIO(), Board(1)
+    with Live(board, ["seed=0"], lambda: Tally(1, 0, 4, stopping=True), out, lambda: 0.0) as live:
+        live.look([Running(1, 0, 0, 0.0)])
+    assert "1/4 runs  0:00  stopping" in out.getvalue()
+    last = out.getvalue().rpartition("runs")[2]
+    assert "\x1b[1A\x1b[2K" in last  # up again, and the line is cleared
 
 
 @pytest.mark.slow
