@@ -51,6 +51,11 @@ class Plan:
         """Updates that are to be made by the runs that are not begun."""
         return sum(to_train(self._stands(), self.forks))
 
+    def steps_of(self, planned: Planned) -> int:
+        """Updates that a run is to make itself; 0 where its length is not known."""
+        index = self._index.get(id(planned))
+        return 0 if index is None else to_train([self._stand(index)], [self.forks[index]])[0]
+
     def choose(self, due: Sequence[Planned], waiting: Iterable[int]) -> int | None:
         """Which of the waiting jobs is to begin: of those that can, the one that most hangs on; None if none can."""
         vain: set[Fork] = set()

@@ -36,10 +36,10 @@ class Watch:
 
     def begin(self, number: int) -> None:
         """A job begins."""
-        one, ahead = self._due[number], self._plan.steps
+        one = self._due[number]
         self._before[number] = made_since(one.folder, one.stood) if one.folder else 0
+        self._own[number] = self._plan.steps_of(one)
         self._plan.begin(one)
-        self._own[number] = ahead - self._plan.steps
 
     def tally(self) -> Tally:
         """What has become of them so far."""
