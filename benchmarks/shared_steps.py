@@ -16,7 +16,7 @@ import tempfile
 from _measure import interleaved, machine, table
 from _sweeps import sweep, timed
 
-HORIZONS = "trainer.steps=150,250,350,500"
+HORIZONS = (150, 250, 350, 500)
 GRIDS = {"six cooldowns, 10 to 90 %": "10%,20%,40%,60%,80%,90%", "two cooldowns, 10 and 20 %": "10%,20%"}
 
 
@@ -24,10 +24,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--model", default="cnn")
+    arguments.add_argument(
+        "--longer", type=int, default=1, help="so many times as long: what a run costs besides weighs less"
+    )
     given = arguments.parse_args()
+    horizons = f"trainer.steps={','.join(str(given.longer * steps) for steps in HORIZONS)}"
     print(machine())
     for name, cooldowns in GRIDS.items():
-        runs = ("scheduler=wsd", HORIZONS, f"scheduler.decay={cooldowns}", f"model={given.model}")
+        runs = ("scheduler=wsd", horizons, f"scheduler.decay={cooldowns}", f"model={given.model}")
         with tempfile.TemporaryDirectory() as scratch:
             said = re.search(r"(\d+) steps asked for, (\d+) to train", sweep(scratch, *runs))
         assert said is not None

@@ -24,7 +24,7 @@ FEW, MANY = 2, 10  # jobs of the two sweeps whose difference is the cost of a jo
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--epochs", type=int, default=150, help="of the digits in each of the 8 jobs")
+    arguments.add_argument("--epochs", type=int, default=300, help="of the digits in each of the 8 jobs")
     given = arguments.parse_args()
     jobs = ("seed=range(8)", f"trainer.epochs={given.epochs}")
     candidates = {name: timed(*jobs, f"hydra/launcher={name}") for name in ("basic", "pool")}
