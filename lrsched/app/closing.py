@@ -47,7 +47,7 @@ def _compare(sweep: Sweep) -> None:
     sweep.record.write()  # the report reads it
     with suppress(ConfigError):  # there is no run to speak of
         runs = read_runs([folder])
-        lost = {os.path.relpath(run.path, folder): run.reason for run in runs if run.status in ("broken", "missing")}
+        lost = {os.path.relpath(run.path, folder): run.reason for run in runs if run.status == "broken"}
         for entry in sweep.record.entries:
             if entry.is_done and entry.run_id in lost:
                 entry.close(CheckpointError(lost[entry.run_id]))
