@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from lrsched.app import open_door, task
+from lrsched.cli import open_door, task
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")

@@ -16,7 +16,7 @@ from functools import partial
 from _measure import interleaved, machine
 from _sweeps import run, sweep
 
-REPORT = [sys.executable, "-c", "from lrsched.cli import main; main()", "report", "outputs/sweep"]
+REPORT = [sys.executable, "-c", "from lrsched.cli.main import main; main()", "report", "outputs/sweep"]
 
 
 def main() -> None:

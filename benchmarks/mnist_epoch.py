@@ -22,19 +22,19 @@ from _measure import interleaved, machine, table
 from hydra import compose, initialize_config_module
 from torch.nn.functional import cross_entropy
 
-from lrsched.app.build import Parts, assemble
-from lrsched.app.naming import plain
+from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint import Store
+from lrsched.compose.nodes import plain
 from lrsched.config.check import settings
 from lrsched.loggers import TensorBoard
 from lrsched.loggers.base import RunInfo
 from lrsched.models import MLP
 from lrsched.records import RunFolder
 from lrsched.signals import StopFlag
+from lrsched.train.environment import prepare
 from lrsched.train.evaluate import evaluate
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Trainer
-from lrsched.train.machine import prepare
 
 
 def bare_epoch(parts: Parts) -> Callable[[], object]:

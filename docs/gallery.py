@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from drawing import svg
 
-from lrsched.app.preview import courses
+from lrsched.cli.preview import courses
 from lrsched.config.targets import SCHEDULER, resolve
 from lrsched.preview.course import Course
 

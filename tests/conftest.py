@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.cli import _cluster, a_cluster, run_cli  # noqa: F401  (fixtures of every room)
+
 os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,12 +16,14 @@ FILES = sorted((ROOT / "lrsched").rglob("*.py"))
 # Rooms from the top of the house to its ground; a room imports from lower floors and from itself.
 FLOORS = [
     {"cli", "_hydra"},
-    {"app"},
     {"sweep"},
-    {"train", "preview", "report"},
+    {"runs", "preview"},
+    {"assembly"},
+    {"train", "report"},
+    {"compose"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
-    {"records", "horizon", "seeds", "shelf", "signals"},
+    {"records", "horizon", "seeds", "shelf", "signals", "console"},
     {"errors"},
 ]
 # Neighbours on one floor that may look through a door: who -> whom.

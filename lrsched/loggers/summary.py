@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from lrsched.loggers.out import tell
+from lrsched.console import tell
 from lrsched.loggers.terminal import span
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrsched.report.sheet import sweep_csv, write_sweep_csv
-from lrsched.report.study import Study, study
-from lrsched.report.table import render
+from lrsched.report.csv import sweep_csv, write_sweep_csv
+from lrsched.report.report import Study, study
+from lrsched.report.terminal import render
 
 __all__ = ["Study", "render", "study", "sweep_csv", "sweep_table", "write_sweep_csv"]
 

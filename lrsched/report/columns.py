@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lrsched.report.compare import Comparison
+from lrsched.report.format import around, difference, p_value, seeds, share, value
 from lrsched.report.layout import Column, fitting
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, mean, spread
-from lrsched.report.shown import around, difference, p_value, seeds, share, value
 
 WORSE, WINS = "worse by (95 %)", "P(win)"
 

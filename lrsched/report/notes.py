@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
+from lrsched.report.format import count, of_seeds
 from lrsched.report.rates import Candidate
-from lrsched.report.shown import count, of_seeds
 
 SURE = 0.9
 """A rate that is chosen again less often than this when the seeds are drawn anew is called uncertain."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from lrsched.report.format import FEWEST
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
-from lrsched.report.shown import FEWEST
 from lrsched.report.stats import bca_interval, holm, pairs_needed, probability_better, sign_flip_p
 
 

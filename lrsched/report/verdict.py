@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lrsched.report.format import amount, count, distance, interval, p_value
 from lrsched.report.pairs import Pair
-from lrsched.report.shown import amount, count, distance, interval, p_value
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
 
 ABSURD = 200

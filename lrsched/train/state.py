@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from lrsched.errors import CheckpointError
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.schedulers.base import Scheduler
-from lrsched.train.chance import generators_state, set_generators
-from lrsched.train.fit import check_fits
+from lrsched.train.check_state import check_fits
+from lrsched.train.rng import generators_state, set_generators
 from lrsched.train.tracker import Tracker, Window
 
 

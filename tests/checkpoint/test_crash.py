@@ -17,7 +17,7 @@ import pytest
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.store import load
 from lrsched.errors import UserError
-from tests.checkpoint.scenes import SCENES, Scene, fresh, goes_on, nothing_is_lost, prepared
+from tests.helpers.checkpoint_scripts import SCENES, Scene, fresh, goes_on, nothing_is_lost, prepared
 
 CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir")
 KILLED = 137

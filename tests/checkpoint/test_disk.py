@@ -25,7 +25,7 @@ from lrsched.checkpoint.store import load
 from lrsched.errors import CheckpointError, StorageError
 from lrsched.records import Rows, make_folder, sync_folder, write_atomically
 from tests.checkpoint.conftest import in_a_child, is_state, state
-from tests.checkpoint.scenes import nothing_is_lost
+from tests.helpers.checkpoint_scripts import nothing_is_lost
 
 LARGE = {**state(3), "model": {"w": torch.zeros(500_000)}}
 """A state of 2 MB."""

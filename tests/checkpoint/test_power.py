@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lrsched.checkpoint import Store
-from tests.checkpoint.disk import Change, Disk, lay_out
-from tests.checkpoint.scenes import SCENES, Scene, nothing_is_lost, prepared
+from tests.helpers.checkpoint_scripts import SCENES, Scene, nothing_is_lost, prepared
+from tests.helpers.lossy_disk import Change, Disk, lay_out
 
 
 def states_after_power_cuts(scene: Scene, tmp_path: Path, patch: pytest.MonkeyPatch, most: int) -> int:

@@ -12,8 +12,8 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.preview.block import block
 from lrsched.preview.course import Course, Span
-from lrsched.preview.picture import png
 from lrsched.preview.plot import plot
+from lrsched.preview.plots import png
 from lrsched.preview.rows import csv_text
 
 AWKWARD = np.array([0.1, 1 / 3, 5e-324, 1e300, 0.0])

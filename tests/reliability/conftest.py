@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.reliability import forks
+from tests.helpers import fork_server as forks
 
 
 @pytest.fixture(autouse=True, scope="session")

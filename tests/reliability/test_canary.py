@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.reliability.cases import command
-from tests.reliability.runs import folder, run
+from tests.helpers.cases import command
+from tests.helpers.runs import folder, run
 
 GOLDEN = {
     "2.14.1+cu130 AVX512 x86_64/AuthenticAMD": "64e0ea1fe9bb893321396ee14ca697a0401e883fdef88dd8c1efe76011583814",

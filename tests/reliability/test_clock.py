@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cases import command
-from tests.reliability.faults import bear_witness, kill_after_save, shift_clock
-from tests.reliability.runs import KILLED, folder, resume, run
-from tests.reliability.same import differences
-from tests.reliability.witness import lives
+from tests.helpers.cases import command
+from tests.helpers.compare_runs import differences
+from tests.helpers.death_log import lives
+from tests.helpers.faults import bear_witness, kill_after_save, shift_clock
+from tests.helpers.runs import KILLED, folder, resume, run
 
 DAY = 86_400.0
 OPTIONS = (*command("plateau"), "checkpoint.every=4st", "checkpoint.keep=3")

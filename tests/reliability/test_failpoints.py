@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cases import command
-from tests.reliability.failpoints import DIED, ONCE, POINTS, die
-from tests.reliability.faults import bear_witness
-from tests.reliability.runs import folder, resume, run
-from tests.reliability.same import differences
-from tests.reliability.witness import check_debts, lives
+from tests.helpers.cases import command
+from tests.helpers.compare_runs import differences
+from tests.helpers.death_log import check_debts, lives
+from tests.helpers.failpoints import DIED, ONCE, POINTS, die
+from tests.helpers.faults import bear_witness
+from tests.helpers.runs import folder, resume, run
 
 INTERVAL = 2
 HITS = (1, 2, 5)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cases import command
-from tests.reliability.faults import bear_witness
-from tests.reliability.runs import KILLED, Running, folder, run
-from tests.reliability.same import differences
-from tests.reliability.witness import check_debts, lives
+from tests.helpers.cases import command
+from tests.helpers.compare_runs import differences
+from tests.helpers.death_log import check_debts, lives
+from tests.helpers.faults import bear_witness
+from tests.helpers.runs import KILLED, Running, folder, run
 
 INTERVAL = 3
 SCHEDULERS = ["cosine", "plateau", "torch/OneCycleLR", "greedy", "torch/ReduceLROnPlateau", "torch/SequentialLR"]

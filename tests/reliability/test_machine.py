@@ -28,7 +28,7 @@ from lrsched.checkpoint import RunLock, Store
 from lrsched.errors import CheckpointError, RunFolderBusy, StorageError
 from lrsched.train.state import RunState, weights_sha256
 from lrsched.train.update import Update
-from tests.reliability.breakable import Killed, dying, full
+from tests.helpers.failing_disk import Killed, dying, full
 from tests.train.test_update import loader, network, run
 
 DAY = 86_400.0

@@ -18,10 +18,10 @@ import pytest
 
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.store import load
-from tests.reliability.cases import OPTIONS
-from tests.reliability.faults import draw_globally, kill_after_save, overflow_at_first, poison, stop_and_kill
-from tests.reliability.runs import KILLED, Fault, folder, resume, run
-from tests.reliability.same import differences, differing
+from tests.helpers.cases import OPTIONS
+from tests.helpers.compare_runs import differences, differing
+from tests.helpers.faults import draw_globally, kill_after_save, overflow_at_first, poison, stop_and_kill
+from tests.helpers.runs import KILLED, Fault, folder, resume, run
 
 BASE = (*OPTIONS, "trainer.log_every=4st", "trainer.evaluate_every=3st", "checkpoint.keep=99", "optimizer.lr=0.3")
 PLATEAU = ("scheduler=plateau", "scheduler.patience=0", "scheduler.smooth=4", "scheduler.cooldown=3")

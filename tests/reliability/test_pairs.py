@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.cases import EPOCH, STEPS, command, every_scheduler
+from tests.helpers.compare_runs import differences
+from tests.helpers.faults import stop_and_kill, stop_at
+from tests.helpers.runs import KILLED, Running, folder, resume, run
 from tests.loggers.test_tensorboard import read
-from tests.reliability.cases import EPOCH, STEPS, command, every_scheduler
-from tests.reliability.faults import stop_and_kill, stop_at
-from tests.reliability.runs import KILLED, Running, folder, resume, run
-from tests.reliability.same import differences
 
 # Where a run is cut once, or twice: in one and the same epoch wherever two steps at rest lie in it.
 POINTS = {

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from lrsched.records import RunFolder
-from tests.reliability import forks
-from tests.reliability.cases import OPTIONS
-from tests.reliability.runs import KILLED, LONGEST
-from tests.reliability.same import differences
+from tests.helpers import fork_server as forks
+from tests.helpers.cases import OPTIONS
+from tests.helpers.compare_runs import differences
+from tests.helpers.runs import KILLED, LONGEST
 
 SWEEP = ("-m", *OPTIONS, "name=sweep", "sweep.jobs=2")
 PAIR = (*SWEEP, "scheduler=plateau", "seed=0,1")
@@ -37,7 +37,7 @@ def sweep(command: Sequence[str], place: Path, seconds: float = LONGEST) -> int:
 
 
 def _work(command: Sequence[str], place: Path) -> None:
-    from lrsched.cli import main
+    from lrsched.cli.main import main
 
     os.chdir(place)
     sys.argv = ["lrsched", "train", *command]

@@ -15,9 +15,9 @@ import pytest
 from lrsched.errors import ConfigError
 from lrsched.report import render, study, sweep_csv, sweep_table, write_sweep_csv
 from lrsched.report.disk import read_runs
-from lrsched.report.numbers import numbers
-from lrsched.report.picture import course, pictures
-from lrsched.report.target import scores
+from lrsched.report.json import numbers
+from lrsched.report.plots import course, pictures
+from lrsched.report.time_to_target import scores
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -14,7 +14,7 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules import Constant, Cosine, Linear, OneCycle, Product, Schedule, Step
 from lrsched.schedules.named import refuse_strangers
-from tests.schedules.shelf import SHELF
+from tests.helpers.shelf import SHELF
 
 RUN = Horizon(steps=10)
 T = range(10)

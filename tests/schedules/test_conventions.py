@@ -15,7 +15,7 @@ from lrsched.schedules import Cosine, Rex, Schedule, Tanh
 from lrsched.schedules.base import CONVENTIONS
 from lrsched.schedules.conventions import named
 from lrsched.schedules.conventions.base import ALWAYS
-from tests.schedules.shelf import NEEDED
+from tests.helpers.shelf import NEEDED
 
 SHELF: dict[str, type[Schedule]] = {name: getattr(lrsched.schedules, name) for name in dir(lrsched.schedules)}
 LACKING = [(kind, name) for kind, cls in SHELF.items() for name in CONVENTIONS if cls not in named(name).rules]

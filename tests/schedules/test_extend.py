@@ -16,7 +16,7 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import POLICIES, Horizon, Policy
 from lrsched.schedules import WSD, Constant, Cosine, Exponential, Linear, OneCycle, Piecewise, Schedule, Step
 from lrsched.schedules.extend import extended
-from tests.schedules.shelf import SHELF
+from tests.helpers.shelf import SHELF
 
 EIGHT, TWELVE, SIX = Horizon(steps=8), Horizon(steps=12), Horizon(steps=6)
 LINE = [1 - t / 8 for t in range(8)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules import Schedule
-from tests.schedules.shelf import SHELF
+from tests.helpers.shelf import SHELF
 
 Make = Callable[..., Schedule]
 every_schedule = pytest.mark.parametrize("make", SHELF.values(), ids=SHELF.keys())

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lrsched.horizon import Horizon
-from tests.schedules.shelf import SHELF
+from tests.helpers.shelf import SHELF
 
 
 @pytest.mark.slow

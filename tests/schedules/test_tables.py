@@ -42,7 +42,7 @@ from lrsched.schedules import (
     Tanh,
     TimeBased,
 )
-from tests.schedules.shelf import VALUES
+from tests.helpers.shelf import VALUES
 
 RUN = Horizon(steps=10, steps_per_epoch=2)
 T = range(10)

@@ -9,7 +9,7 @@ import pytest
 
 from lrsched.horizon import Horizon
 from lrsched.schedules import WSD, Cosine, Exponential, MultiStep, Schedule, Step
-from lrsched.sweep.prefix import Fork, Stand, Table, common, critical, plan, to_train
+from lrsched.sweep.stages.prefix import Fork, Stand, Table, common, critical, plan, to_train
 
 STEPS = (150, 250, 350, 500)
 

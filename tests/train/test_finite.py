@@ -13,7 +13,7 @@ from torch import nn
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.train.nonfinite import Watch, all_finite, culprits, largest
-from tests.train.magic import Magic
+from tests.helpers.marked_data import Magic
 from tests.train.test_update import loader, network, run, weights
 
 

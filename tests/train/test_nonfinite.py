@@ -11,8 +11,8 @@ from lrsched.train.loop import Timetable
 from lrsched.train.recovery import MOST_ROLLBACKS
 from lrsched.train.state import RunState
 from lrsched.train.update import MOST_PASSED
-from tests.train.ill import EVERY, PER_EPOCH, PLACES, STEPS, Run, same
-from tests.train.magic import ILLS
+from tests.helpers.marked_data import ILLS
+from tests.helpers.nan_run import EVERY, PER_EPOCH, PLACES, STEPS, Run, same
 
 
 def inject(path: Path, policy: str, ill: str, value: str, step: int) -> Run:

@@ -31,8 +31,8 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.app.door import stop_flag
-        from lrsched.app.grid import run_grid
+        from lrsched.cli.door import stop_flag
+        from lrsched.sweep.sweepers.grid import run_grid
 
         return run_grid(self._context, self._config, self._launcher, arguments, stop_flag())
 
@@ -48,8 +48,8 @@ class HalvingSweeper(GridSweeper):
         self._options = options
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.app.door import stop_flag
-        from lrsched.app.halving import Halving
+        from lrsched.cli.door import stop_flag
+        from lrsched.sweep.sweepers.halving import Halving
 
         return Halving(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
 
@@ -65,12 +65,12 @@ class OptunaSweeper(GridSweeper):
         self._options = options
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.app.door import stop_flag
+        from lrsched.cli.door import stop_flag
         from lrsched.errors import ConfigError
 
         if find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper", "optuna", "is not installed", "pip install 'hydra-lrsched[optuna]'")
-        from lrsched.app.search import Search
+        from lrsched.sweep.sweepers.optuna import Search
 
         return Search(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
 
@@ -95,7 +95,7 @@ class PoolLauncher(Launcher):
         self._context, self._task, self._config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from lrsched.app.door import stop_flag
-        from lrsched.app.pool import launch
+        from lrsched.cli.door import stop_flag
+        from lrsched.sweep.launchers.pool import launch
 
         return launch(self._context, self._task, self._config, job_overrides, stop_flag())

@@ -1,0 +1,107 @@
+"""The data of a run: loaded, compared with what the config says of them, and split."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from lrsched.assembly.memory import enough_for
+from lrsched.config import schema
+from lrsched.config.check import take
+from lrsched.config.targets import DATASET, build
+from lrsched.data.arrays import Arrays
+from lrsched.data.augment import Augment
+from lrsched.data.digest import sha256
+from lrsched.data.split import Splits, split
+from lrsched.errors import ConfigError, DataError, UserError
+
+_shared: dict[str, tuple[Splits, str]] = {}
+"""Data sets that lie in memory for all the runs that are forked from this process."""
+
+
+def share_data(run: schema.Run) -> None:
+    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
+    with suppress(UserError, OSError):  # the run itself will say what is wrong
+        splits, _, digest = load_data(run)
+        _shared[_key(run)] = splits, digest
+
+
+def forget_shared() -> None:
+    """Let go of the shared data sets: a run of this process itself loads its own."""
+    _shared.clear()
+
+
+def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
+    """The data set of a run, split into training, validation and test part; and its hash."""
+    reserved, node = take(schema.Dataset, run.dataset, "dataset")
+    if _key(run) in _shared:
+        splits, digest = _shared[_key(run)]
+        return splits, reserved, digest
+    arrays = load_arrays(node)
+    check_counts(reserved, arrays)
+    try:
+        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
+    except ConfigError as error:
+        raise error.under("dataset") from error
+    return splits, reserved, sha256(arrays)
+
+
+def _key(run: schema.Run) -> str:
+    return json.dumps(run.dataset, sort_keys=True, default=str)
+
+
+def load_arrays(node: Mapping[str, Any]) -> Arrays:
+    """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
+    target = str(node["_target_"])
+    ours = target.startswith("lrsched.")
+    try:
+        with enough_for(node, "dataset"):
+            arrays = build(DATASET, node, "dataset").load()
+    except DataError as error:
+        raise error if ours else DataError(f"dataset={target}: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:
+        if ours and not isinstance(error, OSError):
+            raise  # a bug of ours
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"dataset={target}: its load() raised {type(error).__name__}: {reason} (in {where.filename}, line "
+            f"{where.lineno}); is the data set whole, and of the form that load() expects?"
+        ) from error
+    if not isinstance(arrays, Arrays):
+        raise DataError(
+            f"dataset={target}: its load() must return lrsched.data.arrays.Arrays, not {type(arrays).__name__}"
+        )
+    return arrays
+
+
+def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
+    """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
+    if reserved.train_samples is None:
+        return
+    found = {"train_samples": len(arrays.train_y), "test_samples": 0 if arrays.test_y is None else len(arrays.test_y)}
+    for name, count in found.items():
+        said = getattr(reserved, name)
+        if said != count:
+            raise DataError(
+                f"dataset.{name}={said}: the data set that was loaded has {count}; "
+                f"is it complete? If so, give dataset.{name}={count}"
+            )
+
+
+def chosen_augment(reserved: schema.Dataset, splits: Splits) -> Augment | None:
+    """What changes the training images, if anything does."""
+    crop, flip = reserved.augment.crop, reserved.augment.flip
+    if not crop and not flip:
+        return None
+    augment = Augment(crop=crop, flip=flip)
+    try:
+        augment.check_fits(*splits.input_shape[1:])
+    except ConfigError as error:
+        raise error.under("dataset.augment") from error
+    return augment

@@ -1,0 +1,58 @@
+"""``--help``: every choice, every key. Hydra's own takes three times as long, so this one asks it for less."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lrsched.compose.plugins import GROUPS, installed
+
+HEADER = """\
+lrsched trains a model from YAML.
+
+  python train.py scheduler=cosine optimizer.lr=0.03     one run
+  python train.py -m scheduler=cosine,step,onecycle      a sweep
+  python train.py resume=outputs/NAME                    the rest of a run
+
+== Choices (group=NAME; several loggers: logger=[tensorboard,csv]) ==
+"""
+FOOTER = """
+TAB completes keys and choices after: eval "$(python train.py -sc install=bash)"
+--cfg job shows the config without running it; --hydra-help is Hydra's own help.
+"""
+FLAGS = ("--help", "-h")
+
+
+def show_help(main: Callable[[], Any]) -> None:
+    """Print the choices, and the config as it would run with the rest of the command line."""
+    print(HEADER)
+    for group, names in choices().items():
+        print(textwrap.fill(f"{group}: {', '.join(names)}", width=100, subsequent_indent="    "))
+    print("\n== The config as it would run (key=value changes it) ==\n", flush=True)
+    sys.argv = [word for word in sys.argv if word not in FLAGS] + ["--cfg", "job"]
+    main()
+    print(FOOTER, end="")
+
+
+def choices() -> dict[str, list[str]]:
+    """The names in every config group, ours, those in a ``--config-dir`` and those of plugins."""
+    spec = find_spec("lrsched.conf")
+    folders = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
+    flags = argparse.ArgumentParser(add_help=False)
+    flags.add_argument("--config-dir", "-cd", type=Path)
+    own = flags.parse_known_args(sys.argv[1:])[0].config_dir
+    found: dict[str, set[str]] = {}
+    for folder in [*folders, *([own] if own else [])]:
+        for path in folder.rglob("*.yaml"):
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            group = next((group for group in GROUPS if name.startswith(f"{group}/")), name.partition("/")[0])
+            if group != name:
+                found.setdefault(group, set()).add(name.removeprefix(f"{group}/"))
+    for group in GROUPS:
+        found.setdefault(group, set()).update(installed(group))
+    return {group: sorted(names, key=lambda name: ("/" in name, name)) for group, names in sorted(found.items())}

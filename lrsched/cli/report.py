@@ -1,0 +1,95 @@
+"""``lrsched report``: compare runs and sweeps by what they left behind."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from lrsched.console import say, tell, terminal
+from lrsched.errors import UNSET, ConfigError, StorageError, UserError
+from lrsched.records import write_atomically
+from lrsched.report import render, study
+from lrsched.report.json import numbers
+from lrsched.report.plots import pictures
+
+EXAMPLES = """\
+examples:
+  lrsched report outputs/sweep
+  lrsched report outputs/first outputs/second --metric val/accuracy --target 0.95
+  lrsched report outputs/sweep --json report.json --png pictures
+
+Each schedule is taken at its own best learning rate, chosen by the mean over the seeds of the validation metric, and
+compared seed against seed: paired BCa interval, sign-flip test. Whatever else differs in the configs makes schedules
+of their own; another model or other data are compared apart.
+"""
+
+
+class _Arguments(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError("report", UNSET, message, "lrsched report --help shows what it takes")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code. A user's mistake is one message."""
+    try:
+        _run(arguments)
+    except UserError as error:
+        say(str(error))
+        return error.exit_code
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> None:
+    options = _parser().parse_args(arguments)
+    found = study([Path(path) for path in options.paths], options.metric, options.mode, options.target)
+    files: dict[Path, bytes] = {}
+    if options.json is not None:
+        text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        files[Path(options.json)] = text.encode()
+    if options.png is not None:
+        files |= {Path(options.png) / name: content for name, content in pictures(found, options.png).items()}
+    for file, content in files.items():
+        _write(file, content)
+    tell(render(found, *terminal()).removesuffix("\n"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Arguments(
+        prog="lrsched report",
+        description="Compare runs and sweeps: each schedule at its best learning rate, seed against seed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a run folder, or a folder that holds some")
+    parser.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
+    parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
+    parser.add_argument(
+        "--target",
+        type=_target,
+        metavar="X",
+        help="steps until the metric reaches X; auto: what every schedule reaches",
+    )
+    parser.add_argument("--json", metavar="F", help="write all numbers")
+    parser.add_argument("--png", metavar="FOLDER", help="draw curves.png and rates.png (needs matplotlib)")
+    return parser
+
+
+def _target(text: str) -> float | str:
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from error
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, content)
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from error

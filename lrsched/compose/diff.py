@@ -1,0 +1,120 @@
+"""What a command line sets differently from a stored config, by name, and what of it is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from lrsched.compose.nodes import raw
+from lrsched.errors import UNSET, ConfigError, nearest
+
+FIXED = ("optimizer._target_",)
+"""What cannot be changed in a run, because what it has learnt is in another form."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key with another value, resolved, UNSET where there is none; ``asked`` is the key of the override."""
+
+    asked: str
+    key: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.old} -> {self.new}"
+
+
+def differences(asked: str, saved: DictConfig, composed: DictConfig) -> list[Difference]:
+    """What is different below a key of the command line."""
+    found = _different(asked, _resolved(saved, asked), _resolved(composed, asked))
+    return [Difference(asked, *item) for item in found]
+
+
+def recorded(changes: Iterable[Difference], saved: DictConfig, composed: DictConfig) -> dict[str, list[Any]]:
+    """The changes as they are written down, ``{key: [old, new]}``, not resolved: enough to undo them.
+
+    Where keys come or go, or are of another class, the whole of what the override named is written down.
+    """
+    changes = list(changes)
+    whole = {
+        change.asked for change in changes if UNSET in (change.old, change.new) or change.key.endswith("._target_")
+    }
+    keys = dict.fromkeys(change.asked if change.asked in whole else change.key for change in changes)
+    return {key: [_literal(raw(saved, key)), _literal(raw(composed, key))] for key in keys}
+
+
+def refuse(changes: Sequence[Difference]) -> None:
+    """Refuse changes that were not allowed, all of them by name.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if not changes:
+        return
+    first, *more = changes
+    others = "".join(f", {other.key}={_text(other.new)} with {_text(other.old)}" for other in more)
+    allow = ",".join(dict.fromkeys(change.asked for change in changes))
+    raise ConfigError(
+        first.key,
+        first.new,
+        f"the run was started with {_text(first.old)}{others}, and a resumed run keeps its config",
+        f"leave {'them' if more else 'the override'} out, start a new run, "
+        f"or change it from here on with checkpoint.allow_change=[{allow}]",
+    )
+
+
+def check_allowed(keys: Sequence[str], composed: DictConfig) -> list[str]:
+    """The keys of ``checkpoint.allow_change``, each one known.
+
+    Raises:
+        ConfigError: there is no such key, or it cannot be changed.
+    """
+    for key in map(str, keys):
+        if OmegaConf.select(composed, key, default=UNSET) is UNSET:
+            parent = OmegaConf.select(composed, key.rpartition(".")[0]) if "." in key else composed
+            known = [key.rpartition(".")[0] + "." * ("." in key) + str(name) for name in parent or ()]
+            raise ConfigError("checkpoint.allow_change", key, "there is no such key", nearest(key, known))
+    return [str(key) for key in keys]
+
+
+def refuse_fixed(changes: Iterable[Difference]) -> None:
+    """Refuse what no permission can make possible.
+
+    Raises:
+        ConfigError: there is such a change.
+    """
+    for change in changes:
+        if change.key in FIXED:
+            rule = f"the run has the buffers of {_text(change.old)}, and another optimizer has others"
+            raise ConfigError(change.key, change.new, rule, "start a new run")
+
+
+def _different(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = dict.fromkeys([*old, *new])
+        return [
+            item for name in names for item in _different(f"{key}.{name}", old.get(name, UNSET), new.get(name, UNSET))
+        ]
+    return [] if old == new else [(key, old, new)]
+
+
+def _resolved(config: DictConfig, key: str) -> Any:
+    node = OmegaConf.select(config, key, default=UNSET)
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def _literal(value: Any) -> Any:
+    """A value in which interpolations are mere text: written at another place, they would say something else."""
+    if isinstance(value, str):
+        return value.replace("${", "\\${")
+    if isinstance(value, dict):
+        return {name: _literal(item) for name, item in value.items()}
+    return [_literal(item) for item in value] if isinstance(value, list) else value
+
+
+def _text(value: Any) -> str:
+    return "nothing" if value is UNSET else "null" if value is None else str(value)

@@ -1,0 +1,176 @@
+"""Hydra's and OmegaConf's errors, told as key, value, rule and remedy."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
+
+from lrsched.compose.plugins import GROUPS as GROUPS_OF_HYDRA
+from lrsched.compose.plugins import how_to_install, installed
+from lrsched.config import schema
+from lrsched.errors import UNSET, ConfigError, nearest
+
+GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
+
+PASSED_OVER = "passed over: "
+"""How a message begins that a saved state could not be used; a sweep repeats what its jobs say of that."""
+
+_TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
+
+
+def hydras_own(error: BaseException) -> bool:
+    """Whether Hydra or OmegaConf raised it: not all that they raise is of a class of theirs."""
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return True
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    home = "" if last is None else str(last.tb_frame.f_globals.get("__name__", ""))
+    return home.split(".")[0] in ("hydra", "omegaconf", "antlr4")
+
+
+def complaint(error: BaseException) -> ConfigError:
+    """The error as a user reads it."""
+    if isinstance(error, MissingConfigException):
+        return _missing_choice(error)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
+    cause = error.__cause__ if isinstance(error, HydraException) else error
+    while isinstance(cause, HydraException) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
+        return _unknown_key(error, cause)
+    if isinstance(cause, MissingMandatoryValue):
+        return _missing_value(cause)
+    if isinstance(cause, ValidationError):
+        return _wrong_type(cause)
+    if isinstance(cause, OmegaConfBaseException):
+        return ConfigError(cause.full_key or "config", UNSET, _first_line(cause))
+    return _other(error)
+
+
+def _missing_choice(error: MissingConfigException) -> ConfigError:
+    missing = str(error.missing_cfg_file or "config")
+    of_hydra = next((group for group in GROUPS_OF_HYDRA if missing.startswith(f"{group}/")), "")
+    group, _, choice = (of_hydra, "/", missing[len(of_hydra) + 1 :]) if of_hydra else missing.partition("/")
+    if not choice:
+        folders = [str(folder) for folder in _searched(str(error))]
+        return ConfigError(
+            "--config-name",
+            group,
+            f"there is no such config in {', '.join(folders) or 'the folder given'}",
+            "leave it out: the config is lrsched's own, and --config-dir adds to it",
+        )
+    folders = [folder / group for folder in _searched(str(error))]
+    options = {
+        path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
+    }
+    if remedy := how_to_install(group, choice):
+        return ConfigError(group, choice, "is not installed", remedy)
+    known = options | installed(group) if of_hydra else options
+    return ConfigError(group, choice, "there is no such choice", nearest(choice, known))
+
+
+def _searched(message: str) -> list[Path]:
+    """The folders of the search path that Hydra ends its message with."""
+    folders = []
+    for scheme, path in re.findall(r"provider=\S+, path=(pkg|file)://(\S+)", message):
+        spec = find_spec(path.replace("/", ".")) if scheme == "pkg" else None
+        folders += map(Path, (spec.submodule_search_locations or []) if spec else [path])
+    return folders
+
+
+def _unreadable(error: OverrideParseException) -> ConfigError:
+    key, _, value = error.override.partition("=")
+    if not value and "=" not in error.override:
+        remedy = "an override is written key=value"
+    else:
+        remedy = "quote a value that holds = , { } [ ] or blanks: \"key='value'\""
+    return ConfigError(key, value or UNSET, "this override cannot be read", remedy)
+
+
+def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigError:
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    key = match[1] if match else str(cause.full_key or cause.key)
+    unknown = str(cause.full_key or cause.key)  # of optimizr.lr this is optimizr
+    parent = unknown.rpartition(".")[0]
+    siblings = schema.names(schema.Run) if cause.parent_node is None else cause.parent_node
+    known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
+    if not known:  # a mapping that is open, and empty
+        return ConfigError(
+            key, UNSET, "has no entries yet, and an override cannot know that one is meant", f"write +{key}"
+        )
+    return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
+
+
+def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
+    key = str(cause.full_key)
+    return ConfigError(key, UNSET, "has no value", f"give {key}={'FILE' if key.endswith('path') else 'VALUE'}")
+
+
+def _wrong_type(cause: ValidationError) -> ConfigError:
+    match = re.search(r"Value '(.*)' of type '.*' could not be converted to (\w+)", str(cause), re.DOTALL)
+    if match:
+        value = match[1].lower() if match[1] in ("True", "False") else match[1]
+        return ConfigError(str(cause.full_key), value, f"must be {_TYPES.get(match[2], match[2])}")
+    match = re.search(r"Value '(.*)' is not a valid bool", str(cause), re.DOTALL)
+    if match:
+        return ConfigError(str(cause.full_key), match[1], "must be true or false")
+    if "is not Optional" in str(cause):
+        return ConfigError(str(cause.full_key), None, "must have a value")
+    return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
+
+
+def _other(error: BaseException) -> ConfigError:
+    text = str(error)
+    match = re.search(r"Could not override '([^']*)'. No match in the defaults list", text)
+    if match and not match[1]:
+        return _no_choice([])
+    if match:
+        known = [*GROUPS, *schema.names(schema.Run)]
+        return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
+    match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
+    if match:
+        return ConfigError(
+            match[1],
+            match[2],
+            "several values are a sweep",
+            f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]",
+        )
+    if "Config group override must be" in text:
+        return _no_choice(sys.argv[1:])
+    endless = next((word for word in sys.argv[1:] if re.search(r"\d{300}", word)), None)
+    if endless is not None:
+        key, _, value = endless.partition("=")
+        return ConfigError(key.lstrip("+"), value, "holds a number that is beyond all use", "give a smaller one")
+    return ConfigError("config", UNSET, " ".join(text.split()))
+
+
+def _no_choice(overrides: Iterable[str]) -> ConfigError:
+    """A group that was given a number or null, where the name of one of its files is wanted."""
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        group = key.lstrip("+~").partition("@")[0]
+        if equals and (group in GROUPS or not group) and not re.match(r"[A-Za-z\[]", value.replace("null", "0")):
+            if not group:
+                break
+            return ConfigError(
+                group, value, "is no choice of this group", f"give {group}=NAME, a file of conf/{group}/"
+            )
+    return ConfigError("config", UNSET, "an override has no key", "an override is written key=value")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,74 @@
+"""What is printed: messages and texts, the terminal that shows them, and a reader who may have gone away."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import sys
+from typing import TextIO, cast
+
+GONE = (errno.EPIPE, errno.EIO)
+"""What a write is told once a pipe has no reader any more, or its terminal was closed."""
+
+
+def say(message: str) -> None:
+    """One paragraph on stderr, in which a control character that a value holds is written out."""
+    paragraph = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
+    print(f"lrsched: {paragraph}".encode(errors="backslashreplace").decode(), file=sys.stderr, flush=True)
+
+
+def command() -> str:
+    """How this process was called, for a line that can be typed: ``python train.py`` or ``lrsched train``."""
+    program = sys.argv[0]
+    return f"python {program}" if program.endswith(".py") else "lrsched train"
+
+
+def terminal() -> tuple[int | None, bool]:
+    """The width of the terminal that stdout is, None where it is none, and whether to use colours."""
+    watched = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size().columns if watched else None
+    return width, watched and not os.environ.get("NO_COLOR")
+
+
+def tell(text: str, file: TextIO | None = None) -> None:
+    """Print a text at once."""
+    print(text, file=file or sys.stdout, flush=True)
+
+
+def forgive_readers() -> None:
+    """Let what is printed to a stream whose reader has gone away go nowhere, whoever in this process prints it."""
+    sys.stdout, sys.stderr = _forgiving(sys.stdout), _forgiving(sys.stderr)
+
+
+class _Forgiving(io.FileIO):
+    """The raw end of a stream: below every print, flush, traceback and progress bar, so that one look is enough."""
+
+    def write(self, data: object, /) -> int:
+        try:
+            return super().write(data)  # type: ignore[arg-type]
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return super().write(data)  # type: ignore[arg-type]
+
+
+def _forgiving(stream: TextIO) -> TextIO:
+    """The same stream with another raw end; one that leads to no file as it is."""
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO) or isinstance(raw, _Forgiving):
+        return stream
+    stream.flush()
+    forgiving = _Forgiving(raw.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        cast(io.BufferedWriter, forgiving if buffer is raw else io.BufferedWriter(forgiving)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )

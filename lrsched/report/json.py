@@ -1,0 +1,117 @@
+"""The comparison as numbers, for other tools: what ``--json`` writes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lrsched.report.compare import Comparison
+from lrsched.report.notes import notes
+from lrsched.report.pairs import Pair
+from lrsched.report.rates import Candidate, Rate, mean, spread
+from lrsched.report.report import Study
+from lrsched.report.runs import Run, ends
+from lrsched.report.time_to_target import scores
+from lrsched.report.verdict import verdict
+
+
+def numbers(study: Study) -> dict[str, Any]:
+    """Everything that the report shows, and what it rests on. What is not finite is None: a run that diverged.
+
+    ``pairs`` compare the best candidate with each other one; ``difference`` is by how much the best is better.
+    """
+    metric = study.metric
+    content: dict[str, Any] = {
+        "metric": metric.name,
+        "mode": metric.mode,
+        "rates_chosen_by": metric.chosen_by,
+        "runs": len(study.runs),
+        "ends": dict(sorted(ends(study.runs).items())),
+        "workloads": [_workload(comparison) for comparison in study.comparisons],
+        "not_finished": [_left(run) for run in study.runs if not run.finished],
+    }
+    if study.races:
+        content["races"] = [
+            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in study.races
+        ]
+        content["scores"] = scores(study.races)
+    return finite(content)
+
+
+def finite(content: Any) -> Any:
+    """The same with None for numbers that are not finite: JSON has none."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    if isinstance(content, dict):
+        return {str(key): finite(item) for key, item in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite(item) for item in content]
+    return content
+
+
+def _workload(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "name": comparison.name,
+        "config": dict(comparison.workload),
+        "candidates": [_candidate(row) for row in comparison.candidates],
+        "pairs": [_pair(pair, comparison.metric.name) for pair in comparison.pairs],
+        "notes": notes(comparison),
+    }
+
+
+def _candidate(row: Candidate) -> dict[str, Any]:
+    others = {name for run in row.best.runs.values() for name in run.metrics} if row.best else set()
+    return {
+        "name": row.name,
+        "config": dict(row.entries),
+        "lr": row.best.lr if row.best else None,
+        "edge": row.edge or None,
+        "chosen_again": row.sure,
+        "mean": row.mean,
+        "sd": spread(row.values.values()),
+        "values": dict(row.values),
+        "metrics": {name: _of(row.best, name) for name in sorted(others)} if row.best else {},
+        "rates": [_rate(rate) for rate in row.rates],
+    }
+
+
+def _of(rate: Rate, name: str) -> dict[str, Any]:
+    """One final metric of the runs that finished at a rate."""
+    values = {seed: run.metrics.get(name) for seed, run in rate.runs.items() if run.finished}
+    known = [value for value in values.values() if value is not None]
+    return {"mean": mean(known), "sd": spread(known), "values": values}
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    return {
+        "lr": rate.lr,
+        "mean": mean(rate.choosing.values()),
+        "sd": spread(rate.choosing.values()),
+        "values": dict(rate.choosing),
+        "diverged": rate.diverged,
+        "lacking": list(rate.lacking),
+        "runs": {seed: str(run.path) for seed, run in rate.runs.items()},
+    }
+
+
+def _pair(pair: Pair, metric: str) -> dict[str, Any]:
+    said = verdict(pair, metric)
+    return {
+        "best": pair.best,
+        "other": pair.other,
+        "seeds": pair.seeds,
+        "difference": pair.mean,
+        "differences": list(pair.differences),
+        "interval": list(pair.interval) if pair.interval else None,
+        "p": pair.p,
+        "p_holm": pair.p_holm,
+        "comparisons": pair.comparisons,
+        "probability": pair.probability,
+        "verdict": said.kind,
+        "more_seeds": said.more_seeds,
+        "text": said.text,
+    }
+
+
+def _left(run: Run) -> dict[str, Any]:
+    return {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}

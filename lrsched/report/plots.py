@@ -1,0 +1,127 @@
+"""Two pictures: the course of each candidate at its best rate, and how much each depends on its rate."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lrsched.errors import ConfigError
+from lrsched.report.compare import Comparison
+from lrsched.report.format import count
+from lrsched.report.metric import Metric
+from lrsched.report.rates import Candidate, mean, spread
+from lrsched.report.report import Study
+from lrsched.report.runs import Run
+from lrsched.report.stats import Floats
+
+MOST_TICKS = 12
+WIDE = 10.0
+"""Means that differ by more than this factor are drawn on a logarithmic axis."""
+
+
+def pictures(study: Study, folder: str) -> dict[str, bytes]:
+    """PNG files by their names, two a workload: ``curves.png``, ``rates.png``, and with a number from the second on.
+
+    Args:
+        study: what to draw.
+        folder: what they were asked for as, for the message.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "--png", folder, "a picture needs matplotlib, which is not installed", "pip install 'hydra-lrsched[plot]'"
+        ) from error
+    drawn = {}
+    for number, comparison in enumerate(study.comparisons, start=1):
+        suffix = "" if number == 1 else f"-{number}"
+        drawn[f"curves{suffix}.png"] = _png(lambda panel, it=comparison: _curves(panel, it))
+        drawn[f"rates{suffix}.png"] = _png(lambda panel, it=comparison: _rates(panel, it))
+    return drawn
+
+
+def course(runs: Sequence[Run], name: str) -> tuple[Floats, Floats]:
+    """A metric of the runs that measured it: the steps at which all of them did, and values[run, step]."""
+    tables = [{row["step"]: row[name] for row in run.rows() if name in row} for run in runs]
+    measured = [table for table in tables if table]
+    shared = sorted(set.intersection(*map(set, measured))) if measured else []
+    return np.array(shared, dtype=np.float64), np.array([[table[step] for step in shared] for table in measured])
+
+
+def _png(draw: Callable[[Any], None]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    draw(panel)
+    panel.grid(alpha=0.3)
+    if panel.get_legend_handles_labels()[1]:
+        panel.legend(frameon=False)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    return content.getvalue()
+
+
+def _curves(panel: Any, comparison: Comparison) -> None:
+    """The mean over the seeds, and a band from the lowest to the highest of them."""
+    name = comparison.metric.chosen_by
+    for number, row in enumerate(comparison.candidates):
+        runs = [run for run in row.best.runs.values() if run.finished] if row.best else []
+        steps, values = course(runs, name)
+        if row.best is not None and len(steps):
+            colour = f"C{number % 10}"
+            label = f"{row.name}, lr {row.best.lr} ({count(len(values), 'seed')})"
+            panel.plot(steps, values.mean(axis=0), color=colour, label=label)
+            panel.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+    panel.set_title(f"{comparison.name}: each at its best rate, mean and range of its seeds")
+    panel.set_xlabel("step")
+    panel.set_ylabel(name)
+
+
+def _rates(panel: Any, comparison: Comparison) -> None:
+    """The final metric against the learning rate, mean and standard deviation of the seeds, the best marked."""
+    metric, heights, tried = comparison.metric, [], set()
+    for number, row in enumerate(comparison.candidates):
+        points = _points(row)
+        if points:
+            rates, means, spreads = zip(*points, strict=True)
+            heights += means
+            tried |= set(rates)
+            colour = f"C{number % 10}"
+            panel.errorbar(rates, means, yerr=spreads, color=colour, marker="o", capsize=3, label=row.name)
+            _mark(panel, row, metric, colour)
+    panel.set_xscale("log")
+    if len(tried) <= MOST_TICKS:
+        panel.set_xticks(sorted(tried), [f"{rate:g}" for rate in sorted(tried)])
+        panel.minorticks_off()
+    if heights and min(heights) > 0 and max(heights) > WIDE * min(heights):
+        panel.set_yscale("log")
+    panel.set_title(f"{comparison.name}: mean and standard deviation of the seeds at each rate")
+    panel.set_xlabel("optimizer.lr")
+    panel.set_ylabel(metric.chosen_by)
+
+
+def _points(row: Candidate) -> list[tuple[float, float, float]]:
+    """Rate, mean and spread where all runs of a rate have finite values."""
+    points = []
+    for rate in row.rates:
+        height = mean(rate.choosing.values())
+        if isinstance(rate.lr, (int, float)) and rate.lr > 0 and math.isfinite(height):
+            points.append((float(rate.lr), height, spread(rate.choosing.values()) or 0.0))
+    return points
+
+
+def _mark(panel: Any, row: Candidate, metric: Metric, colour: str) -> None:
+    best = row.best
+    if best is not None and isinstance(best.lr, (int, float)):
+        height = mean(best.choosing.values())
+        panel.plot([best.lr], [height], marker="*", markersize=14, color=colour, linestyle="none")

@@ -1,0 +1,51 @@
+"""A study: the runs found, and their comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lrsched.report.compare import Comparison, compare
+from lrsched.report.disk import read_runs
+from lrsched.report.metric import Metric, metric_of
+from lrsched.report.runs import Run
+from lrsched.report.time_to_target import Race, races
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a report shows.
+
+    Args:
+        runs: all that were found, in the order of their paths.
+        metric: what they are compared on.
+        comparisons: one a workload.
+        races: to a target, one a workload; none if no target was asked for.
+    """
+
+    runs: tuple[Run, ...]
+    metric: Metric
+    comparisons: tuple[Comparison, ...]
+    races: tuple[Race, ...] = ()
+
+
+def study(
+    paths: Sequence[Path], metric: str | None = None, mode: str | None = None, target: float | str | None = None
+) -> Study:
+    """Read the runs in some folders and compare them.
+
+    Args:
+        paths: run folders, and folders that hold them at any depth.
+        metric: what to compare on; None for what the runs monitor.
+        mode: ``min`` or ``max``: which way is better, where the metric does not say so itself.
+        target: the value to be reached; ``auto`` for one that every candidate can reach; None for no race.
+
+    Raises:
+        ConfigError: a path holds no run, or no run has the metric.
+    """
+    runs = read_runs(paths)
+    chosen = metric_of(runs, metric, mode)
+    comparisons = compare(runs, chosen)
+    raced = [] if target is None else races(comparisons, None if isinstance(target, str) else target)
+    return Study(tuple(runs), chosen, tuple(comparisons), tuple(raced))

@@ -1,0 +1,1 @@
+"""The life of one run: request, execute, resume, restore, fork, result."""

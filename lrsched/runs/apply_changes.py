@@ -1,0 +1,138 @@
+"""How a change of settings takes effect in a run that is under way.
+
+::
+
+    hyperparameters of the optimizer   from the new config; momentum buffers and the like stay
+    a table                            the new one, from this step on
+    a closed loop, changed             starts anew
+    a closed loop, as it was           its levels follow the base rate
+    PyTorch's class, changed           a new one, brought to where it would stand
+    PyTorch's class, as it was         its base rates and the rate in force follow the base rate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from lrsched.assembly.extend import pasts
+from lrsched.assembly.parts import Parts, build_optimizer
+from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.simulate import bring
+from lrsched.config import schema
+from lrsched.errors import ConfigError
+from lrsched.schedulers.base import Scheduler, group_names
+from lrsched.schedulers.native import Native
+from lrsched.train.state import RunState
+from lrsched.train.tracker import Tracker
+
+Values = dict[str, Any]
+"""A parameter group without its parameters."""
+
+
+def adopt(parts: Parts, saved: Mapping[str, Any], before: schema.Run, now: schema.Run) -> None:
+    """Load a checkpoint that was made with other settings than the parts were built with.
+
+    Args:
+        parts: built with the settings ``now``, at step 0.
+        saved: the state in the checkpoint.
+        before: the settings that it was made with.
+        now: the settings to go on with.
+
+    Raises:
+        ConfigError: a change that cannot take effect in a run that is under way.
+        CheckpointError: the state does not fit the parts as they are now.
+    """
+    state, saved = parts.state, dict(saved)
+    if saved.get("scaler") is None and state.scaler is not None:
+        saved["scaler"] = state.scaler.state_dict()
+    if (before.optimizer, before.scheduler) == (now.optimizer, now.scheduler):
+        load(state, saved)
+        return
+    old = _values(_built_before(parts, before))
+    if before.scheduler != now.scheduler:
+        _bring_to(state.scheduler, state.optimizer, int(saved["step"]), parts.timetable.evaluate)
+        new = _values(state.optimizer)
+        saved |= {
+            "optimizer": _with_groups(saved["optimizer"], new),
+            "scheduler": state.scheduler.state_dict(),
+            "kept": None,  # of a closed loop that is no more
+        }
+        load(state, saved)
+        return
+    new = _values(state.optimizer)
+    ratios = _ratios(old, new, group_names(state.optimizer))
+    changes = [
+        {name: value for name, value in values.items() if name != "lr" and value != was.get(name)}
+        for was, values in zip(old, new, strict=True)
+    ]
+    saved["optimizer"] = _with_groups(saved["optimizer"], changes, ratios)
+    if isinstance(saved.get("kept"), Mapping):
+        saved["kept"] = {**saved["kept"], "optimizer": _with_groups(saved["kept"]["optimizer"], changes, ratios)}
+    load(state, saved)
+    state.scheduler.rescale(ratios)
+
+
+def load(state: RunState, saved: Mapping[str, Any]) -> None:
+    """Load a state; what the best and the early stop are judged by is the config's, not the checkpoint's.
+
+    Raises:
+        CheckpointError: the state does not fit.
+    """
+    built = state.best, state.early
+    state.load_state_dict(saved)
+    state.best, state.early = (
+        _judged_by(tracker, wanted) for tracker, wanted in zip((state.best, state.early), built, strict=True)
+    )
+
+
+def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
+    """The tracker as it was, or a new one where it is to look at another metric, or for another thing in it."""
+    if (tracker.monitor, tracker.mode) != (wanted.monitor, wanted.mode):
+        return wanted
+    tracker.threshold = wanted.threshold
+    return tracker
+
+
+def _built_before(parts: Parts, before: schema.Run) -> Optimizer:
+    """An optimizer as the run was started with: after its scheduler was built, which sets base rates."""
+    optimizer = build_optimizer(before.optimizer, parts.state.model)
+    evaluations = -(-parts.horizon.steps // parts.timetable.evaluate)
+    build_scheduler(before.scheduler, optimizer, parts.horizon, evaluations, pasts(before.trainer, parts.loader.pace))
+    return optimizer
+
+
+def _bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, evaluate: int) -> None:
+    """Step a class in PyTorch's form as often as it would have been by now; what looks at metrics has seen none."""
+    if isinstance(scheduler, Native) and not scheduler.takes_metric:
+        bring(scheduler, optimizer, step, evaluate)
+
+
+def _with_groups(saved: Any, values: Sequence[Values], ratios: Sequence[float] | None = None) -> Any:
+    """An optimizer's state with these hyperparameters in its groups, and with their rates in force scaled."""
+    if not isinstance(saved, Mapping) or len(saved.get("param_groups", ())) != len(values):
+        return saved  # it does not fit, and who loads it says so
+    groups = [{**group, **own} for group, own in zip(saved["param_groups"], values, strict=True)]
+    if ratios is None:  # all of another scheduler, and nothing of the one before
+        groups = [{"params": group["params"], **own} for group, own in zip(saved["param_groups"], values, strict=True)]
+    else:
+        groups = [{**group, "lr": group["lr"] * ratio} for group, ratio in zip(groups, ratios, strict=True)]
+    return {**saved, "param_groups": groups}
+
+
+def _values(optimizer: Optimizer) -> list[Values]:
+    return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+
+
+def _ratios(old: list[Values], new: list[Values], names: list[str]) -> list[float]:
+    """New base rate to old one, for each group."""
+    ratios = []
+    for was, values, name in zip(old, new, names, strict=True):
+        before, now = (float(group.get("initial_lr", group["lr"])) for group in (was, values))
+        if not before and now:
+            rule = f"the base rate of the parameter group {name!r} was 0, and no rate of the run follows from it"
+            raise ConfigError("optimizer.lr", now, rule, "allow the change of the scheduler too, or start a new run")
+        ratios.append(now / before if before else 1.0)
+    return ratios

@@ -1,0 +1,209 @@
+"""The life of one run: from settings to a run folder with a result, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from lrsched.assembly.parts import Parts, assemble
+from lrsched.checkpoint import Store
+from lrsched.checkpoint.fork_point import kept_by
+from lrsched.compose.nodes import plain
+from lrsched.compose.secrets import unmasked
+from lrsched.config import schema
+from lrsched.config.digest import config_sha256
+from lrsched.config.targets import LOGGER, build
+from lrsched.console import command, say
+from lrsched.errors import NotFinite, Stopped, StorageError
+from lrsched.loggers.base import Logger, RunInfo
+from lrsched.loggers.board import seats
+from lrsched.loggers.summary import one_line, summary
+from lrsched.loggers.terminal import Terminal
+from lrsched.records import RunFolder, write_atomically
+from lrsched.runs.finish import finish, how_to_resume, log, logged, told
+from lrsched.runs.fork import begin, find
+from lrsched.runs.request import Job, claim
+from lrsched.runs.restore import Restored, restore, with_history
+from lrsched.runs.result import result_of, with_test
+from lrsched.runs.steps import FORK
+from lrsched.signals import StopFlag
+from lrsched.train.environment import fingerprint, prepare
+from lrsched.train.evaluate import evaluate
+from lrsched.train.forks import Forks
+from lrsched.train.journal import Journal
+from lrsched.train.loop import Outcome, Trainer
+from lrsched.train.profile import profiled
+from lrsched.train.recovery import Recovery
+
+
+def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
+    """Make one run, or the rest of it.
+
+    Everything is built before the folder is made: a config that cannot be used leaves nothing behind.
+    Nor is anything written to the folder of a run that goes on before its checkpoint is loaded.
+
+    Args:
+        run: the settings.
+        job: the config that they are of, where, and what is to be done; a run that goes on is locked.
+        held: keeps the lock of a run that starts.
+        stop: raised by a signal; once the run folder is there, it waits until the run is at rest.
+        quiet: no progress, and one line at the end instead of a block.
+
+    Returns:
+        What ``result.json`` holds.
+
+    Raises:
+        UserError: the run did not finish; its exit code says why. The result is written all the same.
+    """
+    device = prepare(run.device, run.threads, run.trainer.deterministic)
+    parts = assemble(run, device)
+    shown, secrets = unmasked(job.config)
+    about = {
+        "config_sha256": config_sha256(plain(job.config)),
+        "data_sha256": parts.data_sha256,
+        "fingerprint": fingerprint(device, run.trainer.precision),
+    }
+    restored = None
+    store, point = Store(job.folder.checkpoints), job.share.begin
+    fresh = not job.resume or (not store.found() and not _size(job.folder.metrics))
+    if job.resume and fresh:
+        say(f"{job.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
+    elif job.resume:
+        restored = restore(parts, run, job, store, about)
+        job = with_history(job, restored.about["changes"])
+    shared = find(point, about) if point is not None and fresh else None
+    for caution in parts.cautions:
+        say(f"warning: {caution}")
+    loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
+    with stop.patient(), ExitStack() as ends:
+        job = _enter(job, held)
+        ends.enter_context(logged(job.folder, secrets))
+        if point is not None and shared is not None:
+            restored = begin(parts, job.folder, store, point, shared, about)
+        _begin_log(run, parts, restored)
+        result, outcome = _train(run, parts, job, loggers, (shown, secrets), restored, about, stop)
+    if outcome.status == "finished":
+        stop.settle()
+    if quiet:
+        one_line(result, job.folder.path)
+    else:
+        summary(result, job.folder.path, command(), tensorboard="tensorboard" in (run.logger or {}))
+    if outcome.signal is not None:
+        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(job.folder)}")
+    return result
+
+
+def _enter(job: Job, held: ExitStack) -> Job:
+    """Become the only writer of the run folder, and make it ready: nothing was written to it before."""
+    if not job.resume:
+        job, lock = claim(job)
+        held.callback(lock.release)
+    Store(job.folder.checkpoints).sweep()  # what a killed process left half-written
+    if not job.resume or job.changed:
+        _write_config(job)
+    job.folder.result.unlink(missing_ok=True)  # a run that goes on has none
+    return job
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _train(
+    run: schema.Run,
+    parts: Parts,
+    job: Job,
+    loggers: list[Logger],
+    config: tuple[Mapping[str, Any], Mapping[str, str]],
+    restored: Restored | None,
+    about: Mapping[str, Any],
+    stop: StopFlag,
+) -> tuple[dict[str, Any], Outcome]:
+    """Train, and write the result, whatever it is. ``config``: as loggers are shown it, and what nobody is."""
+    folder, (shown, secrets) = job.folder, config
+    about = {**about, "changes": [], "inexact": []} if restored is None else restored.about
+    result: dict[str, Any] = {"status": "failed", "reason": "", "metrics": {}}
+    journal = None
+
+    def validate() -> dict[str, float]:
+        return evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val")
+
+    try:
+        journal = _journal(parts, folder, loggers, shown, restored)
+        store = Store(folder.checkpoints)
+        recovery = Recovery(run.trainer.on_nonfinite, parts.timetable.save, store, journal, say)
+        with profiled(folder.path) if run.trainer.profile else nullcontext():
+            outcome = Trainer(
+                parts.state,
+                parts.update,
+                validate,
+                parts.horizon,
+                parts.timetable,
+                store,
+                journal,
+                about,
+                stop,
+                recovery,
+                Forks(Store(kept_by(folder)), job.share.keep),
+            ).run()
+        result = result_of(parts, outcome, about)
+        if outcome.status == "finished":
+            result, outcome = with_test(result, parts, outcome, stop)
+        return result, outcome
+    except BaseException as error:
+        log.exception("the run failed")
+        result["reason"] = f"{type(error).__name__}: {error}"
+        result = result_of(parts, Outcome("failed", result["reason"]), about)
+        if isinstance(error, NotFinite):
+            result["nonfinite"] = error.report()
+            log.error("not finite: %s", result["nonfinite"])  # with all samples
+        raise told(error, folder) from error
+    finally:
+        finish(folder, journal, result, secrets)
+
+
+def _begin_log(run: schema.Run, parts: Parts, restored: Restored | None) -> None:
+    for caution in parts.cautions:
+        log.warning(caution)
+    log.info("%s at step %d of %d", "resumed" if restored else "started", parts.state.step, parts.horizon.steps)
+    for change in run.trainer.extensions:
+        log.info("planned for another length until step %d; from there on: %s", change.at, change.policy)
+    for note in restored.notes if restored else ():
+        log.warning(note)
+
+
+def _loggers(run: schema.Run, *, terminal: bool) -> list[Logger]:
+    chosen = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
+    return [*chosen, Terminal()] if terminal else [*chosen, *seats()]
+
+
+def _write_config(job: Job) -> None:
+    """The config is the first thing in a run folder: who has one is a run."""
+    config = job.config if job.kept is None else job.kept
+    try:
+        write_atomically(job.folder.config, OmegaConf.to_yaml(config).encode())
+    except OSError as error:
+        raise StorageError(f"the run folder {job.folder} cannot be written: {error.strerror}") from error
+
+
+def _journal(
+    parts: Parts, folder: RunFolder, loggers: list[Logger], config: Mapping[str, Any], restored: Restored | None
+) -> Journal:
+    """Everybody who listens, told about the run."""
+    forked = restored is not None and restored.forked
+    resumed_at = None if restored is None or forked else parts.state.step
+    horizon = parts.horizon
+    info = RunInfo(
+        folder.path, config, horizon.steps, horizon.steps_per_epoch, parts.loader.samples_per_step, resumed_at
+    )
+    for logger in loggers:
+        logger.open(info)
+    journal = Journal(folder, loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
+    if forked:
+        journal.timing(FORK, step=parts.state.step)
+        journal.flush()
+    return journal

@@ -1,0 +1,90 @@
+"""How a run ends: whatever happens, its files are closed, its result is written, and its user is told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from lrsched.compose.secrets import Redacting, redacted
+from lrsched.console import command, say
+from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError
+from lrsched.records import RunFolder, write_json
+from lrsched.train.journal import Journal
+
+log = logging.getLogger("lrsched")
+
+
+@contextmanager
+def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
+    """The log goes to the run folder's ``train.log``, without values of the environment."""
+    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(message)s", secrets))
+    handler.handleError = lambda record: None  # a disk that is full is told once, and not by every line
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        try:
+            handler.close()
+        except OSError as error:
+            say(f"{folder.log}: {error.strerror}")
+
+
+def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    """Close the rows and write the result; one is done though the other is refused.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    refused: OSError | None = None
+    try:
+        if journal is not None:
+            journal.close(result["metrics"], result["status"])
+    except OSError as error:
+        refused = error
+    try:
+        write_json(folder.result, redacted(result, secrets))
+    except OSError as error:
+        refused = error
+    log.info("%s: %s", result["status"], result.get("reason", ""))
+    if refused is not None:
+        where = f"{refused.strerror}: {refused.filename or folder.result}"
+        raise StorageError(f"{where}; the run is {result['status']} all the same; {how_to_resume(folder)}") from refused
+
+
+def told(error: BaseException, folder: RunFolder) -> UserError:
+    """The error as the door reports it: a user's own with where to go on, a bug of ours with where its traceback is."""
+    how = how_to_resume(folder)
+    if isinstance(error, ConfigError):
+        return error
+    if isinstance(error, NotFinite):  # the same steps would come to the same end
+        advice = (
+            f"go on from there with a lower rate: {command()} resume={os.fspath(folder.path)} optimizer.lr=… "
+            "checkpoint.allow_change=[optimizer.lr]; or start again with a lower optimizer.lr, a warm-up or "
+            "trainer.clip_norm=1"
+        )
+        tried = "weights are at fault" in str(error)
+        return error.advised(advice if tried else f"{advice}, or pass over such batches: trainer.on_nonfinite=skip")
+    if isinstance(error, Stopped):
+        return Stopped(error.exit_code - 128, f"{error}; {how}")
+    if isinstance(error, UserError):
+        return type(error)(f"{error}; {how}")
+    if isinstance(error, OSError):
+        return StorageError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}; {how}")
+    if isinstance(error, KeyboardInterrupt):
+        return Stopped(signal.SIGINT, f"interrupted; {how}")
+    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+        first = (str(error).splitlines() or [""])[0]
+        return UserError(f"out of memory: {first}; {how} (a smaller dataset.batch_size needs a new run)")
+    return UserError(f"{type(error).__name__}: {error}. This is a bug of ours; the traceback is in {folder.log}")
+
+
+def how_to_resume(folder: RunFolder) -> str:
+    return f"go on with: {command()} resume={os.fspath(folder.path)}"

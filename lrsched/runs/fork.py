@@ -1,0 +1,73 @@
+"""A run that begins with the state of another one, and is from then on as if it had come there by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from lrsched.assembly.parts import Parts
+from lrsched.assembly.simulate import bring
+from lrsched.checkpoint import Checkpoint, Store
+from lrsched.checkpoint.fork_point import Point
+from lrsched.checkpoint.store import load
+from lrsched.compose.errors import PASSED_OVER
+from lrsched.console import say
+from lrsched.errors import CheckpointError, StorageError
+from lrsched.records import RunFolder, write_atomically
+from lrsched.runs.restore import DATA, Restored
+
+
+def find(point: Point, about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state to begin with, or None where it cannot be had, which is said.
+
+    Args:
+        point: the state.
+        about: data hash and fingerprint of this process; another machine would not have come to the same bits.
+    """
+    try:
+        found = [checkpoint for checkpoint in Store(point.folder).committed() if checkpoint.step == point.step]
+        if not found:
+            raise CheckpointError(f"{point.path} is not there")
+        _check(found[0], about)
+        return load(found[0])
+    except (CheckpointError, StorageError) as error:
+        say(f"{PASSED_OVER}{error}; the run makes these {point.step} steps itself")
+        return None
+
+
+def begin(
+    parts: Parts, folder: RunFolder, store: Store, point: Point, saved: Mapping[str, Any], about: Mapping[str, Any]
+) -> Restored:
+    """Take over a state: weights, optimizer, metrics and generators are its, the schedule is the run's own.
+
+    What is left behind by a kill in between is a run that begins at step 0: the rows are written when there
+    is a checkpoint that disowns them, and the state that owns them comes last.
+
+    Raises:
+        CheckpointError: it is not a state of this model and optimizer.
+        StorageError: the file system refused.
+    """
+    about = {**about, "changes": [], "inexact": []}
+    state, rows = parts.state, str(saved["rows"]).encode()
+    store.save(0, state.state_dict(), about)
+    bring(state.scheduler, state.optimizer, point.step, parts.timetable.evaluate)
+    optimizer = {**saved["run"]["optimizer"], "param_groups": state.optimizer_state()["param_groups"]}
+    own = {"scheduler": deepcopy(state.scheduler.state_dict()), "optimizer": optimizer, "metrics_bytes": len(rows)}
+    state.load_state_dict({**saved["run"], **own})
+    try:
+        write_atomically(folder.metrics, rows)
+    except OSError as error:
+        raise StorageError(f"{folder.metrics} cannot be written: {error.strerror}") from error
+    store.save(point.step, state.state_dict(), about)
+    note = f"the first {point.step} steps were made by {point.source}, whose schedule is the same until then"
+    return Restored(len(rows), about, [note], forked=True)
+
+
+def _check(checkpoint: Checkpoint, about: Mapping[str, Any]) -> None:
+    manifest = checkpoint.manifest
+    for name in (DATA, "fingerprint"):
+        if manifest.get(name) != about[name]:
+            raise CheckpointError(f"{checkpoint.path} was made under another {name}")
+    if manifest.get("changes") or manifest.get("inexact"):
+        raise CheckpointError(f"{checkpoint.path} belongs to a run that was changed on its way")

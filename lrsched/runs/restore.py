@@ -1,0 +1,193 @@
+"""From a checkpoint to a run that goes on: everything is compared before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lrsched.assembly.parts import Parts
+from lrsched.checkpoint import Checkpoint, Store
+from lrsched.compose.errors import PASSED_OVER
+from lrsched.compose.nodes import copied, plain, put, raw, within
+from lrsched.compose.stored import reaching_out
+from lrsched.config import schema
+from lrsched.config.check import settings
+from lrsched.console import say
+from lrsched.errors import CheckpointError
+from lrsched.runs.apply_changes import adopt, load
+from lrsched.runs.request import Job
+
+DATA = "data_sha256"
+"""The name of the data's hash in a manifest, in a result and among the keys of a change."""
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run that stands where its checkpoint was made.
+
+    Args:
+        offset: bytes of ``metrics.jsonl`` that belong to it.
+        about: what every manifest says from here on.
+        notes: what was passed over and what is different from here on, said already, for the log.
+        forked: the rows until here were written by another run, and nobody has heard of them yet.
+    """
+
+    offset: int
+    about: dict[str, Any]
+    notes: list[str]
+    forked: bool = False
+
+
+def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
+    """Load the newest valid checkpoint.
+
+    Args:
+        parts: of the run, built.
+        run: its settings.
+        job: its folder and its config.
+        store: its checkpoints.
+        about: config hash, data hash and fingerprint of this process.
+
+    Raises:
+        CheckpointError: there is none, or it was made with another config, on another machine or other data.
+        ConfigError: a change that cannot take effect.
+    """
+    checkpoint, state, complaints = store.newest()
+    for later in store.unfinished(after=checkpoint.step):
+        complaints.append(f"{later} has no manifest: its save was not finished")
+    passed = [f"{PASSED_OVER}{complaint}; going on from step {checkpoint.step}" for complaint in complaints]
+    for told in passed:
+        say(told)  # whatever is wrong with the one that is left
+    step, manifest = checkpoint.step, checkpoint.manifest
+    seen = _records(manifest, "changes")
+    pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
+    _check_config(checkpoint, job, len(run.checkpoint.changes) - len(seen), pending, about)
+    notes = [_note(step, change, parts) for change in pending]
+
+    other_data = _other_data(checkpoint, run, pending, about)
+    if other_data:
+        pending.append({"at": step, "config_sha256": about["config_sha256"], "keys": {DATA: other_data}})
+        notes.append(f"from step {step} on: other data: {other_data[0]} -> {other_data[1]}")
+    inexact = _records(manifest, "inexact")
+    unequal = _unequal(checkpoint, pending, about)
+    if unequal:
+        listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in unequal.items())
+        if not run.checkpoint.inexact:
+            raise CheckpointError(_not_exact(checkpoint, listed, unequal))
+        inexact.append({"at": step, "differences": unequal})
+        notes.append(f"from step {step} on not bit-exact: {listed}")
+
+    changed = [change for change in pending if DATA not in change["keys"]]
+    if changed:
+        adopt(parts, state, settings(plain(_undone(job.config, changed))), run)
+    else:
+        load(parts.state, state)
+    rows = job.folder.metrics.stat().st_size if job.folder.metrics.exists() else 0
+    if rows < parts.state.metrics_bytes:
+        told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost; "
+        told += f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
+        raise CheckpointError(f"{job.folder.metrics} {told}")
+    for note in notes:
+        say(note)
+    changes = [*seen, *({**change, "at": step} for change in pending)]
+    return Restored(parts.state.metrics_bytes, {**about, "changes": changes, "inexact": inexact}, [*passed, *notes])
+
+
+def with_history(job: Job, changes: Sequence[Record]) -> Job:
+    """The job with the changes that are in force in the config it leaves behind, if they are not there already."""
+    kept = job.kept if job.kept is not None else job.config
+    written = raw(kept, "checkpoint.changes") or []
+    if len(written) >= len(changes):
+        return job
+    put(kept, "checkpoint.changes", [*written, changes[-1]])
+    return replace(job, kept=kept, changed=True)
+
+
+def _check_config(
+    checkpoint: Checkpoint, job: Job, missing: int, pending: Sequence[Record], about: Mapping[str, Any]
+) -> None:
+    """The stored config is that of the checkpoint, or says how it came from it."""
+    expected = pending[0]["config_sha256"] if pending else about["config_sha256"]
+    if missing < 0 or checkpoint.manifest.get("config_sha256") != expected:
+        raise CheckpointError(
+            f"{job.folder.config} is not the config that {checkpoint.path} was made with: it was changed by hand, or a "
+            "variable of the environment that it names was; put it back, and change a run that is under way by an "
+            "override and checkpoint.allow_change=[KEY]"
+        )
+
+
+def _other_data(
+    checkpoint: Checkpoint, run: schema.Run, pending: Sequence[Record], about: Mapping[str, Any]
+) -> list[str] | None:
+    """The hashes of the data before and now, where they differ and may."""
+    old, new = checkpoint.manifest.get(DATA), about[DATA]
+    if old == new:
+        return None
+    if any(change["keys"].get(DATA, [None, None])[1] == new for change in pending):
+        return None
+    chosen = any(within(key, ["dataset"]) for change in pending for key in change["keys"])
+    if not chosen and "dataset" not in run.checkpoint.allow_change:
+        raise CheckpointError(
+            f"dataset {run.dataset['_target_']}: its data have SHA-256 {new}, and the run was trained on {old}; "
+            "bring the data back, or go on with these by checkpoint.allow_change=[dataset]"
+        )
+    return [str(old), str(new)]
+
+
+def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The items of the fingerprint that differ, without those that were changed on purpose."""
+    old, new = checkpoint.manifest.get("fingerprint"), about["fingerprint"]
+    if not isinstance(old, Mapping):
+        raise CheckpointError(f"{checkpoint.path}: the manifest has no fingerprint")
+    meant = {key.removeprefix("trainer.") for change in pending for key in change["keys"]}
+    names = [name for name in dict.fromkeys([*new, *old]) if name not in meant]
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[Any, Any]]) -> str:
+    remedies = []
+    if set(unequal) <= {"threads", "device"}:
+        was = {"threads": unequal.get("threads", ("",))[0], "device": unequal.get("device", ("",))[0]}
+        remedies = [f"{name}={'cuda' if name == 'device' and was[name] != 'cpu' else was[name]}" for name in unequal]
+    exact = f"give {' '.join(remedies)} for the same bits, or " if remedies else ""
+    return (
+        f"{checkpoint.path} was made under other conditions: {listed}; the continuation would not be bit-exact; "
+        f"{exact}go on all the same with checkpoint.inexact=true"
+    )
+
+
+def _note(step: int, change: Record, parts: Parts) -> str:
+    listed = ", ".join(f"{key} {_text(old)} -> {_text(new)}" for key, (old, new) in change["keys"].items())
+    horizon = parts.horizon
+    length = f"; the run now has {horizon.steps} steps, {horizon.steps_per_epoch} an epoch"
+    resized = any(within(key, ["dataset", "trainer"]) for key in change["keys"])
+    return f"from step {step} on: {listed}{length if resized else ''}"
+
+
+def _undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
+    """The config as it was before these changes."""
+    before = copied(config)
+    for change in reversed(changes):
+        for key, (old, _) in change["keys"].items():
+            put(before, key, old)
+    if reaching_out(before).keys() - reaching_out(config).keys():
+        raise CheckpointError("a config may not have asked for the environment before it was changed")
+    return before
+
+
+def _records(manifest: Mapping[str, Any], name: str) -> list[Record]:
+    found = manifest.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise CheckpointError(f"a manifest's {name} is not a list of records: {found}")
+    return list(found)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping) and "_target_" in value:
+        return str(value["_target_"])
+    return "null" if value is None else str(value)

@@ -1,0 +1,72 @@
+"""What a run came to: the content of ``result.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lrsched.assembly.parts import Parts
+from lrsched.errors import Stopped
+from lrsched.signals import StopFlag
+from lrsched.train.evaluate import evaluate
+from lrsched.train.loop import Outcome
+from lrsched.train.state import weights_sha256
+
+
+def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a run as it stands, whatever its end; nothing is evaluated for it.
+
+    Args:
+        parts: of the run.
+        outcome: how it ended.
+        about: config hash and fingerprint.
+    """
+    state = parts.state
+    epochs = state.step / parts.horizon.steps_per_epoch
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "step": state.step,
+        "epoch": epochs,
+        "metrics": dict(state.metrics),
+        "best": {"step": state.best.step, **state.best.metrics},
+        "weights_sha256": weights_sha256(state.model),
+        "train_seconds": state.seconds,
+        "samples_per_second": parts.loader.samples * epochs / state.seconds if state.seconds else None,
+        "skipped": state.skipped,
+        "passed": state.passed,
+        "rollbacks": len(state.rollbacks),
+        **about,
+    }
+
+
+def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: StopFlag) -> tuple[dict[str, Any], Outcome]:
+    """The result of a finished run with what the test part says of its final and of its best weights.
+
+    The test part is looked at here and nowhere else: once, when nothing can be chosen by it any more.
+    A signal meanwhile makes it a stopped run, with everything saved: resumed, it looks again.
+    """
+    try:
+        final = _look(parts, stop)
+        best = final if parts.state.best.step == parts.state.step else _look_with_best_weights(parts, stop)
+    except Stopped as stopped:
+        outcome = Outcome("stopped", str(stopped), stop.number)
+        return {**result, "status": outcome.status, "reason": outcome.reason}, outcome
+    return {**result, "metrics": {**result["metrics"], **final}, "best": {**result["best"], **best}}, outcome
+
+
+def _look(parts: Parts, stop: StopFlag) -> dict[str, float]:
+    return evaluate(parts.state.model, stop.watch(parts.test), parts.precision, "test")
+
+
+def _look_with_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
+    """What the best weights reach; the final ones are put back."""
+    model, weights = parts.state.model, parts.state.best_weights
+    if weights is None:  # no evaluation was finite
+        return {}
+    final = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.load_state_dict(weights)
+    try:
+        return _look(parts, stop)
+    finally:
+        model.load_state_dict(final)

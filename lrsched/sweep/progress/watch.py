@@ -1,0 +1,65 @@
+"""What a person sees of a sweep that is under way, where one looks on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lrsched.loggers.board import Board
+from lrsched.runs.steps import made_since
+from lrsched.signals import StopFlag
+from lrsched.sweep.processes import Running
+from lrsched.sweep.progress.live import Live, Tally, told_apart, watched
+from lrsched.sweep.sweep import Planned, Sweep
+
+if TYPE_CHECKING:
+    from lrsched.sweep.stages.tree import Plan
+
+
+class Watch:
+    """The jobs of one pool, and how many steps they have made and are to make.
+
+    Args:
+        sweep: whose runs they make.
+        plan: how long they are, and who goes on from whom.
+        due: the jobs.
+        stop: up: no more are begun.
+    """
+
+    def __init__(self, sweep: Sweep, plan: Plan, due: Sequence[Planned], stop: StopFlag) -> None:
+        self._sweep, self._plan, self._due, self._stop = sweep, plan, due, stop
+        self._known = {id(one) for one in due} <= {id(member.planned) for member in plan.members}
+        self._own: dict[int, int] = {}  # steps that each job that has begun was to make
+        self._before: dict[int, int] = {}  # and those that its run had made by then
+
+    def begin(self, number: int) -> None:
+        """A job begins."""
+        one = self._due[number]
+        self._before[number] = made_since(one.folder, one.stood) if one.folder else 0
+        self._own[number] = self._plan.steps_of(one)
+        self._plan.begin(one)
+
+    def tally(self) -> Tally:
+        """What has become of them so far."""
+        record = self._sweep.record
+        ended = [number for number in self._before if self._due[number].entry.status is not None]
+        return Tally(
+            record.done,
+            record.failed,
+            len(record.entries),
+            trained=sum(self._due[number].entry.trained - self._before[number] for number in ended),
+            ahead=self._plan.steps if self._known else None,
+            own=self._own,
+            stopping=self._stop.number is not None,
+        )
+
+    @contextmanager
+    def shown(self, board: Board) -> Iterator[Callable[[Sequence[Running]], None]]:
+        """What looks at the running jobs, and shows them."""
+        if not self._sweep.config.trainer.progress or not watched(sys.stderr):
+            yield lambda running: None
+            return
+        with Live(board, told_apart([one.overrides for one in self._due]), self.tally) as live:
+            yield live.look

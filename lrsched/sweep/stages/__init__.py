@@ -1,0 +1,1 @@
+"""Steps that runs share: a tree of stages."""

@@ -1,0 +1,153 @@
+"""The runs of a sweep that differ in schedule and length alone: where each stands, and what each will set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lrsched.assembly.data import load_data
+from lrsched.assembly.foresee import Foreseen, foresee
+from lrsched.assembly.horizon import LONGEST, foreseen, run_horizon
+from lrsched.assembly.parts import build_model
+from lrsched.checkpoint import Checkpoint, Store
+from lrsched.checkpoint.fork_point import kept_by
+from lrsched.config import schema
+from lrsched.config.check import take
+from lrsched.data.counts import Pace, pace
+from lrsched.errors import UserError
+from lrsched.horizon import Horizon
+from lrsched.records import RunFolder
+from lrsched.runs.auto_resume import AUTO
+from lrsched.runs.resume import finished
+from lrsched.sweep.stages.prefix import Stand, Table, common
+from lrsched.sweep.sweep import Planned
+
+MOST = 2**30
+"""Bytes that the tables of one cell may fill while they are compared."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run and where it stands; ``pace`` is that of its data."""
+
+    planned: Planned
+    run: schema.Run
+    folder: RunFolder
+    pace: Pace | Horizon
+    stand: Stand
+
+
+def member_of(planned: Planned) -> Member | None:
+    """A valid run of the sweep as it stands, or None where its length is not known: its data cannot be loaded."""
+    run, folder = planned.settings, planned.folder
+    assert run is not None
+    assert folder is not None
+    if run.resume not in (None, AUTO):
+        return None  # it lies elsewhere, with a config of its own
+    try:
+        own = _pace(run)
+        steps = min(run_horizon(run.trainer, own).steps, run.sweep.until or LONGEST)
+        stand = _stand(planned, folder, steps)
+    except (UserError, OSError):
+        return None  # the run itself will say why
+    return Member(planned, run, folder, own, stand)
+
+
+def _pace(run: schema.Run) -> Pace | Horizon:
+    """The pace of a run's data: by what the config says that they hold, or else by looking."""
+    reserved, _ = take(schema.Dataset, run.dataset, "dataset")
+    if reserved.train_samples is not None:
+        return foreseen(run, native=False)
+    splits, t = load_data(run)[0], run.trainer
+    return pace(
+        len(splits.train_y),
+        batch_size=reserved.batch_size,
+        accumulate=t.accumulate,
+        limit=t.limit_batches,
+        overfit=t.overfit_batches,
+    )
+
+
+def _stand(planned: Planned, folder: RunFolder, steps: int) -> Stand:
+    kept = [checkpoint for checkpoint in Store(kept_by(folder)).committed() if _is_of(checkpoint, planned.digest)]
+    steps_kept = frozenset(checkpoint.step for checkpoint in kept)
+    if finished(folder):
+        return Stand(steps, steps, done=True, kept=steps_kept)
+    own = Store(folder.checkpoints).committed() if folder.holds_a_run() else []
+    if not own:
+        return Stand(steps, kept=steps_kept)
+    return Stand(steps, own[0].step, sound=_is_of(own[0], planned.digest), kept=steps_kept)
+
+
+def _is_of(checkpoint: Checkpoint, digest: str) -> bool:
+    """Whether a state is what a config makes: nothing was changed on the way to it."""
+    manifest = checkpoint.manifest
+    return manifest.get("config_sha256") == digest and not manifest.get("changes") and not manifest.get("inexact")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Runs that may share steps.
+
+    Args:
+        indices: their numbers among the members.
+        shared: how many steps any two of them have in common, int64[runs, runs].
+    """
+
+    indices: list[int]
+    shared: NDArray[np.int64]
+
+
+def cells(members: Sequence[Member]) -> Iterator[Cell]:
+    """The runs that may share steps: at least two, one of which is not begun."""
+    alike: dict[str, list[int]] = {}
+    for index, member in enumerate(members):
+        if member.stand.kept or not member.stand.done:
+            alike.setdefault(_without_schedule(member.run), []).append(index)
+    models: dict[str, nn.Module] = {}
+    for together in alike.values():
+        if not _can_share([members[index] for index in together]):
+            continue
+        of_kind: dict[Any, list[tuple[int, Table]]] = {}
+        for index in together:
+            seen = _seen(members[index], models)
+            if seen is not None:
+                of_kind.setdefault(seen.kind, []).append((index, seen.table[: members[index].stand.steps]))
+        for found in of_kind.values():
+            size = sum(table.nbytes for _, table in found)
+            if size <= MOST and _can_share([members[index] for index, _ in found]):
+                yield Cell([index for index, _ in found], common([table for _, table in found]))
+
+
+def _can_share(members: Sequence[Member]) -> bool:
+    waiting = [member for member in members if not member.stand.done and member.stand.at < 0]
+    # A rollback goes back to checkpoints of before the fork, which a forked run does not have.
+    return len(members) > 1 and bool(waiting) and members[0].run.trainer.on_nonfinite != "rollback"
+
+
+def _without_schedule(run: schema.Run) -> str:
+    """All of a config but its schedule and its length, as text."""
+    config = asdict(run)
+    trainer: Mapping[str, Any] = config["trainer"]
+    rest = {name: value for name, value in trainer.items() if name not in ("epochs", "steps")}
+    return json.dumps({**config, "scheduler": None, "trainer": rest}, sort_keys=True, default=str)
+
+
+def _seen(member: Member, models: dict[str, nn.Module]) -> Foreseen | None:
+    """What a run will set; built around one model for all runs that have this one, which nothing changes."""
+    run = member.run
+    name = json.dumps([run.model, run.dataset], sort_keys=True, default=str)
+    try:
+        if name not in models:
+            models.clear()  # one at a time in memory
+            models[name] = build_model(run, load_data(run)[0], torch.device("cpu"))
+        return foresee(run, models[name], member.pace)
+    except (UserError, OSError, ArithmeticError, ValueError, TypeError, RuntimeError):
+        return None  # the run itself will say why

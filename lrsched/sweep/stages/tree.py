@@ -1,0 +1,159 @@
+"""The plan of a sweep: which runs make their first steps together, and in what order they begin."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from lrsched.checkpoint.fork_point import FORKS, Point, Share
+from lrsched.runs.steps import forked_at
+from lrsched.sweep.stages.members import Cell, cells, member_of
+from lrsched.sweep.stages.prefix import Fork, Stand, critical, plan, to_train
+from lrsched.sweep.sweep import Planned
+
+
+class Plan:
+    """Who begins with whose state; made before the sweep starts, in a process that has torch and the data.
+
+    A run that dies before it has kept a state for others is not waited for: these are planned anew, from the
+    states that there are and those that are still to come.
+
+    Args:
+        planned: all valid runs of the sweep, finished ones too.
+        share: whether runs may begin with states of others.
+    """
+
+    def __init__(self, planned: Sequence[Planned], *, share: bool) -> None:
+        once = {id(one): one for one in planned}.values()
+        self.members = [member for one in once if (member := member_of(one)) is not None]
+        self._index = {id(member.planned): index for index, member in enumerate(self.members)}
+        self._cells = list(cells(self.members)) if share else []
+        self._keeps: dict[int, frozenset[int]] = {}  # of the runs that are begun: the states that they keep
+        self._settled: set[int] = set()  # those that need no state any more
+        self.forks: list[Fork | None] = [None] * len(self.members)
+        self._lay(self._cells)
+
+    @property
+    def trees(self) -> list[list[int]]:
+        """The numbers of the members that go on from each other, tree by tree."""
+        return [cell.indices for cell in self._cells if any(self.forks[index] for index in cell.indices)]
+
+    @property
+    def asked(self) -> int:
+        """Updates that the runs have together, those that are finished too."""
+        return sum(member.stand.steps for member in self.members)
+
+    @property
+    def steps(self) -> int:
+        """Updates that are to be made by the runs that are not begun."""
+        return sum(to_train(self._stands(), self.forks))
+
+    def steps_of(self, planned: Planned) -> int:
+        """Updates that a run is to make itself; 0 where its length is not known."""
+        index = self._index.get(id(planned))
+        return 0 if index is None else to_train([self._stand(index)], [self.forks[index]])[0]
+
+    def choose(self, due: Sequence[Planned], waiting: Iterable[int]) -> int | None:
+        """Which of the waiting jobs is to begin: of those that can, the one that most hangs on; None if none can."""
+        vain: set[Fork] = set()
+        for number in sorted(waiting, key=lambda number: -self._weights.get(id(due[number]), 0)):
+            index = self._index.get(id(due[number]))
+            fork = None if index is None else self.forks[index]
+            if fork is None or (fork not in vain and self._is_served(fork)):
+                return number
+            vain.add(fork)
+        return None
+
+    def share_of(self, planned: Planned) -> Share:
+        """What a run must know of the plan as it begins."""
+        index = self._index.get(id(planned))
+        if index is None:
+            return Share()
+        wanted = {fork.step for fork in self.forks if fork is not None and fork.source == index}
+        fork = self.forks[index]
+        return Share(fork and self._point(fork), frozenset(wanted - self.members[index].stand.kept))
+
+    def begin(self, planned: Planned) -> None:
+        """Note that a run begins: what it keeps for others stands from now on."""
+        index = self._index.get(id(planned))
+        if index is not None:
+            self._keeps[index] = self.share_of(planned).keep
+
+    def end(self, planned: Planned) -> int:
+        """Note that a run has ended, remove the states that nobody needs, and plan those anew that wait in vain.
+
+        Returns:
+            How many these are.
+        """
+        index = self._index.get(id(planned))
+        if index is None:
+            return 0
+        fork = self.forks[index]
+        if fork is not None and (planned.entry.is_done or forked_at(self.members[index].folder) is not None):
+            self._settled.add(index)
+            self._needed[fork].discard(index)
+            if not self._needed[fork]:
+                _remove(self._point(fork).path)
+        lost = [i for i, other in enumerate(self.forks) if other and other.source == index and self._waits_in_vain(i)]
+        if lost:
+            self._lay([cell for cell in self._cells if index in cell.indices])
+        return len(lost)
+
+    def _lay(self, cells: Iterable[Cell]) -> None:
+        """Let the runs of these cells that are not begun fork where they share most."""
+        for cell in cells:
+            forks = plan([self._stand(index) for index in cell.indices], cell.shared)
+            for index, fork in zip(cell.indices, forks, strict=True):
+                if index not in self._keeps:
+                    self.forks[index] = None if fork is None else Fork(cell.indices[fork.source], fork.step)
+        self._needed: dict[Fork, set[int]] = {}
+        for index, fork in enumerate(self.forks):
+            if fork is not None and index not in self._settled:
+                self._needed.setdefault(fork, set()).add(index)
+        longest = critical(self._stands(), self.forks)
+        self._weights = {id(member.planned): steps for member, steps in zip(self.members, longest, strict=True)}
+        self._tidy()
+
+    def _stands(self) -> list[Stand]:
+        return [self._stand(index) for index in range(len(self.members))]
+
+    def _stand(self, index: int) -> Stand:
+        """Where a run stands; one that is begun serves others with what it keeps, and that is settled."""
+        member = self.members[index]
+        if index not in self._keeps:
+            return member.stand
+        kept = member.stand.kept | self._keeps[index]
+        if member.planned.entry.status is not None:
+            kept = frozenset(step for step in kept if Point(member.folder, step).is_there())
+        return replace(member.stand, done=True, kept=kept)
+
+    def _is_served(self, fork: Fork) -> bool:
+        """Whether nobody need wait for a state: it is there, or will never be."""
+        return self._point(fork).is_there() or self.members[fork.source].planned.entry.status is not None
+
+    def _waits_in_vain(self, index: int) -> bool:
+        fork, begun = self.forks[index], index in self._keeps
+        closed = begun or self.members[index].planned.entry.status is not None
+        return fork is not None and not closed and not self._point(fork).is_there()
+
+    def _point(self, fork: Fork) -> Point:
+        return Point(self.members[fork.source].folder, fork.step)
+
+    def _tidy(self) -> None:
+        """Remove the states that nobody needs: all who begin with them have, or an earlier plan wanted them."""
+        needed = {self._point(fork).path for fork in self._needed}
+        for folder in {member.folder.path.parent / FORKS for member in self.members}:
+            for path in folder.glob("*/*"):
+                if path not in needed:
+                    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a kept state, and the folders around it once they are empty."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+        path.parent.parent.rmdir()

@@ -1,0 +1,1 @@
+"""Decide which jobs a sweep has."""

@@ -1,0 +1,93 @@
+"""``hydra/sweeper=grid``: every combination of the values that are given, or pairs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from lrsched.config.run_id import is_neutral, key_of
+from lrsched.console import say
+from lrsched.errors import ConfigError
+from lrsched.report.format import count
+from lrsched.signals import StopFlag
+from lrsched.sweep.combinations import combinations, swept
+from lrsched.sweep.finish import close
+from lrsched.sweep.launchers.dispatch import launched, make_folder
+from lrsched.sweep.sweep import Planned, Sweep, begin
+
+
+def run_grid(
+    context: HydraContext, config: DictConfig, launcher: Launcher, arguments: list[str], stop: StopFlag
+) -> list[JobReturn]:
+    """A whole sweep over a grid, under any launcher.
+
+    Raises:
+        ConfigError: the sweep itself cannot be read.
+        Incomplete: a run did not finish; the others did.
+        Stopped: by a signal; the runs that were under way are saved.
+    """
+    sweep = begin(context.config_loader, config)
+    valid = [one for one in plan_grid(sweep, context, arguments) if one.error is None]
+    returns = launched(sweep, launcher, valid)
+    close(sweep, stop)
+    return returns
+
+
+def plan_grid(
+    sweep: Sweep,
+    context: HydraContext,
+    arguments: list[str],
+    check: Callable[[Sequence[Planned]], None] = lambda valid: None,
+) -> list[Planned]:
+    """The jobs that a command line means; the sweep's folder is made if one of them is valid.
+
+    Args:
+        sweep: that they are jobs of.
+        context: Hydra's.
+        arguments: the command line.
+        check: refuses jobs that are valid each by itself, before there is a folder.
+
+    Raises:
+        ConfigError: the sweep itself cannot be read.
+    """
+    parsed = OverridesParser.create(config_loader=context.config_loader).parse_overrides(arguments)
+    jobs = combinations(parsed, sweep.options.zip)
+    sweep.swept = swept(jobs)
+    _check_swept(parsed, sweep.swept)
+    planned = _without_doubles([sweep.plan(job) for job in jobs])
+    valid = [one for one in planned if one.error is None]
+    if valid:
+        check(valid)
+        make_folder(sweep)
+        done = sum(one.entry.is_done for one in planned)
+        before = f", {done} of them finished before" if done else ""
+        say(f"{count(len(planned), 'run')} in {sweep.record.folder}{before}")
+    return planned
+
+
+def _check_swept(parsed: Sequence[Override], keys: set[str]) -> None:
+    """Refuse several values of a key that changes nothing that a run computes: they would all be one run."""
+    for key, override in {key_of(override.get_key_element()): override for override in parsed}.items():
+        if key in keys and key != "resume" and is_neutral(key.replace("/", ".")):
+            value = str(override.input_line).partition("=")[2]
+            rule = "this key changes nothing that a run computes, so that all its values make one run"
+            raise ConfigError(key, value, rule, "give it one value")
+
+
+def _without_doubles(planned: Sequence[Planned]) -> list[Planned]:
+    """Each run once; two ways to go on with one run are refused."""
+    once: dict[str, Planned] = {}
+    for one in planned:
+        first = once.setdefault(str(one.folder.path) if one.error is None and one.folder else str(id(one)), one)
+        if first is not one and one.settings is not None and one.settings.resume is not None:
+            raise ConfigError("resume", one.settings.resume, "a sweep goes on with a run once", "give two commands")
+    doubles = len(planned) - len(once)
+    if doubles:
+        say(f"{count(doubles, 'job')} of {len(planned)} would make a run that another one makes")
+    return list(once.values())

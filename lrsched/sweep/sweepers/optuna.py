@@ -1,0 +1,227 @@
+"""A sweep that searches: Optuna asks for values, any launcher trains with them, Optuna is told what came of them.
+
+Every trial counts towards ``n_trials``, however it ended:
+
+- finished: its value is the monitored metric, over several seeds the mean of it;
+- diverged: told as pruned, which to a sampler is worse than any value, so that it keeps away from there. The same
+  steps would come to the same end: it is not tried again;
+- failed in another way: told as failed, from which a sampler learns nothing. The same command tries it again, as a
+  trial of the same values that takes its place;
+- stopped, or left to another process: still under way. The same command goes on with it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from optuna.trial import FrozenTrial, TrialState
+
+from lrsched.checkpoint import RunLock
+from lrsched.compose.composer import Composer
+from lrsched.compose.errors import complaint
+from lrsched.compose.nodes import plain
+from lrsched.config import schema
+from lrsched.config.check import base_rate, read, settings
+from lrsched.console import command, say
+from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
+from lrsched.report.format import count
+from lrsched.runs.resume import finished
+from lrsched.signals import StopFlag
+from lrsched.sweep.finish import close
+from lrsched.sweep.launchers.dispatch import launched, make_folder
+from lrsched.sweep.launchers.gpus import gpus_for
+from lrsched.sweep.processes import cores
+from lrsched.sweep.sweep import Planned, begin
+from lrsched.sweep.sweepers.space import SEED, space
+from lrsched.sweep.sweepers.study import Options, Study
+
+
+@dataclass
+class Asked:
+    """A trial that is under way, and its runs."""
+
+    trial: FrozenTrial
+    runs: list[Planned]
+
+
+class Search:
+    """One sweep by a study.
+
+    Args:
+        context, config, launcher: as Hydra hands them to a sweeper.
+        stop: raised by a signal.
+        options: the keys of ``hydra.sweeper``.
+    """
+
+    def __init__(
+        self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
+    ) -> None:
+        self._loader, self._config, self._launcher, self._stop = context.config_loader, config, launcher, stop
+        self._options = read(Options, options, "hydra.sweeper")
+        self._options.check_storage()
+
+    def __call__(self, arguments: list[str]) -> list[JobReturn]:
+        """Go on with the study until it has its trials.
+
+        Raises:
+            ConfigError: the space cannot be searched, or the study is one of other settings.
+            RunFolderBusy: another process is at this study.
+            StorageError: the study cannot be read or written.
+            Incomplete: a run did not finish; the others did.
+            Stopped: by a signal; the runs that were under way are saved, and the study knows of them.
+        """
+        self._sweep = begin(self._loader, self._config)
+        self._space = space(OverridesParser.create(config_loader=self._loader).parse_overrides(arguments))
+        self._sweep.swept = self._space.varied
+        run = self._checked()
+        _refuse(run)
+        self._monitor = run.checkpoint.monitor
+        make_folder(self._sweep)
+        folder = self._sweep.record.folder
+        with RunLock(folder):  # two processes would ask for the same trial
+            mode = run.checkpoint.mode
+            self._study = Study(self._options, folder.name, folder, self._space.searched, self._monitor, mode)
+            under_way = self._recalled()
+            self._say_what_is_there(len(under_way))
+            returns = self._search(under_way, self._options.n_jobs or self._busy(run))
+            try:
+                close(self._sweep, self._stop)
+            finally:
+                self._say_best()
+        return returns
+
+    def _checked(self) -> schema.Run:
+        """The settings of one job; a space is refused where one of its ends is, and no trial is spent on it."""
+        from lrsched.assembly.parts import check_choices  # imports torch
+
+        compose = Composer(self._loader, self._config)
+        for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
+            try:
+                run = settings(plain(compose.bare(job)))
+            except (HydraException, OmegaConfBaseException) as error:
+                raise complaint(error) from error
+            check_choices(run)
+            if "lr" in run.optimizer:
+                base_rate(run.optimizer["lr"])
+        return run
+
+    def _recalled(self) -> list[Asked]:
+        """What is to be gone on with of an earlier process's trials; the record learns of all of them."""
+        under_way = []
+        for trial in self._study.trials():
+            runs = self._planned(trial.params)
+            self._study.same_runs(trial, _configs(runs))
+            if trial.state == TrialState.FAIL and all(run.error is None for run in runs):
+                trial = self._study.begin(trial.params, _configs(runs), again=trial)
+            if trial.state == TrialState.RUNNING:
+                under_way.append(Asked(trial, runs))
+            for run in runs:
+                if trial.state == TrialState.COMPLETE:
+                    run.entry.status = "skipped"
+                elif trial.state == TrialState.PRUNED and run.entry.status is None:
+                    result = run.folder.read_result() if run.folder else None
+                    run.entry.close(NotFinite(str((result or {}).get("reason", "it diverged"))))
+        return under_way
+
+    def _busy(self, run: schema.Run) -> int:
+        """Trials that keep the launcher pool busy."""
+        return -(-(run.sweep.jobs or len(gpus_for([run])) or cores()) // self._space.repeats)
+
+    def _search(self, under_way: list[Asked], size: int) -> list[JobReturn]:
+        returns: list[JobReturn] = []
+        while batch := self._filled(under_way, size):
+            runs = {run.entry.run_id: run for asked in batch for run in asked.runs}  # two trials may be of one run
+            due = [run for run in runs.values() if run.entry.status is None]
+            returns += launched(self._sweep, self._launcher, due)
+            for asked in batch:
+                self._tell(asked)
+            failed = any(not run.entry.is_done for run in due)
+            if self._stop.number is not None or (failed and self._sweep.options.fail_fast):
+                break
+            under_way = []
+        return returns
+
+    def _filled(self, under_way: list[Asked], size: int) -> list[Asked]:
+        """A batch: what is under way, and what is still to be asked with it.
+
+        Batches end at multiples of their size, also where a process was killed while it asked or told: each trial
+        is asked with the same knowledge as in a study that nobody disturbed.
+        """
+        batch, asked = list(under_way), len(self._study.trials())
+        while asked < self._options.n_trials and (not batch or asked % size):
+            values = self._study.propose()
+            runs = self._planned(values)
+            for run in runs:
+                if run.entry.status == "skipped" and not (run.folder and finished(run.folder)):
+                    run.entry.status = None  # an equal trial was made in another folder
+            batch.append(Asked(self._study.begin(values, _configs(runs)), runs))
+            asked += 1
+        return batch
+
+    def _planned(self, values: Mapping[str, Any]) -> list[Planned]:
+        return [self._sweep.plan(job) for job in self._space.jobs(values)]
+
+    def _tell(self, asked: Asked) -> None:
+        entries = [run.entry for run in asked.runs]
+        if all(entry.status in ("finished", "skipped") for entry in entries):
+            self._study.tell(asked.trial, TrialState.COMPLETE, fmean(map(self._value, asked.runs)))
+        elif not any(entry.status == "stopped" or entry.exit_code == RunFolderBusy.exit_code for entry in entries):
+            diverged = any(entry.exit_code == NotFinite.exit_code for entry in entries)
+            self._study.tell(asked.trial, TrialState.PRUNED if diverged else TrialState.FAIL)
+
+    def _value(self, run: Planned) -> float:
+        assert run.folder is not None
+        result = run.folder.read_result()
+        assert result is not None
+        return result["metrics"][self._monitor]
+
+    def _say_what_is_there(self, under_way: int) -> None:
+        trials, wanted = len(self._study.trials()), self._options.n_trials
+        there = count(wanted, "trial")
+        if trials >= wanted and not under_way:
+            there = f"all {trials} trials were made before; a greater hydra.sweeper.n_trials asks for more"
+        elif trials:
+            there = f"{trials} of {wanted} trials were asked for before, {under_way} to be gone on with"
+        say(f"study {self._study.name} in {self._sweep.record.folder}: {there}")
+
+    def _say_best(self) -> None:
+        best = self._study.best()
+        if best is None:
+            return
+        job, *others = self._space.jobs(best.params)
+        left_out = ("name=", "resume=", *([f"{SEED}="] if others else []))
+        line = shlex.join(word for word in job if not word.startswith(left_out))
+        trials = count(len(self._study.trials()), "trial")
+        found = f"best of {trials}: {self._monitor} {best.value:.6g}, trial {best.number}"
+        say(f"{found}: {command()} {line}")
+
+
+def _refuse(run: schema.Run) -> None:
+    """Refuse what a study cannot do.
+
+    Raises:
+        ConfigError: it was asked for.
+    """
+    for key, value, rule in (
+        ("resume", run.resume, "a study goes on by itself"),
+        ("sweep.until", run.sweep.until, "a study needs the value that a run ends with"),
+        ("sweep.zip", run.sweep.zip or None, "the sampler chooses the values of each key"),
+    ):
+        if value is not None:
+            raise ConfigError(key, value, rule, "leave it out")
+
+
+def _configs(runs: list[Planned]) -> dict[str, str]:
+    """The hash of each run's config, by its id."""
+    return {run.entry.run_id: run.digest for run in runs}

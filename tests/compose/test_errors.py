@@ -1,0 +1,155 @@
+"""A user's mistake: one message with key, value, rule and remedy; exit code 2; nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from lrsched.compose.plugins import LAUNCHERS, how_to_install
+from tests.helpers.cli import TINY
+
+MISTAKES = [
+    (["schedulr=cosine"], "schedulr: there is no such key; did you mean 'scheduler'?"),
+    (["scheduler=cosin"], "scheduler=cosin: there is no such choice; did you mean 'cosine'?"),
+    (["scheduler=torch/StepLr"], "scheduler=torch/StepLr: there is no such choice; did you mean 'torch/StepLR'?"),
+    (["scheduler=torch"], "scheduler=torch: there is no such choice"),
+    (["optimizer.lrr=0.1"], "optimizer.lrr: there is no such key; did you mean 'optimizer.lr'?"),
+    (["optimizr.lr=0.1"], "optimizr.lr: there is no such key; did you mean 'optimizer'?"),
+    (["trainer.epocs=3"], "trainer.epocs: there is no such key; did you mean 'trainer.epochs'?"),
+    (["trainer.epochs=ten"], "trainer.epochs=ten: must be a whole number"),
+    (["trainer.epochs=1.5"], "trainer.epochs=1.5: must be a whole number"),
+    (["trainer.epochs=0"], "trainer.epochs=0: must be at least 1"),
+    (["+trainer.foo=1"], "trainer.foo=1: there is no such key"),
+    (["+foo=1"], "foo=1: there is no such key"),
+    (["+optimizer.lrr=1"], "optimizer.lrr=1: SGD takes no such argument; did you mean 'lr'?"),
+    (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
+    (["optimizer.lr=-0.1"], "optimizer.lr=-0.1: must be a finite number, at least 0"),
+    (["optimizer.momentum=-1"], "optimizer.momentum=-1: must be at least 0 and below 1"),
+    (["optimizer.nesterov=true", "optimizer.momentum=0"], "optimizer=SGD: cannot be built: Nesterov"),
+    (["seed=-1"], "seed=-1: must be at least 0"),
+    (["name=../x"], "name=../x: a name starts with"),
+    (["device=tpu"], "device=tpu: is no device"),
+    (["device=gpu"], "device=gpu: is no device; did you mean 'cuda'?"),
+    (["checkpoint.monitor=null"], "checkpoint.monitor=null: must have a value"),
+    (["dataset.test=0"], "dataset.test=0"),
+    (["trainer.precision=fp8"], "trainer.precision=fp8: must be one of fp32, bf16, fp16"),
+    (["scheduler=multistep", "scheduler.milestones=50%"], "must be a list, each a duration such as 5%"),
+    (["device=cuda:99"], "device=cuda:99: cannot be used here"),
+    (["scheduler=cosine,step"], "scheduler=cosine,step: several values are a sweep; add -m to run them side by side"),
+    (["scheduler.warmup=5"], "scheduler.warmup=5: a duration carries its unit"),
+    (["scheduler.warmup=100%"], "scheduler.warmup=100%: is 12 steps and leaves nothing of a run of 12 steps"),
+    (["scheduler.final=-1"], "scheduler.final=-1: must be a number in [0, inf)"),
+    (["scheduler=multistep", "scheduler.milestones=[30st,0st]"], "scheduler.milestones"),
+    (
+        ["scheduler=torch/MultiStepLR", "scheduler.milestones=[30,0]"],
+        "scheduler.milestones=[30,0]: milestones are at least 1",
+    ),
+    (["scheduler=torch/StepLR", "scheduler.step_size=2.5"], "scheduler.step_size=2.5: must be a whole number"),
+    (["scheduler=torch/StepLR", "scheduler.step_size=0"], "scheduler.step_size=0: must be a whole number, at least 1"),
+    (["scheduler=torch/StepLR", "scheduler.interval=batch"], "scheduler.interval=batch: must be one of epoch, step"),
+    (["scheduler=torch/LambdaLR", "scheduler.lr_lambda=__import__('os')"], "scheduler.lr_lambda"),
+    (["scheduler=plateau", "scheduler.factor=2"], "scheduler.factor=2: must lie between 0 and 1"),
+    (["scheduler=onecycle", "optimizer=adagrad"], "scheduler.momentum"),
+    (["model._target_=os.system"], "model._target_=os.system: is not an allowed model"),
+    (["model.hidden=[0]"], "model.hidden"),
+    (["dataset.batch_size=0"], "dataset.batch_size=0: must be at least 1"),
+    (["dataset.validation=1.5"], "dataset.validation=1.5: is a part of the data"),
+    (["model=cnn", "dataset.batch_size=17"], "dataset.batch_size=17: leaves a batch of one of 86 samples, and CNN"),
+    (["trainer.log_every=20"], "trainer.log_every=20: a duration carries its unit"),
+    (["trainer.evaluate_every=0st"], "trainer.evaluate_every=0st: must be at least one step"),
+    (
+        ["checkpoint.monitor=val/los"],
+        "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?",
+    ),
+    (["scheduler=plateau", "scheduler.monitor=loss"], "scheduler.monitor=loss: is no metric of an evaluation"),
+    (["scheduler.also.weight_decay=same"], "scheduler.also.weight_decay: has no entries yet"),
+    (["optimizer.groups={a: {params: x}}"], "an override cannot know that one is meant; write +optimizer.groups"),
+    (["+scheduler.also.lr=same"], "scheduler.also.lr: lr is what the schedule itself moves"),
+    (["+scheduler.also.weight_decy=same"], "does not have; did you mean 'weight_decay'?"),
+    (["+scheduler.also.momentum=cosine"], "scheduler.also.momentum=cosine: must be a schedule, or same"),
+    (["optimizer.layer_decay=2"], "optimizer.layer_decay=2: must be a number in (0, 1]"),
+    (["scheduler=table"], "scheduler.path: has no value; give scheduler.path=FILE"),
+    (["resume=nowhere"], "resume=nowhere: there is no such folder"),
+    (["logger=[tensorbord]"], "logger=tensorbord: there is no such choice; did you mean 'tensorboard'?"),
+    (["experiment=none_such"], "experiment=none_such: there is no such choice"),
+    (["hydra/launcher=basics"], "hydra/launcher=basics: there is no such choice; did you mean 'basic'?"),
+    (["hydra/launcher=zzz"], "hydra/launcher=zzz: there is no such choice; known are: basic, "),
+    (["hydra/sweeper=ax"], "hydra/sweeper=ax: there is no such choice; known are: basic, grid, halving, optuna"),
+    (["epochs"], "epochs: this override cannot be read; an override is written key=value"),
+    (["name=a=b"], "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[" ".join(arguments) for arguments, _ in MISTAKES])
+def test_a_mistake_is_one_message_and_leaves_nothing(run_cli, arguments: list[str], message: str) -> None:
+    ended = run_cli(*TINY, *arguments)
+    assert ended.code == 2, ended.err
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+    assert not (ended.cwd / "outputs").exists()
+
+
+@pytest.mark.parametrize("extra", [(), ("hydra/launcher=basic",), ("hydra/sweeper=halving",)])
+def test_a_glob_that_matches_nothing_is_no_sweep(run_cli, extra: tuple[str, ...]) -> None:
+    ended = run_cli("-m", *TINY, "scheduler=glob(zz*)", *extra)
+    assert ended.code == 2
+    assert ended.err == (
+        "lrsched: scheduler=glob(zz*): stands for no value at all; list some, as a,b; --help shows all choices\n"
+    )
+    assert not (ended.cwd / "outputs").exists()
+
+
+@pytest.mark.parametrize(("name", "extra"), [("joblib", "sweep"), ("submitit_slurm", "sweep"), ("ray", "ray")])
+def test_a_launcher_that_is_not_installed_is_named_with_what_brings_it(name: str, extra: str) -> None:
+    assert how_to_install("hydra/launcher", name) == f"pip install 'hydra-lrsched[{extra}]'"
+    assert how_to_install("hydra/sweeper", name) == ""
+
+
+def test_the_launchers_that_are_installed_are_listed_and_the_others_refused(run_cli) -> None:
+    lines = dict(line.partition(": ")[::2] for line in run_cli("--help").out.splitlines())
+    launchers = set(lines["hydra/launcher"].split(", "))
+    assert {"basic", "pool"} <= launchers
+    assert {"basic", "grid", "halving", "optuna"} <= set(lines["hydra/sweeper"].split(", "))
+    for name in LAUNCHERS.keys() - launchers:
+        ended = run_cli("-m", *TINY, f"hydra/launcher={name}")
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"lrsched: hydra/launcher={name}: is not installed; pip install 'hydra-lrsched[")
+    for name, plugin in {"joblib": "joblib", "submitit_slurm": "submitit"}.items():
+        assert (name in launchers) == (find_spec(f"hydra_plugins.hydra_{plugin}_launcher") is not None)
+
+
+def test_a_name_that_is_taken_is_refused_with_the_line_that_resumes_it(run_cli) -> None:
+    assert run_cli(*TINY, "name=run").code == 0
+    again = run_cli(*TINY, "name=run")
+    assert again.code == 2
+    assert "name=run: outputs/run already holds a run" in again.err
+    assert "lrsched train resume=outputs/run" in again.err
+
+
+def test_an_unknown_command_names_the_nearest(run_cli) -> None:
+    ended = run_cli(command="trian")
+    assert (ended.code, "did you mean 'train'?" in ended.err) == (2, True)
+    assert run_cli(command="--help").code == 0
+
+
+def test_a_bug_of_ours_is_1_with_its_traceback_in_the_log(run_cli, monkeypatch) -> None:
+    import lrsched.train.loop as loop
+
+    monkeypatch.setattr(loop.Trainer, "_log", lambda self, s, norm: 1 / 0)
+    ended = run_cli(*TINY, "name=run")
+    assert ended.code == 1
+    assert "ZeroDivisionError" in ended.err
+    assert "outputs/run/train.log" in ended.err
+    assert "Traceback" in (ended.cwd / "outputs" / "run" / "train.log").read_text("utf-8")
+    assert ended.result()["status"] == "failed"
+
+
+def test_a_reader_who_has_seen_enough_of_the_help_is_no_error(root: Path) -> None:
+    command = f"{sys.executable} train.py --help | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=root)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")

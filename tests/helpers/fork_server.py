@@ -1,0 +1,135 @@
+"""A server that has imported torch once and forks a child for each run: milliseconds, where an import costs seconds.
+
+It is a process of its own, with a single thread and never an OpenMP pool: the test process has other threads by
+the time that it comes here, and must not fork. (The standard library's fork server imports the main module anew
+in every child, and under pytest that is pytest.)
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PRELOADED = (
+    "hydra._internal.core_plugins.basic_launcher",
+    "lrsched.sweep.launchers.pool",
+    "lrsched.runs.execute",
+    "lrsched.cli",
+    "lrsched.data.synthetic",
+    "lrsched.loggers.csv",
+    "lrsched.models.cnn",
+    "lrsched.report",
+    "tests.helpers.faults",
+    "torch._dynamo",  # PyTorch's own schedulers import it when they are built
+    "torch.utils.serialization.config",
+)
+"""What the children need: whatever is missing here, each of them imports for itself."""
+
+_PAUSE = 0.001  # seconds between two looks at a child
+
+
+def start(said: Path, work: Callable[[], Any]) -> int:
+    """Have ``work`` done in a new child, its output written to ``said``; returns the child's process id."""
+    return _server().ask(partial(_fork, said, work))
+
+
+def wait(pid: int, seconds: float) -> int | None:
+    """The child's exit code, a signal negative; None if it still runs after so many seconds."""
+    return _server().ask(partial(_wait, pid, seconds))
+
+
+def stop() -> None:
+    """End the server, if there is one."""
+    if _server.cache_info().currsize:
+        _server().close()
+        _server.cache_clear()
+
+
+class _Server:
+    """The test process's end of the two pipes."""
+
+    def __init__(self) -> None:
+        code = "from tests.helpers.fork_server import serve; serve()"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=environment
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._answers = self._process.stdin, self._process.stdout
+
+    def ask(self, order: Callable[[], Any]) -> Any:
+        pickle.dump(order, self._orders)
+        self._orders.flush()
+        return pickle.load(self._answers)
+
+    def close(self) -> None:
+        self._orders.close()
+        self._process.wait()
+        self._answers.close()
+
+
+@cache
+def _server() -> _Server:
+    return _Server()
+
+
+def serve() -> None:
+    """Do what is ordered on standard input until it ends, and answer on standard output."""
+    import torch
+
+    for name in PRELOADED:
+        import_module(name)
+    torch.set_num_threads(1)
+    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
+    orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nobody else speaks on the pipe
+    while True:
+        try:
+            order = pickle.load(orders)
+        except EOFError:
+            return
+        pickle.dump(order(), answers)
+        answers.flush()
+
+
+def _fork(said: Path, work: Callable[[], Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for number in (1, 2):
+            os.dup2(descriptor, number)
+        work()
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _wait(pid: int, seconds: float) -> int | None:
+    until = time.monotonic() + seconds
+    while True:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
+            return None
+        time.sleep(_PAUSE)

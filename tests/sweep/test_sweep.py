@@ -1,0 +1,252 @@
+"""A sweep: a folder a run, by readable ids; what is finished is not run again."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lrsched.config.digest import config_sha256
+from lrsched.config.run_id import readable
+from lrsched.records import NAME
+from tests.helpers.cli import TINY
+
+
+def test_a_sweep_makes_a_run_of_each_choice_in_its_own_folder(run_cli) -> None:
+    ended = run_cli("-m", "scheduler=cosine,step,onecycle", *TINY, "name=sweep")
+    assert ended.code == 0, ended.err
+    folders = sorted(path.name for path in (ended.cwd / "outputs" / "sweep").iterdir() if path.is_dir())
+    assert len(folders) == 3
+    assert all(NAME.fullmatch(name) and re.search(r"-[0-9a-f]{8}$", name) for name in folders)
+    assert [re.search(r"scheduler-([a-z]+)", name)[1] for name in folders] == ["cosine", "onecycle", "step"]  # type: ignore[index]
+    results = [ended.result(f"sweep/{name}") for name in folders]
+    assert {result["status"] for result in results} == {"finished"}
+    assert len({result["weights_sha256"] for result in results}) == 3
+
+
+def test_the_same_command_again_runs_nothing_twice(run_cli) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1")
+    first = run_cli(*command)
+    before = {path: path.stat().st_mtime_ns for path in first.cwd.rglob("result.json")}
+    again = run_cli(*command)
+    assert again.code == 0
+    assert len(before) == 2
+    assert "2 runs in outputs/sweep, 2 of them finished before" in again.err
+    assert {path: path.stat().st_mtime_ns for path in first.cwd.rglob("result.json")} == before
+
+
+def test_a_run_is_found_again_by_its_config_whatever_the_command_was(run_cli) -> None:
+    first = run_cli("-m", *TINY, "name=sweep", "scheduler=cosine,step", "seed=0")
+    before = {path: path.stat().st_mtime_ns for path in first.cwd.rglob("result.json")}
+    assert len(before) == 2
+    more = run_cli("-m", "seed=1,0", "scheduler=step,cosine", *TINY, "name=sweep")
+    assert more.code == 0, more.err
+    assert "4 runs in outputs/sweep, 2 of them finished before" in more.err
+    assert len(list(more.cwd.rglob("result.json"))) == 4
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_folder_that_only_looks_like_that_of_a_run_is_not_taken_for_it(run_cli) -> None:
+    run_cli("-m", *TINY, "name=sweep", "seed=0")
+    (folder,) = [path for path in Path("outputs/sweep").iterdir() if path.is_dir()]
+    other = folder.with_name(f"other-{folder.name[-8:]}")
+    config = (folder / "config.yaml").read_text()
+    folder.rename(other)
+    (other / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))  # eight digits may be equal by chance
+    again = run_cli("-m", *TINY, "name=sweep", "seed=0")
+    assert again.code == 0, again.err
+    assert folder.is_dir()
+
+
+def test_ids_begin_with_what_the_runs_differ_in(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "seed=0,1", "sweep.until=1")
+    names = sorted(path.name for path in (ended.cwd / "outputs/sweep").iterdir() if path.is_dir())
+    common = "dataset-synthetic_dataset.samples-120_dataset.classes-4_dataset.batch_size-16"[: 80 - len("seed-0_")]
+    assert [re.sub("-[0-9a-f]{8}$", "", name) for name in names] == [
+        f"seed-{seed}_{common.rpartition('_dataset')[0]}" for seed in (0, 1)
+    ]
+
+
+def test_when_all_is_finished_nothing_is_imported_for_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv[0] = 'lrsched'\n"
+        "from lrsched.cli.main import main\n"
+        "try: main()\n"
+        "finally: print('TORCH' if 'torch' in sys.modules else 'FREE')"
+    )
+    command = [sys.executable, "-c", code, "train", "-m", *TINY, "logger=none", "name=sweep", "seed=0,1"]
+    said = [subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout for _ in "12"]
+    assert [text.split()[-1] for text in said] == ["TORCH", "FREE"]
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_steps_are_counted_under_every_launcher(run_cli, launcher: str) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1", "trainer.steps=5,12", f"hydra/launcher={launcher}")
+
+    def steps() -> tuple[int, int]:
+        record = json.loads(Path("outputs/sweep/sweep.json").read_text())
+        return record["steps_asked"], record["steps_trained"]
+
+    assert run_cli(*command, "sweep.until=8").code == 0
+    assert steps() == (2 * (5 + 8), 2 * (5 + 8))
+    assert run_cli(*command).code == 0
+    assert steps() == (2 * (5 + 12), 2 * (5 + 12))  # of all commands together
+    assert run_cli(*command, "trainer.steps=5").code == 0
+    assert steps() == (2 * (5 + 12), 2 * (5 + 12))  # the others stay on record
+
+
+@pytest.mark.parametrize("launcher", ["pool", "basic"])
+def test_a_sweep_over_runs_that_lie_elsewhere_takes_each_further(run_cli, launcher: str) -> None:
+    for name in ("one", "two"):
+        assert run_cli(*TINY, f"name={name}", "threads=1").code == 0
+    more = ("trainer.epochs=3", "trainer.on_extend=stretch", "sweep.jobs=1", f"hydra/launcher={launcher}")
+    ended = run_cli("-m", "resume=outputs/one,outputs/two", *more, "name=further")
+    assert ended.code == 0, ended.err
+    assert [ended.result(name)["step"] for name in ("one", "two")] == [18, 18]
+    record = json.loads(Path("outputs/further/sweep.json").read_text())
+    assert [(job["run_id"], job["status"]) for job in record["jobs"]] == [
+        ("../one", "finished"),
+        ("../two", "finished"),
+    ]
+    assert record["steps_trained"] == 2 * 6
+
+
+def test_a_run_is_made_once_however_often_it_is_asked_for(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "seed=0,0", "optimizer.lr=0.1,0.10,1e-1,0.2")
+    assert ended.code == 0, ended.err
+    assert "6 jobs of 8 would make a run that another one makes" in ended.err
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert [job["status"] for job in jobs] == ["finished"] * 2
+    assert len([path for path in Path("outputs/sweep").iterdir() if path.is_dir()]) == 2
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "threads=1,2",
+        "checkpoint.keep=1,2",
+        "sweep.until=20,30",
+        "sweep.share=true,false",
+        "name=a,b",
+        "logger=csv,none",
+    ],
+)
+def test_what_makes_no_other_run_is_not_swept(run_cli, override: str) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "seed=0,1", override)
+    assert ended.code == 2, ended.err
+    assert f"{override}: this key changes nothing that a run computes" in ended.err
+    assert not Path("outputs").exists()
+
+
+def test_a_run_is_not_taken_further_in_two_ways_at_once(run_cli) -> None:
+    assert run_cli(*TINY, "name=one").code == 0
+    ended = run_cli("-m", "resume=outputs/one", "trainer.epochs=3", "trainer.on_extend=stretch,restart", "name=further")
+    assert ended.code == 2
+    assert "resume=outputs/one: a sweep goes on with a run once; give two commands" in ended.err
+
+
+def test_a_sweep_is_not_put_into_the_folder_of_a_run(run_cli) -> None:
+    assert run_cli(*TINY, "name=one").code == 0
+    before = sorted(path.name for path in Path("outputs/one").iterdir())
+    ended = run_cli("-m", *TINY, "name=one", "seed=0,1")
+    assert ended.code == 2
+    assert "name=one: outputs/one holds a single run, not a sweep; give another name" in ended.err
+    assert sorted(path.name for path in Path("outputs/one").iterdir()) == before
+
+
+def test_a_finished_run_that_was_damaged_since_is_not_done(run_cli) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1")
+    assert run_cli(*command).code == 0
+    first, second = (Path("outputs/sweep", job["run_id"]) for job in record()["jobs"])
+    (first / "config.yaml").write_text("seed: [")
+    again = run_cli(*command)
+    assert again.code == 1, again.err
+    assert "1 of 2 runs did not finish" in again.err
+    assert [job["status"] for job in record()["jobs"]] == ["failed", "skipped"]
+    assert "config.yaml cannot be read" in record()["jobs"][0]["reason"]
+    (second / "result.json").write_text('{"status": "finished"}')
+    assert run_cli(*command).code == 1
+    assert "holds a run of another config than its name says" in record()["jobs"][1]["reason"]
+
+
+def test_a_run_that_was_taken_further_is_no_run_of_the_sweep_any_more(run_cli) -> None:
+    command = ("-m", *TINY, "name=sweep", "seed=0,1")
+    assert run_cli(*command).code == 0
+    run_id = record()["jobs"][0]["run_id"]
+    further = (f"resume=outputs/sweep/{run_id}", "trainer.epochs=3", "trainer.on_extend=stretch")
+    assert run_cli(*further).code == 0
+    again = run_cli(*command)
+    assert again.code == 1
+    assert f"outputs/sweep/{run_id} holds a run of another config than its name says" in again.err
+    assert again.result(f"sweep/{run_id}")["step"] == 18
+
+
+def record() -> dict[str, Any]:
+    return json.loads(Path("outputs/sweep/sweep.json").read_text())
+
+
+def test_one_failing_job_does_not_stop_the_others_and_the_sweep_ends_with_1(run_cli) -> None:
+    ended = run_cli(
+        "-m", *TINY, "name=sweep", "optimizer.lr=0.1,1e30,0.2", "optimizer.momentum=0", "optimizer.nesterov=false"
+    )
+    assert ended.code == 1
+    statuses = {
+        name.name: ended.result(f"sweep/{name.name}")["status"]
+        for name in (ended.cwd / "outputs" / "sweep").iterdir()
+        if name.is_dir()
+    }
+    assert sorted(statuses.values()) == ["failed", "finished", "finished"]
+
+
+def test_a_sweep_of_a_choice_that_is_not_there_is_2(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "scheduler=cosin,stp")
+    assert ended.code == 2
+    assert "scheduler=cosin: there is no such choice" in ended.err
+
+
+def test_a_sweep_of_which_every_job_is_invalid_is_2(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "optimizer.lr=-1,-2")
+    assert ended.code == 2
+    assert ended.err.count("must be a finite number, at least 0") == 2
+    assert "2 of 2 runs did not finish" in ended.err
+
+
+def test_a_sweep_is_not_resumed_like_a_run(run_cli) -> None:
+    run_cli("-m", *TINY, "name=sweep", "seed=0,1")
+    ended = run_cli("resume=outputs/sweep")
+    assert ended.code == 2
+    assert (
+        "resume=outputs/sweep: is a sweep, not a run; its runs are outputs/sweep/*/; -m again goes on with all"
+        in ended.err
+    )
+
+
+def test_ids_are_readable_and_safe() -> None:
+    assert readable(["optimizer.lr=1e+30"]) == "optimizer.lr-1e30"
+    assert readable(["scheduler=torch/StepLR", "model.hidden=[64,32]", "seed=1"]) == (
+        "scheduler-torch-StepLR_model.hidden-64-32_seed-1"
+    )
+    assert len(readable([f"optimizer.option{i}=1" for i in range(50)])) <= 80
+
+
+@pytest.mark.parametrize("key", ["name", "resume", "device", "threads", "logger", "checkpoint"])
+def test_what_does_not_change_the_result_does_not_change_the_hash(key: str) -> None:
+    base = {"seed": 0, "dataset": {"root": "a", "batch_size": 2}, "trainer": {"progress": True}}
+    assert config_sha256(base | {key: 1}) == config_sha256(base | {key: 2}) == config_sha256(base)
+    moved = base | {"dataset": {"root": "b", "batch_size": 2}}
+    assert config_sha256(moved) == config_sha256(base)
+    assert config_sha256(base | {"seed": 1}) != config_sha256(base)
+
+
+def test_a_sweep_whose_reader_has_gone_away_still_says_that_a_run_did_not_finish(tmp_path: Path) -> None:
+    code = "import sys; sys.argv[0] = 'lrsched'; from lrsched.cli.main import main; main()"
+    rates = "optimizer.momentum=0 optimizer.nesterov=false optimizer.lr=0.1,1e30"
+    command = f'{sys.executable} -c "{code}" train -m {" ".join(TINY)} logger=none name=sweep {rates} | true'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "1 of 2 runs did not finish" in done.stderr
