@@ -22,7 +22,7 @@ _shared: dict[str, tuple[Splits, str]] = {}
 """Data sets that lie in memory for all the runs that are forked from this process."""
 
 
-def share_data(run: schema.Run) -> None:
+def share_data(run: schema.RunConfig) -> None:
     """Load the data set of a run for all that are to come, here and in the processes forked from here."""
     with suppress(UserError, OSError):  # the run itself will say what is wrong
         splits, _, digest = load_data(run)
@@ -34,9 +34,9 @@ def forget_shared() -> None:
     _shared.clear()
 
 
-def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
+def load_data(run: schema.RunConfig) -> tuple[Splits, schema.DatasetConfig, str]:
     """The data set of a run, split into training, validation and test part; and its hash."""
-    reserved, node = take(schema.Dataset, run.dataset, "dataset")
+    reserved, node = take(schema.DatasetConfig, run.dataset, "dataset")
     if _key(run) in _shared:
         splits, digest = _shared[_key(run)]
         return splits, reserved, digest
@@ -49,7 +49,7 @@ def load_data(run: schema.Run) -> tuple[Splits, schema.Dataset, str]:
     return splits, reserved, sha256(arrays)
 
 
-def _key(run: schema.Run) -> str:
+def _key(run: schema.RunConfig) -> str:
     return json.dumps(run.dataset, sort_keys=True, default=str)
 
 
@@ -80,7 +80,7 @@ def load_arrays(node: Mapping[str, Any]) -> Arrays:
     return arrays
 
 
-def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
+def check_counts(reserved: schema.DatasetConfig, arrays: Arrays) -> None:
     """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
     if reserved.train_samples is None:
         return
@@ -94,7 +94,7 @@ def check_counts(reserved: schema.Dataset, arrays: Arrays) -> None:
             )
 
 
-def chosen_augment(reserved: schema.Dataset, splits: Splits) -> Augment | None:
+def chosen_augment(reserved: schema.DatasetConfig, splits: Splits) -> Augment | None:
     """What changes the training images, if anything does."""
     crop, flip = reserved.augment.crop, reserved.augment.flip
     if not crop and not flip:

@@ -64,7 +64,7 @@ def lengthen(
     return {f"trainer.{name}": [old[name], new[name]] for name in old if new[name] != old[name]}
 
 
-def pasts(trainer: schema.Trainer, pace: Pace | Horizon) -> list[Past]:
+def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> list[Past]:
     """The lengths that a run was planned for before, oldest first; ``pace`` is that of its data."""
     return [
         Past(run_horizon(replace(trainer, epochs=e.epochs, steps=e.steps), pace), e.at, e.policy)

@@ -44,7 +44,7 @@ class Foreseen:
     table: Floats
 
 
-def foresee(run: schema.Run, model: nn.Module, pace: Pace | Horizon) -> Foreseen | None:
+def foresee(run: schema.RunConfig, model: nn.Module, pace: Pace | Horizon) -> Foreseen | None:
     """What a run will set, or None where that is not known beforehand: a closed loop, somebody else's code.
 
     Args:

@@ -15,7 +15,7 @@ LONGEST = 10**9
 """Steps of the longest run: its table of rates fills 8 GB."""
 
 
-def run_horizon(trainer: schema.Trainer, pace: Pace | Horizon) -> Horizon:
+def run_horizon(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> Horizon:
     """``trainer.steps``, or else ``trainer.epochs`` at the pace of the data."""
     steps = trainer.steps if trainer.steps is not None else trainer.epochs * pace.steps_per_epoch
     if steps > LONGEST:
@@ -24,7 +24,7 @@ def run_horizon(trainer: schema.Trainer, pace: Pace | Horizon) -> Horizon:
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
 
 
-def foreseen(run: schema.Run, *, native: bool) -> Horizon:
+def foreseen(run: schema.RunConfig, *, native: bool) -> Horizon:
     """The horizon that training will have, from the counts in the config alone.
 
     Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` counts
@@ -37,7 +37,7 @@ def foreseen(run: schema.Run, *, native: bool) -> Horizon:
     Raises:
         ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
     """
-    reserved, _ = take(schema.Dataset, run.dataset, "dataset")
+    reserved, _ = take(schema.DatasetConfig, run.dataset, "dataset")
     t = run.trainer
     if reserved.train_samples is None:
         return _without_epochs(run, native)
@@ -62,7 +62,7 @@ def foreseen(run: schema.Run, *, native: bool) -> Horizon:
     )
 
 
-def _without_epochs(run: schema.Run, native: bool) -> Horizon:
+def _without_epochs(run: schema.RunConfig, native: bool) -> Horizon:
     rule = "the config does not say how many samples the data set holds"
     remedy = "write train_samples and test_samples into the data set's YAML, or give +dataset.train_samples=NUMBER"
     if run.trainer.steps is None:

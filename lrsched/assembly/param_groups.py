@@ -22,7 +22,7 @@ from lrsched.errors import UNSET, ConfigError, nearest
 TAKEN = re.compile(r"default|no_decay|layer\d+")
 
 
-def named_groups(reserved: schema.Optimizer, rate: Any) -> dict[str, schema.ParameterGroup]:
+def named_groups(reserved: schema.OptimizerConfig, rate: Any) -> dict[str, schema.ParameterGroup]:
     """``optimizer.groups``, each entry typed and within its ranges, before there is a model.
 
     Args:

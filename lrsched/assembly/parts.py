@@ -52,7 +52,7 @@ class Parts:
     data_sha256: str
 
 
-def assemble(run: schema.Run, device: torch.device) -> Parts:
+def assemble(run: schema.RunConfig, device: torch.device) -> Parts:
     """Build every part that a config describes.
 
     Raises:
@@ -116,7 +116,7 @@ def assemble(run: schema.Run, device: torch.device) -> Parts:
     return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
 
 
-def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
+def timetable_of(run: schema.RunConfig, horizon: Horizon) -> Timetable:
     """When to log, evaluate and save, in whole steps."""
     t, c = run.trainer, run.checkpoint
     return Timetable(
@@ -129,11 +129,11 @@ def timetable_of(run: schema.Run, horizon: Horizon) -> Timetable:
     )
 
 
-def check_choices(run: schema.Run) -> None:
+def check_choices(run: schema.RunConfig) -> None:
     """Refuse targets and arguments that cannot be used before any data is loaded."""
-    reserved, optimizer = take(schema.Optimizer, run.optimizer, "optimizer")
+    reserved, optimizer = take(schema.OptimizerConfig, run.optimizer, "optimizer")
     named_groups(reserved, optimizer.get("lr"))
-    _, dataset = take(schema.Dataset, run.dataset, "dataset")
+    _, dataset = take(schema.DatasetConfig, run.dataset, "dataset")
     resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler")
     for role, node in ((OPTIMIZER, optimizer), (MODEL, run.model), (DATASET, dataset)):
         check_arguments(resolve(role, str(node["_target_"]), role.group), role, node, role.group)
@@ -164,7 +164,7 @@ def check_choices(run: schema.Run) -> None:
             raise ConfigError(key, mode, f"the monitored {monitor} is {better}", f"give {key}={right}")
 
 
-def build_model(run: schema.Run, splits: Splits, device: torch.device) -> nn.Module:
+def build_model(run: schema.RunConfig, splits: Splits, device: torch.device) -> nn.Module:
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
     check_model_fits(run.model, splits.input_shape, splits.classes)
     torch.manual_seed(key(run.seed, "init"))
@@ -186,7 +186,7 @@ def check_smallest_batch(model: nn.Module, loader: Loader) -> None:
 
 def build_optimizer(node: Mapping[str, Any], model: nn.Module) -> Optimizer:
     """The optimizer on the model's parameter groups, by layer, by name and by weight decay as the config says."""
-    reserved, own = take(schema.Optimizer, node, "optimizer")
+    reserved, own = take(schema.OptimizerConfig, node, "optimizer")
     if "lr" in own:
         own["lr"] = base_rate(own["lr"])
     groups = parameter_groups(

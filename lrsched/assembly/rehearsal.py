@@ -22,7 +22,7 @@ from lrsched.schedules import Schedule
 BLIND = "closed loop: drawn as if no evaluation after the first one were an improvement"
 
 
-def rehearse(run: schema.Run, name: str) -> Course:
+def rehearse(run: schema.RunConfig, name: str) -> Course:
     """The values that a scheduler sets when it is called as a run calls it, but nothing is trained.
 
     A closed loop is shown the same metrics again and again: its course is that of a run which never

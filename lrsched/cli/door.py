@@ -50,7 +50,7 @@ def run_id(*, _root_: DictConfig) -> str:
     return id_of(overrides, config_sha256(plain(own)))
 
 
-ConfigStore.instance().store(name="schema", node=schema.Run)
+ConfigStore.instance().store(name="schema", node=schema.RunConfig)
 OmegaConf.register_new_resolver("run_id", run_id, replace=True)
 sys.path.append(str(Path(__file__).resolve().parent.parent / "_hydra"))  # where Hydra finds our launcher and sweeper
 

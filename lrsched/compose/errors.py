@@ -106,7 +106,7 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
     key = match[1] if match else str(cause.full_key or cause.key)
     unknown = str(cause.full_key or cause.key)  # of optimizr.lr this is optimizr
     parent = unknown.rpartition(".")[0]
-    siblings = schema.names(schema.Run) if cause.parent_node is None else cause.parent_node
+    siblings = schema.names(schema.RunConfig) if cause.parent_node is None else cause.parent_node
     known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
     if not known:  # a mapping that is open, and empty
         return ConfigError(
@@ -139,7 +139,7 @@ def _other(error: BaseException) -> ConfigError:
     if match and not match[1]:
         return _no_choice([])
     if match:
-        known = [*GROUPS, *schema.names(schema.Run)]
+        known = [*GROUPS, *schema.names(schema.RunConfig)]
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
     match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
     if match:

@@ -17,13 +17,13 @@ FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 GROUPS = ("optimizer", "scheduler", "model", "dataset")
 
 
-def settings(config: Mapping[str, Any]) -> schema.Run:
+def settings(config: Mapping[str, Any]) -> schema.RunConfig:
     """The config of a run, typed and within its ranges.
 
     Raises:
         ConfigError: an unknown key, a value of another type or out of its range.
     """
-    run = read(schema.Run, config, "")
+    run = read(schema.RunConfig, config, "")
     check_name("name", run.name)
     for group in GROUPS:
         node = getattr(run, group)
@@ -38,9 +38,12 @@ def settings(config: Mapping[str, Any]) -> schema.Run:
         )
     _check_device(run.device)
     for i, key in enumerate(run.checkpoint.allow_change):
-        if key.partition(".")[0] not in schema.names(schema.Run):
+        if key.partition(".")[0] not in schema.names(schema.RunConfig):
             raise ConfigError(
-                f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, schema.names(schema.Run))
+                f"checkpoint.allow_change[{i}]",
+                key,
+                "is no key of the config",
+                nearest(key, schema.names(schema.RunConfig)),
             )
     check_numbers(config)
     return run

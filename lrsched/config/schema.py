@@ -105,7 +105,7 @@ class Extension:
 
 
 @dataclass
-class Trainer:
+class TrainerConfig:
     """How long and in what manner to train."""
 
     epochs: int = ruled(30, at_least(1))
@@ -141,7 +141,7 @@ class Change:
 
 
 @dataclass
-class Checkpoint:
+class CheckpointConfig:
     """When the run is saved, which checkpoints are kept, and what a resumed run may do differently."""
 
     every: str = ruled("auto", auto_or_duration)
@@ -154,7 +154,7 @@ class Checkpoint:
 
 
 @dataclass
-class Sweep:
+class SweepConfig:
     """How the runs of a sweep are made."""
 
     jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
@@ -174,7 +174,7 @@ class Augmentation:
 
 
 @dataclass
-class Dataset:
+class DatasetConfig:
     """The keys of ``dataset`` that its class never sees."""
 
     train_samples: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
@@ -198,7 +198,7 @@ class ParameterGroup:
 
 
 @dataclass
-class Optimizer:
+class OptimizerConfig:
     """The keys of ``optimizer`` that its class never sees."""
 
     no_decay: bool = True
@@ -215,7 +215,7 @@ class NativeScheduler:
 
 
 @dataclass
-class Run:
+class RunConfig:
     """The whole config of a run."""
 
     seed: int = ruled(0, at_least(0))
@@ -227,9 +227,9 @@ class Run:
     scheduler: Any = "???"
     model: Any = "???"
     dataset: Any = "???"
-    trainer: Trainer = field(default_factory=Trainer)
-    checkpoint: Checkpoint = field(default_factory=Checkpoint)
-    sweep: Sweep = field(default_factory=Sweep)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     logger: Any = field(default_factory=dict)
 
 

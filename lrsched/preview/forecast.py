@@ -22,7 +22,7 @@ from lrsched.schedules.lint import cautions
 ONE_GROUP = "drawn for a group at optimizer.lr: those of optimizer.groups, layer_decay and scheduler.groups differ"
 
 
-def forecast(run: schema.Run, name: str) -> Course:
+def forecast(run: schema.RunConfig, name: str) -> Course:
     """What training would set in every step.
 
     Args:
@@ -48,7 +48,7 @@ def _sees(node: Mapping[str, Any]) -> bool:
     return not all(issubclass(resolve(SCHEDULER, str(c["_target_"]), "scheduler"), Schedule) for c in named)
 
 
-def _open_loop(run: schema.Run, name: str, horizon: Horizon) -> Course:
+def _open_loop(run: schema.RunConfig, name: str, horizon: Horizon) -> Course:
     """A schedule of ours: the table that training looks up."""
     try:
         planned = build(SCHEDULER, run.scheduler, "scheduler")
@@ -69,7 +69,7 @@ def _open_loop(run: schema.Run, name: str, horizon: Horizon) -> Course:
     for caution in cautions(planned, horizon, bases["lr"]):
         say(f"warning: scheduler: {caution}")
     named = {f"{column}/default": values for column, values in columns.items()}
-    reserved, _ = take(schema.Optimizer, run.optimizer, "optimizer")
+    reserved, _ = take(schema.OptimizerConfig, run.optimizer, "optimizer")
     grouped = reserved.layer_decay is not None or reserved.groups or planned.groups
     return Course(name, horizon, bases["lr"], named, spans(plan), note=ONE_GROUP if grouped else "")
 

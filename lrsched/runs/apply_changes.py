@@ -32,7 +32,7 @@ Values = dict[str, Any]
 """A parameter group without its parameters."""
 
 
-def adopt(parts: Parts, saved: Mapping[str, Any], before: schema.Run, now: schema.Run) -> None:
+def adopt(parts: Parts, saved: Mapping[str, Any], before: schema.RunConfig, now: schema.RunConfig) -> None:
     """Load a checkpoint that was made with other settings than the parts were built with.
 
     Args:
@@ -96,7 +96,7 @@ def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
     return tracker
 
 
-def _built_before(parts: Parts, before: schema.Run) -> Optimizer:
+def _built_before(parts: Parts, before: schema.RunConfig) -> Optimizer:
     """An optimizer as the run was started with: after its scheduler was built, which sets base rates."""
     optimizer = build_optimizer(before.optimizer, parts.state.model)
     evaluations = -(-parts.horizon.steps // parts.timetable.evaluate)

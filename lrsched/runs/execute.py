@@ -40,7 +40,7 @@ from lrsched.train.profile import profiled
 from lrsched.train.recovery import Recovery
 
 
-def execute(run: schema.Run, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
+def execute(run: schema.RunConfig, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
     """Make one run, or the rest of it.
 
     Everything is built before the folder is made: a config that cannot be used leaves nothing behind.
@@ -114,7 +114,7 @@ def _size(path: Path) -> int:
 
 
 def _train(
-    run: schema.Run,
+    run: schema.RunConfig,
     parts: Parts,
     job: Job,
     loggers: list[Logger],
@@ -166,7 +166,7 @@ def _train(
         finish(folder, journal, result, secrets)
 
 
-def _begin_log(run: schema.Run, parts: Parts, restored: Restored | None) -> None:
+def _begin_log(run: schema.RunConfig, parts: Parts, restored: Restored | None) -> None:
     for caution in parts.cautions:
         log.warning(caution)
     log.info("%s at step %d of %d", "resumed" if restored else "started", parts.state.step, parts.horizon.steps)
@@ -176,7 +176,7 @@ def _begin_log(run: schema.Run, parts: Parts, restored: Restored | None) -> None
         log.warning(note)
 
 
-def _loggers(run: schema.Run, *, terminal: bool) -> list[Logger]:
+def _loggers(run: schema.RunConfig, *, terminal: bool) -> list[Logger]:
     chosen = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
     return [*chosen, Terminal()] if terminal else [*chosen, *seats()]
 

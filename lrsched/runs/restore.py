@@ -43,7 +43,7 @@ class Restored:
     forked: bool = False
 
 
-def restore(parts: Parts, run: schema.Run, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
+def restore(parts: Parts, run: schema.RunConfig, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
     """Load the newest valid checkpoint.
 
     Args:
@@ -122,7 +122,7 @@ def _check_config(
 
 
 def _other_data(
-    checkpoint: Checkpoint, run: schema.Run, pending: Sequence[Record], about: Mapping[str, Any]
+    checkpoint: Checkpoint, run: schema.RunConfig, pending: Sequence[Record], about: Mapping[str, Any]
 ) -> list[str] | None:
     """The hashes of the data before and now, where they differ and may."""
     old, new = checkpoint.manifest.get(DATA), about[DATA]

@@ -60,7 +60,7 @@ class Planned:
     overrides: list[str]
     entry: Entry
     digest: str = ""
-    settings: schema.Run | None = None
+    settings: schema.RunConfig | None = None
     folder: RunFolder | None = None
     alone: bool = False
     stood: int = 0
@@ -180,9 +180,9 @@ class Sweep:
             entries.append(planned.entry)
 
 
-def options_of(config: DictConfig) -> schema.Sweep:
+def options_of(config: DictConfig) -> schema.SweepConfig:
     """The keys of ``sweep``."""
-    return read(schema.Sweep, plain(config.sweep), "sweep")
+    return read(schema.SweepConfig, plain(config.sweep), "sweep")
 
 
 def _by_digits(folder: Path) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from tests.helpers.cli import TINY
 
 def groups(model: nn.Module, spare: bool = True, **keys: Any) -> dict[str, tuple[Any, Any, int]]:
     """Name of each group -> its rate, its weight decay, and how many parameters it holds."""
-    reserved = read(schema.Optimizer, keys, "optimizer")
+    reserved = read(schema.OptimizerConfig, keys, "optimizer")
     named = named_groups(reserved, 1.0)
     made = parameter_groups(model, spare=spare, rate=1.0, layer_decay=reserved.layer_decay, named=named)
     held = [id(p) for group in made for p in group["params"]]
@@ -154,7 +154,7 @@ def test_mistakes(keys: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("keys", [{"layer_decay": 0.5}, {"groups": {"head": {"params": "head.*", "lr_scale": 2}}}])
 def test_a_multiple_needs_a_rate_to_multiply(keys: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"optimizer.lr=null: is what .* scales"):
-        named_groups(read(schema.Optimizer, keys, "optimizer"), None)
+        named_groups(read(schema.OptimizerConfig, keys, "optimizer"), None)
 
 
 # --- in a run ---------------------------------------------------------------------------------------

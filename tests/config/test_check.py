@@ -60,13 +60,13 @@ def test_a_bad_value_is_named_with_its_rule(changes: dict[str, Any], message: st
 
 
 def test_reserved_keys_are_taken_and_checked() -> None:
-    reserved, rest = take(schema.Dataset, {"_target_": "x.Y", "batch_size": 8, "root": "d"}, "dataset")
+    reserved, rest = take(schema.DatasetConfig, {"_target_": "x.Y", "batch_size": 8, "root": "d"}, "dataset")
     assert (reserved.batch_size, rest) == (8, {"_target_": "x.Y", "root": "d"})
     with pytest.raises(ConfigError, match=r"dataset\.validation=1\.0: is a part of the data"):
-        take(schema.Dataset, {"validation": 1.0}, "dataset")
+        take(schema.DatasetConfig, {"validation": 1.0}, "dataset")
 
 
-@pytest.mark.parametrize(("group", "cls"), [("trainer", schema.Trainer), ("checkpoint", schema.Checkpoint)])
+@pytest.mark.parametrize(("group", "cls"), [("trainer", schema.TrainerConfig), ("checkpoint", schema.CheckpointConfig)])
 def test_the_yaml_says_what_the_schema_says(root: Path, group: str, cls: type) -> None:
     written = yaml.safe_load((root / "conf" / group / "default.yaml").read_text("utf-8"))
     assert written == asdict(cls())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsched.config.check import read
-from lrsched.config.schema import Trainer
+from lrsched.config.schema import TrainerConfig
 from lrsched.errors import ConfigError
 from lrsched.horizon import POLICIES, Horizon, Policy
 from lrsched.schedules import WSD, Constant, Cosine, Exponential, Linear, OneCycle, Piecewise, Schedule, Step
@@ -164,9 +164,9 @@ def test_the_past_stays_bit_for_bit(name: str, policy: Policy, steps: int, later
 
 def test_the_schema_knows_the_same_words() -> None:
     assert tuple(POLICIES) == get_args(Policy)
-    assert read(Trainer, {"on_extend": "keep"}, "trainer").on_extend == "keep"
+    assert read(TrainerConfig, {"on_extend": "keep"}, "trainer").on_extend == "keep"
     with pytest.raises(ConfigError, match=r"^trainer\.on_extend=strech: .*did you mean 'stretch'\?"):
-        read(Trainer, {"on_extend": "strech"}, "trainer")
+        read(TrainerConfig, {"on_extend": "strech"}, "trainer")
 
 
 def test_without_a_policy_it_is_refused_by_a_message_that_lists_the_five() -> None:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lrsched.config.schema import Run
+from lrsched.config.schema import RunConfig
 from lrsched.sweep.launchers.gpus import VISIBLE, gpus_for, take_gpu
 
 
@@ -26,7 +26,7 @@ def test_one_job_a_gpu_where_a_run_may_use_one(
     monkeypatch: pytest.MonkeyPatch, devices: list[str], visible: str, gpus: list[str | None]
 ) -> None:
     monkeypatch.setenv(VISIBLE, visible)
-    assert gpus_for([Run(device=device) for device in devices]) == gpus
+    assert gpus_for([RunConfig(device=device) for device in devices]) == gpus
 
 
 def test_a_job_sees_the_gpu_of_its_slot_alone(monkeypatch: pytest.MonkeyPatch) -> None:

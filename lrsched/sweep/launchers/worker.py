@@ -85,7 +85,7 @@ def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, time
         raise error
 
 
-def warm(runs: list[schema.Run]) -> None:
+def warm(runs: list[schema.RunConfig]) -> None:
     """Import what every job needs and load each data set once, before the first fork.
 
     With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
@@ -114,7 +114,7 @@ def cool() -> None:
     forget_shared()
 
 
-def _is_pytorchs(run: schema.Run) -> bool:
+def _is_pytorchs(run: schema.RunConfig) -> bool:
     """Whether a run is driven by a scheduler in PyTorch's form."""
     return not str(run.scheduler["_target_"]).startswith("lrsched.")
 

@@ -38,7 +38,7 @@ class Member:
     """A run and where it stands; ``pace`` is that of its data."""
 
     planned: Planned
-    run: schema.Run
+    run: schema.RunConfig
     folder: RunFolder
     pace: Pace | Horizon
     stand: Stand
@@ -60,9 +60,9 @@ def member_of(planned: Planned) -> Member | None:
     return Member(planned, run, folder, own, stand)
 
 
-def _pace(run: schema.Run) -> Pace | Horizon:
+def _pace(run: schema.RunConfig) -> Pace | Horizon:
     """The pace of a run's data: by what the config says that they hold, or else by looking."""
-    reserved, _ = take(schema.Dataset, run.dataset, "dataset")
+    reserved, _ = take(schema.DatasetConfig, run.dataset, "dataset")
     if reserved.train_samples is not None:
         return foreseen(run, native=False)
     splits, t = load_data(run)[0], run.trainer
@@ -132,7 +132,7 @@ def _can_share(members: Sequence[Member]) -> bool:
     return len(members) > 1 and bool(waiting) and members[0].run.trainer.on_nonfinite != "rollback"
 
 
-def _without_schedule(run: schema.Run) -> str:
+def _without_schedule(run: schema.RunConfig) -> str:
     """All of a config but its schedule and its length, as text."""
     config = asdict(run)
     trainer: Mapping[str, Any] = config["trainer"]

@@ -101,7 +101,7 @@ class Search:
                 self._say_best()
         return returns
 
-    def _checked(self) -> schema.Run:
+    def _checked(self) -> schema.RunConfig:
         """The settings of one job; a space is refused where one of its ends is, and no trial is spent on it."""
         from lrsched.assembly.parts import check_choices  # imports torch
 
@@ -134,7 +134,7 @@ class Search:
                     run.entry.close(NotFinite(str((result or {}).get("reason", "it diverged"))))
         return under_way
 
-    def _busy(self, run: schema.Run) -> int:
+    def _busy(self, run: schema.RunConfig) -> int:
         """Trials that keep the launcher pool busy."""
         return -(-(run.sweep.jobs or len(gpus_for([run])) or cores()) // self._space.repeats)
 
@@ -207,7 +207,7 @@ class Search:
         say(f"{found}: {command()} {line}")
 
 
-def _refuse(run: schema.Run) -> None:
+def _refuse(run: schema.RunConfig) -> None:
     """Refuse what a study cannot do.
 
     Raises:
