@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lrsched.checkpoint import RunLock
 from lrsched.cli.flags import check_flags
 from lrsched.cli.help import FLAGS, show_help
+from lrsched.compose.choices import hide_shared_files
 from lrsched.compose.errors import complaint, hydras_own
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
@@ -53,6 +54,7 @@ def run_id(*, _root_: DictConfig) -> str:
 ConfigStore.instance().store(name="schema", node=schema.RunConfig)
 OmegaConf.register_new_resolver("run_id", run_id, replace=True)
 sys.path.append(str(Path(__file__).resolve().parent.parent / "_hydra"))  # where Hydra finds our launcher and sweeper
+hide_shared_files()
 
 if sys.version_info >= (3, 14):  # hydra 1.3's help strings are objects, which 3.14's argparse refuses
     _check_help = argparse.ArgumentParser._check_help  # type: ignore[attr-defined]
