@@ -23,7 +23,7 @@ FLOORS = [
     {"compose"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
-    {"records", "horizon", "seeds", "shelf", "signals", "console"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console"},
     {"errors"},
 ]
 # Neighbours on one floor that may look through a door: who -> whom.
