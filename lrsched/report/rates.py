@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.report.flat import Flat
+from lrsched.config.walk import Flat
 from lrsched.report.metric import Metric
-from lrsched.report.runs import Run
+from lrsched.report.runs import RunRecord
 
 Outcomes = Mapping[Any, float]
 """A value for each seed; the worst that there is for a run that diverged."""
@@ -30,7 +30,7 @@ class Rate:
     """One candidate at one learning rate."""
 
     lr: Any
-    runs: Mapping[Any, Run]
+    runs: Mapping[Any, RunRecord]
     choosing: Outcomes
     comparing: Outcomes
     lacking: tuple[Any, ...]
