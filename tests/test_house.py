@@ -15,6 +15,7 @@ FILES = sorted((ROOT / "lrsched").rglob("*.py"))
 
 # Rooms from the top of the house to its ground; a room imports from lower floors and from itself.
 FLOORS = [
+    {"__main__"},
     {"cli", "_hydra"},
     {"sweep"},
     {"runs", "preview"},

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lrsched.report.csv import sweep_csv, write_sweep_csv
-from lrsched.report.report import Report, compare_paths
+from lrsched.report.report import Study, study
 from lrsched.report.terminal import render
 
-__all__ = ["Report", "compare_paths", "render", "sweep_csv", "sweep_table", "write_sweep_csv"]
+__all__ = ["Study", "render", "study", "sweep_csv", "sweep_table", "write_sweep_csv"]
 
 
 def sweep_table(path: Path, width: int | None = None, colour: bool = False) -> str:
@@ -25,4 +25,4 @@ def sweep_table(path: Path, width: int | None = None, colour: bool = False) -> s
     Raises:
         ConfigError: there is no run in it.
     """
-    return render(compare_paths([path]), width, colour)
+    return render(study([path]), width, colour)

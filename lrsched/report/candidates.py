@@ -15,7 +15,7 @@ from typing import Any
 
 import lrsched
 from lrsched.config import digest
-from lrsched.config.walk import Flat
+from lrsched.report.flat import Flat
 
 RATE, SEED = "optimizer.lr", "seed"
 GROUPS = ("scheduler", "optimizer", "model", "dataset")

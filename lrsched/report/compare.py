@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lrsched.config.walk import Flat
 from lrsched.report.candidates import RATE, SEED, candidate, identity, names, telling, workload
+from lrsched.report.flat import Flat
 from lrsched.report.metric import Metric
 from lrsched.report.pairs import Pair, pairs
 from lrsched.report.rates import Candidate, Rate, best_rate, certainty
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import Run
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Comparison:
     metric: Metric
     candidates: tuple[Candidate, ...]
     pairs: tuple[Pair, ...]
-    repeated: tuple[tuple[RunRecord, tuple[str, ...]], ...] = ()
-    unread: tuple[RunRecord, ...] = ()
+    repeated: tuple[tuple[Run, tuple[str, ...]], ...] = ()
+    unread: tuple[Run, ...] = ()
 
 
-def compare(runs: Sequence[RunRecord], metric: Metric) -> list[Comparison]:
+def compare(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
     """One comparison for each workload among the runs; those without a readable config belong to none."""
-    by_workload: dict[Any, list[RunRecord]] = {}
+    by_workload: dict[Any, list[Run]] = {}
     for run in runs:
         if run.config:
             by_workload.setdefault(identity(workload(run.config)), []).append(run)
@@ -50,8 +50,8 @@ def compare(runs: Sequence[RunRecord], metric: Metric) -> list[Comparison]:
     return [replace(comparison, unread=unread) for comparison in found]
 
 
-def _one(name: str, part: Flat, runs: Sequence[RunRecord], metric: Metric) -> Comparison:
-    by_candidate: dict[Any, dict[Any, dict[Any, RunRecord]]] = {}
+def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparison:
+    by_candidate: dict[Any, dict[Any, dict[Any, Run]]] = {}
     repeated = []
     for run in sorted(runs, key=lambda run: not run.decided):  # what has an outcome counts before what has none
         rates = by_candidate.setdefault(identity(candidate(run.config)), {})
@@ -76,7 +76,7 @@ def _differences(one: Flat, other: Flat) -> tuple[str, ...]:
     return tuple(key for key in keys if one.get(key) != other.get(key))
 
 
-def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, RunRecord]], metric: Metric) -> Candidate:
+def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, Run]], metric: Metric) -> Candidate:
     asked = {seed for seeds in cells.values() for seed in seeds}
     rates = []
     for lr, seeds in sorted(cells.items(), key=lambda cell: (isinstance(cell[0], str), cell[0] or 0)):

@@ -10,10 +10,10 @@ from typing import Any
 
 from lrsched.records import write_atomically
 from lrsched.report.candidates import GROUPS, RATE, SEED, kept, target_name, telling
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import Run
 
 
-def write_sweep_csv(folder: Path, runs: Sequence[RunRecord]) -> None:
+def write_sweep_csv(folder: Path, runs: Sequence[Run]) -> None:
     """Write ``sweep.csv`` into a sweep's folder, whole or not at all.
 
     The columns: ``run``, ``status``, what was swept, ``step``, the final metrics; the last two kinds in the order
@@ -25,7 +25,7 @@ def write_sweep_csv(folder: Path, runs: Sequence[RunRecord]) -> None:
     write_atomically(folder / "sweep.csv", sweep_csv(runs).encode())
 
 
-def sweep_csv(runs: Sequence[RunRecord]) -> str:
+def sweep_csv(runs: Sequence[Run]) -> str:
     """The table as text: floats in the shortest form that reads back exactly, empty where there is no value."""
     swept = [_swept(run, told) for run, told in zip(runs, _told(runs), strict=True)]
     rows = sorted(zip(runs, swept, strict=True), key=lambda row: str(row[0].path))
@@ -41,14 +41,14 @@ def sweep_csv(runs: Sequence[RunRecord]) -> str:
     return text.getvalue()
 
 
-def _told(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Of each run what tells it from the others, its schedule, rate and seed always; nothing of one without config."""
     parts = [{key: value for key, value in run.config.items() if kept(key)} for run in runs if run.config]
     told = iter(telling(parts, always=("scheduler._target_", RATE, SEED)))
     return [next(told) if run.config else {} for run in runs]
 
 
-def _swept(run: RunRecord, told: dict[str, Any]) -> dict[str, Any]:
+def _swept(run: Run, told: dict[str, Any]) -> dict[str, Any]:
     """What a run was asked to do: its overrides where the sweep names them, and what differs in its config.
 
     A class is named as it is chosen: ``scheduler``, not ``scheduler._target_``.

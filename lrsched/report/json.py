@@ -9,32 +9,32 @@ from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, Rate, mean, spread
-from lrsched.report.report import Report
-from lrsched.report.runs import RunRecord, ends
+from lrsched.report.report import Study
+from lrsched.report.runs import Run, ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import verdict
 
 
-def numbers(report: Report) -> dict[str, Any]:
+def numbers(study: Study) -> dict[str, Any]:
     """Everything that the report shows, and what it rests on. What is not finite is None: a run that diverged.
 
     ``pairs`` compare the best candidate with each other one; ``difference`` is by how much the best is better.
     """
-    metric = report.metric
+    metric = study.metric
     content: dict[str, Any] = {
         "metric": metric.name,
         "mode": metric.mode,
         "rates_chosen_by": metric.chosen_by,
-        "runs": len(report.runs),
-        "ends": dict(sorted(ends(report.runs).items())),
-        "workloads": [_workload(comparison) for comparison in report.comparisons],
-        "not_finished": [_left(run) for run in report.runs if not run.finished],
+        "runs": len(study.runs),
+        "ends": dict(sorted(ends(study.runs).items())),
+        "workloads": [_workload(comparison) for comparison in study.comparisons],
+        "not_finished": [_left(run) for run in study.runs if not run.finished],
     }
-    if report.races:
+    if study.races:
         content["races"] = [
-            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in report.races
+            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in study.races
         ]
-        content["scores"] = scores(report.races)
+        content["scores"] = scores(study.races)
     return finite(content)
 
 
@@ -113,5 +113,5 @@ def _pair(pair: Pair, metric: str) -> dict[str, Any]:
     }
 
 
-def _left(run: RunRecord) -> dict[str, Any]:
+def _left(run: Run) -> dict[str, Any]:
     return {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.errors import ConfigError, nearest
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import Run
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Metric:
         """1 where smaller is better, −1 where larger is."""
         return 1.0 if (self.chosen_mode if name == self.chosen_by else self.mode) == "min" else -1.0
 
-    def outcomes(self, runs: Mapping[Any, RunRecord], name: str) -> dict[Any, float]:
+    def outcomes(self, runs: Mapping[Any, Run], name: str) -> dict[Any, float]:
         """The values of the runs that finished or diverged, infinitely bad where they are not finite numbers."""
         worst = self.sign(name) * math.inf
         measured = {key: run.metrics.get(name) for key, run in runs.items() if _measured(run, name)}
@@ -45,7 +45,7 @@ class Metric:
         return len(known) - len(finite), math.fsum(finite) / len(finite) if finite else math.inf
 
 
-def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> Metric:
+def metric_of(runs: Sequence[Run], name: str | None, mode: str | None) -> Metric:
     """The metric asked for, or else the one that most runs monitor.
 
     What is asked of the test part is compared there, and the rates are chosen by the same metric of the
@@ -68,7 +68,7 @@ def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> 
     return Metric(asked, way, asked, way)
 
 
-def _measured(run: RunRecord, name: str) -> bool:
+def _measured(run: Run, name: str) -> bool:
     """Whether a metric of a run is known: one that is not finite is."""
     return name in run.metrics if run.finished else run.diverged
 

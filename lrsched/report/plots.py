@@ -14,8 +14,8 @@ from lrsched.report.compare import Comparison
 from lrsched.report.format import count
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate, mean, spread
-from lrsched.report.report import Report
-from lrsched.report.runs import RunRecord
+from lrsched.report.report import Study
+from lrsched.report.runs import Run
 from lrsched.report.stats import Floats
 
 MOST_TICKS = 12
@@ -23,11 +23,11 @@ WIDE = 10.0
 """Means that differ by more than this factor are drawn on a logarithmic axis."""
 
 
-def pictures(report: Report, folder: str) -> dict[str, bytes]:
+def pictures(study: Study, folder: str) -> dict[str, bytes]:
     """PNG files by their names, two a workload: ``curves.png``, ``rates.png``, and with a number from the second on.
 
     Args:
-        report: what to draw.
+        study: what to draw.
         folder: what they were asked for as, for the message.
 
     Raises:
@@ -40,14 +40,14 @@ def pictures(report: Report, folder: str) -> dict[str, bytes]:
             "--png", folder, "a picture needs matplotlib, which is not installed", "pip install 'hydra-lrsched[plot]'"
         ) from error
     drawn = {}
-    for number, comparison in enumerate(report.comparisons, start=1):
+    for number, comparison in enumerate(study.comparisons, start=1):
         suffix = "" if number == 1 else f"-{number}"
         drawn[f"curves{suffix}.png"] = _png(lambda panel, it=comparison: _curves(panel, it))
         drawn[f"rates{suffix}.png"] = _png(lambda panel, it=comparison: _rates(panel, it))
     return drawn
 
 
-def course(runs: Sequence[RunRecord], name: str) -> tuple[Floats, Floats]:
+def course(runs: Sequence[Run], name: str) -> tuple[Floats, Floats]:
     """A metric of the runs that measured it: the steps at which all of them did, and values[run, step]."""
     tables = [{row["step"]: row[name] for row in run.rows() if name in row} for run in runs]
     measured = [table for table in tables if table]

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.config.walk import Flat
+from lrsched.report.flat import Flat
 from lrsched.report.metric import Metric
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import Run
 
 Outcomes = Mapping[Any, float]
 """A value for each seed; the worst that there is for a run that diverged."""
@@ -30,7 +30,7 @@ class Rate:
     """One candidate at one learning rate."""
 
     lr: Any
-    runs: Mapping[Any, RunRecord]
+    runs: Mapping[Any, Run]
     choosing: Outcomes
     comparing: Outcomes
     lacking: tuple[Any, ...]

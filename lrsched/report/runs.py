@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lrsched.config.walk import Flat
 from lrsched.records import RunFolder, read_rows
+from lrsched.report.flat import Flat
 
 DROPPED = "ranked"
 """How the reason begins for which successive halving leaves a run where it is."""
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class Run:
     """One run, or one that was to be.
 
     Args:
@@ -73,6 +73,6 @@ class RunRecord:
         return self.finished or self.diverged
 
 
-def ends(runs: Sequence[RunRecord]) -> Counter[str]:
+def ends(runs: Sequence[Run]) -> Counter[str]:
     """How many runs ended in which way."""
     return Counter(run.end for run in runs)

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrsched.report.columns import RULED, WINS, TableColumn, columns_that_fit, split, table
+from lrsched.report.columns import WINS, fitted
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, count, value
+from lrsched.report.layout import RULED, Column, parts, table
 from lrsched.report.notes import how, notes
 from lrsched.report.rates import mean
-from lrsched.report.report import Report
+from lrsched.report.report import Study
 from lrsched.report.runs import ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import sentences
@@ -30,11 +31,11 @@ WORK = ("dataset.batch_size", "trainer.accumulate")
 """What a step costs: where it differs, counting steps is not fair."""
 
 
-def render(report: Report, width: int | None = None, colour: bool = False) -> str:
+def render(study: Study, width: int | None = None, colour: bool = False) -> str:
     """The whole report as text.
 
     Args:
-        report: what was found and compared.
+        study: what was found and compared.
         width: of the terminal in columns, None where there is none.
         colour: whether to mark the best in colour.
     """
@@ -49,13 +50,13 @@ def render(report: Report, width: int | None = None, colour: bool = False) -> st
         emoji=False,
         markup=False,
     )
-    found = ends(report.runs)
-    console.print(f"{count(len(report.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in found.most_common())}")
-    for comparison in report.comparisons:
+    found = ends(study.runs)
+    console.print(f"{count(len(study.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in found.most_common())}")
+    for comparison in study.comparisons:
         _comparison(console, comparison)
-    if report.races:
-        _race(console, report)
-    _incomplete(console, report)
+    if study.races:
+        _race(console, study)
+    _incomplete(console, study)
     lines = out.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -65,7 +66,7 @@ def _comparison(console: Console, comparison: Comparison) -> None:
     console.print()
     console.print(Text(comparison.name, style="bold"))
     marked = 0 if several and comparison.candidates[0].finite else None
-    columns = columns_that_fit(comparison, console.width)
+    columns = fitted(comparison, console.width)
     console.print(table(columns, console.width, marked))
     console.print()
     if any(len(row.rates) > 1 for row in comparison.candidates):
@@ -85,7 +86,7 @@ def _rates(console: Console, comparison: Comparison) -> None:
     if len(tried) > MOST_RATES:
         return
     name, rows = comparison.metric.chosen_by, comparison.candidates
-    first = TableColumn(f"mean {name} at lr", tuple(row.name for row in rows), text=True)
+    first = Column(f"mean {name} at lr", tuple(row.name for row in rows), text=True)
     at = [{rate.lr: rate for rate in row.rates} for row in rows]
     rest = []
     for lr in sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0)):
@@ -93,41 +94,41 @@ def _rates(console: Console, comparison: Comparison) -> None:
         for row, rates in zip(rows, at, strict=True):
             text = value(name, mean(rates[lr].choosing.values())) if lr in rates else ""
             cells.append(f"{text}*" if row.best is not None and rates.get(lr) is row.best else f"{text} ")
-        rest.append(TableColumn(str(lr), tuple(cells)))
-    for columns in split(first, rest, console.width):
+        rest.append(Column(str(lr), tuple(cells)))
+    for columns in parts(first, rest, console.width):
         console.print(table(columns, console.width))
         console.print()
 
 
-def _race(console: Console, report: Report) -> None:
+def _race(console: Console, study: Study) -> None:
     """Steps to the target, and AlgoPerf's score."""
-    way = "at most" if report.metric.mode == "min" else "at least"
+    way = "at most" if study.metric.mode == "min" else "at least"
     raced = Table(**RULED)
     raced.add_column("steps to target", overflow="fold")
-    for race in report.races:
-        goal = f"{report.metric.name} {way} {value(report.metric.name, race.target)}"
+    for race in study.races:
+        goal = f"{study.metric.name} {way} {value(study.metric.name, race.target)}"
         raced.add_column(f"{race.workload}: {goal}", justify="right", overflow="fold")
     raced.add_column("score", justify="right")
-    for name, score in scores(report.races).items():
-        times = [race.steps.get(name, math.inf) for race in report.races]
+    for name, score in scores(study.races).items():
+        times = [race.steps.get(name, math.inf) for race in study.races]
         raced.add_row(name, *(f"{time:,.0f}" if math.isfinite(time) else "never" for time in times), f"{score:.4f}")
     console.print()
     console.print(raced)
     told = [
         "Median over the seeds of the fastest rate's steps. Score: mean of clip((4 − r)/3, 0, 1), r = steps / fewest."
     ]
-    if any(key in row.entries for one in report.comparisons for row in one.candidates for key in WORK):
+    if any(key in row.entries for one in study.comparisons for row in one.candidates for key in WORK):
         told.append("note: batches are of different sizes, and so a step is not the same work for all")
     _paragraphs(console, told)
 
 
-def _incomplete(console: Console, report: Report) -> None:
+def _incomplete(console: Console, study: Study) -> None:
     """What did not finish, with its reason."""
-    left = [run for run in report.runs if not run.finished]
+    left = [run for run in study.runs if not run.finished]
     if not left:
         return
     console.print()
-    _paragraphs(console, [f"{len(left)} of {count(len(report.runs), 'run')} did not finish:"])
+    _paragraphs(console, [f"{len(left)} of {count(len(study.runs), 'run')} did not finish:"])
     _paragraphs(console, [f"  {run.end}  {run.path}  {brief(run.reason)}" for run in left[:MOST_LISTED]])
     if len(left) > MOST_LISTED:
         _paragraphs(console, [f"  and {len(left) - MOST_LISTED} more; --json FILE lists them all"])

@@ -17,7 +17,7 @@ from lrsched.errors import ConfigError
 from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import Run
 from lrsched.report.stats import algoperf_scores
 
 
@@ -60,7 +60,7 @@ def scores(found: Sequence[Race]) -> dict[str, float]:
     return dict(sorted(by_name.items(), key=lambda item: -item[1]))
 
 
-def steps_to(run: RunRecord, metric: Metric, target: float) -> float:
+def steps_to(run: Run, metric: Metric, target: float) -> float:
     """The completed updates at the first evaluation that reaches the target, infinite if none does."""
     sign = metric.sign()
     reached = (row for row in run.rows() if metric.name in row and sign * row[metric.name] <= sign * target)

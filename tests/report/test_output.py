@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from lrsched.errors import ConfigError
-from lrsched.report import compare_paths, render, sweep_csv, sweep_table, write_sweep_csv
+from lrsched.report import render, study, sweep_csv, sweep_table, write_sweep_csv
+from lrsched.report.disk import read_runs
 from lrsched.report.json import numbers
 from lrsched.report.plots import course, pictures
-from lrsched.report.read import read_runs
 from lrsched.report.time_to_target import scores
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
@@ -113,7 +113,7 @@ def test_few_seeds_show_no_interval_and_count_their_pairs(leave, tmp_path: Path)
         leave("Step", 0.1, seed, 0.5 + worse)
     (row,) = [line for line in sweep_table(tmp_path).splitlines() if line.startswith("   step")]
     assert row.endswith("0.0800 (–)  .5     2/3")
-    (pair,) = numbers(compare_paths([tmp_path]))["workloads"][0]["pairs"]
+    (pair,) = numbers(study([tmp_path]))["workloads"][0]["pairs"]
     assert (pair["interval"], pair["probability"]) == (None, 2 / 3)
 
 
@@ -149,7 +149,7 @@ def test_a_long_reason_is_cut_and_json_keeps_it(leave, tmp_path: Path) -> None:
     reason = f"NotFinite: step 3: the training loss is nan; the batch holds {', '.join(map(str, range(64)))}"
     leave("Cosine", 0.1, 0, status="failed", reason=reason, metrics={})
     assert sweep_table(tmp_path).splitlines()[-1].endswith("  NotFinite: step 3: the training loss is nan")
-    (left,) = numbers(compare_paths([tmp_path]))["not_finished"]
+    (left,) = numbers(study([tmp_path]))["not_finished"]
     assert left["reason"] == reason
 
 
@@ -164,7 +164,7 @@ def test_words_in_brackets_are_words(leave, tmp_path: Path) -> None:
 
 
 def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
-    content = json.loads(json.dumps(numbers(compare_paths([sweep])), allow_nan=False))
+    content = json.loads(json.dumps(numbers(study([sweep])), allow_nan=False))
     assert content["ends"] == {"diverged": 1, "failed": 1, "finished": 22}
     (workload,) = content["workloads"]
     best, other = workload["candidates"]
@@ -182,32 +182,32 @@ def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
 
 
 def test_the_same_runs_give_the_same_report(sweep: Path) -> None:
-    assert numbers(compare_paths([sweep])) == numbers(compare_paths([sweep]))
+    assert numbers(study([sweep])) == numbers(study([sweep]))
 
 
 def test_the_steps_to_a_target_and_the_score(sweep: Path) -> None:
-    found = compare_paths([sweep], target=0.6)
+    found = study([sweep], target=0.6)
     (race,) = found.races
     # At rate 0.1 a loss goes 1, (1 + final)/2, final: cosine's finals are below .6, and so are step's but for
     # .61, .62 and .63, half of its six seeds: the median of 30, 30, 30 and three misses is a miss.
     assert race.steps == {"cosine": 30, "step": math.inf}
     assert scores(found.races) == {"cosine": 1, "step": 0}
-    (race,) = compare_paths([sweep], target=0.78).races
+    (race,) = study([sweep], target=0.78).races
     # Halfway, cosine is at (1 + .47 … .53)/2 = .735 … .765, step at .785 … .815
     assert race.steps == {"cosine": 20, "step": 30}
     assert scores([race]) == {"cosine": 1, "step": pytest.approx((4 - 30 / 20) / 3)}
-    assert "never" not in render(compare_paths([sweep], target="auto"))
+    assert "never" not in render(study([sweep], target="auto"))
 
 
 def test_steps_of_different_sizes_are_told(leave, tmp_path: Path) -> None:
     for size in (32, 64):
         leave("Cosine", 0.1, 0, 0.5, rows=evaluations(0.5), dataset__batch_size=size)
-    assert "a step is not the same work for all" in render(compare_paths([tmp_path], target=0.6))
+    assert "a step is not the same work for all" in render(study([tmp_path], target=0.6))
 
 
 def test_a_target_of_the_test_part_is_refused(sweep: Path) -> None:
     with pytest.raises(ConfigError, match="measured once, at the end; give --metric val/accuracy"):
-        compare_paths([sweep], "test/accuracy", target=0.5)
+        study([sweep], "test/accuracy", target=0.5)
 
 
 def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -> None:
@@ -220,10 +220,10 @@ def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -
 
 def test_the_pictures(sweep: Path) -> None:
     pytest.importorskip("matplotlib", reason="no matplotlib: the pictures need the extra `plot`")
-    drawn = pictures(compare_paths([sweep]), "pictures")
+    drawn = pictures(study([sweep]), "pictures")
     assert list(drawn) == ["curves.png", "rates.png"]
     assert all(content.startswith(PNG) for content in drawn.values())
-    assert drawn == pictures(compare_paths([sweep]), "pictures")
+    assert drawn == pictures(study([sweep]), "pictures")
 
 
 def test_what_has_no_rows_and_no_rate_is_left_out_of_the_pictures(leave, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_has_no_rows_and_no_rate_is_left_out_of_the_pictures(leave, tmp_pat
     (leave("Cosine", 0.1, 0, 0.5) / "metrics.jsonl").unlink()
     (leave("Cosine", 0.0, 0, 0.6) / "metrics.jsonl").write_text("{\n")
     leave("Step", 0.1, 0, status=None, optimizer__lr="${model.lr}")
-    found = compare_paths([tmp_path], target="auto")
+    found = study([tmp_path], target="auto")
     assert found.races[0].steps == {"cosine": math.inf, "step": math.inf}
     assert all(content.startswith(PNG) for content in pictures(found, "pictures").values())
     assert "unfinished" in render(found)
@@ -244,14 +244,14 @@ def test_a_report_of_nothing_but_damage_is_a_list_of_it(leave, tmp_path: Path) -
     assert text.startswith("2 runs: ")
     assert "cosine: no run has finished" in text
     assert "a b [31m" in text
-    assert numbers(compare_paths([tmp_path]))["workloads"][0]["candidates"][0]["mean"] is None
+    assert numbers(study([tmp_path]))["workloads"][0]["candidates"][0]["mean"] is None
 
 
 def test_without_matplotlib_there_is_one_clear_message(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"--png=here: a picture needs matplotlib.*hydra-lrsched\[plot\]"):
-        pictures(compare_paths([sweep]), "here")
+        pictures(study([sweep]), "here")
 
 
 def test_the_sheet_has_a_row_a_run_and_reads_back_exactly(sweep: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lrsched.errors import ConfigError
-from lrsched.report.read import read_runs
+from lrsched.report.disk import read_runs
 from tests.report.conftest import config
 
 LOOP = "scheduler: &a {b: *a}\noptimizer: {}\n"
