@@ -11,6 +11,7 @@
     ├── StorageError      6   the file system refused
     ├── Stopped       128+n   stopped by signal n, checkpoint saved
     ├── NotBegun          1   a job of a sweep that was left out
+    ├── Abandoned         1   a job of a sweep whose launcher left it before its end
     └── Incomplete    1, 2    a sweep of which a run did not finish
 """
 
@@ -151,6 +152,10 @@ class Stopped(UserError):
 
 class NotBegun(UserError):
     """A job of a sweep that was left out, because the sweep was stopped or ``sweep.fail_fast`` says so."""
+
+
+class Abandoned(UserError):
+    """A job of a sweep whose launcher was stopped while it ran: it may go on, or may have been killed."""
 
 
 class Incomplete(UserError):

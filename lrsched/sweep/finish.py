@@ -49,6 +49,6 @@ def _compare(sweep: Sweep) -> None:
         lost = {os.path.relpath(run.path, folder): run.reason for run in runs if run.status == "broken"}
         for entry in sweep.record.entries:
             if entry.is_done and entry.run_id in lost:
-                entry.close(CheckpointError(lost[entry.run_id]))
+                entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
         tell(sweep_table(folder, *terminal()).removesuffix("\n"))

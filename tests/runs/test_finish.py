@@ -55,6 +55,7 @@ def test_a_failure_has_a_result(run_cli, monkeypatch, error, code, message) -> N
     assert message.split("; lrsched")[0] in ended.err
     assert "Traceback" not in ended.err
     assert (result["status"], result["step"]) == ("failed", 4)
+    assert result["ended"] == ("diverged" if isinstance(error, NotFinite) else "error")
     assert result["reason"].startswith(type(error).__name__)
     assert "Traceback" in Path("outputs/run/train.log").read_text("utf-8")
 
