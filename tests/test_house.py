@@ -15,6 +15,7 @@ FILES = sorted((ROOT / "lrsched").rglob("*.py"))
 
 # Rooms from the top of the house to its ground; a room imports from lower floors and from itself.
 FLOORS = [
+    {"__main__"},
     {"cli", "_hydra"},
     {"sweep"},
     {"runs", "preview"},
@@ -23,7 +24,7 @@ FLOORS = [
     {"compose"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
-    {"records", "horizon", "seeds", "shelf", "signals", "console"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console"},
     {"errors"},
 ]
 # Neighbours on one floor that may look through a door: who -> whom.

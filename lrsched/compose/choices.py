@@ -18,8 +18,8 @@ def choices_in(folder: Path) -> set[str]:
 
 def hide_shared_files() -> None:
     """Leave files that begin with ``_`` out of what Hydra completes and what ``glob(*)`` stands for."""
-    ConfigLoaderImpl.get_group_options = _options
+    ConfigLoaderImpl.get_group_options = _options  # type: ignore[method-assign]
 
 
-def _options(loader: ConfigLoaderImpl, *arguments: Any, **named: Any) -> list[str]:
-    return [name for name in _all_options(loader, *arguments, **named) if not name.startswith("_")]
+def _options(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> list[str]:
+    return [name for name in _all_options(self, *arguments, **named) if not name.startswith("_")]
