@@ -61,7 +61,7 @@ def test_every_job_has_the_config_that_hydra_gives_it(hydra: tuple[ConfigLoader,
         with open_dict(theirs):
             del theirs["hydra"]
         assert OmegaConf.to_yaml(compose.bare(job)) == OmegaConf.to_yaml(theirs), job
-        with pytest.raises(OmegaConfBaseException, match="Key 'unknown' not in 'Run'"):
+        with pytest.raises(OmegaConfBaseException, match="Key 'unknown' not in 'RunConfig'"):
             ours.unknown = 1
     assert (
         compose.whole(JOBS[0]).seed == compose.bare(JOBS[0]).seed == 3

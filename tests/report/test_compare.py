@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lrsched.errors import ConfigError
-from lrsched.report import report as study
+from lrsched.report import study
 from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
 from lrsched.report.notes import notes
