@@ -15,6 +15,7 @@ FILES = sorted((ROOT / "lrsched").rglob("*.py"))
 
 # Rooms from the top of the house to its ground; a room imports from lower floors and from itself.
 FLOORS = [
+    {"__main__"},
     {"cli", "_hydra"},
     {"sweep"},
     {"runs", "preview"},
@@ -23,7 +24,7 @@ FLOORS = [
     {"compose"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
-    {"records", "horizon", "seeds", "shelf", "signals", "console"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console"},
     {"errors"},
 ]
 # Neighbours on one floor that may look through a door: who -> whom.
@@ -80,6 +81,60 @@ def test_imports_run_downwards(path: Path) -> None:
         theirs = room(name) if name.startswith("lrsched.") else ""
         if theirs and theirs != mine:
             assert floor(theirs) > floor(mine), f"{module_name(path)} imports {name}: that is not downwards"
+
+
+def import_graph(texts: dict[str, str]) -> dict[str, set[str]]:
+    """Which modules each module imports, at its top or in a function, but not for the type checker alone.
+
+    ``from room import module`` is that module, ``from room import name`` the room's own ``__init__``. That Python
+    runs every ``__init__`` above an imported module is left out: a package that exports anything would be a circle.
+    """
+    graph = {}
+    for module, text in texts.items():
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+                node.body = []
+        names: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        found = {name if name in texts else name.rpartition(".")[0] for name in names}
+        graph[module] = found & set(texts) - {module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that reach one another: strongly connected components of more than one.
+
+    >>> circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set()})
+    [['a', 'b', 'c']]
+    """
+    reach = {module: set(below) for module, below in graph.items()}
+    for through in graph:  # Warshall: paths over each module in turn
+        for below in reach.values():
+            if through in below:
+                below |= reach[through]
+    groups = {module: sorted(other for other in below if module in reach[other]) for module, below in reach.items()}
+    return sorted(group for module, group in groups.items() if group and group[0] == module)
+
+
+def test_a_circle_is_found_wherever_its_imports_stand() -> None:
+    texts = {
+        "lrsched.a": "def late():\n    from lrsched import b\n",
+        "lrsched.b": "if True:\n    import lrsched.c\n",
+        "lrsched.c": "from lrsched.a import name\n",
+        "lrsched.d": "from lrsched import a\nif TYPE_CHECKING:\n    from lrsched.e import E\n",
+        "lrsched.e": "import lrsched.d\n",
+    }
+    assert circles(import_graph(texts)) == [["lrsched.a", "lrsched.b", "lrsched.c"]]
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    found = circles(import_graph({module_name(path): path.read_text("utf-8") for path in FILES}))
+    assert not found, "modules that import one another: " + "; ".join(" <-> ".join(group) for group in found)
 
 
 def test_every_room_has_its_floor() -> None:

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-import lrsched.cli.door  # noqa: F401  (the schema and the resolvers)
+from lrsched.cli.hydra_setup import register
 from lrsched.compose.composer import Composer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,7 @@ def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConfigLoad
     mine = tmp_path_factory.mktemp("mine")
     (mine / "flavour").mkdir()
     (mine / "flavour" / "sour.yaml").write_text("# @package _global_\nseed: 9\n")
+    register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         state = GlobalHydra.instance().hydra
         assert state is not None
