@@ -17,6 +17,7 @@ import yaml
 
 from lrsched.config.digest import was_made_with
 from lrsched.config.walk import flat
+from lrsched.ended import Ending, Why, ending_of
 from lrsched.errors import ConfigError, nearest
 from lrsched.records import RunFolder
 from lrsched.report.runs import RunRecord
@@ -24,9 +25,6 @@ from lrsched.report.runs import RunRecord
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is five times as fast
 TRACES = ("result.json", "metrics.jsonl", "train.log", "checkpoints")
 """What tells a run folder from another one that holds a ``config.yaml``."""
-
-NOT_BEGUN = "was not begun"
-"""How the reason begins for which a sweep ends without having come to a job: it knows nothing new of its run."""
 
 SweepJob = Mapping[str, Any]
 """What a sweep says of one of its runs; empty where there is none."""
@@ -140,37 +138,42 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         result = folder.read_result()
         if result is None and folder.result.exists():
             raise ValueError("it is no JSON object")
-        status, reason = _end(result, job)
+        status, reason, ending = _end(result, job)
         said = result or {}
         if "config_sha256" in said and not was_made_with(config, said["config_sha256"]):
             return broken("config.yaml is not the one that the run was made with: it was changed by hand")
         metrics = {str(name): _number(value) for name, value in (said.get("metrics") or {}).items()}
-        return RunRecord(folder.path, entries, status, reason, said.get("step"), metrics, _overrides(job))
+        return RunRecord(folder.path, entries, status, reason, *ending, said.get("step"), metrics, _overrides(job))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"result.json cannot be read: {_first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))
 
 
-def _end(result: Mapping[str, Any] | None, job: SweepJob) -> tuple[str, str]:
-    """Status and reason. What finished is finished; of the rest the sweep speaks last, if it came to it."""
-    own = None if result is None else (str(result["status"]), str(result.get("reason") or ""))
+def _end(result: Mapping[str, Any] | None, job: SweepJob) -> tuple[str, str, Ending]:
+    """Status, reason and the fields of an end. A finished run is finished; else its sweep has the last word.
+
+    A sweep that ended before it came to the job knows nothing new of its run.
+    """
+    own = None if result is None else (str(result["status"]), str(result.get("reason") or ""), ending_of(result))
     if own is not None and own[0] == "finished":
         return own
-    status, reason = str(job.get("status")), str(job.get("reason") or "")
-    tried = bool(reason) and not reason.startswith(NOT_BEGUN)
+    status, reason, ending = str(job.get("status")), str(job.get("reason") or ""), ending_of(job)
+    tried = bool(reason) and ending.why is not Why.NOT_BEGUN
     if status in ("failed", "stopped") and (tried or own is None):
-        return status, reason
-    return own or ("unfinished", "it is running, or was killed")
+        return status, reason, ending
+    return own or ("unfinished", "it is running, or was killed", Ending(None))
 
 
 def _absent(path: Path, job: SweepJob, otherwise: str) -> RunRecord:
-    """A job that left no run that could be read, by the word of its sweep; ``otherwise``: what to say without one."""
-    status, reason = job.get("status", ""), str(job.get("reason") or otherwise)
+    """A job that left no readable run, as its sweep describes it; ``otherwise``: the reason if the sweep gives none."""
+    status, reason, ending = job.get("status", ""), str(job.get("reason") or otherwise), Ending(None)
     if status is None:
         status, reason = "waiting", "not begun yet"
-    elif status not in ("failed", "stopped"):
+    elif status in ("failed", "stopped"):
+        ending = ending_of(job)
+    else:
         status, reason = "missing", otherwise
-    return RunRecord(path, {}, status, reason, overrides=_overrides(job))
+    return RunRecord(path, {}, status, reason, *ending, overrides=_overrides(job))
 
 
 def _unreadable(folder: Path, error: OSError, job: SweepJob | None = None) -> RunRecord:

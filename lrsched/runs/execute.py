@@ -21,7 +21,7 @@ from lrsched.console import command, say
 from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped, StorageError
 from lrsched.loggers.base import Logger, RunInfo
-from lrsched.loggers.board import seats
+from lrsched.loggers.slots import seats
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically

@@ -99,7 +99,7 @@ def test_one_seed_says_nothing_of_the_spread(leave, tmp_path: Path) -> None:
     assert (pair.interval, pair.p, pair.probability) == (None, None, 1.0)
     said = verdict(pair, "val/loss")
     assert (said.kind, said.more_seeds) == ("undecided", 5)
-    assert said.text == "cosine or constant? undecided: at least 5 more seeds (one seed says nothing of the spread)"
+    assert said.text == "cosine or constant? undecided: at least 5 more seeds (one seed says nothing about the spread)"
 
 
 def test_below_six_seeds_the_formula_counts_where_it_asks_for_more() -> None:
@@ -124,7 +124,7 @@ def test_of_fewer_than_five_pairs_no_interval_is_told(leave, tmp_path: Path, cou
 def test_what_is_undecided_for_one_reason_is_said_once(leave, tmp_path: Path) -> None:
     losses = {"Cosine": 0.5, "Rex": 0.6, "Step": 0.7}
     found = of({name: {0.1: [loss]} for name, loss in losses.items()}, leave, tmp_path)
-    told = "cosine or rex, step? undecided: at least 5 more seeds (one seed says nothing of the spread)"
+    told = "cosine or rex, step? undecided: at least 5 more seeds (one seed says nothing about the spread)"
     assert sentences(found.pairs, "val/loss") == [told]
 
 
@@ -161,7 +161,7 @@ def test_several_comparisons_are_corrected_for_all_pairs(leave, tmp_path: Path) 
     assert [(pair.p, pair.p_holm, pair.comparisons) for pair in found.pairs] == [(1 / 32, 3 / 32, 3)] * 2
     said = verdict(found.pairs[0], "val/loss")
     assert (said.kind, said.more_seeds) == ("better alone", 1)  # 3 · 2/2^7 < .05
-    assert "p .031, as one of 3 comparisons .094: only taken by itself; about 1 more seed for all" in said.text
+    assert "p .031, as one of 3 comparisons .094: only on its own; about 1 more seed for all" in said.text
     for name, gap in gaps.items():
         leave(name, 0.1, 6, 0.5 + gap)
     (found,) = compare_paths([tmp_path]).comparisons
@@ -243,7 +243,7 @@ def test_an_incomplete_sweep_gives_no_advice_on_rates(leave, tmp_path: Path) -> 
     assert "incomplete: there is no val/loss of cosine at 0.3 (seeds 0–1)" in text
     assert "smallest tried (step 0.1)" in text  # of step no run is lacking
     assert "only one" not in text
-    assert "as many rates" not in text
+    assert "same number of rates" not in text
 
 
 def test_jobs_that_were_not_begun_make_a_sweep_incomplete(leave, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_where_every_rate_lacks_runs_those_with_most_are_taken(leave, tmp_path: 
     told = "incomplete: there is no val/loss of cosine at 0.1 (seed 2), 0.3 (seeds 1–2); such a rate is not eligible"
     assert told in notes(found)
     assert "cosine: no rate with a finite value has all runs; 0.1 is shown without seed 2" in notes(found)
-    assert found.candidates[0].sure is None  # which rate is chosen hangs on which runs are there
+    assert found.candidates[0].sure is None  # which rate is chosen depends on which runs are there
 
 
 def test_a_candidate_without_a_result_is_shown_last(leave, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_one_schedule_alone_is_told(leave, tmp_path: Path) -> None:
 
 def test_unequal_numbers_of_rates_are_told(leave, tmp_path: Path) -> None:
     found = of({"Cosine": {0.1: [0.5], 0.2: [0.4], 0.3: [0.6]}, "Step": {0.1: [0.6], 0.2: [0.5]}}, leave, tmp_path)
-    assert any("not all were tried at as many rates (cosine 3, step 2)" in note for note in notes(found))
+    assert any("not all were tried at the same number of rates (cosine 3, step 2)" in note for note in notes(found))
 
 
 def test_a_choice_that_hangs_on_the_seeds_is_told(leave, tmp_path: Path) -> None:

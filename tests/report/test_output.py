@@ -15,7 +15,7 @@ import pytest
 from lrsched.errors import ConfigError
 from lrsched.report import compare_paths, render, sweep_csv, sweep_table, write_sweep_csv
 from lrsched.report.json import numbers
-from lrsched.report.plots import course, pictures
+from lrsched.report.plots import curves, pictures
 from lrsched.report.read import read_runs
 from lrsched.report.time_to_target import scores
 
@@ -130,7 +130,7 @@ def test_halving_is_said_instead_of_each_at_its_best(leave, tmp_path: Path) -> N
     leave("Cosine", 0.1, 0, 0.5)
     for lr in (0.1, 0.3):
         leave("Step", lr, 0, 0.6, status="stopped", reason="ranked 2 of 3 at step 6")
-    told = "what was left behind has no final value, and the marked one is all that is left to compare."
+    told = "dropped runs have no final value, and only the marked one is left to compare."
     text = sweep_table(tmp_path)
     assert f"Chosen by successive halving: {told}" in text
     assert "Each at its best" not in text
@@ -213,7 +213,7 @@ def test_a_target_of_the_test_part_is_refused(sweep: Path) -> None:
 def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, 0.3, rows=[{"step": 5, "train/loss": 9.0}, *evaluations(0.5, 0.4, 0.3)])
     leave("Cosine", 0.1, 1, 0.2, rows=evaluations(0.3, 0.2))
-    steps, values = course(read_runs([tmp_path]), "val/loss")
+    steps, values = curves(read_runs([tmp_path]), "val/loss")
     assert steps.tolist() == [10, 20]
     assert values.tolist() == [[0.5, 0.4], [0.3, 0.2]]
 

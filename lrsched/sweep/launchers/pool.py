@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from lrsched.console import say
 from lrsched.errors import NotBegun, UserError
-from lrsched.loggers.board import Board
+from lrsched.loggers.slots import Board
 from lrsched.report.format import count
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
