@@ -51,7 +51,7 @@ KNOWN: dict[str, set[str]] = {
     "state": {
         "lrsched.assembly.data",
         "lrsched.checkpoint.lock",
-        "lrsched.loggers.board",
+        "lrsched.loggers.slots",
         "lrsched.records",
         "lrsched.sweep.launchers.worker",
         "lrsched.sweep.sweep",
