@@ -37,7 +37,7 @@ def config(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def leave(tmp_path: Path) -> Callable[..., Path]:
-    """``leave("Cosine", lr, seed, loss)`` makes the folder of a finished run; other arguments change its config or end."""
+    """``leave("Cosine", lr, seed, loss)`` makes a finished run folder; other arguments change its config or end."""
 
     def leave(
         schedule: str,
