@@ -38,12 +38,6 @@ HYDRAS = ("lrsched.cli", "lrsched.compose", "lrsched._hydra", "lrsched.sweep.swe
 
 KNOWN: dict[str, set[str]] = {
     "hydra": {
-        "lrsched.assembly.extend",
-        "lrsched.runs.auto_resume",
-        "lrsched.runs.execute",
-        "lrsched.runs.request",
-        "lrsched.runs.restore",
-        "lrsched.runs.resume",
         "lrsched.sweep.combinations",
         "lrsched.sweep.leftover",
         "lrsched.sweep.sweep",

@@ -7,12 +7,10 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.fork_point import kept_by
-from lrsched.compose.nodes import plain
+from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
 from lrsched.config import schema
 from lrsched.config.digest import config_sha256
@@ -186,7 +184,7 @@ def _write_config(job: Job) -> None:
     """The config is the first thing in a run folder: who has one is a run."""
     config = job.config if job.kept is None else job.kept
     try:
-        write_atomically(job.folder.config, OmegaConf.to_yaml(config).encode())
+        write_atomically(job.folder.config, to_yaml(config).encode())
     except OSError as error:
         raise StorageError(f"the run folder {job.folder} cannot be written: {error.strerror}") from error
 

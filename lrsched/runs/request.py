@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING
 
 from lrsched.checkpoint import RunLock
 from lrsched.checkpoint.fork_point import Share
 from lrsched.console import command
 from lrsched.errors import ConfigError, RunFolderBusy, StorageError
 from lrsched.records import RunFolder
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 LOCK = ".lock"
 

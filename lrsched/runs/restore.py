@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint import Checkpoint, Store
@@ -19,6 +17,9 @@ from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
 from lrsched.runs.request import Job
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 DATA = "data_sha256"
 """The name of the data's hash in a manifest, in a result and among the keys of a change."""

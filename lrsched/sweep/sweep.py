@@ -29,7 +29,7 @@ from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.resume import finished
-from lrsched.runs.steps import made_since, stands_at
+from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.record import Entry, Record
 
 ALONE = 1
@@ -127,7 +127,7 @@ class Sweep:
         planned.error = error
         planned.entry.record_end(error, planned.folder.read_result() if planned.folder else None)
         if planned.folder is not None:
-            planned.entry.trained = made_since(planned.folder, planned.stood)
+            planned.entry.trained = trained_here(planned.folder, planned.stood)
 
     def config_of(self, planned: Planned) -> DictConfig:
         """The config that a job is run with."""
@@ -154,7 +154,7 @@ class Sweep:
         elif finished(planned.folder):
             _must_be_of(planned.folder, planned.digest)
             planned.entry.skip(planned.folder.read_result())
-            planned.entry.trained = made_since(planned.folder)
+            planned.entry.trained = trained_here(planned.folder)
 
     def _folder(self, planned: Planned, config: DictConfig) -> RunFolder:
         """Where a job's run lies: where one of this config lies already, by whatever overrides it was asked for."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lrsched.loggers.slots import Board
-from lrsched.runs.steps import made_since
+from lrsched.runs.steps import trained_here
 from lrsched.signals import StopFlag
 from lrsched.sweep.processes import Running
 from lrsched.sweep.progress.live import Live, Tally, told_apart, watched
@@ -37,7 +37,7 @@ class Watch:
     def begin(self, number: int) -> None:
         """A job begins."""
         one = self._due[number]
-        self._before[number] = made_since(one.folder, one.stood) if one.folder else 0
+        self._before[number] = trained_here(one.folder, one.stood) if one.folder else 0
         self._own[number] = self._plan.steps_of(one)
         self._plan.begin(one)
 

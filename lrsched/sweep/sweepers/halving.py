@@ -34,7 +34,7 @@ from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
-from lrsched.runs.steps import made_since, stands_at
+from lrsched.runs.steps import stands_at, trained_here
 from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import swept
 from lrsched.sweep.finish import close
@@ -153,7 +153,7 @@ class Halving:
         for copy in copies:  # those of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
             if run_id not in known:
-                self._sweep.record.besides.append(Entry(run_id, [], "finished", trained=made_since(copy)))
+                self._sweep.record.besides.append(Entry(run_id, [], "finished", trained=trained_here(copy)))
 
     def _launch_beside(self, copies: Sequence[RunFolder], *options: str) -> None:
         common = (f"name={self._sweep.record.folder.name}", "trainer.progress=false", *options)
