@@ -26,6 +26,8 @@ class UserError(Exception):
     """Something a person can mend. Shown as one paragraph, without a traceback."""
 
     exit_code = 1
+    hint = ""
+    """What the command line adds to it: how to go on."""
 
 
 class ConfigError(UserError, ValueError):
