@@ -1,4 +1,4 @@
-"""The comparison as numbers, for other tools: what ``--json`` writes."""
+"""A report as numbers for other tools: what ``--json`` writes."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, Rate, mean, spread
-from lrsched.report.report import Study
-from lrsched.report.runs import Run, ends
+from lrsched.report.report import Report
+from lrsched.report.runs import RunRecord, count_ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import verdict
 
 
-def numbers(study: Study) -> dict[str, Any]:
-    """Everything that the report shows, and what it rests on. What is not finite is None: a run that diverged.
+def numbers(report: Report) -> dict[str, Any]:
+    """Everything that a report shows, and what it rests on. A run that diverged has None for a number.
 
-    ``pairs`` compare the best candidate with each other one; ``difference`` is by how much the best is better.
+    ``pairs`` compare the best candidate with each other one; ``difference`` is how much better the best is.
     """
-    metric = study.metric
+    metric = report.metric
     content: dict[str, Any] = {
         "metric": metric.name,
         "mode": metric.mode,
         "rates_chosen_by": metric.chosen_by,
-        "runs": len(study.runs),
-        "ends": dict(sorted(ends(study.runs).items())),
-        "workloads": [_workload(comparison) for comparison in study.comparisons],
-        "not_finished": [_left(run) for run in study.runs if not run.finished],
+        "runs": len(report.runs),
+        "ends": dict(sorted(count_ends(report.runs).items())),
+        "workloads": [_workload(comparison) for comparison in report.comparisons],
+        "not_finished": [_unfinished(run) for run in report.runs if not run.finished],
     }
-    if study.races:
+    if report.races:
         content["races"] = [
-            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in study.races
+            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in report.races
         ]
-        content["scores"] = scores(study.races)
+        content["scores"] = scores(report.races)
     return finite(content)
 
 
 def finite(content: Any) -> Any:
-    """The same with None for numbers that are not finite: JSON has none."""
+    """The same with None for numbers that are not finite, which JSON does not have."""
     if isinstance(content, float) and not math.isfinite(content):
         return None
     if isinstance(content, dict):
@@ -70,13 +70,13 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "mean": row.mean,
         "sd": spread(row.values.values()),
         "values": dict(row.values),
-        "metrics": {name: _of(row.best, name) for name in sorted(others)} if row.best else {},
+        "metrics": {name: _final(row.best, name) for name in sorted(others)} if row.best else {},
         "rates": [_rate(rate) for rate in row.rates],
     }
 
 
-def _of(rate: Rate, name: str) -> dict[str, Any]:
-    """One final metric of the runs that finished at a rate."""
+def _final(rate: Rate, name: str) -> dict[str, Any]:
+    """A final metric of the runs that finished at a rate."""
     values = {seed: run.metrics.get(name) for seed, run in rate.runs.items() if run.finished}
     known = [value for value in values.values() if value is not None]
     return {"mean": mean(known), "sd": spread(known), "values": values}
@@ -95,7 +95,7 @@ def _rate(rate: Rate) -> dict[str, Any]:
 
 
 def _pair(pair: Pair, metric: str) -> dict[str, Any]:
-    said = verdict(pair, metric)
+    found = verdict(pair, metric)
     return {
         "best": pair.best,
         "other": pair.other,
@@ -107,11 +107,11 @@ def _pair(pair: Pair, metric: str) -> dict[str, Any]:
         "p_holm": pair.p_holm,
         "comparisons": pair.comparisons,
         "probability": pair.probability,
-        "verdict": said.kind,
-        "more_seeds": said.more_seeds,
-        "text": said.text,
+        "verdict": found.kind,
+        "more_seeds": found.more_seeds,
+        "text": found.text,
     }
 
 
-def _left(run: Run) -> dict[str, Any]:
+def _unfinished(run: RunRecord) -> dict[str, Any]:
     return {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lrsched.checkpoint.fork_point import Share
 from lrsched.console import say
-from lrsched.loggers.board import ProgressSlot
+from lrsched.loggers.slots import ProgressSlot
 
 if TYPE_CHECKING:
     from lrsched.assembly.data import Loaded

@@ -21,7 +21,7 @@ from lrsched.console import command, say
 from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped, StorageError
 from lrsched.loggers.base import Logger, RunInfo
-from lrsched.loggers.board import ProgressSlot
+from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
@@ -178,8 +178,10 @@ def _begin_log(run: schema.RunConfig, parts: Parts, restored: Restored | None) -
 
 
 def _loggers(run: schema.RunConfig, progress: ProgressSlot | None, *, terminal: bool) -> list[Logger]:
-    chosen = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
-    return [*chosen, *([Terminal()] if terminal else []), *([progress] if progress and not terminal else [])]
+    chosen: list[Logger] = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
+    if progress is not None:
+        chosen.append(progress)
+    return [*chosen, Terminal()] if terminal else chosen
 
 
 def _write_config(job: Job) -> None:

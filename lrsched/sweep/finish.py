@@ -41,7 +41,7 @@ def _compare(sweep: Sweep) -> None:
     A run whose files turn out to be damaged is not done, although it was once.
     """
     from lrsched.report import sweep_table, write_sweep_csv
-    from lrsched.report.disk import read_runs
+    from lrsched.report.read import read_runs
 
     folder = sweep.record.folder
     sweep.record.write()  # the report reads it

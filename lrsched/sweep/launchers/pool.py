@@ -11,7 +11,7 @@ from hydra.types import HydraContext
 
 from lrsched.console import say
 from lrsched.errors import NotBegun
-from lrsched.loggers.board import ProgressBoard
+from lrsched.loggers.slots import ProgressBoard
 from lrsched.report.format import count
 from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
