@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code that each kind ends the process with.
+"""The exceptions for users' errors, and the exit code of each.
 
 ::
 
