@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint import Checkpoint, Store
-from lrsched.compose.errors import PASSED_OVER
 from lrsched.compose.nodes import copied, plain, put, raw, within
 from lrsched.compose.stored import reaching_out
 from lrsched.config import schema
@@ -16,7 +15,7 @@ from lrsched.config.check import settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
-from lrsched.runs.request import Job
+from lrsched.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,13 +43,15 @@ class Restored:
     forked: bool = False
 
 
-def restore(parts: Parts, run: schema.RunConfig, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
+def restore(
+    parts: Parts, run: schema.RunConfig, request: RunRequest, store: Store, about: Mapping[str, Any]
+) -> Restored:
     """Load the newest valid checkpoint.
 
     Args:
         parts: of the run, built.
         run: its settings.
-        job: its folder and its config.
+        request: its folder and its config.
         store: its checkpoints.
         about: config hash, data hash and fingerprint of this process.
 
@@ -61,13 +62,13 @@ def restore(parts: Parts, run: schema.RunConfig, job: Job, store: Store, about: 
     checkpoint, state, complaints = store.newest()
     for later in store.unfinished(after=checkpoint.step):
         complaints.append(f"{later} has no manifest: its save was not finished")
-    passed = [f"{PASSED_OVER}{complaint}; going on from step {checkpoint.step}" for complaint in complaints]
+    passed = [f"passed over: {complaint}; going on from step {checkpoint.step}" for complaint in complaints]
     for told in passed:
-        say(told)  # whatever is wrong with the one that is left
+        request.context.warn(told)  # whatever is wrong with the one that is left
     step, manifest = checkpoint.step, checkpoint.manifest
     seen = _records(manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
-    _check_config(checkpoint, job, len(run.checkpoint.changes) - len(seen), pending, about)
+    _check_config(checkpoint, request, len(run.checkpoint.changes) - len(seen), pending, about)
     notes = [_note(step, change, parts) for change in pending]
 
     other_data = _other_data(checkpoint, run, pending, about)
@@ -85,39 +86,39 @@ def restore(parts: Parts, run: schema.RunConfig, job: Job, store: Store, about: 
 
     changed = [change for change in pending if DATA not in change["keys"]]
     if changed:
-        adopt(parts, state, settings(plain(_undone(job.config, changed))), run)
+        adopt(parts, state, settings(plain(_undone(request.config, changed))), run)
     else:
         load(parts.state, state)
-    rows = job.folder.metrics.stat().st_size if job.folder.metrics.exists() else 0
+    rows = request.folder.metrics.stat().st_size if request.folder.metrics.exists() else 0
     if rows < parts.state.metrics_bytes:
         told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost; "
         told += f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
-        raise CheckpointError(f"{job.folder.metrics} {told}")
+        raise CheckpointError(f"{request.folder.metrics} {told}")
     for note in notes:
         say(note)
     changes = [*seen, *({**change, "at": step} for change in pending)]
     return Restored(parts.state.metrics_bytes, {**about, "changes": changes, "inexact": inexact}, [*passed, *notes])
 
 
-def with_history(job: Job, changes: Sequence[Record]) -> Job:
+def with_history(request: RunRequest, changes: Sequence[Record]) -> RunRequest:
     """The job with the changes that are in force in the config it leaves behind, if they are not there already."""
-    kept = job.kept if job.kept is not None else job.config
+    kept = request.kept if request.kept is not None else request.config
     written = raw(kept, "checkpoint.changes") or []
     if len(written) >= len(changes):
-        return job
+        return request
     put(kept, "checkpoint.changes", [*written, changes[-1]])
-    return replace(job, kept=kept, changed=True)
+    return replace(request, kept=kept, changed=True)
 
 
 def _check_config(
-    checkpoint: Checkpoint, job: Job, missing: int, pending: Sequence[Record], about: Mapping[str, Any]
+    checkpoint: Checkpoint, request: RunRequest, missing: int, pending: Sequence[Record], about: Mapping[str, Any]
 ) -> None:
     """The stored config is that of the checkpoint, or says how it came from it."""
     expected = pending[0]["config_sha256"] if pending else about["config_sha256"]
     if missing < 0 or checkpoint.manifest.get("config_sha256") != expected:
         raise CheckpointError(
-            f"{job.folder.config} is not the config that {checkpoint.path} was made with: it was changed by hand, or a "
-            "variable of the environment that it names was; put it back, and change a run that is under way by an "
+            f"{request.folder.config} is not the config that {checkpoint.path} was made with: it was changed by hand, "
+            "or a variable of the environment that it names was; put it back, and change a run that is under way by an "
             "override and checkpoint.allow_change=[KEY]"
         )
 

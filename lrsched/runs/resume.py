@@ -17,7 +17,7 @@ from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.records import RunFolder
 from lrsched.runs.lengthen import LENGTH, lengthen
-from lrsched.runs.request import Job
+from lrsched.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -82,7 +82,7 @@ def must_hold_a_run(key: str, folder: RunFolder) -> None:
     raise ConfigError(key, str(path), rule, remedy)
 
 
-def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
+def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> RunRequest:
     """Request the rest of a run: its stored config, with the changes that the command may make.
 
     An override counts if it does not change what the run computes, or if ``checkpoint.allow_change`` names its key;
@@ -122,10 +122,10 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     for key, value in permissions.items():
         put(kept, key, value)
     put(config, "checkpoint.allow_change", allowed)
-    return Job(folder, config, kept=kept, resume=True, changed=bool(keys))
+    return RunRequest(folder, config, kept=kept, resume=True, changed=bool(keys))
 
 
-def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
+def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> RunRequest:
     """Request the rest of a sweep's job: its stored config alone, whose hash is in its name, and free keys."""
     check_folder(folder)
     return stored(folder, composed, [item for item in overrides if within(_key(item), FREE)])
