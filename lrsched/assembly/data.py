@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import traceback
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from lrsched.assembly.memory import enough_for
 from lrsched.config import schema
-from lrsched.config.check import take
-from lrsched.config.targets import DATASET, build
+from lrsched.config.component import Component
+from lrsched.config.settings import Settings
 from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
 from lrsched.data.digest import sha256
@@ -22,11 +19,10 @@ _shared: dict[str, tuple[Splits, str]] = {}
 """Data sets that lie in memory for all the runs that are forked from this process."""
 
 
-def share_data(run: schema.RunConfig) -> None:
+def share_data(run: Settings) -> None:
     """Load the data set of a run for all that are to come, here and in the processes forked from here."""
     with suppress(UserError, OSError):  # the run itself will say what is wrong
-        splits, _, digest = load_data(run)
-        _shared[_key(run)] = splits, digest
+        _shared[run.dataset.text] = load_data(run)
 
 
 def forget_shared() -> None:
@@ -34,32 +30,27 @@ def forget_shared() -> None:
     _shared.clear()
 
 
-def load_data(run: schema.RunConfig) -> tuple[Splits, schema.DatasetConfig, str]:
+def load_data(run: Settings) -> tuple[Splits, str]:
     """The data set of a run, split into training, validation and test part; and its hash."""
-    reserved, node = take(schema.DatasetConfig, run.dataset, "dataset")
-    if _key(run) in _shared:
-        splits, digest = _shared[_key(run)]
-        return splits, reserved, digest
+    node = run.dataset
+    if node.text in _shared:
+        return _shared[node.text]
     arrays = load_arrays(node)
-    check_counts(reserved, arrays)
+    check_counts(node.own, arrays)
     try:
-        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
+        splits = split(arrays, validation=node.own.validation, test=node.own.test, seed=node.own.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
-    return splits, reserved, sha256(arrays)
+    return splits, sha256(arrays)
 
 
-def _key(run: schema.RunConfig) -> str:
-    return json.dumps(run.dataset, sort_keys=True, default=str)
-
-
-def load_arrays(node: Mapping[str, Any]) -> Arrays:
+def load_arrays(node: Component[schema.DatasetConfig]) -> Arrays:
     """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
-    target = str(node["_target_"])
+    target = node.target
     ours = target.startswith("lrsched.")
     try:
-        with enough_for(node, "dataset"):
-            arrays = build(DATASET, node, "dataset").load()
+        with enough_for(node):
+            arrays = node.build().load()
     except DataError as error:
         raise error if ours else DataError(f"dataset={target}: {error}") from error
     except UserError:

@@ -26,9 +26,9 @@ from lrsched.compose.errors import complaint, hydras_own
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
 from lrsched.config import schema
-from lrsched.config.check import settings
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import id_of
+from lrsched.config.settings import settings
 from lrsched.console import forgive_readers, say
 from lrsched.errors import Incomplete, Stopped, StorageError, UserError
 from lrsched.records import RunFolder, check_name

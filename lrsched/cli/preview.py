@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import complaint, hydras_own
 from lrsched.compose.nodes import plain
-from lrsched.config.check import settings
+from lrsched.config.settings import settings
 from lrsched.console import say, tell
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block

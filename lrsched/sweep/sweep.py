@@ -21,9 +21,10 @@ from lrsched.compose.errors import complaint
 from lrsched.compose.nodes import plain
 from lrsched.compose.stored import read_config
 from lrsched.config import schema
-from lrsched.config.check import read, settings
+from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import DIGITS, id_of
+from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
@@ -60,7 +61,7 @@ class Planned:
     overrides: list[str]
     entry: Entry
     digest: str = ""
-    settings: schema.RunConfig | None = None
+    settings: Settings | None = None
     folder: RunFolder | None = None
     alone: bool = False
     stood: int = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from lrsched.checkpoint.fork_point import Share
 from lrsched.compose.errors import PASSED_OVER
-from lrsched.config import schema
+from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder
@@ -85,7 +85,7 @@ def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, time
         raise error
 
 
-def warm(runs: list[schema.RunConfig]) -> None:
+def warm(runs: list[Settings]) -> None:
     """Import what every job needs and load each data set once, before the first fork.
 
     With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
@@ -95,12 +95,13 @@ def warm(runs: list[schema.RunConfig]) -> None:
 
     import lrsched.runs.execute  # noqa: F401
     from lrsched.assembly.data import share_data
+    from lrsched.assembly.kinds import is_native
 
     _threads = _threads or torch.get_num_threads()
     torch.set_num_threads(1)
-    if any(_is_pytorchs(run) for run in runs):
+    if any(is_native(run.scheduler) for run in runs):
         import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
-    if any("tensorboard" in (run.logger or {}) for run in runs):
+    if any("tensorboard" in run.logger for run in runs):
         import tensorboard.compat.proto.event_pb2
         import tensorboard.summary.writer.record_writer  # noqa: F401
     for run in runs:
@@ -112,11 +113,6 @@ def cool() -> None:
     from lrsched.assembly.data import forget_shared
 
     forget_shared()
-
-
-def _is_pytorchs(run: schema.RunConfig) -> bool:
-    """Whether a run is driven by a scheduler in PyTorch's form."""
-    return not str(run.scheduler["_target_"]).startswith("lrsched.")
 
 
 def paused(folder: RunFolder) -> str:
