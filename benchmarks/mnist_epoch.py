@@ -1,6 +1,6 @@
 """One epoch of MNIST with a 784-128-10 MLP, batch 128: lrsched against a bare loop written by hand.
 
-    python benchmarks/mnist_epoch.py --root ../shared/data --rounds 21 --threads 1
+    LRSCHED_DATA=/where/MNIST/is python benchmarks/mnist_epoch.py --rounds 21 --threads 1
 
 Both train on the same 54,000 images in memory and evaluate on the same 6,000 at the end. The bare loop has
 nothing else: no schedule, no log, no checkpoint. lrsched is the whole trainer as ``python train.py`` runs it: rows
@@ -11,6 +11,7 @@ scheduler; with two checkpoints (first and last step), and without.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -89,7 +90,11 @@ class NoStore(Store):
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--root", default="data", help="folder that holds MNIST/raw")
+    arguments.add_argument(
+        "--root",
+        default=os.environ.get("LRSCHED_DATA", "data"),
+        help="folder that holds MNIST/raw; by default $LRSCHED_DATA, or else data/",
+    )
     arguments.add_argument("--rounds", type=int, default=21)
     arguments.add_argument("--threads", type=int, default=1)
     options = arguments.parse_args()

@@ -22,6 +22,8 @@ def say(message: str) -> None:
 def command() -> str:
     """How this process was called, for a line that can be typed: ``python train.py`` or ``lrsched train``."""
     program = sys.argv[0]
+    if program.endswith("__main__.py"):
+        return "python -m lrsched train"
     return f"python {program}" if program.endswith(".py") else "lrsched train"
 
 

@@ -11,6 +11,7 @@
     ├── StorageError      6   the file system refused
     ├── Stopped       128+n   stopped by signal n, checkpoint saved
     ├── NotBegun          1   a job of a sweep that was left out
+    ├── Abandoned         1   a job of a sweep whose launcher left it before its end
     └── Incomplete    1, 2    a sweep of which a run did not finish
 """
 
@@ -68,8 +69,9 @@ class NotFinite(UserError):
         what: was not finite, in words.
         step: completed updates when it was found; None where that is not known.
         samples: numbers of the training samples of the update; none where it was found between two updates.
-        advice: what else is to be said: where the run can go on from, what to do.
+        advice: where the run can go on from, what to do.
         checkpoint: step of the last good checkpoint, or None.
+        tried: the run has passed over batches or gone back already, and it did not help.
 
     >>> print(NotFinite("the training loss is nan", 7, range(20, 40), "give a lower optimizer.lr"))
     step 7: the training loss is nan; the batch holds 20 training samples, the first 16 of them 20, 21, 22, 23, 24, \
@@ -85,23 +87,25 @@ class NotFinite(UserError):
         samples: Iterable[int] = (),
         advice: str = "",
         checkpoint: int | None = None,
+        tried: bool = False,
     ) -> None:
         self.what, self.step, self.samples = what, step, tuple(samples)
-        self.advice, self.checkpoint = advice, checkpoint
-        super().__init__(what, step, self.samples, advice, checkpoint)
+        self.advice, self.checkpoint, self.tried = advice, checkpoint, tried
+        super().__init__(what, step, self.samples, advice, checkpoint, tried)
 
     def __str__(self) -> str:
         at = "" if self.step is None else f"step {self.step}: "
         return "; ".join(part for part in (at + self.what, self._batch(), self.advice) if part)
 
-    def advised(self, advice: str, checkpoint: int | None = None) -> NotFinite:
-        """The same with more to be said."""
+    def advised(self, advice: str, checkpoint: int | None = None, *, tried: bool = False) -> NotFinite:
+        """The same with more advice."""
         return NotFinite(
             self.what,
             self.step,
             self.samples,
             f"{self.advice}; {advice}" if self.advice else advice,
             self.checkpoint if checkpoint is None else checkpoint,
+            self.tried or tried,
         )
 
     def report(self) -> dict[str, Any]:
@@ -148,6 +152,10 @@ class Stopped(UserError):
 
 class NotBegun(UserError):
     """A job of a sweep that was left out, because the sweep was stopped or ``sweep.fail_fast`` says so."""
+
+
+class Abandoned(UserError):
+    """A job of a sweep whose launcher was stopped while it ran: it may go on, or may have been killed."""
 
 
 class Incomplete(UserError):

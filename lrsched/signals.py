@@ -35,6 +35,11 @@ class StopFlag:
         self._depth = 0
         self._before: dict[int, object] = {}
 
+    def lower(self) -> None:
+        """Forget every signal, and that the work is done: another command begins."""
+        self.number, self._settled = None, False
+        self._came.clear()
+
     def __enter__(self) -> StopFlag:
         self._depth += 1
         if self._depth == 1 and threading.current_thread() is threading.main_thread():
@@ -104,3 +109,11 @@ class StopFlag:
             self.number = number
         if first and not self._patience:
             self.check()
+
+
+_STOP = StopFlag()
+
+
+def stop_flag() -> StopFlag:
+    """The stop flag of this process: one signal ends the run that is under way, and its sweep."""
+    return _STOP

@@ -29,10 +29,8 @@ def root() -> Path:
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder that holds MNIST/raw, or a skip that says what is missing."""
-    root = Path(os.environ.get("LRSCHED_DATA", ROOT.parent / "shared" / "data"))
-    if not (root / "MNIST" / "raw").is_dir():
-        pytest.skip(
-            f"no real MNIST: {root / 'MNIST' / 'raw'} is missing (set LRSCHED_DATA to the folder that holds MNIST/)"
-        )
-    return root
+    """The folder that holds MNIST/raw: LRSCHED_DATA, or else data/; a skip where neither does."""
+    folder = Path(os.environ.get("LRSCHED_DATA", ROOT / "data"))
+    if not (folder / "MNIST" / "raw").is_dir():
+        pytest.skip(f"no real MNIST in {folder}: set LRSCHED_DATA to the folder that holds MNIST/raw")
+    return folder

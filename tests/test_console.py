@@ -47,7 +47,7 @@ def test_a_run_goes_on_to_its_end_and_keeps_its_exit_code(tmp_path: Path, stream
 
 def test_a_terminal_that_was_closed_is_a_reader_who_has_gone_away(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    code = "import sys\nfrom lrsched.broken_pipes import *\nforgive_readers()\nsys.stdin.read()\n" + "tell('x')\n" * 3
+    code = "import sys\nfrom lrsched.console import *\nforgive_readers()\nsys.stdin.read()\n" + "tell('x')\n" * 3
     with subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stdin=subprocess.PIPE) as process:
         os.close(theirs)
         os.close(ours)
@@ -58,7 +58,7 @@ def test_a_terminal_that_was_closed_is_a_reader_who_has_gone_away(tmp_path: Path
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_what_is_printed_arrives_in_order_and_with_its_encoding(unbuffered: str) -> None:
     code = (
-        "import sys, os\nfrom lrsched.broken_pipes import *\nprint('one')\nforgive_readers()\nforgive_readers()\n"
+        "import sys, os\nfrom lrsched.console import *\nprint('one')\nforgive_readers()\nforgive_readers()\n"
         "print('zwei ä'); sys.stdout.flush(); os.write(1, b'three\\n'); print('four', end='')"
     )
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered, "PYTHONIOENCODING": "latin-1"}

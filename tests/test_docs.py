@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -81,6 +82,18 @@ def test_every_name_that_the_readme_speaks_of_exists() -> None:
     spoken = names(README)
     assert "lrsched.schedules.Knee" in spoken
     assert [name for name in spoken if name.rpartition(".")[2].lower() not in TO_ADD and not resolves(name)] == []
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "data/README.md", "outputs/README.md"])
+def test_every_path_that_a_short_document_speaks_of_exists(document: str) -> None:
+    spoken = paths((ROOT / document).read_text("utf-8"))
+    assert [path for path in spoken if not (ROOT / path).exists()] == []
+
+
+def test_the_citation_is_of_the_newest_release_in_the_changelog() -> None:
+    released = re.findall(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert released[0] == (citation["version"], str(citation["date-released"]))
 
 
 @pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("[a-z]*/*.md")), ids=lambda p: p.name)

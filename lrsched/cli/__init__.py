@@ -1,9 +1,10 @@
-"""The composition root: config in, Trainer out. The only room that knows Hydra.
+"""The commands, their flags and exit codes, and the function that Hydra calls.
 
 Nothing here imports torch before a run is to be made, so that ``--help``, ``--cfg job`` and TAB
 completion answer at once.
 """
 
-from lrsched.cli.door import open_door, task
+from lrsched.cli.job import run_config
+from lrsched.cli.train import open_door
 
-__all__ = ["open_door", "task"]
+__all__ = ["open_door", "run_config"]

@@ -7,7 +7,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from lrsched.cli import open_door, task
+from lrsched.cli import open_door, run_config
 from lrsched.config.targets import trusted
 from lrsched.console import forgive_readers
 from lrsched.errors import nearest
@@ -23,7 +23,7 @@ COMMANDS = {
 @hydra.main(version_base="1.3", config_path="pkg://lrsched.conf", config_name="config")
 def train(cfg: DictConfig) -> float | None:
     """One run, or with -m a sweep."""
-    return task(cfg)
+    return run_config(cfg)
 
 
 def main() -> None:

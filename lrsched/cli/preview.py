@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import complaint, hydras_own
 from lrsched.compose.nodes import plain
 from lrsched.config.settings import settings
@@ -99,6 +100,7 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
     Raises:
         ConfigError: a value that cannot be used, with the choice that it cannot be used with.
     """
+    register()
     with initialize_config_module("lrsched.conf", version_base="1.3"):
         extra = [f"hydra.searchpath=['file://{_existing(folder)}']"] if folder is not None else []
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())

@@ -11,7 +11,7 @@ from typing import NoReturn
 from lrsched.console import say, tell, terminal
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.records import write_atomically
-from lrsched.report import render, study
+from lrsched.report import compare_paths, render
 from lrsched.report.json import numbers
 from lrsched.report.plots import pictures
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
-    found = study([Path(path) for path in options.paths], options.metric, options.mode, options.target)
+    found = compare_paths([Path(path) for path in options.paths], options.metric, options.mode, options.target)
     files: dict[Path, bytes] = {}
     if options.json is not None:
         text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"

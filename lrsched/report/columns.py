@@ -1,101 +1,150 @@
-"""The columns of a comparison: a row a candidate, the best first."""
+"""The columns of a comparison, a row a candidate, and tables of columns that fit into a terminal.
+
+What matters least is left out before a word or a number is broken.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.table import Table
 
 from lrsched.report.compare import Comparison
 from lrsched.report.format import around, difference, p_value, seeds, share, value
-from lrsched.report.layout import Column, fitting
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, mean, spread
 
+RULED: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
+
+GAP = 2
+"""Columns of the terminal between two of a table."""
+
 WORSE, WINS = "worse by (95 %)", "P(win)"
 
-BESIDE = ("test/accuracy", "test/loss", "val/accuracy", "val/loss")
-"""What is shown beside the metric that is compared: the first of these that there is."""
+SECOND = ("test/accuracy", "test/loss", "val/accuracy", "val/loss")
+"""The second metric of the table: the first of these that was measured and is not the one compared."""
 
 
-def fitted(comparison: Comparison, width: int) -> list[Column]:
-    """The columns that a terminal has room for; the metric beside goes first, then how often the best one wins.
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a table.
 
-    Where an interval has no room either, it is put below its difference.
+    Args:
+        title: above it.
+        cells: one a row.
+        spare: the greater, the sooner it is left out where there is no room; 0: never.
+        text: whether its cells are words, which may be wrapped between them; else they are numbers.
+    """
+
+    title: str
+    cells: tuple[str, ...]
+    spare: int = 0
+    text: bool = False
+
+    @property
+    def width(self) -> int:
+        """The least that breaks no number and no word."""
+        cells = [self.title, *self.cells]
+        pieces = [piece for cell in cells for piece in (cell.split() if self.text else cell.split("\n"))]
+        return max(map(cell_len, pieces), default=0)
+
+
+def table(columns: Sequence[TableColumn], width: int, marked: int | None = None) -> Table:
+    """A table of columns with one row marked. Numbers are broken only where wrapping the words is not enough."""
+    roomy = _width(columns) <= width
+    made = Table(**RULED)
+    for column in columns:
+        side = "left" if column.text else "right"
+        made.add_column(column.title, justify=side, overflow="fold", no_wrap=roomy and not column.text)
+    for number, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        made.add_row(*cells, style="bold green" if number == marked else None)
+    return made
+
+
+def split(first: TableColumn, rest: Sequence[TableColumn], width: int) -> Iterator[list[TableColumn]]:
+    """Split columns over several tables where one has no room for all; each begins with the first column."""
+    here = [first]
+    for column in rest:
+        if len(here) > 1 and _width([*here, column]) > width:
+            yield here
+            here = [first]
+        here.append(column)
+    yield here
+
+
+def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
+    """The columns that a terminal has room for. The second metric is left out first, then how often the best wins.
+
+    Where the interval does not fit beside its difference, it is put below.
     """
     columns = _columns(comparison)
-    kept = fitting(columns, width)
+    kept = _fitting(columns, width)
     if len(kept) < len(columns) and not any(column.title == "p" for column in kept):
-        below = [_broken(column) if column.title == WORSE else column for column in columns]
-        return fitting(below, width)
+        below = [_interval_below(column) if column.title == WORSE else column for column in columns]
+        return _fitting(below, width)
     return kept
 
 
-def _columns(comparison: Comparison) -> list[Column]:
-    metric, rows = comparison.metric.name, comparison.candidates
-    several = len(rows) > 1
+def _fitting(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
+    kept = list(columns)
+    while _width(kept) > width and any(column.spare for column in kept):
+        kept.remove(max(kept, key=lambda column: column.spare))
+    return kept
 
-    def column(title: str, cell: Callable[[Candidate], str], spare: int = 0, *, text: bool = False) -> Column:
-        return Column(title, tuple(map(cell, rows)), spare, text)
+
+def _width(columns: Sequence[TableColumn]) -> int:
+    return sum(column.width for column in columns) + GAP * (len(columns) - 1)
+
+
+def _interval_below(column: TableColumn) -> TableColumn:
+    return replace(column, cells=tuple(cell.replace(" (", "\n(", 1) for cell in column.cells))
+
+
+def _columns(comparison: Comparison) -> list[TableColumn]:
+    """All columns, the best candidate in the first row."""
+    metric, rows = comparison.metric.name, comparison.candidates
+
+    def column(title: str, cell: Callable[[Candidate], str], spare: int = 0, *, text: bool = False) -> TableColumn:
+        return TableColumn(title, tuple(map(cell, rows)), spare, text)
 
     columns = [
         column("schedule", lambda row: row.name, text=True),
         column("lr", lambda row: str(row.best.lr) if row.best else "–"),
         column(f"{metric} ± sd", lambda row: _measured(metric, row.values.values())),
         column("seeds", lambda row: seeds(row.values)),
-        *(column(name, lambda row, it=name: _measured(it, _others(row, it)), 3) for name in _beside(comparison)),
+        *(column(name, lambda row, it=name: _measured(it, row.finals(it).values()), 3) for name in _second(comparison)),
     ]
-    if several:
-        best = rows[0]
-        columns.insert(0, column("", lambda row: "*" if row is best and row.finite else ""))
-    if comparison.pairs:
-        pairs = {pair.other: pair for pair in comparison.pairs}
+    if len(rows) > 1:
+        columns.insert(0, column("", lambda row: "*" if row is rows[0] and row.finite else ""))
+    pairs = {pair.other: pair for pair in comparison.pairs}
+
+    def versus(title: str, cell: Callable[[Pair], str], spare: int = 0) -> TableColumn:
+        return column(title, lambda row: cell(pairs[row.name]) if row.name in pairs else "", spare)
+
+    if pairs:
         columns += [
-            column(WORSE, lambda row: _worse(pairs.get(row.name), metric)),
-            column("p", lambda row: _p(pairs.get(row.name)), 1),
-            column(WINS, lambda row: _wins(pairs.get(row.name)), 2),
+            versus(WORSE, lambda pair: "–" if pair.mean is None else difference(metric, pair.mean, pair.interval)),
+            versus("p", lambda pair: p_value(pair.p), 1),
+            versus(WINS, lambda pair: "–" if pair.probability is None else share(pair.probability, pair.seeds), 2),
         ]
     return columns
 
 
-def _broken(column: Column) -> Column:
-    """With the interval below the difference."""
-    return replace(column, cells=tuple(cell.replace(" (", "\n(", 1) for cell in column.cells))
+def _second(comparison: Comparison) -> list[str]:
+    """The metric that is shown beside the one compared, if there is one."""
+    measured = set[str]().union(*(row.metrics for row in comparison.candidates))
+    return [name for name in SECOND if name != comparison.metric.name and name in measured][:1]
 
 
-def _beside(comparison: Comparison) -> list[str]:
-    there = {
-        name for row in comparison.candidates if row.best for run in row.best.runs.values() for name in run.metrics
-    }
-    return [name for name in BESIDE if name != comparison.metric.name and name in there][:1]
-
-
-def _others(row: Candidate, name: str) -> list[float]:
-    """Another metric of the runs at the chosen rate."""
-    found = [run.metrics.get(name) for run in row.best.runs.values() if run.finished] if row.best else []
-    return [value for value in found if value is not None]
-
-
-def _measured(metric: str, values: Iterable[float]) -> str:
-    known = list(values)
+def _measured(metric: str, values: Iterable[float | None]) -> str:
+    known = [item for item in values if item is not None]
     lost = sum(not math.isfinite(item) for item in known)
     if lost:
         return f"{lost} of {len(known)} diverged"
     deviation = spread(known)
     return value(metric, mean(known)) if deviation is None else around(metric, mean(known), deviation)
-
-
-def _worse(pair: Pair | None, metric: str) -> str:
-    if pair is None:
-        return ""
-    return "–" if pair.mean is None else difference(metric, pair.mean, pair.interval)
-
-
-def _p(pair: Pair | None) -> str:
-    return "" if pair is None else p_value(pair.p)
-
-
-def _wins(pair: Pair | None) -> str:
-    if pair is None:
-        return ""
-    return "–" if pair.probability is None else share(pair.probability, pair.seeds)

@@ -1,4 +1,4 @@
-"""The fair comparison: on each workload all candidates at their own best learning rates, the best one against each."""
+"""Compare fairly: on each workload every candidate at its own best learning rate, the best one against each."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lrsched.report.candidates import RATE, SEED, candidate, identity, names, telling, workload
-from lrsched.report.flat import Flat
+from lrsched.config.walk import Flat
+from lrsched.report.candidates import RATE, SEED, candidate, differing, identity, names, workload
 from lrsched.report.metric import Metric
 from lrsched.report.pairs import Pair, pairs
 from lrsched.report.rates import Candidate, Rate, best_rate, certainty
-from lrsched.report.runs import Run
+from lrsched.report.runs import RunRecord
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One workload: its candidates from the best to the worst, and the best against each other one.
+    """One workload: its candidates from best to worst, and the best against each other one.
 
     Args:
-        name: short, by what tells it from the other workloads.
+        name: short, made of what distinguishes it from the other workloads.
         workload: its part of the configs.
         metric: what is compared.
         candidates, pairs: the rows, and the first against the rest.
-        repeated: runs that were left out for another one of the same config, each with the keys in which they differ.
-        unread: runs of no known config, which may belong here.
+        repeated: runs left out because another one has the same config, each with the keys in which they differ.
+        unread: runs whose config is unknown, which may belong here.
     """
 
     name: str
@@ -32,28 +32,28 @@ class Comparison:
     metric: Metric
     candidates: tuple[Candidate, ...]
     pairs: tuple[Pair, ...]
-    repeated: tuple[tuple[Run, tuple[str, ...]], ...] = ()
-    unread: tuple[Run, ...] = ()
+    repeated: tuple[tuple[RunRecord, tuple[str, ...]], ...] = ()
+    unread: tuple[RunRecord, ...] = ()
 
 
-def compare(runs: Sequence[Run], metric: Metric) -> list[Comparison]:
-    """One comparison for each workload among the runs; those without a readable config belong to none."""
-    by_workload: dict[Any, list[Run]] = {}
+def compare(runs: Sequence[RunRecord], metric: Metric) -> list[Comparison]:
+    """One comparison for each workload among the runs; a run without a readable config belongs to none."""
+    by_workload: dict[Any, list[RunRecord]] = {}
     for run in runs:
         if run.config:
             by_workload.setdefault(identity(workload(run.config)), []).append(run)
     groups = list(by_workload.values())
     parts = [workload(group[0].config) for group in groups]
-    shown = names(parts, always=("model._target_", "dataset._target_"))
-    unread = tuple(run for run in runs if not run.config and run.status != "failed")  # what is invalid is no gap
-    found = [_one(name, part, group, metric) for name, part, group in zip(shown, parts, groups, strict=True)]
+    titles = names(parts, always=("model._target_", "dataset._target_"))
+    unread = tuple(run for run in runs if not run.config and run.status != "failed")  # an invalid job leaves no gap
+    found = [_one(name, part, group, metric) for name, part, group in zip(titles, parts, groups, strict=True)]
     return [replace(comparison, unread=unread) for comparison in found]
 
 
-def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparison:
-    by_candidate: dict[Any, dict[Any, dict[Any, Run]]] = {}
+def _one(name: str, part: Flat, runs: Sequence[RunRecord], metric: Metric) -> Comparison:
+    by_candidate: dict[Any, dict[Any, dict[Any, RunRecord]]] = {}
     repeated = []
-    for run in sorted(runs, key=lambda run: not run.decided):  # what has an outcome counts before what has none
+    for run in sorted(runs, key=lambda run: not run.decided):  # a run with an outcome before one without
         rates = by_candidate.setdefault(identity(candidate(run.config)), {})
         seeds = rates.setdefault(run.config.get(RATE), {})
         first = seeds.setdefault(run.config.get(SEED), run)
@@ -64,19 +64,19 @@ def _one(name: str, part: Flat, runs: Sequence[Run], metric: Metric) -> Comparis
     always = ("scheduler._target_",)
     rows = [
         _candidate(label, entries, rates, metric)
-        for label, entries, rates in zip(names(parts, always), telling(parts, always), cells, strict=True)
+        for label, entries, rates in zip(names(parts, always), differing(parts, always), cells, strict=True)
     ]
     rows.sort(key=lambda row: (row.best is None, *metric.order(row.values.values()), row.name))
     return Comparison(name, part, metric, tuple(rows), tuple(pairs(rows, metric)), tuple(repeated))
 
 
 def _differences(one: Flat, other: Flat) -> tuple[str, ...]:
-    """The keys in which two configs differ, but for where their runs lie."""
+    """The keys in which two configs differ, except those that say where their runs lie."""
     keys = sorted({*one, *other} - {"name", "resume"})
     return tuple(key for key in keys if one.get(key) != other.get(key))
 
 
-def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, Run]], metric: Metric) -> Candidate:
+def _candidate(name: str, entries: Flat, cells: Mapping[Any, Mapping[Any, RunRecord]], metric: Metric) -> Candidate:
     asked = {seed for seeds in cells.values() for seed in seeds}
     rates = []
     for lr, seeds in sorted(cells.items(), key=lambda cell: (isinstance(cell[0], str), cell[0] or 0)):

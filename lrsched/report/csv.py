@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from lrsched.records import write_atomically
-from lrsched.report.candidates import GROUPS, RATE, SEED, kept, target_name, telling
-from lrsched.report.runs import Run
+from lrsched.report.candidates import GROUPS, RATE, SEED, changes_result, differing, target_name
+from lrsched.report.runs import RunRecord
 
 
-def write_sweep_csv(folder: Path, runs: Sequence[Run]) -> None:
+def write_sweep_csv(folder: Path, runs: Sequence[RunRecord]) -> None:
     """Write ``sweep.csv`` into a sweep's folder, whole or not at all.
 
-    The columns: ``run``, ``status``, what was swept, ``step``, the final metrics; the last two kinds in the order
-    of their names, so that the same sweep gives the same file whatever the order in which its runs ended.
+    The columns: ``run``, ``status``, the keys swept, ``step``, the final metrics. Keys, metrics and rows are sorted,
+    so that the same sweep gives the same file in whatever order its runs ended.
 
     Raises:
         OSError: the file system refused.
@@ -25,9 +25,9 @@ def write_sweep_csv(folder: Path, runs: Sequence[Run]) -> None:
     write_atomically(folder / "sweep.csv", sweep_csv(runs).encode())
 
 
-def sweep_csv(runs: Sequence[Run]) -> str:
+def sweep_csv(runs: Sequence[RunRecord]) -> str:
     """The table as text: floats in the shortest form that reads back exactly, empty where there is no value."""
-    swept = [_swept(run, told) for run, told in zip(runs, _told(runs), strict=True)]
+    swept = [_swept(run, entries) for run, entries in zip(runs, _differences(runs), strict=True)]
     rows = sorted(zip(runs, swept, strict=True), key=lambda row: str(row[0].path))
     keys = sorted({key for entries in swept for key in entries})
     metrics = sorted({name for run in runs for name in run.metrics})
@@ -41,24 +41,24 @@ def sweep_csv(runs: Sequence[Run]) -> str:
     return text.getvalue()
 
 
-def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Of each run what tells it from the others, its schedule, rate and seed always; nothing of one without config."""
-    parts = [{key: value for key, value in run.config.items() if kept(key)} for run in runs if run.config]
-    told = iter(telling(parts, always=("scheduler._target_", RATE, SEED)))
-    return [next(told) if run.config else {} for run in runs]
+def _differences(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """What distinguishes each run from the others, and always its schedule, rate and seed; empty without a config."""
+    parts = [{key: value for key, value in run.config.items() if changes_result(key)} for run in runs if run.config]
+    found = iter(differing(parts, always=("scheduler._target_", RATE, SEED)))
+    return [next(found) if run.config else {} for run in runs]
 
 
-def _swept(run: Run, told: dict[str, Any]) -> dict[str, Any]:
-    """What a run was asked to do: its overrides where the sweep names them, and what differs in its config.
+def _swept(run: RunRecord, differences: dict[str, Any]) -> dict[str, Any]:
+    """What a run was asked to do: its overrides where the sweep lists them, and what differs in its config.
 
-    A class is named as it is chosen: ``scheduler``, not ``scheduler._target_``.
+    A class has the name that chooses it, and its group the key: ``scheduler``, not ``scheduler._target_``.
     """
     entries: dict[str, Any] = {}
     for override in run.overrides:
         key, _, given = override.lstrip("+~").partition("=")
-        if kept(key):
+        if changes_result(key):
             entries[key] = run.config.get(key, given)
-    for key, value in told.items():
+    for key, value in differences.items():
         group = key.removesuffix("._target_")
         if group in GROUPS:
             entries.setdefault(group, target_name(str(value)))

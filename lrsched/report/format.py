@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 FEWEST = 5
-"""Pairs from which on an interval, and a share in percent, are shown: of fewer both would look surer than they are."""
+"""Fewest pairs for which to show an interval, or a share in percent: with fewer both look surer than they are."""
 
 
 def digits(metric: str, *numbers: float) -> list[str]:
-    """Numbers of one metric in one form, that which the largest of them needs.
+    """Numbers of one metric in one form, set by the largest of them.
 
-    Accuracies in percent; the rest with four decimals, with three digits of the largest where that is below 0.001, and
-    all with one exponent where it is below 0.0001 or has seven digits before the point.
+    Accuracies are in percent. Other metrics have four decimals, three digits of the largest if it is below 0.001, and
+    one exponent for all if it is below 0.0001 or has seven digits before the point.
 
     >>> digits("val/accuracy", 0.97456, 0.01), digits("val/loss", 0.0977, 8.59e-05), digits("val/loss", 0.000509)
     (['97.46', '1.00'], ['0.0977', '0.0001'], ['0.000509'])
@@ -31,7 +31,7 @@ def digits(metric: str, *numbers: float) -> list[str]:
 
 
 def value(metric: str, number: float | None) -> str:
-    """A metric.
+    """A value of a metric.
 
     >>> value("val/accuracy", 0.97456), value("val/loss", 0.31234), value("val/loss", 0.00012345)
     ('97.46%', '0.3123', '0.000123')
@@ -53,17 +53,17 @@ def around(metric: str, middle: float, spread: float) -> str:
 
 
 def difference(metric: str, middle: float, ends: Iterable[float] | None) -> str:
-    """A difference and the interval that it lies in, as a cell of a table; of accuracies, in points of a percent.
+    """A difference and its interval as a cell of a table; of accuracies, in percentage points.
 
     >>> difference("val/loss", 2.47e-06, (1.54e-06, 3.1e-06)), difference("val/loss", 0.0031, None)
     ('2.47e-06 (1.54e-06 to 3.10e-06)', '0.0031 (–)')
     """
-    first, *shown = digits(metric, middle, *(ends or ()))
-    return f"{first} ({' to '.join(shown) or '–'})"
+    first, *low_high = digits(metric, middle, *(ends or ()))
+    return f"{first} ({' to '.join(low_high) or '–'})"
 
 
 def distance(metric: str, middle: float, ends: Iterable[float]) -> str:
-    """By how much one is better than another, in words, with its interval.
+    """How much better one is than another, in words, with the interval.
 
     >>> distance("val/loss", 0.06, (0.0048, 0.1175)), distance("val/accuracy", 0.00003, (0.00001, 0.0001))
     ('0.0600, 0.0048 to 0.1175', 'less than 0.01 points, 0.00 to 0.01 points')
@@ -77,7 +77,7 @@ def distance(metric: str, middle: float, ends: Iterable[float]) -> str:
 
 
 def amount(metric: str, number: float) -> str:
-    """A difference of a metric; of accuracies, in points of a percent.
+    """A difference of a metric; of accuracies, in percentage points.
 
     >>> amount("val/accuracy", 0.0123), amount("val/loss", -0.25)
     ('1.23 points', '-0.2500')
@@ -86,7 +86,7 @@ def amount(metric: str, number: float) -> str:
 
 
 def interval(metric: str, ends: Iterable[float]) -> str:
-    """Two ends of a difference.
+    """The two ends of an interval of differences.
 
     >>> interval("val/loss", (-0.000509, 0.0532)), interval("val/accuracy", (0.01, 0.02))
     ('-0.0005 to 0.0532', '1.00 to 2.00 points')
@@ -109,7 +109,7 @@ def p_value(number: float | None) -> str:
 
 
 def share(probability: float, pairs: int) -> str:
-    """How often one wins against another: of few pairs the pairs themselves, a tie counting half.
+    """How often one beats another: counted for few pairs, else in percent; a tie counts half.
 
     >>> share(2 / 3, 3), share(0.25, 2), share(1, 6)
     ('2/3', '0.5/2', '100%')
@@ -118,7 +118,7 @@ def share(probability: float, pairs: int) -> str:
 
 
 def brief(reason: str, longest: int = 100) -> str:
-    """A reason in one line, its first part, without what a terminal would obey.
+    """The first part of a reason, in one line and without control characters.
 
     >>> brief("step 3: the loss is nan; the batch holds 64 samples"), brief("one two three", 9)
     ('step 3: the loss is nan', 'one two …')
@@ -131,7 +131,8 @@ def brief(reason: str, longest: int = 100) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """
+    """A number of things.
+
     >>> count(1, "more seed"), count(6, "seed")
     ('1 more seed', '6 seeds')
     """
@@ -139,7 +140,8 @@ def count(number: int, thing: str) -> str:
 
 
 def of_seeds(values: Iterable[Any]) -> str:
-    """
+    """Seeds, with the word before them.
+
     >>> of_seeds([0]), of_seeds([0, 1, 2])
     ('seed 0', 'seeds 0–2')
     """
@@ -148,7 +150,7 @@ def of_seeds(values: Iterable[Any]) -> str:
 
 
 def seeds(values: Iterable[Any]) -> str:
-    """Seeds, in ranges where they follow each other.
+    """Seeds, consecutive ones as a range.
 
     >>> seeds([0, 1, 2, 5]), seeds(["a", "b"])
     ('0–2, 5', 'a, b')

@@ -1,52 +1,42 @@
-"""The comparison as numbers, for other tools: what ``--json`` writes."""
+"""A report as numbers for other tools: what ``--json`` writes."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
+from lrsched.records import finite
 from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, Rate, mean, spread
-from lrsched.report.report import Study
-from lrsched.report.runs import Run, ends
+from lrsched.report.report import Report
+from lrsched.report.runs import RunRecord, count_ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import verdict
 
 
-def numbers(study: Study) -> dict[str, Any]:
-    """Everything that the report shows, and what it rests on. What is not finite is None: a run that diverged.
+def numbers(report: Report) -> dict[str, Any]:
+    """Everything that a report shows, and what it rests on. A run that diverged has None for a number.
 
-    ``pairs`` compare the best candidate with each other one; ``difference`` is by how much the best is better.
+    ``pairs`` compare the best candidate with each other one; ``difference`` is how much better the best is.
     """
-    metric = study.metric
+    metric = report.metric
     content: dict[str, Any] = {
         "metric": metric.name,
         "mode": metric.mode,
         "rates_chosen_by": metric.chosen_by,
-        "runs": len(study.runs),
-        "ends": dict(sorted(ends(study.runs).items())),
-        "workloads": [_workload(comparison) for comparison in study.comparisons],
-        "not_finished": [_left(run) for run in study.runs if not run.finished],
+        "runs": len(report.runs),
+        "ends": dict(sorted(count_ends(report.runs).items())),
+        "workloads": [_workload(comparison) for comparison in report.comparisons],
+        "not_finished": [_unfinished(run) for run in report.runs if not run.finished],
     }
-    if study.races:
+    if report.races:
         content["races"] = [
-            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in study.races
+            {"workload": race.workload, "target": race.target, "steps": race.steps} for race in report.races
         ]
-        content["scores"] = scores(study.races)
+        content["scores"] = scores(report.races)
     return finite(content)
-
-
-def finite(content: Any) -> Any:
-    """The same with None for numbers that are not finite: JSON has none."""
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    if isinstance(content, dict):
-        return {str(key): finite(item) for key, item in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [finite(item) for item in content]
-    return content
 
 
 def _workload(comparison: Comparison) -> dict[str, Any]:
@@ -60,7 +50,6 @@ def _workload(comparison: Comparison) -> dict[str, Any]:
 
 
 def _candidate(row: Candidate) -> dict[str, Any]:
-    others = {name for run in row.best.runs.values() for name in run.metrics} if row.best else set()
     return {
         "name": row.name,
         "config": dict(row.entries),
@@ -69,17 +58,20 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "chosen_again": row.sure,
         "mean": row.mean,
         "sd": spread(row.values.values()),
-        "values": dict(row.values),
-        "metrics": {name: _of(row.best, name) for name in sorted(others)} if row.best else {},
+        "values": _by_seed(row.values),
+        "metrics": {name: _final(row, name) for name in sorted(row.metrics)},
         "rates": [_rate(rate) for rate in row.rates],
     }
 
 
-def _of(rate: Rate, name: str) -> dict[str, Any]:
-    """One final metric of the runs that finished at a rate."""
-    values = {seed: run.metrics.get(name) for seed, run in rate.runs.items() if run.finished}
+def _final(row: Candidate, name: str) -> dict[str, Any]:
+    values = row.finals(name)
     known = [value for value in values.values() if value is not None]
-    return {"mean": mean(known), "sd": spread(known), "values": values}
+    return {"mean": mean(known), "sd": spread(known), "values": _by_seed(values)}
+
+
+def _by_seed(values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(seed): value for seed, value in values.items()}
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
@@ -87,15 +79,15 @@ def _rate(rate: Rate) -> dict[str, Any]:
         "lr": rate.lr,
         "mean": mean(rate.choosing.values()),
         "sd": spread(rate.choosing.values()),
-        "values": dict(rate.choosing),
+        "values": _by_seed(rate.choosing),
         "diverged": rate.diverged,
         "lacking": list(rate.lacking),
-        "runs": {seed: str(run.path) for seed, run in rate.runs.items()},
+        "runs": {str(seed): str(run.path) for seed, run in rate.runs.items()},
     }
 
 
 def _pair(pair: Pair, metric: str) -> dict[str, Any]:
-    said = verdict(pair, metric)
+    found = verdict(pair, metric)
     return {
         "best": pair.best,
         "other": pair.other,
@@ -107,11 +99,11 @@ def _pair(pair: Pair, metric: str) -> dict[str, Any]:
         "p_holm": pair.p_holm,
         "comparisons": pair.comparisons,
         "probability": pair.probability,
-        "verdict": said.kind,
-        "more_seeds": said.more_seeds,
-        "text": said.text,
+        "verdict": found.kind,
+        "more_seeds": found.more_seeds,
+        "text": found.text,
     }
 
 
-def _left(run: Run) -> dict[str, Any]:
+def _unfinished(run: RunRecord) -> dict[str, Any]:
     return {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}

@@ -1,4 +1,4 @@
-"""Which number the candidates are compared on, which one their rates are chosen by, and which way is better."""
+"""The metric that candidates are compared on, the one that chooses their rates, and which way is better."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.errors import ConfigError, nearest
-from lrsched.report.runs import Run
+from lrsched.report.runs import RunRecord
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Metric:
     """A metric and its direction.
 
     Args:
-        name: what is compared, ``val/loss`` or the like.
+        name: the metric to compare, such as ``val/loss``.
         mode: ``min`` or ``max``.
-        chosen_by: what the rates are chosen by; the same, or its counterpart on the validation part.
-        chosen_mode: its direction.
+        chosen_by: the metric that chooses the rates: the same, or its counterpart on the validation part.
+        chosen_mode: the direction of that one.
     """
 
     name: str
@@ -29,30 +29,30 @@ class Metric:
     chosen_mode: str
 
     def sign(self, name: str | None = None) -> float:
-        """1 where smaller is better, −1 where larger is."""
+        """1 if smaller is better, −1 if larger is."""
         return 1.0 if (self.chosen_mode if name == self.chosen_by else self.mode) == "min" else -1.0
 
-    def outcomes(self, runs: Mapping[Any, Run], name: str) -> dict[Any, float]:
-        """The values of the runs that finished or diverged, infinitely bad where they are not finite numbers."""
+    def outcomes(self, runs: Mapping[Any, RunRecord], name: str) -> dict[Any, float]:
+        """The values of the runs that finished or diverged; infinitely bad where they are not finite."""
         worst = self.sign(name) * math.inf
-        measured = {key: run.metrics.get(name) for key, run in runs.items() if _measured(run, name)}
+        measured = {key: run.metrics.get(name) for key, run in runs.items() if _is_measured(run, name)}
         return {key: worst if value is None else value for key, value in measured.items()}
 
     def order(self, values: Iterable[float], name: str | None = None) -> tuple[int, float]:
-        """What to sort by: how many diverged, then the mean of the rest, the best first."""
+        """Sort key, the best first: how many diverged, then the mean of the rest."""
         known = [self.sign(name) * value for value in values]
         finite = [value for value in known if math.isfinite(value)]
         return len(known) - len(finite), math.fsum(finite) / len(finite) if finite else math.inf
 
 
-def metric_of(runs: Sequence[Run], name: str | None, mode: str | None) -> Metric:
-    """The metric asked for, or else the one that most runs monitor.
+def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> Metric:
+    """The metric that was asked for, or else the one that most runs monitor.
 
-    What is asked of the test part is compared there, and the rates are chosen by the same metric of the
-    validation part: a rate that was chosen by the test part would make its result look better than it is.
+    A metric of the test part is compared there, while the same metric of the validation part chooses the rates: a rate
+    chosen by the test part would make its result look better than it is.
 
     Raises:
-        ConfigError: no finished run has it, or it does not say which way is better.
+        ConfigError: no finished run has it, or its name does not say which way is better.
     """
     monitors = Counter((run.config.get("checkpoint.monitor"), run.config.get("checkpoint.mode")) for run in runs)
     modes = {str(key): str(way) for key, way in monitors if key and way}
@@ -68,8 +68,8 @@ def metric_of(runs: Sequence[Run], name: str | None, mode: str | None) -> Metric
     return Metric(asked, way, asked, way)
 
 
-def _measured(run: Run, name: str) -> bool:
-    """Whether a metric of a run is known: one that is not finite is."""
+def _is_measured(run: RunRecord, name: str) -> bool:
+    """Whether a metric of a run is known, finite or not."""
     return name in run.metrics if run.finished else run.diverged
 
 

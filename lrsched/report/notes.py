@@ -1,4 +1,4 @@
-"""What the numbers of a comparison do not say by themselves: how the rates were chosen, and what was left out."""
+"""Notes on a comparison: how the rates were chosen, what is missing, and what was left out."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from lrsched.report.format import count, of_seeds
 from lrsched.report.rates import Candidate
 
 SURE = 0.9
-"""A rate that is chosen again less often than this when the seeds are drawn anew is called uncertain."""
+"""A rate that resampled seeds choose again less often than this is called seed-dependent."""
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Sentences, the weightiest first."""
+    """Sentences, the most important first."""
     return [
-        *_alone(comparison),
+        *_nothing_to_compare(comparison),
         *_incomplete(comparison),
         *_edges(comparison),
-        *_chances(comparison),
-        *_choices(comparison),
+        *_unequal(comparison),
+        *_seed_dependent(comparison),
         *_rows(comparison),
         *_left_out(comparison),
     ]
 
 
-def how(comparison: Comparison) -> str:
-    """How the rates were chosen, and what of that to keep in mind."""
+def how_chosen(comparison: Comparison) -> str:
+    """How the rates were chosen, and how that biases the comparison."""
     rows, metric = comparison.candidates, comparison.metric
     if any(rate.dropped for row in rows for rate in row.rates):
         left = [row for row in rows if row.best is not None]
-        marked = ", and the marked one is all that is left to compare" if len(left) == 1 < len(rows) else ""
-        return f"Chosen by successive halving: what was left behind has no final value{marked}."
+        marked = ", and only the marked one is left to compare" if len(left) == 1 < len(rows) else ""
+        return f"Chosen by successive halving: dropped runs have no final value{marked}."
     each = "Each at its" if len(rows) > 1 else "At its"
-    chosen = f"{each} best learning rate, that of the best mean {metric.chosen_by} over its seeds."
+    chosen = f"{each} best learning rate, the one with the best mean {metric.chosen_by} over its seeds."
     if metric.chosen_by == metric.name:
-        chosen += " Chosen and compared by one number, the best looks a little better than it is."
+        chosen += " One number chooses and compares, so the best looks a little better than it is."
     return chosen
 
 
-def _alone(comparison: Comparison) -> Iterator[str]:
-    if len(comparison.candidates) == 1 and not comparison.unread:  # which may be of another one
+def _nothing_to_compare(comparison: Comparison) -> Iterator[str]:
+    if len(comparison.candidates) == 1 and not comparison.unread:  # an unread run may be another candidate
         yield "there is nothing to compare it with: give runs of another schedule too"
 
 
@@ -50,15 +50,15 @@ def _is_incomplete(comparison: Comparison) -> bool:
 
 
 def _incomplete(comparison: Comparison) -> Iterator[str]:
-    """Which rates lack runs; what the others say of the rates tried would be premature."""
+    """Which rates lack runs; with these, notes on the rates tried would be premature."""
     lacking = []
     for row in comparison.candidates:
         rates = [f"{rate.lr} ({of_seeds(rate.lacking)})" for rate in row.rates if rate.incomplete]
         if rates:
             lacking.append(f"{row.name} at {', '.join(rates)}")
     if lacking:
-        told = "; ".join(lacking)
-        yield f"incomplete: there is no {comparison.metric.chosen_by} of {told}; such a rate is not eligible"
+        chosen_by = comparison.metric.chosen_by
+        yield f"incomplete: there is no {chosen_by} of {'; '.join(lacking)}; such a rate is not eligible"
     if comparison.unread:
         asked = {item for run in comparison.unread for item in run.overrides if item.lstrip("+").startswith(f"{RATE}=")}
         rates = f" (among them {', '.join(sorted(asked))})" if asked else ""
@@ -74,34 +74,34 @@ def _edges(comparison: Comparison) -> Iterator[str]:
             yield f"the best rate is the {edge} tried ({', '.join(there)}): widen the sweep to {direction} {RATE}"
 
 
-def _chances(comparison: Comparison) -> Iterator[str]:
+def _unequal(comparison: Comparison) -> Iterator[str]:
     tried = {row.name: sum(rate.tried for rate in row.rates) for row in comparison.candidates}
     several = set(tried.values()) - {0}
     if several == {1} and not _is_incomplete(comparison):
         yield f"only one {RATE} was tried: another may be better for some, and change the order"
     elif len(several) > 1 and not _is_incomplete(comparison):
-        told = ", ".join(f"{name} {number}" for name, number in tried.items())
-        yield f"not all were tried at as many rates ({told}): who has more has more chances"
+        numbers = ", ".join(f"{name} {number}" for name, number in tried.items())
+        yield f"not all were tried at the same number of rates ({numbers}): more rates, more chances"
     sizes = {len(row.values) for row in comparison.candidates if row.best}
     if len(sizes) > 1:
-        yield "not all have as many seeds: means are over all of a row's own, comparisons over those that both have"
+        yield "not all have the same number of seeds: means are over a row's own seeds, comparisons over shared ones"
 
 
-def _choices(comparison: Comparison) -> Iterator[str]:
-    unsure = [
+def _seed_dependent(comparison: Comparison) -> Iterator[str]:
+    rates = [
         f"{row.name} {row.best.lr} ({row.sure:.0%})"
         for row in comparison.candidates
         if row.best is not None and row.sure is not None and row.sure < SURE
     ]
-    if unsure:
-        yield f"the best rate hangs on the seeds; drawn anew they choose it again only so often: {', '.join(unsure)}"
+    if rates:
+        yield f"the best rate is seed-dependent; resampled seeds choose it again only this often: {', '.join(rates)}"
 
 
 def _rows(comparison: Comparison) -> Iterator[str]:
     for row in comparison.candidates:
         dropped = ", ".join(str(rate.lr) for rate in row.rates if rate.dropped)
         if dropped:
-            yield f"{row.name} at {dropped}: left behind by successive halving"
+            yield f"{row.name} at {dropped}: dropped by successive halving"
         elif row.best is None and any(rate.choosing for rate in row.rates):
             yield f"{row.name}: every run that has ended diverged"
         elif row.best is None:
@@ -120,7 +120,7 @@ def _diverged(row: Candidate) -> Iterator[str]:
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
-    """Runs of one config: they differ in nothing that changes a result, and this is named."""
+    """Repeated runs, and the keys in which they differ: none of them changes a result."""
     same = [keys for _, keys in comparison.repeated if not keys]
     if same:
         yield f"left out: {count(len(same), 'run')} with the config of another one, in another folder"

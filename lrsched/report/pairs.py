@@ -15,18 +15,18 @@ from lrsched.report.stats import bca_interval, holm, pairs_needed, probability_b
 
 @dataclass(frozen=True)
 class Pair:
-    """The best candidate against another one, on the seeds that both have.
+    """The best candidate against another one, on the seeds that both share.
 
     Args:
         best, other: their names.
-        differences: by how much the best is better, a number a shared seed; empty where one diverged.
+        differences: by how much the best is better, one a shared seed; empty if a run diverged.
         seeds: how many are shared.
-        interval: 95 %, of the mean difference; None for fewer than five seeds, of which it is far too narrow.
+        interval: 95 %, of the mean difference; None for fewer than five seeds, where it is far too narrow.
         p: of the sign-flip test.
-        p_holm: the same, corrected for the comparisons of all candidates with each other: which of them is
-            the best was seen in the same numbers.
-        comparisons: how many these are.
-        probability: that the best beats the other, None without a shared seed.
+        p_holm: the same, corrected for the comparisons of all candidates with each other: the same numbers
+            decided which of them is the best.
+        probability: that the best beats the other; None without a shared seed.
+        comparisons: how many were made.
     """
 
     best: str
@@ -50,13 +50,15 @@ class Pair:
 
 
 def pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:
-    """The first row against each of the others, their p corrected by those of all pairs of rows."""
+    """The first row against each other one, with p corrected for all pairs of rows."""
     there = [row for row in rows if row.best is not None]
-    told = [_pair(there[0], other, metric) for other in there[1:]]
+    found = [_pair(there[0], other, metric) for other in there[1:]]
     rest = [_p(_differences(*_shared(one, other, metric))) for one, other in combinations(there[1:], 2)]
-    tested = [p for p in [*(pair.p for pair in told), *rest] if p is not None]
+    tested = [p for p in [*(pair.p for pair in found), *rest] if p is not None]
     corrected = iter(holm(tested))
-    return [replace(pair, p_holm=None if pair.p is None else next(corrected), comparisons=len(tested)) for pair in told]
+    return [
+        replace(pair, p_holm=None if pair.p is None else next(corrected), comparisons=len(tested)) for pair in found
+    ]
 
 
 def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
@@ -75,14 +77,14 @@ def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
 
 
 def _shared(one: Candidate, other: Candidate, metric: Metric) -> tuple[list[float], list[float]]:
-    """The values of two candidates at the seeds that both have, the smaller the better."""
+    """The values of two candidates at the seeds that both share, signed so that smaller is better."""
     seeds = sorted(set(one.values) & set(other.values), key=str)
     sign = metric.sign()
     return [sign * one.values[seed] for seed in seeds], [sign * other.values[seed] for seed in seeds]
 
 
 def _differences(mine: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
-    """By how much the first are better; nothing as soon as a run diverged."""
+    """By how much the first are better; empty if a run diverged."""
     if not all(map(math.isfinite, [*mine, *theirs])):
         return ()
     return tuple(b - a for a, b in zip(mine, theirs, strict=True))

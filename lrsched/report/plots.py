@@ -1,4 +1,4 @@
-"""Two pictures: the course of each candidate at its best rate, and how much each depends on its rate."""
+"""Two pictures a workload: the curve of each candidate at its best rate, and how each depends on its rate."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from lrsched.report.compare import Comparison
 from lrsched.report.format import count
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate, mean, spread
-from lrsched.report.report import Study
-from lrsched.report.runs import Run
+from lrsched.report.report import Report
+from lrsched.report.runs import RunRecord
 from lrsched.report.stats import Floats
 
 MOST_TICKS = 12
 WIDE = 10.0
-"""Means that differ by more than this factor are drawn on a logarithmic axis."""
+"""Means that differ by more than this factor go on a logarithmic axis."""
 
 
-def pictures(study: Study, folder: str) -> dict[str, bytes]:
-    """PNG files by their names, two a workload: ``curves.png``, ``rates.png``, and with a number from the second on.
+def pictures(report: Report, folder: str) -> dict[str, bytes]:
+    """PNG files by name, two a workload: ``curves.png``, ``rates.png``; then ``curves-2.png``, ….
 
     Args:
-        study: what to draw.
-        folder: what they were asked for as, for the message.
+        report: what to draw.
+        folder: the value of ``--png``, for the message.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -40,15 +40,15 @@ def pictures(study: Study, folder: str) -> dict[str, bytes]:
             "--png", folder, "a picture needs matplotlib, which is not installed", "pip install 'hydra-lrsched[plot]'"
         ) from error
     drawn = {}
-    for number, comparison in enumerate(study.comparisons, start=1):
+    for number, comparison in enumerate(report.comparisons, start=1):
         suffix = "" if number == 1 else f"-{number}"
-        drawn[f"curves{suffix}.png"] = _png(lambda panel, it=comparison: _curves(panel, it))
-        drawn[f"rates{suffix}.png"] = _png(lambda panel, it=comparison: _rates(panel, it))
+        drawn[f"curves{suffix}.png"] = _png(lambda panel, it=comparison: _draw_curves(panel, it))
+        drawn[f"rates{suffix}.png"] = _png(lambda panel, it=comparison: _draw_rates(panel, it))
     return drawn
 
 
-def course(runs: Sequence[Run], name: str) -> tuple[Floats, Floats]:
-    """A metric of the runs that measured it: the steps at which all of them did, and values[run, step]."""
+def curves(runs: Sequence[RunRecord], name: str) -> tuple[Floats, Floats]:
+    """The curves of a metric: the steps at which every run with the metric measured it, and values[run, step]."""
     tables = [{row["step"]: row[name] for row in run.rows() if name in row} for run in runs]
     measured = [table for table in tables if table]
     shared = sorted(set.intersection(*map(set, measured))) if measured else []
@@ -71,12 +71,12 @@ def _png(draw: Callable[[Any], None]) -> bytes:
     return content.getvalue()
 
 
-def _curves(panel: Any, comparison: Comparison) -> None:
-    """The mean over the seeds, and a band from the lowest to the highest of them."""
+def _draw_curves(panel: Any, comparison: Comparison) -> None:
+    """Draw the mean over the seeds, and a band from the lowest to the highest."""
     name = comparison.metric.chosen_by
     for number, row in enumerate(comparison.candidates):
         runs = [run for run in row.best.runs.values() if run.finished] if row.best else []
-        steps, values = course(runs, name)
+        steps, values = curves(runs, name)
         if row.best is not None and len(steps):
             colour = f"C{number % 10}"
             label = f"{row.name}, lr {row.best.lr} ({count(len(values), 'seed')})"
@@ -87,8 +87,8 @@ def _curves(panel: Any, comparison: Comparison) -> None:
     panel.set_ylabel(name)
 
 
-def _rates(panel: Any, comparison: Comparison) -> None:
-    """The final metric against the learning rate, mean and standard deviation of the seeds, the best marked."""
+def _draw_rates(panel: Any, comparison: Comparison) -> None:
+    """Draw the final metric against the learning rate: mean and standard deviation of the seeds, the best marked."""
     metric, heights, tried = comparison.metric, [], set()
     for number, row in enumerate(comparison.candidates):
         points = _points(row)
@@ -111,7 +111,7 @@ def _rates(panel: Any, comparison: Comparison) -> None:
 
 
 def _points(row: Candidate) -> list[tuple[float, float, float]]:
-    """Rate, mean and spread where all runs of a rate have finite values."""
+    """Rate, mean and spread of each rate whose runs all have finite values."""
     points = []
     for rate in row.rates:
         height = mean(rate.choosing.values())

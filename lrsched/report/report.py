@@ -1,4 +1,4 @@
-"""A study: the runs found, and their comparison."""
+"""A report: the runs that were found, and their comparison."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrsched.report.compare import Comparison, compare
-from lrsched.report.disk import read_runs
 from lrsched.report.metric import Metric, metric_of
-from lrsched.report.runs import Run
+from lrsched.report.read import read_runs
+from lrsched.report.runs import RunRecord
 from lrsched.report.time_to_target import Race, races
 
 
 @dataclass(frozen=True)
-class Study:
-    """What a report shows.
+class Report:
+    """Runs and their comparison, whatever they are shown as.
 
     Args:
         runs: all that were found, in the order of their paths.
@@ -24,21 +24,21 @@ class Study:
         races: to a target, one a workload; none if no target was asked for.
     """
 
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     metric: Metric
     comparisons: tuple[Comparison, ...]
     races: tuple[Race, ...] = ()
 
 
-def study(
+def compare_paths(
     paths: Sequence[Path], metric: str | None = None, mode: str | None = None, target: float | str | None = None
-) -> Study:
+) -> Report:
     """Read the runs in some folders and compare them.
 
     Args:
         paths: run folders, and folders that hold them at any depth.
         metric: what to compare on; None for what the runs monitor.
-        mode: ``min`` or ``max``: which way is better, where the metric does not say so itself.
+        mode: ``min`` or ``max``: which way is better, where the metric's name does not say so.
         target: the value to be reached; ``auto`` for one that every candidate can reach; None for no race.
 
     Raises:
@@ -48,4 +48,4 @@ def study(
     chosen = metric_of(runs, metric, mode)
     comparisons = compare(runs, chosen)
     raced = [] if target is None else races(comparisons, None if isinstance(target, str) else target)
-    return Study(tuple(runs), chosen, tuple(comparisons), tuple(raced))
+    return Report(tuple(runs), chosen, tuple(comparisons), tuple(raced))

@@ -1,4 +1,4 @@
-"""Runs, how each of them ended, and what they measured: the values that a report is made of."""
+"""What is known of a run: its config, how it ended, what it measured."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lrsched.config.walk import Flat
+from lrsched.ended import Ended, Why
 from lrsched.records import RunFolder, read_rows
-from lrsched.report.flat import Flat
-
-DROPPED = "ranked"
-"""How the reason begins for which successive halving leaves a run where it is."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run, or one that was to be.
+class RunRecord:
+    """One run, or a job of a sweep that left none.
 
     Args:
         path: its folder.
-        config: dotted keys and their values, as composed; empty where there is none that can be read.
+        config: dotted keys and values, as composed; empty if it cannot be read.
         status: ``finished``, ``failed`` or ``stopped`` as it or its sweep says; ``unfinished``: it is running, or was
             killed; ``waiting``: its sweep has not begun it; ``broken``: its files cannot be read, or do not belong
-            together; ``missing``: a job of a sweep that is not there, and nothing says why.
+            together; ``missing``: a job of a sweep that left no run, for no known reason.
         reason: why, in words.
+        ended, why: the same as fields; None where nothing says so.
         step: completed updates, None where unknown.
-        metrics: at its end; None for a value that was not finite.
-        overrides: those of the sweep's job, as typed.
+        metrics: final ones; None for a value that was not finite.
+        overrides: of the sweep's job, as typed.
     """
 
     path: Path
     config: Flat
     status: str
     reason: str = ""
+    ended: Ended | None = None
+    why: Why | None = None
     step: int | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """Its rows, as far as they can be read: what is damaged measured nothing."""
+        """The rows of ``metrics.jsonl``, up to the first damaged one."""
         try:
             yield from read_rows(RunFolder(self.path).metrics)
         except (OSError, ValueError):
@@ -52,27 +53,27 @@ class Run:
 
     @property
     def diverged(self) -> bool:
-        """Whether a loss, a gradient or a metric was not finite: an answer too, and the worst."""
+        """Whether a loss, a gradient or a metric was not finite: an outcome too, and the worst."""
         if self.finished:
             return any(value is None for value in self.metrics.values())
-        return self.status == "failed" and self.reason.startswith("NotFinite")
+        return self.ended is Ended.DIVERGED
 
     @property
     def end(self) -> str:
-        """How it ended, in one word: its status, or ``diverged``."""
+        """Its status, or ``diverged``."""
         return "diverged" if self.diverged else self.status
 
     @property
     def dropped(self) -> bool:
-        """Whether a sweep left it behind, because others had come further with as many steps."""
-        return self.status == "stopped" and self.reason.startswith(DROPPED)
+        """Whether successive halving dropped it: others were better after as many steps."""
+        return self.why is Why.DROPPED
 
     @property
     def decided(self) -> bool:
-        """Whether its outcome is known: it finished, or diverged."""
+        """Whether it has an outcome: it finished, or diverged."""
         return self.finished or self.diverged
 
 
-def ends(runs: Sequence[Run]) -> Counter[str]:
-    """How many runs ended in which way."""
+def count_ends(runs: Sequence[RunRecord]) -> Counter[str]:
+    """How many runs ended in each way."""
     return Counter(run.end for run in runs)

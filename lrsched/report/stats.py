@@ -1,7 +1,7 @@
-"""What the seeds say: paired differences, their interval, the chance of such a difference, the seeds still needed.
+"""Statistics of paired differences: their interval, p-value, and the seeds still needed.
 
-Pure functions of numbers. A *difference* is that of two runs of the same seed, so that what the seed brings
-to both (initial weights, order of the data) is taken out.
+Pure functions of numbers. A *difference* is that of two runs of the same seed, which removes what the seed brings to
+both (initial weights, order of the data).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LEVEL = 0.05
-"""A difference is declared below this p, and by an interval of one minus this."""
+"""A difference is declared below this p, and if an interval of one minus this excludes 0."""
 
 QUANTILES = 1.96 + 0.84
-"""Of the normal distribution, for a p of 5 % and a power of 80 %: they set the seeds asked for."""
+"""Of the normal distribution, for a p of 5 % and a power of 80 %: they set the seeds to ask for."""
 
 EXACT = 14
-"""Up to so many pairs all 2^n signs are gone through; beyond, 2^14 of them are drawn."""
+"""Up to so many pairs the sign-flip test tries all 2^n signs; beyond, it draws 2^14 of them."""
 
 _NORMAL = NormalDist()
 
@@ -36,13 +36,13 @@ def bca_interval(differences: Sequence[float], resamples: int = 9999, seed: int 
         z0 = Φ⁻¹( share of θ* below θ, ties half )     a = Σ(θ̄ − θ_(i))³ / 6[Σ(θ̄ − θ_(i))²]^1.5
         ends: the quantiles Φ( z0 + (z0 ± z_.975) / (1 − a(z0 ± z_.975)) ) of θ*
 
-    Efron, Better bootstrap confidence intervals, JASA 1987. Of few values it is too narrow: it is never used
-    alone. Equal values give an interval of no width.
+    Efron, Better bootstrap confidence intervals, JASA 1987. It is too narrow for few values, so never use it alone.
+    Equal values give an interval of width 0.
 
     Args:
         differences: at least two, finite.
-        resamples: how many are drawn.
-        seed: of the drawing, so that the same runs get the same report.
+        resamples: how many to draw.
+        seed: of the resampling, so that the same runs give the same report.
 
     >>> bca_interval([0.5, 0.5, 0.5])
     (0.5, 0.5)
@@ -65,7 +65,7 @@ def bca_interval(differences: Sequence[float], resamples: int = 9999, seed: int 
 
 
 def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
-    """Two-sided p of the sign-flip test: were there no difference, each sign would be as likely as the other.
+    """Two-sided p of the sign-flip test: without a difference, both signs are equally likely.
 
     The share of all 2^n choices of signs that give a mean at least as far from zero. With n pairs it cannot be below
     2/2^n (:func:`smallest_p`). Fisher, The design of experiments, 1935, §21.
@@ -84,7 +84,7 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float:
 
 @lru_cache(maxsize=2)
 def _signs(n: int, seed: int) -> Floats:
-    """All choices of n signs, or as many drawn ones as 14 have."""
+    """All choices of n signs; for more than 14, a sample of 2^14."""
     if n <= EXACT:
         return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2.0 - 1.0
     return np.random.default_rng(seed).choice([-1.0, 1.0], (2**EXACT, n))
@@ -100,7 +100,7 @@ def smallest_p(pairs: int) -> float:
 
 
 def fewest_pairs(comparisons: int = 1) -> int:
-    """The fewest pairs that can decide: n with 2/2^n below .05, all of several comparisons holding together.
+    """The fewest pairs that can decide: n with 2/2^n below .05, divided by the number of comparisons.
 
     >>> fewest_pairs(), fewest_pairs(3)
     (6, 7)
@@ -109,7 +109,7 @@ def fewest_pairs(comparisons: int = 1) -> int:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values of several comparisons corrected so that any false one among them is as rare as one alone would be.
+    """Correct the p-values of several comparisons, so that any false finding is as rare as with a single one.
 
     The k-th smallest of m is multiplied by m − k + 1 and is at least the one before. Holm, Scand. J. Statist. 1979.
 
@@ -124,7 +124,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def probability_better(better: Sequence[float], other: Sequence[float]) -> float:
-    """P(A beats B): the share of pairs in which the first is smaller, ties half.
+    """P(A beats B): the share of pairs in which the first is smaller; a tie counts half.
 
     Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021,
     https://arxiv.org/abs/2103.03098
@@ -139,8 +139,7 @@ def probability_better(better: Sequence[float], other: Sequence[float]) -> float
 def pairs_needed(differences: Sequence[float]) -> float:
     """About how many pairs would tell such a difference from none: ((1.96 + .84)·sd/mean)², inf if the mean is 0.
 
-    The usual sample size of a paired test at 5 % with a power of 80 %. From a few pairs, sd and mean are rough
-    themselves, and so is this.
+    The usual sample size of a paired test at 5 % with a power of 80 %. It is as rough as sd and mean of the pairs are.
 
     >>> round(pairs_needed([1.0, 2.0, 3.0]), 2)  # sd 1, mean 2
     1.96
@@ -153,14 +152,14 @@ def pairs_needed(differences: Sequence[float]) -> float:
 
 
 def algoperf_scores(times: Sequence[Sequence[float]], longest: float = 4.0) -> list[float]:
-    """AlgoPerf's score of each candidate: how near it comes to the fastest, over all workloads.
+    """AlgoPerf's score of each candidate: how close it comes to the fastest, over all workloads.
 
     With r = t / min t on a workload, the area below the performance profile (share of workloads with r ≤ τ) from
     τ = 1 to 4, which is the mean of clip((4 − r)/3, 0, 1). Dahl et al. 2023, https://arxiv.org/abs/2306.07179
 
     Args:
         times: to the target, a row a candidate, a column a workload; inf where it was not reached.
-        longest: the ratio at which nothing is left.
+        longest: the ratio from which on the score is 0.
 
     >>> [round(score, 4) for score in algoperf_scores([[1, 2], [1.5, 1], [math.inf, 8]])]
     [0.8333, 0.9167, 0.0]

@@ -1,4 +1,4 @@
-"""The comparison in a terminal: a table, what may be concluded from it, and what is missing."""
+"""A report in a terminal: tables, what may be concluded from them, and what is missing."""
 
 from __future__ import annotations
 
@@ -7,36 +7,34 @@ import math
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from lrsched.report.columns import WINS, fitted
+from lrsched.report.columns import WINS, TableColumn, columns_that_fit, split, table
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, count, value
-from lrsched.report.layout import RULED, Column, parts, table
-from lrsched.report.notes import how, notes
+from lrsched.report.notes import how_chosen, notes
 from lrsched.report.rates import mean
-from lrsched.report.report import Study
-from lrsched.report.runs import ends
+from lrsched.report.report import Report
+from lrsched.report.runs import count_ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import sentences
 
 UNLIMITED = 10_000
-"""Columns of what is not a terminal: a file has no edge at which a line must end."""
+"""Columns where there is no terminal: lines in a file need not end."""
 
 MOST_RATES = 10
 MOST_LISTED = 12
 
 WORK = ("dataset.batch_size", "trainer.accumulate")
-"""What a step costs: where it differs, counting steps is not fair."""
+"""What a step costs: where these differ, counting steps is not fair."""
 
 
-def render(study: Study, width: int | None = None, colour: bool = False) -> str:
+def render(report: Report, width: int | None = None, colour: bool = False) -> str:
     """The whole report as text.
 
     Args:
-        study: what was found and compared.
-        width: of the terminal in columns, None where there is none.
+        report: what to show.
+        width: of the terminal in columns; None for a file.
         colour: whether to mark the best in colour.
     """
     out = io.StringIO()
@@ -50,13 +48,13 @@ def render(study: Study, width: int | None = None, colour: bool = False) -> str:
         emoji=False,
         markup=False,
     )
-    found = ends(study.runs)
-    console.print(f"{count(len(study.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in found.most_common())}")
-    for comparison in study.comparisons:
+    found = count_ends(report.runs)
+    console.print(f"{count(len(report.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in found.most_common())}")
+    for comparison in report.comparisons:
         _comparison(console, comparison)
-    if study.races:
-        _race(console, study)
-    _incomplete(console, study)
+    if report.races:
+        _race(console, report)
+    _unfinished(console, report)
     lines = out.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -66,27 +64,27 @@ def _comparison(console: Console, comparison: Comparison) -> None:
     console.print()
     console.print(Text(comparison.name, style="bold"))
     marked = 0 if several and comparison.candidates[0].finite else None
-    columns = fitted(comparison, console.width)
+    columns = columns_that_fit(comparison, console.width)
     console.print(table(columns, console.width, marked))
     console.print()
     if any(len(row.rates) > 1 for row in comparison.candidates):
         _rates(console, comparison)
-    told = how(comparison)
+    chosen = how_chosen(comparison)
     if any(column.title == WINS for column in columns):
-        told += f" {WINS}: of the best one against this one, seed against seed."
-    _paragraphs(console, [told])
+        chosen += f" {WINS}: the best one against this one, seed against seed."
+    _paragraphs(console, [chosen])
     console.print()
     _paragraphs(console, sentences(comparison.pairs, metric.name))
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
 
 
 def _rates(console: Console, comparison: Comparison) -> None:
-    """Mean of each candidate at each rate, the chosen one marked."""
+    """The mean of each candidate at each rate, the chosen one marked."""
     tried = list(dict.fromkeys(rate.lr for row in comparison.candidates for rate in row.rates))
     if len(tried) > MOST_RATES:
         return
     name, rows = comparison.metric.chosen_by, comparison.candidates
-    first = Column(f"mean {name} at lr", tuple(row.name for row in rows), text=True)
+    first = TableColumn(f"mean {name} at lr", tuple(row.name for row in rows), text=True)
     at = [{rate.lr: rate for rate in row.rates} for row in rows]
     rest = []
     for lr in sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0)):
@@ -94,41 +92,39 @@ def _rates(console: Console, comparison: Comparison) -> None:
         for row, rates in zip(rows, at, strict=True):
             text = value(name, mean(rates[lr].choosing.values())) if lr in rates else ""
             cells.append(f"{text}*" if row.best is not None and rates.get(lr) is row.best else f"{text} ")
-        rest.append(Column(str(lr), tuple(cells)))
-    for columns in parts(first, rest, console.width):
+        rest.append(TableColumn(str(lr), tuple(cells)))
+    for columns in split(first, rest, console.width):
         console.print(table(columns, console.width))
         console.print()
 
 
-def _race(console: Console, study: Study) -> None:
+def _race(console: Console, report: Report) -> None:
     """Steps to the target, and AlgoPerf's score."""
-    way = "at most" if study.metric.mode == "min" else "at least"
-    raced = Table(**RULED)
-    raced.add_column("steps to target", overflow="fold")
-    for race in study.races:
-        goal = f"{study.metric.name} {way} {value(study.metric.name, race.target)}"
-        raced.add_column(f"{race.workload}: {goal}", justify="right", overflow="fold")
-    raced.add_column("score", justify="right")
-    for name, score in scores(study.races).items():
-        times = [race.steps.get(name, math.inf) for race in study.races]
-        raced.add_row(name, *(f"{time:,.0f}" if math.isfinite(time) else "never" for time in times), f"{score:.4f}")
+    way = "at most" if report.metric.mode == "min" else "at least"
+    by_name = scores(report.races)
+    columns = [TableColumn("steps to target", tuple(by_name), text=True)]
+    for race in report.races:
+        title = f"{race.workload}: {report.metric.name} {way} {value(report.metric.name, race.target)}"
+        steps = [race.steps.get(name, math.inf) for name in by_name]
+        columns.append(TableColumn(title, tuple(f"{n:,.0f}" if math.isfinite(n) else "never" for n in steps)))
+    columns.append(TableColumn("score", tuple(f"{score:.4f}" for score in by_name.values())))
     console.print()
-    console.print(raced)
-    told = [
+    console.print(table(columns, console.width))
+    lines = [
         "Median over the seeds of the fastest rate's steps. Score: mean of clip((4 − r)/3, 0, 1), r = steps / fewest."
     ]
-    if any(key in row.entries for one in study.comparisons for row in one.candidates for key in WORK):
-        told.append("note: batches are of different sizes, and so a step is not the same work for all")
-    _paragraphs(console, told)
+    if any(key in row.entries for one in report.comparisons for row in one.candidates for key in WORK):
+        lines.append("note: batch sizes differ, so a step is not the same work for all")
+    _paragraphs(console, lines)
 
 
-def _incomplete(console: Console, study: Study) -> None:
-    """What did not finish, with its reason."""
-    left = [run for run in study.runs if not run.finished]
+def _unfinished(console: Console, report: Report) -> None:
+    """The runs that did not finish, with their reasons."""
+    left = [run for run in report.runs if not run.finished]
     if not left:
         return
     console.print()
-    _paragraphs(console, [f"{len(left)} of {count(len(study.runs), 'run')} did not finish:"])
+    _paragraphs(console, [f"{len(left)} of {count(len(report.runs), 'run')} did not finish:"])
     _paragraphs(console, [f"  {run.end}  {run.path}  {brief(run.reason)}" for run in left[:MOST_LISTED]])
     if len(left) > MOST_LISTED:
         _paragraphs(console, [f"  and {len(left) - MOST_LISTED} more; --json FILE lists them all"])

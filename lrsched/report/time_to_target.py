@@ -1,4 +1,4 @@
-"""Time to target: how many steps each candidate takes to reach a value, scored as AlgoPerf does.
+"""Time to target: the steps that each candidate takes to reach a value, scored as AlgoPerf does.
 
 A study is a seed, its trials are the learning rates: the time of a candidate on a workload is the median over its
 seeds of the fewest steps over its rates; a miss is infinite. Dahl et al. 2023, https://arxiv.org/abs/2306.07179
@@ -17,13 +17,13 @@ from lrsched.errors import ConfigError
 from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
-from lrsched.report.runs import Run
+from lrsched.report.runs import RunRecord
 from lrsched.report.stats import algoperf_scores
 
 
 @dataclass(frozen=True)
 class Race:
-    """One workload: the target, and the steps to it by candidate, infinite for a miss."""
+    """One workload: the target, and the steps of each candidate to it, infinite for a miss."""
 
     workload: str
     target: float
@@ -35,33 +35,33 @@ def races(comparisons: Sequence[Comparison], target: float | None) -> list[Race]
 
     Args:
         comparisons: one a workload.
-        target: the value to be reached, or None for the worst candidate's median at its best rate: every
-            candidate reaches it with more than half of its seeds.
+        target: the value to reach, or None for the worst candidate's median at its best rate: every candidate
+            reaches it with more than half of its seeds.
 
     Raises:
-        ConfigError: the metric is not measured during a run.
+        ConfigError: the metric is not measured while a run trains.
     """
     found = []
     for comparison in comparisons:
         metric = comparison.metric
         if not metric.name.startswith(("val/", "train/")):
             raise ConfigError("--metric", metric.name, "is measured once, at the end", "give --metric val/accuracy")
-        value = _common(comparison) if target is None else target
+        value = _reachable(comparison) if target is None else target
         steps = {row.name: _time(row, metric, value) for row in comparison.candidates}
         found.append(Race(comparison.name, value, steps))
     return found
 
 
 def scores(found: Sequence[Race]) -> dict[str, float]:
-    """AlgoPerf's score by candidate, the best first; where one was not run, it missed."""
+    """AlgoPerf's score by candidate, the best first; not to run on a workload is a miss."""
     names = list(dict.fromkeys(name for race in found for name in race.steps))
     times = [[race.steps.get(name, math.inf) for race in found] for name in names]
     by_name = dict(zip(names, algoperf_scores(times), strict=True)) if names else {}
     return dict(sorted(by_name.items(), key=lambda item: -item[1]))
 
 
-def steps_to(run: Run, metric: Metric, target: float) -> float:
-    """The completed updates at the first evaluation that reaches the target, infinite if none does."""
+def steps_to(run: RunRecord, metric: Metric, target: float) -> float:
+    """Completed updates at the first evaluation that reaches the target; infinite if none does."""
     sign = metric.sign()
     reached = (row for row in run.rows() if metric.name in row and sign * row[metric.name] <= sign * target)
     return next((float(row["step"]) for row in reached), math.inf)
@@ -75,7 +75,8 @@ def _time(row: Candidate, metric: Metric, target: float) -> float:
     return float(np.median(list(fastest.values())))
 
 
-def _common(comparison: Comparison) -> float:
+def _reachable(comparison: Comparison) -> float:
+    """A target that every candidate with a finite value reaches."""
     sign = comparison.metric.sign()
     medians = [
         median_high(sign * value for value in row.values.values()) for row in comparison.candidates if row.values

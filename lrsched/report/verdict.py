@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lrsched.report.format import amount, count, distance, interval, p_value
 from lrsched.report.pairs import Pair
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
 
 ABSURD = 200
-"""Where more pairs than this were needed, the two are called equal to within what the interval leaves open.
+"""If more pairs than this were needed, the two are called equal to within what the interval leaves open.
 
 It is a mean below a fifth of its standard deviation, (2.8/200^.5 = .2): less than what Cohen 1988 calls a small effect.
 """
-
-UNDECIDED = "undecided: "
-"""How it begins, behind the names."""
 
 
 @dataclass(frozen=True)
@@ -25,38 +23,37 @@ class Verdict:
     """A sentence, and what it rests on.
 
     Args:
-        kind: ``better``; ``better alone``: as a comparison by itself, but not as one of several; ``undecided``,
-            ``equal`` or ``diverged``.
-        text: in words.
+        kind: ``better alone``: better if this were the only comparison, but not as one of several.
+        text: in words, with the names of both.
         more_seeds: about how many would decide it; None where it is decided, or more than 200 would be needed.
-        why: what is undecided and why, without the names: where it is the same, several are told in one sentence.
+        why: what is undecided and why, without the names: pairs that share it share a sentence.
     """
 
-    kind: str
+    kind: Literal["better", "better alone", "undecided", "equal", "diverged"]
     text: str
     more_seeds: int | None = None
     why: str = ""
 
 
 def verdict(pair: Pair, metric: str) -> Verdict:
-    """Of a pair: better only if the interval excludes 0 and the sign-flip test gives p < .05.
+    """The verdict on a pair: better only if the interval excludes 0 and the sign-flip test gives p < .05.
 
-    Where there are more than two candidates, p is corrected for all comparisons too; what does not hold then is told.
+    With more than two candidates, p is also corrected for all comparisons, and the text says what no longer holds.
 
-    Du 2025, https://arxiv.org/abs/2511.19794. Both are needed: of few seeds the interval alone is too narrow, and fewer
-    than six pairs cannot give such a p.
+    Du 2025, https://arxiv.org/abs/2511.19794. Both are needed: with few seeds the interval alone is too narrow, and
+    fewer than six pairs cannot give such a p.
 
     Args:
         pair: the best against another.
         metric: what the differences are of.
     """
     if pair.seeds == 0:
-        return _undecided(pair, "at least", fewest_pairs(), "they share no seed")
+        return _more(pair, "at least", fewest_pairs(), "they share no seed")
     if not pair.differences:
         wins = f"{pair.best} wins {(pair.probability or 0) * pair.seeds:g} of {count(pair.seeds, 'pair')}"
-        return Verdict("diverged", f"{pair.best} and {pair.other} cannot be told by a mean: runs diverged; {wins}")
+        return Verdict("diverged", f"{pair.best} and {pair.other} cannot be compared by means: runs diverged; {wins}")
     if pair.p is None:
-        return _undecided(pair, "at least", fewest_pairs() - 1, "one seed says nothing of the spread")
+        return _more(pair, "at least", fewest_pairs() - 1, "one seed says nothing about the spread")
     if not any(pair.differences):
         return Verdict("equal", f"{pair.best} and {pair.other} are equal with each of {count(pair.seeds, 'seed')}")
     if pair.seeds < fewest_pairs() or pair.interval is None:
@@ -67,33 +64,43 @@ def verdict(pair: Pair, metric: str) -> Verdict:
     if pair.needed > ABSURD:
         return Verdict("equal", _equal(pair, metric, pair.interval))
     found = f"difference {interval(metric, pair.interval)}, p {p_value(pair.p)}"
-    return _undecided(pair, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
+    return _more(pair, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
 
 
 def sentences(pairs: Sequence[Pair], metric: str) -> list[str]:
-    """The verdicts in words; what is undecided for the same reason is said once.
+    """The verdicts in words; pairs that are undecided for the same reason share a sentence.
 
     >>> few = [Pair("a", name, (0.1,), 1, None, None, None, 1.0) for name in ("b", "c")]
     >>> sentences(few, "val/loss")
-    ['a or b, c? undecided: at least 5 more seeds (one seed says nothing of the spread)']
+    ['a or b, c? undecided: at least 5 more seeds (one seed says nothing about the spread)']
     """
-    told: dict[str, list[str]] = {}
+    others: dict[tuple[bool, str], list[str]] = {}
     for pair in pairs:
-        said = verdict(pair, metric)
-        told.setdefault(said.why or said.text, []).append(pair.other)
-    return [
-        f"{pairs[0].best} or {', '.join(others)}? {said}" if said.startswith(UNDECIDED) else said
-        for said, others in told.items()
-    ]
+        found = verdict(pair, metric)
+        others.setdefault((found.kind == "undecided", found.why or found.text), []).append(pair.other)
+    return [_question(pairs[0].best, names, text) if undecided else text for (undecided, text), names in others.items()]
+
+
+def _question(best: str, others: Sequence[str], why: str) -> str:
+    return f"{best} or {', '.join(others)}? {why}"
+
+
+def _undecided(pair: Pair, more: int | None, why: str) -> Verdict:
+    why = f"undecided: {why}"
+    return Verdict("undecided", _question(pair.best, [pair.other], why), more, why)
+
+
+def _more(pair: Pair, about: str, more: int, because: str) -> Verdict:
+    return _undecided(pair, more, f"{about} {count(more, 'more seed')} ({because})")
 
 
 def _of_few(pair: Pair) -> Verdict:
-    """Fewer pairs than can give such a p; nor is their spread known well."""
+    """For fewer pairs than can give such a p: their spread is not known well either."""
     least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
     if pair.needed > ABSURD:
-        why = f"{UNDECIDED}if the difference is as small as it looks, it takes more than {ABSURD} seeds ({least})"
-        return Verdict("undecided", f"{pair.best} or {pair.other}? {why}", None, why)
-    return _undecided(pair, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
+        why = f"if the difference is as small as it looks, it takes more than {ABSURD} seeds ({least})"
+        return _undecided(pair, None, why)
+    return _more(pair, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
 
 
 def _better(pair: Pair, metric: str, ends: tuple[float, float]) -> Verdict:
@@ -107,12 +114,7 @@ def _better(pair: Pair, metric: str, ends: tuple[float, float]) -> Verdict:
     if pair.p_holm < LEVEL:
         return Verdict("better", f"{text})")
     more = max(1, fewest_pairs(pair.comparisons) - pair.seeds)
-    return Verdict("better alone", f"{text}: only taken by itself; about {count(more, 'more seed')} for all)", more)
-
-
-def _undecided(pair: Pair, about: str, more: int, because: str) -> Verdict:
-    why = f"{UNDECIDED}{about} {count(more, 'more seed')} ({because})"
-    return Verdict("undecided", f"{pair.best} or {pair.other}? {why}", more, why)
+    return Verdict("better alone", f"{text}: only on its own; about {count(more, 'more seed')} for all)", more)
 
 
 def _equal(pair: Pair, metric: str, ends: tuple[float, float]) -> str:

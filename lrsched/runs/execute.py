@@ -17,9 +17,10 @@ from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
 from lrsched.config.settings import Settings
 from lrsched.console import command, say
+from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped, StorageError
 from lrsched.loggers.base import Logger, RunInfo
-from lrsched.loggers.board import seats
+from lrsched.loggers.slots import seats
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
@@ -85,7 +86,7 @@ def execute(run: Settings, job: Job, held: ExitStack, stop: StopFlag, *, quiet: 
             restored = begin(parts, job.folder, store, point, shared, about)
         _begin_log(run, parts, restored)
         result, outcome = _train(run, parts, job, loggers, (shown, secrets), restored, about, stop)
-    if outcome.status == "finished":
+    if outcome.ended.status == "finished":
         stop.settle()
     if quiet:
         one_line(result, job.folder.path)
@@ -125,7 +126,7 @@ def _train(
     """Train, and write the result, whatever it is. ``config``: as loggers are shown it, and what nobody is."""
     folder, (shown, secrets) = job.folder, config
     about = {**about, "changes": [], "inexact": []} if restored is None else restored.about
-    result: dict[str, Any] = {"status": "failed", "reason": "", "metrics": {}}
+    result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
 
     def validate() -> dict[str, float]:
@@ -150,13 +151,13 @@ def _train(
                 Forks(Store(kept_by(folder)), job.share.keep),
             ).run()
         result = result_of(parts, outcome, about)
-        if outcome.status == "finished":
+        if outcome.ended.status == "finished":
             result, outcome = with_test(result, parts, outcome, stop)
         return result, outcome
     except BaseException as error:
         log.exception("the run failed")
         result["reason"] = f"{type(error).__name__}: {error}"
-        result = result_of(parts, Outcome("failed", result["reason"]), about)
+        result = result_of(parts, Outcome(ended_by(error) or Ended.ERROR, result["reason"]), about)
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples

@@ -70,8 +70,9 @@ def told(error: BaseException, folder: RunFolder) -> UserError:
             "checkpoint.allow_change=[optimizer.lr]; or start again with a lower optimizer.lr, a warm-up or "
             "trainer.clip_norm=1"
         )
-        tried = "weights are at fault" in str(error)
-        return error.advised(advice if tried else f"{advice}, or pass over such batches: trainer.on_nonfinite=skip")
+        return error.advised(
+            advice if error.tried else f"{advice}, or pass over such batches: trainer.on_nonfinite=skip"
+        )
     if isinstance(error, Stopped):
         return Stopped(error.exit_code - 128, f"{error}; {how}")
     if isinstance(error, UserError):

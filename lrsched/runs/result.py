@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched.assembly.parts import Parts
+from lrsched.ended import Ended
 from lrsched.errors import Stopped
 from lrsched.signals import StopFlag
 from lrsched.train.evaluate import evaluate
@@ -24,8 +25,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
     state = parts.state
     epochs = state.step / parts.horizon.steps_per_epoch
     return {
-        "status": outcome.status,
-        "reason": outcome.reason,
+        **_ending(outcome),
         "step": state.step,
         "epoch": epochs,
         "metrics": dict(state.metrics),
@@ -50,9 +50,13 @@ def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: Stop
         final = _look(parts, stop)
         best = final if parts.state.best.step == parts.state.step else _look_with_best_weights(parts, stop)
     except Stopped as stopped:
-        outcome = Outcome("stopped", str(stopped), stop.number)
-        return {**result, "status": outcome.status, "reason": outcome.reason}, outcome
+        outcome = Outcome(Ended.SIGNAL, str(stopped), stop.number)
+        return {**result, **_ending(outcome)}, outcome
     return {**result, "metrics": {**result["metrics"], **final}, "best": {**result["best"], **best}}, outcome
+
+
+def _ending(outcome: Outcome) -> dict[str, str]:
+    return {"status": outcome.ended.status, "ended": outcome.ended.value, "reason": outcome.reason}
 
 
 def _look(parts: Parts, stop: StopFlag) -> dict[str, float]:

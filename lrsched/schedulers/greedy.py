@@ -13,6 +13,7 @@ from lrsched.schedulers.base import Advice
 from lrsched.schedulers.closed_loop import ClosedLoop
 from lrsched.schedules import Constant
 from lrsched.schedules.checks import flag, number, one_of, whole
+from lrsched.schedules.shapes import WarmupShape
 
 
 class Greedy(ClosedLoop):
@@ -64,7 +65,7 @@ class Greedy(ClosedLoop):
         final: float | Mapping[str, float] = 0.01,
         warmup: Duration = "0st",
         warmup_start: float = 0.0,
-        warmup_shape: Literal["linear", "cosine", "polynomial", "exponential", "sqrt", "constant"] = "linear",
+        warmup_shape: WarmupShape = "linear",
         warmup_power: float = 2.0,
     ) -> None:
         one_of("mode", mode, ("min", "max"))

@@ -13,6 +13,7 @@ from lrsched.schedulers.base import Advice
 from lrsched.schedulers.closed_loop import ClosedLoop
 from lrsched.schedules import Constant
 from lrsched.schedules.checks import require
+from lrsched.schedules.shapes import WarmupShape
 
 
 class Plateau(ClosedLoop):
@@ -57,7 +58,7 @@ class Plateau(ClosedLoop):
         backtrack: bool = False,
         warmup: Duration = "0st",
         warmup_start: float = 0.0,
-        warmup_shape: Literal["linear", "cosine", "polynomial", "exponential", "sqrt", "constant"] = "linear",
+        warmup_shape: WarmupShape = "linear",
         warmup_power: float = 2.0,
     ) -> None:
         require(0 < factor < 1, "factor", factor, "must lie between 0 and 1", "a cut makes the rate smaller")

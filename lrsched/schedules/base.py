@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from lrsched.errors import UNSET
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
 from lrsched.schedules.checks import number, one_of, require
 from lrsched.schedules.named import Frozen, check_also, check_groups, matches, whole
-from lrsched.schedules.phases import Part, Phase, Plan
-from lrsched.schedules.shapes import Floats
-
-WARMUP_SHAPES = ("linear", "cosine", "polynomial", "exponential", "sqrt", "constant")
-CONVENTIONS = ("torch", "hf", "timm", "optax", "keras", "megatron", "titan")
+from lrsched.schedules.phases import Part, Past, Phase, Plan
+from lrsched.schedules.rules import CONVENTIONS, ConventionName, Span, rule_of
+from lrsched.schedules.shapes import WARMUP_SHAPES, Floats, WarmupShape
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,11 @@ class Schedule:
 
     warmup: Duration = "0st"
     warmup_start: float = 0.0
-    warmup_shape: Literal["linear", "cosine", "polynomial", "exponential", "sqrt", "constant"] = "linear"
+    warmup_shape: WarmupShape = "linear"
     warmup_power: float = 2.0
     final: float | Absolute | Mapping[str, float] = 0.0
-    past: Literal["hold", "raise"] = "hold"
-    convention: Literal["torch", "hf", "timm", "optax", "keras", "megatron", "titan"] | None = None
+    past: Past = "hold"
+    convention: ConventionName | None = None
     also: Mapping[str, Schedule | Literal["same"]] = Frozen({})
     groups: Mapping[str, Schedule] = Frozen({})
 
@@ -81,13 +77,13 @@ class Schedule:
         one_of("warmup_shape", self.warmup_shape, WARMUP_SHAPES)
         number("warmup_power", self.warmup_power, "(0, inf)")
         number("final", self.final.value if isinstance(self.final, Absolute) else self.final, "[0, inf)")
-        one_of("past", self.past, ("hold", "raise"))
+        one_of("past", self.past, get_args(Past))
         check_also(self.also, Schedule)
         check_groups(self.groups, Schedule)
         self.check()
         if self.convention is not None:
             one_of("convention", self.convention, CONVENTIONS)
-            _conventions().rule_of(self)
+            rule_of(self)
 
     def check(self) -> None:
         """Refuse values of the schedule's own parameters that make no sense."""
@@ -150,7 +146,8 @@ class Schedule:
         """
         lead = self.lead(horizon)
         if self.convention is not None:
-            return _conventions().plan(self, horizon, self._floor(peak))
+            span = Span(horizon, lead, self._floor(peak))
+            return Plan(tuple(rule_of(self).lay(self, span)), self.past)
         body = Plan(tuple(self.phases(horizon.steps - lead, horizon, peak)), self.past)
         if lead + body.steps != horizon.steps:  # a fault of the subclass, not of the user
             raise ValueError(f"{type(self).__name__}.body tiles {body.steps} of {horizon.steps - lead} steps")
@@ -178,9 +175,10 @@ class Schedule:
 
     def companion_plans(self, horizon: Horizon) -> dict[str, Plan]:
         """The other values that it moves by itself, for every step of the run; they wait during the warm-up."""
-        if self.convention is not None:
-            return _conventions().companions(self, horizon)
         lead = self.lead(horizon)
+        if self.convention is not None:
+            moved = rule_of(self).companions(self, Span(horizon, lead, final=0.0))
+            return {name: Plan(tuple(parts), self.past) for name, parts in moved.items()}
         plans: dict[str, Plan] = {}
         for name, parts in self.companions(horizon.steps - lead, horizon).items():
             body = Plan(tuple(parts), self.past)
@@ -221,11 +219,6 @@ class Schedule:
             return self.final.value / peak if peak else 0.0
         assert not isinstance(self.final, Mapping)  # frozen at construction
         return float(self.final)
-
-
-def _conventions() -> ModuleType:
-    """Conventions know the schedules, and are therefore imported after them."""
-    return importlib.import_module("lrsched.schedules.conventions")
 
 
 def _freeze(key: str, value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
@@ -13,7 +12,6 @@ from lrsched.schedules.checks import below, one_of, require
 from lrsched.schedules.cycles import whole_lengths
 from lrsched.schedules.nested import require_schedule
 from lrsched.schedules.phases import Part, Phase, clip, hold
-from lrsched.schedules.wsd import SHAPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +49,11 @@ class Cooldown(Schedule):
     of: Schedule
     at: Duration
     decay: Duration = "20%"
-    shape: Literal["linear", "cosine", "sqrt", "square", "mirror_cosine", "exponential"] = "linear"
+    shape: shapes.DecayShape = "linear"
 
     def check(self) -> None:
         require_schedule("of", self.of)
-        one_of("shape", self.shape, SHAPES)
+        one_of("shape", self.shape, shapes.DECAY_SHAPES)
 
     def lengths(self, steps: int, horizon: Horizon) -> tuple[int, int]:
         """Whole steps of the trunk and of the decay: where it ends is rounded as one sum."""
@@ -85,7 +83,7 @@ class Cooldown(Schedule):
             plan = self.of.plan(horizon.part(steps), peak)
         start = plan[min(trunk, steps - 1)]
         end = min(start, final)
-        decay = Phase(down, start, end, shapes.named(self.shape, SHAPES), name="cooldown")
+        decay = Phase(down, start, end, shapes.named(self.shape, shapes.DECAY_SHAPES), name="cooldown")
         return [*clip(plan.parts, trunk), decay, hold(steps - trunk - down, end, "held")]
 
     def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:

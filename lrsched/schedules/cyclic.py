@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from lrsched.schedules.checks import momentum_range, number, one_of
 from lrsched.schedules.phases import Curve, Ints, Part
 from lrsched.schedules.shapes import Floats
 
-MODES = ("triangular", "triangular2", "exp_range")
+Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,13 @@ class Cyclic(Schedule):
     low: float = 0.1
     up: Duration = "2ep"
     down: Duration | None = None
-    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    mode: Mode = "triangular"
     gamma: float = 0.9999
     momentum: tuple[float, float] | None = None
 
     def check(self) -> None:
         number("low", self.low, "[0, 1]")
-        one_of("mode", self.mode, MODES)
+        one_of("mode", self.mode, get_args(Mode))
         number("gamma", self.gamma, "(0, 1]")
         momentum_range("momentum", self.momentum)
 

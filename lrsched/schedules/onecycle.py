@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
@@ -13,7 +13,8 @@ from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import flag, momentum_range, number, one_of, require
 from lrsched.schedules.phases import Part, Phase, floored
 
-SHAPES = ("cosine", "linear")
+Anneal: TypeAlias = Literal["cosine", "linear"]
+SHAPES: tuple[Anneal, ...] = get_args(Anneal)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class OneCycle(Schedule):
     rise: Duration = "30%"
     start: float = 0.04
     end: float | None = None
-    anneal: Literal["cosine", "linear"] = "cosine"
+    anneal: Anneal = "cosine"
     three_phase: bool = False
     momentum: tuple[float, float] | None = (0.85, 0.95)
 

@@ -13,6 +13,7 @@ from lrsched.errors import ConfigError
 from lrsched.schedules.shapes import Floats, Shape, constant, linear
 
 Ends: TypeAlias = Literal["[)", "(]", "()", "[]"]
+Past: TypeAlias = Literal["hold", "raise"]
 Ints: TypeAlias = NDArray[np.int64]
 
 
@@ -156,7 +157,7 @@ class Plan:
     """
 
     parts: tuple[Part, ...]
-    past: Literal["hold", "raise"] = "hold"
+    past: Past = "hold"
     starts: Ints = field(init=False, repr=False, compare=False)
     steps: int = field(init=False)
 

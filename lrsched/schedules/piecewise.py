@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from lrsched.horizon import Duration, Horizon, half_up
 from lrsched.schedules import shapes
@@ -13,7 +13,7 @@ from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import number, one_of, require, rise
 from lrsched.schedules.phases import Part, Phase, clip, floored
 
-SHAPES = ("constant", "linear", "cosine")
+PieceShape: TypeAlias = Literal["constant", "linear", "cosine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +39,10 @@ class Piecewise(Schedule):
     """
 
     points: Sequence[tuple[Duration, float]] = (("0%", 1.0), ("50%", 0.1))
-    shape: Literal["constant", "linear", "cosine"] = "constant"
+    shape: PieceShape = "constant"
 
     def check(self) -> None:
-        one_of("shape", self.shape, SHAPES)
+        one_of("shape", self.shape, get_args(PieceShape))
         pairs = isinstance(self.points, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in self.points)
         good = pairs and len(self.points) > 0
         require(good, "points", self.points, "must be a list of pairs", "as in [[0%,1],[50%,0.1]]")
@@ -60,7 +60,7 @@ class Piecewise(Schedule):
         )
         times = [half_up(time) for time in exact]
         values = [value for _, value in self.points]
-        shape = shapes.named(self.shape, SHAPES)
+        shape = shapes.named(self.shape, get_args(PieceShape))
         parts = [
             Phase(end - start, a, b, shape, name="piece")
             for (start, end), (a, b) in zip(pairwise(times), pairwise(values), strict=True)

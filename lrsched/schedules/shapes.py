@@ -7,7 +7,7 @@ A shape is a function ``(a, b, x) -> value``, vectorised over ``x`` (float64 arr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,11 @@ from lrsched.errors import ConfigError, suggestion
 
 Floats: TypeAlias = NDArray[np.float64]
 Shape: TypeAlias = Callable[[float, float, Floats], Floats]
+
+WarmupShape: TypeAlias = Literal["linear", "cosine", "polynomial", "exponential", "sqrt", "constant"]
+WARMUP_SHAPES: tuple[WarmupShape, ...] = get_args(WarmupShape)
+DecayShape: TypeAlias = Literal["linear", "cosine", "sqrt", "square", "mirror_cosine", "exponential"]
+DECAY_SHAPES: tuple[DecayShape, ...] = get_args(DecayShape)
 
 
 def constant(a: float, b: float, x: Floats) -> Floats:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules import shapes
 from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import one_of, require
 from lrsched.schedules.phases import Part, Phase
-
-SHAPES = ("linear", "cosine", "sqrt", "square", "mirror_cosine", "exponential")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +42,10 @@ class WSD(Schedule):
     """
 
     decay: Duration = "20%"
-    shape: Literal["linear", "cosine", "sqrt", "square", "mirror_cosine", "exponential"] = "linear"
+    shape: shapes.DecayShape = "linear"
 
     def check(self) -> None:
-        one_of("shape", self.shape, SHAPES)
+        one_of("shape", self.shape, shapes.DECAY_SHAPES)
 
     def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
         require(
@@ -58,7 +55,7 @@ class WSD(Schedule):
             "an exponential never gets to 0",
             "give final=0.01, or another shape",
         )
-        return stable_then_decay(self.decay, shapes.named(self.shape, SHAPES), steps, horizon, final)
+        return stable_then_decay(self.decay, shapes.named(self.shape, shapes.DECAY_SHAPES), steps, horizon, final)
 
 
 def stable_then_decay(

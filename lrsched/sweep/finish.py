@@ -40,7 +40,7 @@ def _compare(sweep: Sweep) -> None:
     A run whose files turn out to be damaged is not done, although it was once.
     """
     from lrsched.report import sweep_table, write_sweep_csv
-    from lrsched.report.disk import read_runs
+    from lrsched.report.read import read_runs
 
     folder = sweep.record.folder
     sweep.record.write()  # the report reads it
@@ -49,6 +49,6 @@ def _compare(sweep: Sweep) -> None:
         lost = {os.path.relpath(run.path, folder): run.reason for run in runs if run.status == "broken"}
         for entry in sweep.record.entries:
             if entry.is_done and entry.run_id in lost:
-                entry.close(CheckpointError(lost[entry.run_id]))
+                entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
         tell(sweep_table(folder, *terminal()).removesuffix("\n"))

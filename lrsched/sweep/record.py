@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lrsched.errors import NotBegun, Stopped, UserError
+from lrsched.ended import Ended, Why, ended_by, ending_of
+from lrsched.errors import NotBegun, UserError
 from lrsched.records import write_json
 
 FILE = "sweep.json"
@@ -19,27 +21,61 @@ RARELY = 20
 
 @dataclass
 class Entry:
-    """One run of a sweep. ``status`` is None while it waits or runs, then finished, failed, stopped or skipped.
+    """One run of a sweep.
 
-    Skipped: the run was finished before, by an earlier command. ``asked``: updates that it is to have made in the end;
-    ``trained``: those that were made for it alone, and not by another run that it goes on from.
+    Args:
+        run_id: name of its folder.
+        overrides: of its job.
+        status: None while it waits or runs, then finished, failed, stopped or skipped (an earlier command finished it).
+        ended: how the run ended, where it did.
+        why: why the sweep left it before its end, on purpose.
+        reason: the end in words.
+        exit_code: of the error that ended it, else 0.
+        asked: updates that it shall have made in the end.
+        trained: updates made for it alone, not by another run that it goes on from.
     """
 
     run_id: str
     overrides: list[str]
     status: str | None = None
+    ended: Ended | None = None
+    why: Why | None = None
     reason: str = ""
     exit_code: int = 0
     asked: int = 0
     trained: int = 0
 
-    def close(self, error: UserError | None, left: str = "") -> None:
-        """Note how it ended; ``left``: why it was left before its end, on purpose."""
-        if error is None:
-            self.status, self.reason, self.exit_code = ("stopped", left, 0) if left else ("finished", "", 0)
-        else:
-            self.status = "stopped" if isinstance(error, (Stopped, NotBegun)) else "failed"
+    def record_end(self, error: UserError | None, result: Mapping[str, Any] | None = None) -> None:
+        """Note how its job ended.
+
+        Args:
+            error: that ended it, or None.
+            result: of the run, where there was no error.
+        """
+        self.reopen()
+        if error is not None:
+            self.ended = ended_by(error)
+            self.why = Why.NOT_BEGUN if isinstance(error, NotBegun) else None
+            self.status = "stopped" if self.ended is None else self.ended.status
             self.reason, self.exit_code = str(error), error.exit_code
+        elif (ended := ending_of(result or {}).ended) is Ended.PAUSED:
+            self.status, self.ended, self.why = "stopped", ended, Why.PAUSED
+            self.reason = str((result or {}).get("reason", ""))
+        else:
+            self.status, self.ended = "finished", ended or Ended.FINISHED
+
+    def skip(self, result: Mapping[str, Any] | None) -> None:
+        """Note that an earlier command finished it, with this result."""
+        self.status, self.ended = "skipped", ending_of(result or {}).ended
+
+    def drop(self, reason: str) -> None:
+        """Leave it where it is paused, for good."""
+        self.status, self.why, self.reason = "stopped", Why.DROPPED, reason
+
+    def reopen(self) -> None:
+        """Forget how it ended: it goes on."""
+        self.status = self.ended = self.why = None
+        self.reason, self.exit_code = "", 0
 
     def __str__(self) -> str:
         return f"{self.run_id}: {self.status}" + (f": {self.reason}" if self.reason else "")
@@ -47,7 +83,7 @@ class Entry:
     @property
     def is_done(self) -> bool:
         """Whether it came as far as it was to come: to its end, or to where it was left on purpose."""
-        return self.status in ("finished", "skipped") or (self.status == "stopped" and self.exit_code == 0)
+        return self.status in ("finished", "skipped") or self.why in (Why.DROPPED, Why.PAUSED)
 
 
 class Record:
@@ -89,6 +125,8 @@ class Record:
                 "run_id": entry.run_id,
                 "overrides": entry.overrides,
                 "status": entry.status,
+                "ended": entry.ended,
+                "why": entry.why,
                 "reason": entry.reason,
                 "steps_asked": entry.asked,
                 "steps_trained": entry.trained,

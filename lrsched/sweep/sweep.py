@@ -117,16 +117,16 @@ class Sweep:
             planned.error = error
         if planned.error is not None:
             planned.entry.run_id = planned.entry.run_id or id_of(own, "", self.swept)
-            planned.entry.close(planned.error)
+            planned.entry.record_end(planned.error)
             say(f"[{' '.join(own)}] {planned.error}")
         self._enter(planned, self.record.besides if beside else self.record.entries)
         self._planned |= {tuple(own): planned, tuple(planned.handed): planned}
         return planned
 
-    def close(self, planned: Planned, error: UserError | None, left: str = "") -> None:
-        """Note how a job ended, and what it cost; ``left``: why it was left before its end, on purpose."""
+    def close(self, planned: Planned, error: UserError | None) -> None:
+        """Note how a job ended, and what it cost."""
         planned.error = error
-        planned.entry.close(error, left)
+        planned.entry.record_end(error, planned.folder.read_result() if planned.folder else None)
         if planned.folder is not None:
             planned.entry.trained = made_since(planned.folder, planned.stood)
 
@@ -154,7 +154,8 @@ class Sweep:
             planned.stood = stands_at(planned.folder)
         elif finished(planned.folder):
             _must_be_of(planned.folder, planned.digest)
-            planned.entry.status, planned.entry.trained = "skipped", made_since(planned.folder)
+            planned.entry.skip(planned.folder.read_result())
+            planned.entry.trained = made_since(planned.folder)
 
     def _folder(self, planned: Planned, config: DictConfig) -> RunFolder:
         """Where a job's run lies: where one of this config lies already, by whatever overrides it was asked for."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.checkpoint import Store
+from lrsched.ended import Ended
 from lrsched.errors import NotFinite, Stopped
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Advice, group_names
@@ -43,9 +44,9 @@ class Timetable:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: ``finished`` or ``stopped``, why, and by which signal."""
+    """How a run ended, why in words, and by which signal."""
 
-    status: str
+    ended: Ended
     reason: str
     signal: int | None = None
 
@@ -186,13 +187,15 @@ class Trainer:
     def _ending(self) -> Outcome | None:
         state, patience = self.state, self.timetable.patience
         if self._stop.number is not None:  # first: the evaluation of the last step may have been cut short
-            return Outcome("stopped", f"stopped by {self._stop.name}", self._stop.number)
+            return Outcome(Ended.SIGNAL, f"stopped by {self._stop.name}", self._stop.number)
         if state.step >= self.horizon.steps:
-            return Outcome("finished", f"all {self.horizon.steps} steps are done")
+            return Outcome(Ended.FINISHED, f"all {self.horizon.steps} steps are done")
         if patience is not None and state.early.since >= patience:
-            return Outcome("finished", f"early stop: {state.early.monitor} has not improved for {patience} evaluations")
+            return Outcome(
+                Ended.EARLY, f"early stop: {state.early.monitor} has not improved for {patience} evaluations"
+            )
         if self.timetable.pause is not None and state.step >= self.timetable.pause:
-            return Outcome("stopped", f"paused at step {state.step} of {self.horizon.steps}")
+            return Outcome(Ended.PAUSED, f"paused at step {state.step} of {self.horizon.steps}")
         return None
 
     def _save(self) -> None:

@@ -73,11 +73,11 @@ class Buffers:
             owner[name] = buffer.copy_(content)
 
 
-class Watch:
+class NonFiniteFlag:
     """The first update whose loss, and the first whose gradient was not finite, kept on the device.
 
-    On an accelerator a look at every step would make the host wait at every step. Here nobody waits until
-    :meth:`read`, which is called where the host waits anyway.
+    On an accelerator, looking at every step would make the host wait at every step. The flag makes it wait only
+    in :meth:`read`, called where the host waits anyway.
     """
 
     KINDS = ("the training loss", "the gradient")

@@ -66,8 +66,8 @@ class Recovery:
                 f"the last good checkpoint is step {checkpoint.step}, {checkpoint.path}", checkpoint.step
             )
         if state.rollbacks.count(checkpoint.step) == MOST_ROLLBACKS:
-            tried = f"the run has gone back to step {checkpoint.step} {MOST_ROLLBACKS} times"
-            raise found.advised(f"{tried}: the weights are at fault, not the data", checkpoint.step)
+            went = f"the run has gone back to step {checkpoint.step} {MOST_ROLLBACKS} times"
+            raise found.advised(f"{went}: suspect the weights, not the data", checkpoint.step, tried=True)
         for complaint in complaints:
             self._tell(f"{complaint}; going back further, to step {checkpoint.step}")
         self._go_back(state, found, checkpoint, saved)

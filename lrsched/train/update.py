@@ -7,23 +7,30 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
-from lrsched.optimizers.lean import lean_step
 from lrsched.seeds import key
-from lrsched.train.nonfinite import Buffers, Watch, all_finite, culprits, largest, total_norm
+from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits, largest, total_norm
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
+from lrsched.train.stepper import Stepper
 
 log = logging.getLogger("lrsched")
 
 _MOST_RETRIES = 64  # fp16: 2⁶⁴ is far beyond any loss scale, so more overflows in a row are no overflow
 
 MOST_PASSED = 16
-"""Batches in a row that may be passed over; one more, and it is not the data."""
+"""Consecutive batches that may be passed over; one more, and the data are not the cause."""
+
+
+class _Overflow(Exception):
+    """fp16 gradients overflowed, so the optimizer did not step; carries the loss."""
+
+    def __init__(self, loss: Tensor) -> None:
+        self.loss = loss
 
 
 class Update:
@@ -32,26 +39,30 @@ class Update:
     ::
 
         scheduler.set(s)              the values in force before the forward pass, and those logged at s
-        for each micro-batch m:       loader.batch(n)[m] -> augment(seed, n, m) -> forward -> loss/M -> backward
+        for each micro-batch m:       loader.batch(n)[m] -> augment(seed, n, m) -> forward -> loss·weight -> backward
         unscale -> finite? -> clip -> optimizer.step -> zero_grad -> step = s + 1
 
-    The batch has the number n = s + the batches passed over so far, and everything that is random in the
+    ``_once`` is these lines, ``_retry`` handles fp16 overflow, ``__call__`` handles ``skip``, and
+    ``check`` reports what was not waited for.
+
+    The batch has the number n = s + the batches passed over so far, and everything random in the
     update is a function of (seed, n, m): dropout too, whatever was drawn before.
 
-    An update that fp16 overflow skipped is not a step: it is tried again with the same batch at the
-    lower scale, and counted. An update whose loss or gradient is not finite is none either: it leaves
-    weights, buffers and optimizer as they were, and ends the run, or with ``skip`` its batch is passed over.
+    An update that overflows in fp16 does not count as a step: it is tried again with the same batch at
+    the lower scale, and counted. Nor does an update whose loss or gradient is not finite: it leaves
+    weights, buffers and optimizer as they were and ends the run, or with ``skip`` passes over its batch.
 
     Args:
         loader: gives the micro-batches of a batch number.
         precision: the arithmetic of the forward pass.
         seed: of the run.
+        device: where the model and the batches are.
         clip_norm: largest norm of the whole gradient, or None.
         label_smoothing: of the cross-entropy, in [0, 1).
         skip: pass over batches that are not finite.
         wait: look at every update before the optimizer steps, which makes the host wait for the device.
             None: where it costs next to nothing (CPU), and where it must be (``skip``). Without it,
-            the first bad update is remembered on the device; :meth:`check` tells.
+            the first bad update is remembered on the device, and :meth:`check` raises.
     """
 
     def __init__(
@@ -69,41 +80,40 @@ class Update:
         self._loader, self._precision, self._seed = loader, precision, seed
         self._clip_norm, self._label_smoothing, self._skip = clip_norm, label_smoothing, skip
         at_once = skip or device.type == "cpu" if wait is None else wait
-        self._watch = None if at_once else Watch(device)
+        self._flag = None if at_once else NonFiniteFlag(device)
         self._reseed: Callable[[int], object] = (
             torch.cuda.manual_seed if device.type == "cuda" else torch.default_generator.manual_seed
         )
-        self._stepper: tuple[torch.optim.Optimizer, Callable[[], object], list[nn.Parameter]] | None = None
+        self._stepper: Stepper | None = None
         self._buffers: Buffers | None = None
 
     def __call__(self, state: RunState, want_norm: bool = False) -> float | None:
-        """Make update ``state.step``.
+        """Make update ``state.step``; with ``skip``, try batch after batch until one is finite.
 
         Args:
             want_norm: also compute the gradient's norm, before clipping.
 
         Returns:
-            The norm if wanted.
+            The norm if it is wanted, or is known anyway.
 
         Raises:
-            NotFinite: the loss or the gradient is not finite, with ``skip`` for too many batches in a row;
+            NotFinite: the loss or the gradient is not finite, with ``skip`` for too many consecutive batches;
                 the state is that of step s.
         """
         passed = state.passed
         while True:
             try:
-                return self._made(state, want_norm)
+                norm = self._retry(state, want_norm)
+                return norm.item() if norm is not None and self._waits(want_norm) else None
             except NotFinite as found:
                 if not self._skip:
                     raise
                 if state.passed - passed == MOST_PASSED:
                     state.passed = passed
-                    rule = f"so it was for {MOST_PASSED + 1} batches in a row: the weights are at fault, not the data"
-                    raise found.advised(rule) from found
+                    rule = f"{MOST_PASSED + 1} consecutive batches were not finite: suspect the weights, not the data"
+                    raise found.advised(rule, tried=True) from found
                 state.passed += 1
-                log.warning(
-                    "step %d: %s; passed over the batch of the samples %s", found.step, found.what, found.samples
-                )
+                log.warning("step %d: %s; passed over the batch of samples %s", found.step, found.what, found.samples)
 
     def check(self, state: RunState) -> None:
         """Refuse to go on after an update that was not finite and was not waited for.
@@ -111,47 +121,43 @@ class Update:
         Raises:
             NotFinite: there was one; the weights have been wrong since.
         """
-        found = None if self._watch is None else self._watch.read()
+        found = None if self._flag is None else self._flag.read()
         if found is not None:
             step, what = found
             samples = self._loader.sample_numbers(step + state.passed)
             raise NotFinite(f"{what} is not finite (found at step {state.step})", step, samples)
 
-    def _made(self, state: RunState, want_norm: bool) -> float | None:
-        """The update with this very batch, as often as it overflows; what was not finite leaves nothing behind."""
-        if self._buffers is None or self._buffers.model is not state.model:
-            self._buffers = Buffers(state.model)
-        buffers, scaler = self._buffers, None if state.scaler is None else state.scaler.state_dict()
-        skipped = state.skipped
-        if self._watch is None or state.scaler is not None:
+    def _retry(self, state: RunState, want_norm: bool) -> Tensor | None:
+        """Update with this very batch, as often as fp16 overflows; undo everything if it is not finite."""
+        stepper, buffers = self._tools(state)
+        scaler, skipped = state.scaler, state.skipped
+        scale = None if scaler is None else scaler.state_dict()
+        if self._flag is None or scaler is not None:
             buffers.take()
         try:
             for _ in range(_MOST_RETRIES):
-                state.scheduler.set(state.step)
-                loss = self._backward(state)
-                norm = self._finite_norm(state, loss, want_norm)
-                if self._step(state, norm):
-                    state.window.add(loss)
-                    state.step += 1
-                    return None if norm is None else float(norm)
-                buffers.put_back()
-                if self._watch is not None and not math.isfinite(loss.item()):  # the scaler made the host wait anyway
-                    raise self._found(state, f"the training loss is {loss.item()}")
-                state.skipped += 1
+                try:
+                    return self._once(state, stepper, want_norm)
+                except _Overflow as overflow:  # the scaler has made the host wait already
+                    stepper.clear()
+                    buffers.put_back()
+                    self._require_finite(state, overflow.loss)
+                    state.skipped += 1
             raise self._found(
                 state, f"the gradient overflowed {_MOST_RETRIES} times in a row, at ever lower loss scales"
             )
         except NotFinite:
+            stepper.clear()
             buffers.put_back()
-            self._clear(state)
             state.skipped = skipped
-            if state.scaler is not None and scaler is not None:
-                state.scaler.load_state_dict(scaler)
+            if scaler is not None and scale is not None:
+                scaler.load_state_dict(scale)
             raise
 
-    def _backward(self, state: RunState) -> Tensor:
-        """Gradients of the mean loss over all samples of the update; returns that loss."""
-        number = state.step + state.passed
+    def _once(self, state: RunState, stepper: Stepper, want_norm: bool) -> Tensor | None:
+        """The update itself: the lines of the class's docstring, in their order."""
+        state.scheduler.set(state.step)
+        number, scaler = state.step + state.passed, state.scaler
         batches = self._loader.batch(number)
         samples = sum(len(y) for _, y in batches)
         total: Tensor | None = None
@@ -161,60 +167,56 @@ class Update:
                 loss = cross_entropy(state.model(x), y, label_smoothing=self._label_smoothing)
             if len(batches) > 1:
                 loss = loss * (len(y) / samples)
-            if self._watch is None and not math.isfinite(loss.item()):
-                raise self._found(state, f"the training loss is {loss.item()}")
-            (loss if state.scaler is None else state.scaler.scale(loss)).backward()
+            if self._flag is None:
+                self._require_finite(state, loss)
+            (loss if scaler is None else scaler.scale(loss)).backward()
             loss = loss.detach()
             total = loss if total is None else total + loss
         assert total is not None  # an update has at least one sample
-        return total
-
-    def _finite_norm(self, state: RunState, loss: Tensor, want_norm: bool) -> Tensor | None:
-        """The gradient's norm if it is needed, before clipping; a gradient that is not finite is refused.
-
-        Gradients under a loss scale are the scaler's to look at.
-        """
-        norm = None
-        gradients = [p.grad for p in self._tools(state)[2] if p.grad is not None]
-        if self._clip_norm is not None or want_norm:
-            if state.scaler is not None:
-                state.scaler.unscale_(state.optimizer)
-            waits = self._watch is None or want_norm
-            norm = total_norm(gradients) if waits else torch.nn.utils.get_total_norm(gradients)
-        if state.scaler is not None:
-            return norm
-        if self._watch is not None:
-            self._watch.note(state.step, loss, largest(gradients))
-        elif not ((norm is not None and math.isfinite(norm.item())) or all_finite(gradients)):
-            names = culprits(state.model, self._tools(state)[2])
-            raise self._found(state, f"the gradient of {names} is not finite")
+        norm = self._unscaled_norm(state, stepper, want_norm)
+        if scaler is None:  # else the scaler looks
+            self._look(state, stepper, total, norm)
+        if self._clip_norm is not None and norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(stepper.parameters, self._clip_norm, norm)
+        if not stepper.step(scaler):
+            raise _Overflow(total)
+        stepper.clear()
+        state.window.add(total)
+        state.step += 1
         return norm
 
-    def _step(self, state: RunState, norm: Tensor | None) -> bool:
-        """Clip, step the optimizer and clear the gradients; False if fp16 overflow skipped it."""
-        optimizer_step, parameters = self._tools(state)[1:]
-        if self._clip_norm is not None and norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(parameters, self._clip_norm, norm)
-        taken = True
-        if state.scaler is None:
-            optimizer_step()
-        else:
-            scale = state.scaler.get_scale()
-            state.scaler.step(state.optimizer)
-            state.scaler.update()
-            taken = state.scaler.get_scale() >= scale
-        self._clear(state)
-        return taken
+    def _unscaled_norm(self, state: RunState, stepper: Stepper, want_norm: bool) -> Tensor | None:
+        """The norm of the whole gradient if it is needed, before clipping; under a loss scale, of the unscaled one."""
+        if self._clip_norm is None and not want_norm:
+            return None
+        if state.scaler is not None:
+            state.scaler.unscale_(state.optimizer)
+        norm_of = total_norm if self._waits(want_norm) else torch.nn.utils.get_total_norm
+        return norm_of(stepper.gradients())
 
-    def _clear(self, state: RunState) -> None:
-        for parameter in self._tools(state)[2]:
-            parameter.grad = None
+    def _waits(self, want_norm: bool) -> bool:
+        return want_norm or self._flag is None
+
+    def _look(self, state: RunState, stepper: Stepper, loss: Tensor, norm: Tensor | None) -> None:
+        """Refuse a gradient that is not finite; without waiting, flag it on the device."""
+        if self._flag is not None:
+            self._flag.note(state.step, loss, largest(stepper.gradients()))
+        elif not ((norm is not None and math.isfinite(norm.item())) or all_finite(stepper.gradients())):
+            names = culprits(state.model, stepper.parameters)
+            raise self._found(state, f"the gradient of {names} is not finite")
+
+    def _require_finite(self, state: RunState, loss: Tensor) -> None:
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._found(state, f"the training loss is {value}")
 
     def _found(self, state: RunState, what: str) -> NotFinite:
         return NotFinite(what, state.step, self._loader.sample_numbers(state.step + state.passed))
 
-    def _tools(self, state: RunState) -> tuple[torch.optim.Optimizer, Callable[[], object], list[nn.Parameter]]:
-        if self._stepper is None or self._stepper[0] is not state.optimizer:
-            parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
-            self._stepper = state.optimizer, lean_step(state.optimizer), parameters
-        return self._stepper
+    def _tools(self, state: RunState) -> tuple[Stepper, Buffers]:
+        """What is the same in every update, made anew for another optimizer or model."""
+        if self._stepper is None or self._stepper.optimizer is not state.optimizer:
+            self._stepper = Stepper.of(state.optimizer)
+        if self._buffers is None or self._buffers.model is not state.model:
+            self._buffers = Buffers(state.model)
+        return self._stepper, self._buffers

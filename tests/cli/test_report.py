@@ -1,4 +1,4 @@
-"""``lrsched report`` on what real runs leave behind."""
+"""``lrsched report`` on files that real runs left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 from lrsched.cli.main import main
 from lrsched.records import write_json
 from lrsched.report import sweep_table, write_sweep_csv
-from lrsched.report.disk import read_runs
+from lrsched.report.read import read_runs
 from tests.helpers.cli import TINY
 
 RATES, SEEDS = (0.01, 0.1), (0, 1)

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-import lrsched.cli.door  # noqa: F401  (the schema and the resolvers)
+from lrsched.cli.hydra_setup import register
 from lrsched.compose.composer import Composer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,7 @@ def hydra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConfigLoad
     mine = tmp_path_factory.mktemp("mine")
     (mine / "flavour").mkdir()
     (mine / "flavour" / "sour.yaml").write_text("# @package _global_\nseed: 9\n")
+    register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         state = GlobalHydra.instance().hydra
         assert state is not None
@@ -61,7 +62,7 @@ def test_every_job_has_the_config_that_hydra_gives_it(hydra: tuple[ConfigLoader,
         with open_dict(theirs):
             del theirs["hydra"]
         assert OmegaConf.to_yaml(compose.bare(job)) == OmegaConf.to_yaml(theirs), job
-        with pytest.raises(OmegaConfBaseException, match="Key 'unknown' not in 'Run'"):
+        with pytest.raises(OmegaConfBaseException, match="Key 'unknown' not in 'RunConfig'"):
             ours.unknown = 1
     assert (
         compose.whole(JOBS[0]).seed == compose.bare(JOBS[0]).seed == 3

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrsched.cli.door import stop_flag
 from lrsched.models.checks import ImageShape
 from lrsched.models.mlp import MLP
+from lrsched.signals import stop_flag
 
 DEATH = 8
 """The update in which it dies; the second epoch of the tests' tiny run is under way by then."""

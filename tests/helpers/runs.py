@@ -1,6 +1,6 @@
 """Runs in processes of their own, which may be killed.
 
-Hydra composes a command line once, in the test process; the forked child goes on behind it, at our own door.
+Hydra composes a command line once, in the test process; the forked child goes on behind it.
 """
 
 from __future__ import annotations
@@ -93,8 +93,9 @@ def composed(*overrides: str) -> bytes:
     """What Hydra makes of a command line, its own part included, pickled."""
     from hydra import compose, initialize_config_module
 
-    import lrsched.cli  # registers the schema  # noqa: F401
+    from lrsched.cli.hydra_setup import register
 
+    register()
     with initialize_config_module("lrsched.conf", version_base="1.3"):
         return pickle.dumps(compose("config", list(overrides), return_hydra_config=True))
 
@@ -104,7 +105,7 @@ def _work(place: Path, config: bytes, faults: Sequence[Fault]) -> None:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf, open_dict
 
-    from lrsched.cli import open_door, task
+    from lrsched.cli import open_door, run_config
 
     os.chdir(place)
     sys.argv = ["lrsched"]
@@ -115,4 +116,4 @@ def _work(place: Path, config: bytes, faults: Sequence[Fault]) -> None:
     with open_dict(cfg):
         del cfg["hydra"]
     OmegaConf.set_struct(cfg, True)
-    open_door(lambda: task(cfg))
+    open_door(lambda: run_config(cfg))

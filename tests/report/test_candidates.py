@@ -1,4 +1,4 @@
-"""Short names by exactly what differs."""
+"""Short names made of exactly what differs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lrsched.config.walk import flat
 from lrsched.report.candidates import candidate, names, target_name, workload
-from lrsched.report.flat import flat
 from tests.report.conftest import config
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lrsched.errors import ConfigError
-from lrsched.report import report as study
+from lrsched.report import compare_paths
 from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
 from lrsched.report.notes import notes
@@ -30,7 +30,7 @@ def of(losses: Mapping[str, Mapping[float, Sequence[float]]], leave, path: Path,
         for lr, values in rates.items():
             for seed, loss in enumerate(values):
                 leave(schedule, lr, seed, loss)
-    (comparison,) = study([path], **asked).comparisons
+    (comparison,) = compare_paths([path], **asked).comparisons
     return comparison
 
 
@@ -57,7 +57,7 @@ def test_six_seeds_can_decide_and_five_cannot(leave, tmp_path: Path) -> None:
         for seed, loss in enumerate(values):
             leave("Cosine", 0.1, seed, loss, under=str(count))
             leave("Constant", 0.1, seed, loss + 0.1 + 0.01 * seed, under=str(count))
-        (found,) = study([path]).comparisons
+        (found,) = compare_paths([path]).comparisons
         (pair,) = found.pairs
         said = verdict(pair, "val/loss")
         assert said.kind == kind
@@ -99,7 +99,7 @@ def test_one_seed_says_nothing_of_the_spread(leave, tmp_path: Path) -> None:
     assert (pair.interval, pair.p, pair.probability) == (None, None, 1.0)
     said = verdict(pair, "val/loss")
     assert (said.kind, said.more_seeds) == ("undecided", 5)
-    assert said.text == "cosine or constant? undecided: at least 5 more seeds (one seed says nothing of the spread)"
+    assert said.text == "cosine or constant? undecided: at least 5 more seeds (one seed says nothing about the spread)"
 
 
 def test_below_six_seeds_the_formula_counts_where_it_asks_for_more() -> None:
@@ -124,7 +124,7 @@ def test_of_fewer_than_five_pairs_no_interval_is_told(leave, tmp_path: Path, cou
 def test_what_is_undecided_for_one_reason_is_said_once(leave, tmp_path: Path) -> None:
     losses = {"Cosine": 0.5, "Rex": 0.6, "Step": 0.7}
     found = of({name: {0.1: [loss]} for name, loss in losses.items()}, leave, tmp_path)
-    told = "cosine or rex, step? undecided: at least 5 more seeds (one seed says nothing of the spread)"
+    told = "cosine or rex, step? undecided: at least 5 more seeds (one seed says nothing about the spread)"
     assert sentences(found.pairs, "val/loss") == [told]
 
 
@@ -138,7 +138,7 @@ def test_a_difference_below_what_is_shown_is_said_to_be() -> None:
 def test_without_a_common_seed_nothing_is_compared(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, 0.5)
     leave("Constant", 0.1, 1, 0.9)
-    (pair,) = study([tmp_path]).comparisons[0].pairs
+    (pair,) = compare_paths([tmp_path]).comparisons[0].pairs
     assert (pair.seeds, pair.probability) == (0, None)
     assert "they share no seed" in verdict(pair, "val/loss").text
 
@@ -161,10 +161,10 @@ def test_several_comparisons_are_corrected_for_all_pairs(leave, tmp_path: Path) 
     assert [(pair.p, pair.p_holm, pair.comparisons) for pair in found.pairs] == [(1 / 32, 3 / 32, 3)] * 2
     said = verdict(found.pairs[0], "val/loss")
     assert (said.kind, said.more_seeds) == ("better alone", 1)  # 3 · 2/2^7 < .05
-    assert "p .031, as one of 3 comparisons .094: only taken by itself; about 1 more seed for all" in said.text
+    assert "p .031, as one of 3 comparisons .094: only on its own; about 1 more seed for all" in said.text
     for name, gap in gaps.items():
         leave(name, 0.1, 6, 0.5 + gap)
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert [verdict(pair, "val/loss").kind for pair in found.pairs] == ["better", "better"]
 
 
@@ -174,11 +174,13 @@ def test_accuracy_is_better_when_it_is_larger(leave, tmp_path: Path) -> None:
             for seed, loss in enumerate(SIX):
                 found = {"val/loss": loss, "val/accuracy": 1 - loss + gain - worse, "test/accuracy": loss}
                 leave(schedule, lr, seed, metrics=found)
-    (comparison,) = study([tmp_path], "val/accuracy").comparisons
+    (comparison,) = compare_paths([tmp_path], "val/accuracy").comparisons
     assert [(row.name, row.best.lr) for row in comparison.candidates if row.best] == [("step", 0.1), ("cosine", 0.1)]
     assert comparison.pairs[0].mean == pytest.approx(0.01)
     assert "step is better than cosine by 1.00 points" in verdict(comparison.pairs[0], "val/accuracy").text
-    (on_test,) = study([tmp_path], "test/accuracy").comparisons  # the rate is chosen by val/accuracy all the same
+    (on_test,) = compare_paths(
+        [tmp_path], "test/accuracy"
+    ).comparisons  # the rate is chosen by val/accuracy all the same
     assert [row.best.lr for row in on_test.candidates if row.best] == [0.1, 0.1]
     assert on_test.metric.chosen_by == "val/accuracy"
 
@@ -188,7 +190,7 @@ def test_a_diverged_run_is_the_worst_outcome(leave, tmp_path: Path) -> None:
     for seed in range(6):
         end = {"status": "failed", "reason": "NotFinite: val/loss is nan", "metrics": {}}
         leave("Cosine", 0.3, seed, 0.1, **(end if seed == 4 else {}))
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert found.candidates[0].best is not None
     assert found.candidates[0].best.lr == 0.1  # not 0.3, where five of six are far better
     assert "cosine diverged at 0.3 with 1 of 6 seeds" in notes(found)
@@ -198,7 +200,7 @@ def test_what_diverges_at_every_rate_is_ranked_last_and_not_averaged(leave, tmp_
     for seed in range(6):
         leave("Cosine", 0.1, seed, 0.1 if seed else None)
         leave("Step", 0.1, seed, 0.5)
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert [row.name for row in found.candidates] == ["step", "cosine"]
     (pair,) = found.pairs
     assert pair.probability == 1 / 6
@@ -212,7 +214,7 @@ def test_a_rate_at_which_all_diverge_is_never_the_best(leave, tmp_path: Path) ->
     for seed in range(3):  # it lacks no run, and has no value
         leave("Cosine", 1.0, seed, status="failed", reason="NotFinite: step 3", metrics={})
         leave("Step", 1.0, seed, status="failed", reason="NotFinite: step 3", metrics={})
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     cosine, step = found.candidates
     assert cosine.best is not None
     assert (cosine.name, cosine.best.lr, step.name, step.best) == ("cosine", 0.1, "step", None)
@@ -226,7 +228,7 @@ def test_a_choice_among_rates_that_diverge_with_some_seeds_is_made_anew_as_it_wa
     for seed in range(3):
         leave("Cosine", 0.1, seed, 0.6 if seed else None)
         leave("Cosine", 0.2, seed, 0.5 if seed else None)
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert found.candidates[0].best is not None
     assert found.candidates[0].best.lr == 0.2
     assert found.candidates[0].sure == pytest.approx(26 / 27, abs=0.02)
@@ -236,12 +238,12 @@ def test_an_incomplete_sweep_gives_no_advice_on_rates(leave, tmp_path: Path) -> 
     of({"Cosine": {0.1: [0.5, 0.6]}, "Step": {0.1: [0.7, 0.8], 0.3: [0.9, 0.9]}}, leave, tmp_path)
     for seed in range(2):
         leave("Cosine", 0.3, seed, status=None)
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     text = " ".join(notes(found))
     assert "incomplete: there is no val/loss of cosine at 0.3 (seeds 0–1)" in text
     assert "smallest tried (step 0.1)" in text  # of step no run is lacking
     assert "only one" not in text
-    assert "as many rates" not in text
+    assert "same number of rates" not in text
 
 
 def test_jobs_that_were_not_begun_make_a_sweep_incomplete(leave, tmp_path: Path) -> None:
@@ -249,7 +251,7 @@ def test_jobs_that_were_not_begun_make_a_sweep_incomplete(leave, tmp_path: Path)
     jobs = [{"run_id": f"b{seed}", "overrides": ["optimizer.lr=0.3"], "status": None} for seed in (0, 1)]
     jobs += [{"run_id": "c", "overrides": ["optimizer.lr=-1"], "status": "failed", "reason": "must be positive"}]
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({"jobs": jobs}))
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert "incomplete: 2 runs left nothing that can be compared (among them optimizer.lr=0.3)" in notes(found)
     assert not any("only one" in note or "nothing to compare" in note for note in notes(found))
 
@@ -259,7 +261,7 @@ def test_a_rate_that_lacks_a_seed_is_not_eligible(leave, tmp_path: Path) -> None
     leave("Cosine", 0.3, 0, 0.1)
     leave("Cosine", 0.3, 1, 0.1)
     leave("Cosine", 0.3, 2, status="failed", reason="StorageError: No space left", metrics={})
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert found.candidates[0].best is not None
     assert found.candidates[0].best.lr == 0.1
     assert "incomplete: there is no val/loss of cosine at 0.3 (seed 2); such a rate is not eligible" in notes(found)
@@ -268,19 +270,19 @@ def test_a_rate_that_lacks_a_seed_is_not_eligible(leave, tmp_path: Path) -> None
 def test_where_every_rate_lacks_runs_those_with_most_are_taken(leave, tmp_path: Path) -> None:
     of({"Cosine": {0.1: [0.5, 0.6], 0.3: [0.1]}}, leave, tmp_path)
     leave("Cosine", 0.1, 2, status=None)
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert found.candidates[0].best is not None
     assert found.candidates[0].best.lr == 0.1
     told = "incomplete: there is no val/loss of cosine at 0.1 (seed 2), 0.3 (seeds 1–2); such a rate is not eligible"
     assert told in notes(found)
     assert "cosine: no rate with a finite value has all runs; 0.1 is shown without seed 2" in notes(found)
-    assert found.candidates[0].sure is None  # which rate is chosen hangs on which runs are there
+    assert found.candidates[0].sure is None  # which rate is chosen depends on which runs are there
 
 
 def test_a_candidate_without_a_result_is_shown_last(leave, tmp_path: Path) -> None:
     of({"Cosine": {0.1: [0.5, 0.6]}}, leave, tmp_path)
     leave("Step", 0.1, 0, status="stopped", metrics={"val/loss": 0.1})
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert [row.name for row in found.candidates] == ["cosine", "step"]
     assert "step: no run has finished" in notes(found)
 
@@ -314,7 +316,7 @@ def test_one_schedule_alone_is_told(leave, tmp_path: Path) -> None:
 
 def test_unequal_numbers_of_rates_are_told(leave, tmp_path: Path) -> None:
     found = of({"Cosine": {0.1: [0.5], 0.2: [0.4], 0.3: [0.6]}, "Step": {0.1: [0.6], 0.2: [0.5]}}, leave, tmp_path)
-    assert any("not all were tried at as many rates (cosine 3, step 2)" in note for note in notes(found))
+    assert any("not all were tried at the same number of rates (cosine 3, step 2)" in note for note in notes(found))
 
 
 def test_a_choice_that_hangs_on_the_seeds_is_told(leave, tmp_path: Path) -> None:
@@ -328,12 +330,12 @@ def test_a_choice_that_hangs_on_the_seeds_is_told(leave, tmp_path: Path) -> None
 def test_a_repeated_run_counts_once(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, status=None, under="a")
     leave("Cosine", 0.1, 0, 0.5, under="b", name="again", device="cpu")
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert found.candidates[0].values == {0: 0.5}
     told = "left out: 1 run with the config of another one but for device, which changes no result"
     assert told in notes(found)
     leave("Cosine", 0.1, 0, 0.5, under="c", name="once more", device="cpu")
-    (found,) = study([tmp_path]).comparisons
+    (found,) = compare_paths([tmp_path]).comparisons
     assert {"left out: 1 run with the config of another one, in another folder", told} <= set(notes(found))
 
 
@@ -341,7 +343,7 @@ def test_a_run_that_never_measured_the_metric_has_no_outcome(leave, tmp_path: Pa
     leave("Cosine", 0.1, 0, metrics={"val/loss": 0.5, "val/accuracy": 0.9})
     leave("Cosine", 0.1, 1, metrics={"val/loss": 0.5})
     leave("Cosine", 0.1, 2, metrics={"val/loss": 0.5, "val/accuracy": None})  # measured, and not finite
-    (found,) = study([tmp_path], "val/accuracy").comparisons
+    (found,) = compare_paths([tmp_path], "val/accuracy").comparisons
     assert found.candidates[0].values == {0: 0.9, 2: -math.inf}
 
 
@@ -349,21 +351,21 @@ def test_each_workload_is_compared_apart(leave, tmp_path: Path) -> None:
     for data in ("Digits", "MNIST"):
         for schedule in ("Cosine", "Step"):
             leave(schedule, 0.1, 0, 0.5, dataset___target_=f"lrsched.data.{data}")
-    assert [found.name for found in study([tmp_path]).comparisons] == ["mlp digits", "mlp mnist"]
+    assert [found.name for found in compare_paths([tmp_path]).comparisons] == ["mlp digits", "mlp mnist"]
 
 
 def test_a_metric_that_is_not_there_names_the_nearest(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, metrics={"val/accuracy": 0.5, "val/loss": 0.1, "val/f": 0.1})
     with pytest.raises(ConfigError, match=r"--metric=val/acuracy: no finished run has it; did you mean 'val/accuracy'"):
-        study([tmp_path], "val/acuracy")
+        compare_paths([tmp_path], "val/acuracy")
     with pytest.raises(ConfigError, match="does not say whether more of it is better"):
-        study([tmp_path], "val/f")
-    assert study([tmp_path], "val/f", "max").metric.mode == "max"
+        compare_paths([tmp_path], "val/f")
+    assert compare_paths([tmp_path], "val/f", "max").metric.mode == "max"
 
 
 def equal_candidates(random: np.random.Generator, number: int, seeds: int) -> list[Candidate]:
     """Candidates that differ by chance alone, at two rates each, sorted by their means."""
-    both = random.normal(0, 1, seeds)  # what a seed brings to all of them
+    both = random.normal(0, 1, seeds)  # what a seed brings to every candidate
     rows = []
     for name in range(number):
         rates = [Rate(lr, {}, values, values, ()) for lr in (1, 2) if (values := drawn(random, both))]
@@ -378,7 +380,7 @@ def drawn(random: np.random.Generator, both: np.ndarray) -> dict[int, float]:
 
 @pytest.mark.parametrize(("number", "seeds", "sweeps"), [(2, 6, 1000), (4, 10, 300)])
 def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, sweeps: int) -> None:
-    """Of many sweeps of equal schedules, five in a hundred may find a best one among them."""
+    """Of a hundred sweeps of equal schedules, five may find a best one."""
     random = np.random.default_rng(2026)
     metric = Metric("val/loss", "min", "val/loss", "min")
     found = 0
@@ -386,4 +388,4 @@ def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, swe
         pairs = compared(equal_candidates(random, number, seeds), metric)
         found += any(verdict(pair, "val/loss").kind == "better" for pair in pairs)
     assert found <= 0.05 * sweeps + 2.33 * math.sqrt(sweeps * 0.05 * 0.95)
-    assert found > 0  # what never finds anything would pass, too
+    assert found > 0  # never to find anything would pass too

@@ -1,4 +1,4 @@
-"""What a report writes: table, numbers, pictures, sheet."""
+"""What a report writes: table, numbers, pictures, CSV."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from lrsched.errors import ConfigError
-from lrsched.report import render, study, sweep_csv, sweep_table, write_sweep_csv
-from lrsched.report.disk import read_runs
+from lrsched.report import compare_paths, render, sweep_csv, sweep_table, write_sweep_csv
 from lrsched.report.json import numbers
-from lrsched.report.plots import course, pictures
+from lrsched.report.plots import curves, pictures
+from lrsched.report.read import read_runs
 from lrsched.report.time_to_target import scores
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
@@ -24,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def evaluations(*losses: float) -> list[dict[str, float]]:
-    """Rows of a run that is evaluated every ten steps."""
+    """Rows of a run with an evaluation every ten steps."""
     return [{"step": 10 * number, "val/loss": loss} for number, loss in enumerate(losses, start=1)]
 
 
@@ -113,7 +113,7 @@ def test_few_seeds_show_no_interval_and_count_their_pairs(leave, tmp_path: Path)
         leave("Step", 0.1, seed, 0.5 + worse)
     (row,) = [line for line in sweep_table(tmp_path).splitlines() if line.startswith("   step")]
     assert row.endswith("0.0800 (–)  .5     2/3")
-    (pair,) = numbers(study([tmp_path]))["workloads"][0]["pairs"]
+    (pair,) = numbers(compare_paths([tmp_path]))["workloads"][0]["pairs"]
     assert (pair["interval"], pair["probability"]) == (None, 2 / 3)
 
 
@@ -130,7 +130,7 @@ def test_halving_is_said_instead_of_each_at_its_best(leave, tmp_path: Path) -> N
     leave("Cosine", 0.1, 0, 0.5)
     for lr in (0.1, 0.3):
         leave("Step", lr, 0, 0.6, status="stopped", reason="ranked 2 of 3 at step 6")
-    told = "what was left behind has no final value, and the marked one is all that is left to compare."
+    told = "dropped runs have no final value, and only the marked one is left to compare."
     text = sweep_table(tmp_path)
     assert f"Chosen by successive halving: {told}" in text
     assert "Each at its best" not in text
@@ -149,7 +149,7 @@ def test_a_long_reason_is_cut_and_json_keeps_it(leave, tmp_path: Path) -> None:
     reason = f"NotFinite: step 3: the training loss is nan; the batch holds {', '.join(map(str, range(64)))}"
     leave("Cosine", 0.1, 0, status="failed", reason=reason, metrics={})
     assert sweep_table(tmp_path).splitlines()[-1].endswith("  NotFinite: step 3: the training loss is nan")
-    (left,) = numbers(study([tmp_path]))["not_finished"]
+    (left,) = numbers(compare_paths([tmp_path]))["not_finished"]
     assert left["reason"] == reason
 
 
@@ -164,7 +164,7 @@ def test_words_in_brackets_are_words(leave, tmp_path: Path) -> None:
 
 
 def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
-    content = json.loads(json.dumps(numbers(study([sweep])), allow_nan=False))
+    content = json.loads(json.dumps(numbers(compare_paths([sweep])), allow_nan=False))
     assert content["ends"] == {"diverged": 1, "failed": 1, "finished": 22}
     (workload,) = content["workloads"]
     best, other = workload["candidates"]
@@ -182,48 +182,48 @@ def test_the_numbers_are_json_and_the_tables(sweep: Path) -> None:
 
 
 def test_the_same_runs_give_the_same_report(sweep: Path) -> None:
-    assert numbers(study([sweep])) == numbers(study([sweep]))
+    assert numbers(compare_paths([sweep])) == numbers(compare_paths([sweep]))
 
 
 def test_the_steps_to_a_target_and_the_score(sweep: Path) -> None:
-    found = study([sweep], target=0.6)
+    found = compare_paths([sweep], target=0.6)
     (race,) = found.races
     # At rate 0.1 a loss goes 1, (1 + final)/2, final: cosine's finals are below .6, and so are step's but for
     # .61, .62 and .63, half of its six seeds: the median of 30, 30, 30 and three misses is a miss.
     assert race.steps == {"cosine": 30, "step": math.inf}
     assert scores(found.races) == {"cosine": 1, "step": 0}
-    (race,) = study([sweep], target=0.78).races
+    (race,) = compare_paths([sweep], target=0.78).races
     # Halfway, cosine is at (1 + .47 … .53)/2 = .735 … .765, step at .785 … .815
     assert race.steps == {"cosine": 20, "step": 30}
     assert scores([race]) == {"cosine": 1, "step": pytest.approx((4 - 30 / 20) / 3)}
-    assert "never" not in render(study([sweep], target="auto"))
+    assert "never" not in render(compare_paths([sweep], target="auto"))
 
 
 def test_steps_of_different_sizes_are_told(leave, tmp_path: Path) -> None:
     for size in (32, 64):
         leave("Cosine", 0.1, 0, 0.5, rows=evaluations(0.5), dataset__batch_size=size)
-    assert "a step is not the same work for all" in render(study([tmp_path], target=0.6))
+    assert "a step is not the same work for all" in render(compare_paths([tmp_path], target=0.6))
 
 
 def test_a_target_of_the_test_part_is_refused(sweep: Path) -> None:
     with pytest.raises(ConfigError, match="measured once, at the end; give --metric val/accuracy"):
-        study([sweep], "test/accuracy", target=0.5)
+        compare_paths([sweep], "test/accuracy", target=0.5)
 
 
 def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, 0.3, rows=[{"step": 5, "train/loss": 9.0}, *evaluations(0.5, 0.4, 0.3)])
     leave("Cosine", 0.1, 1, 0.2, rows=evaluations(0.3, 0.2))
-    steps, values = course(read_runs([tmp_path]), "val/loss")
+    steps, values = curves(read_runs([tmp_path]), "val/loss")
     assert steps.tolist() == [10, 20]
     assert values.tolist() == [[0.5, 0.4], [0.3, 0.2]]
 
 
 def test_the_pictures(sweep: Path) -> None:
     pytest.importorskip("matplotlib", reason="no matplotlib: the pictures need the extra `plot`")
-    drawn = pictures(study([sweep]), "pictures")
+    drawn = pictures(compare_paths([sweep]), "pictures")
     assert list(drawn) == ["curves.png", "rates.png"]
     assert all(content.startswith(PNG) for content in drawn.values())
-    assert drawn == pictures(study([sweep]), "pictures")
+    assert drawn == pictures(compare_paths([sweep]), "pictures")
 
 
 def test_what_has_no_rows_and_no_rate_is_left_out_of_the_pictures(leave, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_has_no_rows_and_no_rate_is_left_out_of_the_pictures(leave, tmp_pat
     (leave("Cosine", 0.1, 0, 0.5) / "metrics.jsonl").unlink()
     (leave("Cosine", 0.0, 0, 0.6) / "metrics.jsonl").write_text("{\n")
     leave("Step", 0.1, 0, status=None, optimizer__lr="${model.lr}")
-    found = study([tmp_path], target="auto")
+    found = compare_paths([tmp_path], target="auto")
     assert found.races[0].steps == {"cosine": math.inf, "step": math.inf}
     assert all(content.startswith(PNG) for content in pictures(found, "pictures").values())
     assert "unfinished" in render(found)
@@ -244,14 +244,14 @@ def test_a_report_of_nothing_but_damage_is_a_list_of_it(leave, tmp_path: Path) -
     assert text.startswith("2 runs: ")
     assert "cosine: no run has finished" in text
     assert "a b [31m" in text
-    assert numbers(study([tmp_path]))["workloads"][0]["candidates"][0]["mean"] is None
+    assert numbers(compare_paths([tmp_path]))["workloads"][0]["candidates"][0]["mean"] is None
 
 
 def test_without_matplotlib_there_is_one_clear_message(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"--png=here: a picture needs matplotlib.*hydra-lrsched\[plot\]"):
-        pictures(study([sweep]), "here")
+        pictures(compare_paths([sweep]), "here")
 
 
 def test_the_sheet_has_a_row_a_run_and_reads_back_exactly(sweep: Path) -> None:

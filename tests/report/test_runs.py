@@ -1,4 +1,4 @@
-"""What is found on the disk, whatever its state."""
+"""Find and read runs on disk, in any state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lrsched.errors import ConfigError
-from lrsched.report.disk import read_runs
+from lrsched.report.read import read_runs
 from tests.report.conftest import config
 
 LOOP = "scheduler: &a {b: *a}\noptimizer: {}\n"
@@ -148,6 +148,32 @@ def test_the_sweep_speaks_last_of_what_did_not_finish(leave, tmp_path: Path, job
     (found,) = read_runs([tmp_path])
     assert (found.status, found.reason) == expected
     assert found.end == ("diverged" if expected[1].startswith("NotFinite") else expected[0])
+
+
+@pytest.mark.parametrize(
+    ("result", "job", "end", "dropped"),
+    [
+        (("failed", "diverged", None), None, "diverged", False),
+        (("failed", "error", None), None, "failed", False),
+        (("stopped", "paused", None), ("stopped", "paused", "dropped"), "stopped", True),
+        (("stopped", "paused", None), ("stopped", "paused", "paused"), "stopped", False),
+        (("failed", "diverged", None), ("stopped", None, "not_begun"), "diverged", False),
+        (("stopped", "signal", None), ("failed", "diverged", None), "diverged", False),
+        (None, ("failed", "diverged", None), "diverged", False),
+    ],
+)
+def test_fields_say_how_a_run_ended_and_no_words_do(leave, tmp_path: Path, result, job, end: str, dropped) -> None:
+    said = [dict(zip(("status", "ended", "why"), fields, strict=True)) for fields in (result, job) if fields]
+    for words in ("NotFinite: step 3", "ranked 2 of 3", "was not begun", "paused at 6", "0" * 64):
+        run = leave("Cosine", 0.1, 0, 0.5, status="failed" if result else None, under=words.replace(" ", ""))
+        if result:
+            content = json.loads((run / "result.json").read_text("utf-8"))
+            (run / "result.json").write_text(json.dumps({**content, **said[0], "reason": words}))
+        if job:
+            jobs = [{"run_id": run.name, "overrides": [], "reason": words, **said[-1]}]
+            (run.parent / "sweep.json").write_text(json.dumps({"jobs": jobs}))
+        (found,) = read_runs([run.parent])
+        assert (found.end, found.dropped) == (end, dropped), words
 
 
 def test_a_config_that_the_run_was_not_made_with_is_told(leave, tmp_path: Path) -> None:

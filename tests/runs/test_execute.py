@@ -108,6 +108,7 @@ def test_early_stopping_ends_a_finished_run_before_its_end(run_cli) -> None:
     assert ended.code == 0, ended.err
     result = ended.result()
     assert result["status"] == "finished"
+    assert result["ended"] == "early"
     assert result["reason"] == "early stop: val/loss has not improved for 2 evaluations"
     assert result["epoch"] == 3.0  # the first evaluation is the best, two more do not better it by 10
 

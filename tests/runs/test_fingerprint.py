@@ -52,7 +52,7 @@ def test_what_an_override_can_make_equal_is_offered_and_works(run_cli, cut) -> N
 
 
 def test_inexact_goes_on_and_is_remembered_for_ever(run_cli, cut, monkeypatch) -> None:
-    made_with(cut, run_cli="0.0.9")
+    made_with(cut, lrsched="0.0.9")
     with monkeypatch.context() as patch:
         stop_at(patch, 11)
         ended = run_cli(RESUME, "checkpoint.inexact=true")

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from lrsched.errors import NotFinite
+from lrsched.records import RunFolder
+from lrsched.runs.finish import told
 from lrsched.train.loop import Trainer
 from tests.helpers.cli import TINY
 
@@ -53,6 +55,7 @@ def test_a_failure_has_a_result(run_cli, monkeypatch, error, code, message) -> N
     assert message.split("; lrsched")[0] in ended.err
     assert "Traceback" not in ended.err
     assert (result["status"], result["step"]) == ("failed", 4)
+    assert result["ended"] == ("diverged" if isinstance(error, NotFinite) else "error")
     assert result["reason"].startswith(type(error).__name__)
     assert "Traceback" in Path("outputs/run/train.log").read_text("utf-8")
 
@@ -110,3 +113,10 @@ def test_what_cannot_go_on_is_left_as_it_is(run_cli, monkeypatch, spoil, code) -
     assert ended.code == code
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert json.loads(before[folder / "result.json"])["status"] == "failed"
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_passing_over_batches_is_proposed_until_it_was_tried(tmp_path: Path, tried: bool) -> None:
+    error = NotFinite("train/loss is nan").advised("the words do not matter", tried=tried)
+    assert error.advised("nor those of later advice").tried is tried
+    assert ("on_nonfinite=skip" in str(told(error, RunFolder(tmp_path)))) is not tried

@@ -101,6 +101,7 @@ def test_a_signal_while_a_run_is_under_way_loses_no_step(
     result = stopped.result("cut")
     name = signal.Signals(number).name
     assert (result["status"], result["reason"]) == ("stopped", f"stopped by {name}")
+    assert result["ended"] == "signal"
     assert f"stopped by {name} at step {result['step']}; go on with: lrsched train resume=outputs/cut" in stopped.err
     # Saved at the step where it was, and no update was made after the one that the signal fell into.
     assert Path("outputs", "cut", "checkpoints", f"step-{result['step']:010d}", "manifest.json").exists()

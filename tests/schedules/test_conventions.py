@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
 import typing
 
 import numpy as np
@@ -11,21 +12,19 @@ import pytest
 import lrsched.schedules
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
-from lrsched.schedules import Cosine, Rex, Schedule, Tanh
-from lrsched.schedules.base import CONVENTIONS
-from lrsched.schedules.conventions import named
-from lrsched.schedules.conventions.base import ALWAYS
+from lrsched.schedules import Cosine, Rex, Schedule, Tanh, conventions
+from lrsched.schedules.rules import ALWAYS, CONVENTIONS, find
 from tests.helpers.shelf import NEEDED
 
 SHELF: dict[str, type[Schedule]] = {name: getattr(lrsched.schedules, name) for name in dir(lrsched.schedules)}
-LACKING = [(kind, name) for kind, cls in SHELF.items() for name in CONVENTIONS if cls not in named(name).rules]
-PAIRS = [(name, cls) for name in CONVENTIONS for cls in named(name).rules]
+LACKING = [(kind, name) for kind, cls in SHELF.items() for name in CONVENTIONS if cls not in find(name).rules]
+PAIRS = [(name, cls) for name in CONVENTIONS for cls in find(name).rules]
 every_pair = pytest.mark.parametrize(("name", "cls"), PAIRS, ids=lambda item: getattr(item, "__name__", item))
 
 
 def on(cls: type[Schedule], name: str) -> Schedule:
     """The schedule with that convention, and what it cannot take over turned off."""
-    off = {"momentum": None} if "momentum" not in named(name).rules[cls].takes else {}
+    off = {"momentum": None} if "momentum" not in find(name).rules[cls].takes else {}
     own = {field.name for field in dataclasses.fields(cls)}
     options = {"first": "5st", **off}
     return cls(convention=name, **{key: value for key, value in options.items() if key in own})  # type: ignore[arg-type]
@@ -35,11 +34,13 @@ def test_the_parameter_offers_exactly_the_conventions() -> None:
     hint = typing.get_type_hints(Schedule)["convention"]
     literal = next(argument for argument in typing.get_args(hint) if argument is not type(None))
     assert typing.get_args(literal) == CONVENTIONS
+    files = {module.name for module in pkgutil.iter_modules(conventions.__path__)}
+    assert {name for name in files if not name.startswith("_")} == set(CONVENTIONS)
 
 
 @every_pair
 def test_a_rule_takes_parameters_that_the_schedule_has(name: str, cls: type[Schedule]) -> None:
-    takes = named(name).rules[cls].takes
+    takes = find(name).rules[cls].takes
     assert set(takes) <= {field.name for field in dataclasses.fields(cls)} - set(ALWAYS)
     assert len(set(takes)) == len(takes)
 
@@ -60,11 +61,11 @@ def test_its_phases_tile_the_run_with_finite_values(name: str, cls: type[Schedul
 
 @every_pair
 def test_a_warmup_is_of_the_length_given(name: str, cls: type[Schedule]) -> None:
-    if "warmup" not in named(name).rules[cls].takes:
+    if "warmup" not in find(name).rules[cls].takes:
         with pytest.raises(ConfigError, match="warmup=2st: has no counterpart in"):
             dataclasses.replace(on(cls, name), warmup="2st")
         return
-    start = {"warmup_start": 0.25} if "warmup_start" in named(name).rules[cls].takes else {}
+    start = {"warmup_start": 0.25} if "warmup_start" in find(name).rules[cls].takes else {}
     plan = dataclasses.replace(on(cls, name), warmup="10st", **start).plan(Horizon(steps=50))
     assert plan.parts[0].name == "warmup"
     assert plan.starts[1] == 10
@@ -72,10 +73,10 @@ def test_a_warmup_is_of_the_length_given(name: str, cls: type[Schedule]) -> None
 
 @pytest.mark.parametrize(("kind", "name"), LACKING)
 def test_a_schedule_that_the_library_does_not_have_is_refused(kind: str, name: str) -> None:
-    convention, cls = named(name), SHELF[kind]
+    convention, cls = find(name), SHELF[kind]
     with pytest.raises(ConfigError) as caught:
         cls(convention=name, **NEEDED.get(kind, {}))  # type: ignore[arg-type]
-    having = [other for other in CONVENTIONS if cls in named(other).rules]
+    having = [other for other in CONVENTIONS if cls in find(other).rules]
     remedy = f"conventions that have it: {', '.join(having)}" if having else "no convention has it, give null"
     assert (caught.value.key, caught.value.value) == ("convention", name)
     assert str(caught.value) == f"convention={name}: {convention.title} has no {kind}; {remedy}"

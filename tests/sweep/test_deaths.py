@@ -80,6 +80,7 @@ def check(ended: Ended, deaths: list[str]) -> None:
     assert list(dead) == deaths
     for death, job in dead.items():
         assert job["status"] == "failed"
+        assert (job["ended"], job["why"]) == ("diverged" if death == "diverge" else "error", None)
         assert REASONS[death] in job["reason"]
         assert job["reason"] in ended.err
         folder = Path("outputs", "sweep", job["run_id"])

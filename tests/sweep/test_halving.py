@@ -89,7 +89,7 @@ def test_seeds_go_on_together_by_their_mean(run_cli) -> None:
     steps = {rate: {_step(run_id) for run_id in run_ids} for rate, run_ids in folders.items()}
     assert steps == {rate: {24 if rate == best else 12} for rate in rates}
     assert {job["reason"] for job in jobs} == {"", "ranked 2 of 2 at step 12"}
-    assert "left behind by successive halving" in ended.out
+    assert "dropped by successive halving" in ended.out
 
 
 def test_a_choice_of_which_a_seed_diverges_is_ranked_last(run_cli) -> None:
@@ -143,7 +143,7 @@ def test_runs_that_are_beyond_a_rung_are_ranked_as_if_they_stood_there(run_cli) 
     assert {path.parent.relative_to("outputs/whole"): metric(path.parent) for path in _copies("whole")} == scores
     assert "ranked last" not in ended.err
     jobs = json.loads(Path("outputs/whole/sweep.json").read_text())["jobs"]
-    assert [job["status"] for job in jobs] == ["skipped"] * 4  # what is finished is not called left behind
+    assert [job["status"] for job in jobs] == ["skipped"] * 4  # what is finished is not called dropped
     assert len(list(Path("outputs").iterdir())) == 2  # and no folder beside those of the sweeps
 
 

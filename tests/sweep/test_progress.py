@@ -14,13 +14,11 @@ from pathlib import Path
 import pytest
 
 from lrsched.loggers.base import RunInfo
-from lrsched.loggers.board import Board, Progress, Seat
+from lrsched.loggers.slots import Board, Progress, Seat
 from lrsched.sweep.processes import Running
 from lrsched.sweep.progress import watch as watching
 from lrsched.sweep.progress.live import Live, Tally
-from tests.helpers.cli import TINY, lrsched
-
-__all__ = ["lrsched"]
+from tests.helpers.cli import TINY
 
 SWEEP = ("-m", *(item for item in TINY if not item.startswith("trainer.progress")), "name=sweep", "seed=0,1")
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
-from lrsched.train.nonfinite import Watch, all_finite, culprits, largest
+from lrsched.train.nonfinite import NonFiniteFlag, all_finite, culprits, largest
 from tests.helpers.marked_data import Magic
 from tests.train.test_update import loader, network, run, weights
 
@@ -151,10 +151,10 @@ def test_without_waiting_the_first_bad_update_is_remembered_on_the_device(
 
 
 def test_the_watch_keeps_the_first_of_each_kind() -> None:
-    watch, one, nan = Watch(torch.device("cpu")), torch.ones(()), torch.tensor(math.nan)
+    flag, one, nan = NonFiniteFlag(torch.device("cpu")), torch.ones(()), torch.tensor(math.nan)
     for step, loss, gradient in ((0, one, one), (1, one, nan), (2, nan, nan)):
-        watch.note(step, loss, gradient)
-    assert watch.read() == (1, "the gradient")
-    assert watch.read() is None
-    watch.note(7, nan, nan)
-    assert watch.read() == (7, "the training loss")
+        flag.note(step, loss, gradient)
+    assert flag.read() == (1, "the gradient")
+    assert flag.read() is None
+    flag.note(7, nan, nan)
+    assert flag.read() == (7, "the training loss")

@@ -18,6 +18,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from lrsched.signals import stop_flag
+
 
 class GridSweeper(Sweeper):
     """``hydra/sweeper=grid``: every combination of the values given, or pairs (``sweep.zip``), under any launcher."""
@@ -31,7 +33,6 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.cli.door import stop_flag
         from lrsched.sweep.sweepers.grid import run_grid
 
         return run_grid(self._context, self._config, self._launcher, arguments, stop_flag())
@@ -48,7 +49,6 @@ class HalvingSweeper(GridSweeper):
         self._options = options
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.cli.door import stop_flag
         from lrsched.sweep.sweepers.halving import Halving
 
         return Halving(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
@@ -65,7 +65,6 @@ class OptunaSweeper(GridSweeper):
         self._options = options
 
     def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.cli.door import stop_flag
         from lrsched.errors import ConfigError
 
         if find_spec("optuna") is None:
@@ -95,7 +94,6 @@ class PoolLauncher(Launcher):
         self._context, self._task, self._config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from lrsched.cli.door import stop_flag
         from lrsched.sweep.launchers.pool import launch
 
         return launch(self._context, self._task, self._config, job_overrides, stop_flag())

@@ -14,11 +14,12 @@ import numpy as np
 
 from lrsched.schedules import shapes
 from lrsched.schedules.constant import Constant
-from lrsched.schedules.conventions.base import Convention, Run, after_ramp, ramp
+from lrsched.schedules.conventions._ramps import after_ramp, ramp
 from lrsched.schedules.cosine import Cosine
 from lrsched.schedules.inverse_sqrt import InverseSqrt
 from lrsched.schedules.linear import Linear
 from lrsched.schedules.phases import Curve, Part
+from lrsched.schedules.rules import Convention, Span
 from lrsched.schedules.shapes import Floats
 from lrsched.schedules.wsd import WSD, stable_then_decay
 
@@ -32,20 +33,20 @@ CONVENTION.has(Cosine, "final", *WARMUP)(after_ramp)  # cosine
 
 
 @CONVENTION.has(InverseSqrt, "final", *WARMUP)
-def inverse_square_root(schedule: InverseSqrt, run: Run) -> Sequence[Part]:
+def inverse_square_root(schedule: InverseSqrt, span: Span) -> Sequence[Part]:
     """inverse-square-root: √(W/t) from step W on, with at least 1 for W and for t; never below ``final``."""
-    tau = max(run.warm, 1)
-    decay = Curve(run.rest, lambda t: np.maximum(run.final, np.sqrt(tau / np.maximum(t + run.warm, 1))), "decay")
-    return [ramp(schedule, run), decay]
+    tau = max(span.warm, 1)
+    decay = Curve(span.rest, lambda t: np.maximum(span.final, np.sqrt(tau / np.maximum(t + span.warm, 1))), "decay")
+    return [ramp(schedule, span), decay]
 
 
 @CONVENTION.has(WSD, "decay", "shape", "final", *WARMUP)
-def warmup_stable_decay(schedule: WSD, run: Run) -> Sequence[Part]:
+def warmup_stable_decay(schedule: WSD, span: Span) -> Sequence[Part]:
     """WSD with wsd_decay_steps = ``decay``: linear, cosine, exponential (its own form) or minus_sqrt."""
     tail = shapes.named(schedule.shape, TAILS)
     if schedule.shape == "exponential":
         tail = halving
-    return [ramp(schedule, run), *stable_then_decay(schedule.decay, tail, run.rest, run.horizon, run.final)]
+    return [ramp(schedule, span), *stable_then_decay(schedule.decay, tail, span.rest, span.horizon, span.final)]
 
 
 def halving(a: float, b: float, x: Floats) -> Floats:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from lrsched.schedules import shapes
 from lrsched.schedules.checks import require
 from lrsched.schedules.constant import Constant
-from lrsched.schedules.conventions.base import Convention, Run, after_ramp
+from lrsched.schedules.conventions._ramps import after_ramp
 from lrsched.schedules.cosine import Cosine
 from lrsched.schedules.cycles import growing
 from lrsched.schedules.exponential import Exponential
@@ -22,6 +22,7 @@ from lrsched.schedules.multistep import MultiStep
 from lrsched.schedules.onecycle import OneCycle
 from lrsched.schedules.phases import Part, Phase, clip
 from lrsched.schedules.polynomial import Polynomial
+from lrsched.schedules.rules import Convention, Span
 from lrsched.schedules.sgdr import SGDR
 
 CONVENTION = Convention("Optax")
@@ -38,10 +39,10 @@ CONVENTION.has(MultiStep, "milestones", "gamma", *WARMUP)(after_ramp)  # piecewi
 
 
 @CONVENTION.has(SGDR, "first", "mult", "peak_decay", "cycle_warmup", "final")
-def sgdr(schedule: SGDR, run: Run) -> Sequence[Part]:
+def sgdr(schedule: SGDR, span: Span) -> Sequence[Part]:
     """sgdr_schedule: every cycle a warmup_cosine_decay_schedule that starts at ``final``, ``[)``."""
-    warm = run.horizon.resolve(schedule.cycle_warmup, "cycle_warmup")
-    lengths = growing(run.horizon.resolve(schedule.first, "first", least=1), schedule.mult, run.steps)
+    warm = span.horizon.resolve(schedule.cycle_warmup, "cycle_warmup")
+    lengths = growing(span.horizon.resolve(schedule.first, "first", least=1), schedule.mult, span.steps)
     parts: list[Part] = []
     for cycle, length in enumerate(lengths):
         require(
@@ -51,16 +52,16 @@ def sgdr(schedule: SGDR, run: Run) -> Sequence[Part]:
             f"is {warm} steps and leaves nothing of cycle {cycle}, which has {length}",
             "shorten it, or lengthen the cycles",
         )
-        peak = max(run.final, schedule.peak_decay**cycle)
+        peak = max(span.final, schedule.peak_decay**cycle)
         parts += [
-            Phase(warm, run.final, peak, shapes.linear, name="warmup"),
-            Phase(length - warm, peak, run.final, shapes.cosine, name="cycle"),
+            Phase(warm, span.final, peak, shapes.linear, name="warmup"),
+            Phase(length - warm, peak, span.final, shapes.cosine, name="cycle"),
         ]
-    return clip(parts, run.steps)
+    return clip(parts, span.steps)
 
 
 @CONVENTION.has(OneCycle, "rise", "start", "end", "anneal", "three_phase")
-def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
+def one_cycle(schedule: OneCycle, span: Span) -> Sequence[Part]:
     """cosine_onecycle_schedule in two phases, linear_onecycle_schedule in three.
 
     The phases end at the whole steps ⌊p·T⌋, p = ``rise`` as a share of the run, and T, with ⌊0.85·T⌋
@@ -74,8 +75,8 @@ def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
         "Optax's one-cycle has three phases if it is linear, and two if it is a cosine",
         f"give three_phase={str(linear).lower()}, or convention=null",
     )
-    share = run.share(schedule.rise, "rise")
-    up, down = int(share * run.steps), int(FINAL * run.steps) if linear else run.steps
+    share = span.share(schedule.rise, "rise")
+    up, down = int(share * span.steps), int(FINAL * span.steps) if linear else span.steps
     require(
         up < down,
         "rise",
@@ -87,10 +88,10 @@ def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
     if not linear:
         return [
             Phase(up, schedule.start, 1.0, shapes.cosine, name="rise"),
-            Phase(run.steps - up, 1.0, end, shapes.cosine, name="fall"),
+            Phase(span.steps - up, 1.0, end, shapes.cosine, name="fall"),
         ]
     return [
         Phase(up, schedule.start, 1.0, name="rise"),
         Phase(down - up, 1.0, schedule.start, name="fall"),
-        Phase(run.steps - down, schedule.start, end, name="annihilation"),
+        Phase(span.steps - down, schedule.start, end, name="annihilation"),
     ]

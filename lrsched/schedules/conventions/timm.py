@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lrsched.schedules.base import Schedule
-from lrsched.schedules.conventions.base import Convention, Run, ramp
+from lrsched.schedules.conventions._ramps import ramp
 from lrsched.schedules.cosine import Cosine
 from lrsched.schedules.multistep import MultiStep
 from lrsched.schedules.phases import Curve, Part, Plan
 from lrsched.schedules.polynomial import Polynomial
+from lrsched.schedules.rules import Convention, Span
 from lrsched.schedules.step import Step
 from lrsched.schedules.tanh import Tanh
 
@@ -30,25 +31,25 @@ WARMUP = ("warmup", "warmup_start")
 @CONVENTION.has(Cosine, "k", "final", *WARMUP)
 @CONVENTION.has(Polynomial, "power", "k", "final", *WARMUP)
 @CONVENTION.has(Step, "every", "gamma", *WARMUP)
-def underneath(schedule: Schedule, run: Run) -> Sequence[Part]:
+def underneath(schedule: Schedule, span: Span) -> Sequence[Part]:
     """CosineLRScheduler, PolyLRScheduler, StepLRScheduler: the warm-up aims at the peak and misses them."""
-    return [ramp(schedule, run), emerging(schedule, run, 0)]
+    return [ramp(schedule, span), emerging(schedule, span, 0)]
 
 
 @CONVENTION.has(Tanh, "lower", "upper", "final", *WARMUP)
-def tanh(schedule: Tanh, run: Run) -> Sequence[Part]:
+def tanh(schedule: Tanh, span: Span) -> Sequence[Part]:
     """TanhLRScheduler: its warm-up alone aims at where the schedule is at step W."""
-    decay = emerging(schedule, run, 0)
-    return [ramp(schedule, run, float(decay.values()[0])), decay]
+    decay = emerging(schedule, span, 0)
+    return [ramp(schedule, span, float(decay.values()[0])), decay]
 
 
 @CONVENTION.has(MultiStep, "milestones", "gamma", *WARMUP)
-def multistep(schedule: MultiStep, run: Run) -> Sequence[Part]:
+def multistep(schedule: MultiStep, span: Span) -> Sequence[Part]:
     """MultiStepLRScheduler: gamma^#{milestone ≤ t + 1}, every cut one step before everybody else's."""
-    return [ramp(schedule, run), emerging(schedule, run, 1)]
+    return [ramp(schedule, span), emerging(schedule, span, 1)]
 
 
-def emerging(schedule: Schedule, run: Run, ahead: int) -> Curve:
+def emerging(schedule: Schedule, span: Span, ahead: int) -> Curve:
     """Our own curve from step W on, its clock at 0 since step 0, and ``ahead`` steps fast."""
-    whole = Plan(tuple(schedule.body(run.steps + ahead, run.horizon, run.final)))
-    return Curve(run.rest, lambda t: whole.at(t + run.warm + ahead), "decay")
+    whole = Plan(tuple(schedule.body(span.steps + ahead, span.horizon, span.final)))
+    return Curve(span.rest, lambda t: whole.at(t + span.warm + ahead), "decay")

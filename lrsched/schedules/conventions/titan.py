@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from lrsched.schedules import shapes
 from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import require
-from lrsched.schedules.conventions.base import Convention, Run
 from lrsched.schedules.cosine import Cosine
 from lrsched.schedules.linear import Linear
 from lrsched.schedules.phases import Part, Phase
+from lrsched.schedules.rules import Convention, Span
 from lrsched.schedules.wsd import WSD
 
 CONVENTION = Convention("torchtitan")
@@ -27,31 +27,31 @@ SHAPES = ("linear", "sqrt", "cosine")
 
 @CONVENTION.has(Linear, "warmup", "final")
 @CONVENTION.has(Cosine, "warmup", "final")
-def decay_after_warmup(schedule: Schedule, run: Run) -> Sequence[Part]:
+def decay_after_warmup(schedule: Schedule, span: Span) -> Sequence[Part]:
     """decay_ratio=None: all that the warm-up leaves is the decay."""
     kind = shapes.linear if isinstance(schedule, Linear) else shapes.cosine
-    return virtual_last_step(run, run.rest, kind)
+    return virtual_last_step(span, span.rest, kind)
 
 
 @CONVENTION.has(WSD, "warmup", "decay", "shape", "final")
-def warmup_stable_decay(schedule: WSD, run: Run) -> Sequence[Part]:
+def warmup_stable_decay(schedule: WSD, span: Span) -> Sequence[Part]:
     """decay_ratio = ``decay`` as a share of the run: D = round(T·decay_ratio), a half to the even number."""
-    down = round(run.steps * run.share(schedule.decay, "decay"))
+    down = round(span.steps * span.share(schedule.decay, "decay"))
     require(
-        down <= run.rest,
+        down <= span.rest,
         "decay",
         schedule.decay,
-        f"is {down} steps, but a warm-up of {run.warm} leaves {run.rest} of the run's {run.steps} steps",
+        f"is {down} steps, but a warm-up of {span.warm} leaves {span.rest} of the run's {span.steps} steps",
         "shorten one of them or train longer: torchtitan shortens it with a warning",
     )
-    return virtual_last_step(run, down, shapes.named(schedule.shape, SHAPES))
+    return virtual_last_step(span, down, shapes.named(schedule.shape, SHAPES))
 
 
-def virtual_last_step(run: Run, down: int, shape: shapes.Shape) -> list[Part]:
+def virtual_last_step(span: Span, down: int, shape: shapes.Shape) -> list[Part]:
     """Warm-up, stable and a decay of ``down`` steps, the last of which lies after the run."""
     tail = max(0, down - 1)
     return [
-        Phase(run.warm, 0.0, 1.0, shapes.linear, "(]", "warmup"),
-        Phase(run.rest - tail, 1.0, 1.0, shapes.constant, name="stable"),
-        Phase(tail, 1.0, run.final, shape, "()", "decay"),
+        Phase(span.warm, 0.0, 1.0, shapes.linear, "(]", "warmup"),
+        Phase(span.rest - tail, 1.0, 1.0, shapes.constant, name="stable"),
+        Phase(tail, 1.0, span.final, shape, "()", "decay"),
     ]

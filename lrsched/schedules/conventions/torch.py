@@ -23,7 +23,6 @@ from lrsched.schedules import shapes
 from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import number, require
 from lrsched.schedules.constant import Constant
-from lrsched.schedules.conventions.base import Convention, Run
 from lrsched.schedules.cosine import Cosine
 from lrsched.schedules.cyclic import Cyclic
 from lrsched.schedules.exponential import GAMMA, Exponential
@@ -32,6 +31,7 @@ from lrsched.schedules.multistep import MultiStep
 from lrsched.schedules.onecycle import SHAPES, OneCycle
 from lrsched.schedules.phases import Curve, Ints, Part, Phase
 from lrsched.schedules.polynomial import Polynomial
+from lrsched.schedules.rules import Convention, Span
 from lrsched.schedules.sgdr import SGDR
 from lrsched.schedules.shapes import Floats
 from lrsched.schedules.step import Step
@@ -46,44 +46,44 @@ WARMUP = ("warmup", "warmup_start", "warmup_shape")
 @CONVENTION.has(Polynomial, "power", *WARMUP)
 @CONVENTION.has(Step, "every", "gamma", *WARMUP)
 @CONVENTION.has(MultiStep, "milestones", "gamma", *WARMUP)
-def after_warmup(schedule: Schedule, run: Run) -> Sequence[Part]:
+def after_warmup(schedule: Schedule, span: Span) -> Sequence[Part]:
     """LinearLR(1, final), CosineAnnealingLR, PolynomialLR, StepLR, MultiStepLR: our own curves."""
-    return [*warmup(schedule, run), *schedule.body(run.rest, run.horizon, run.final)]
+    return [*warmup(schedule, span), *schedule.body(span.rest, span.horizon, span.final)]
 
 
 @CONVENTION.has(Exponential, "gamma", "every", *WARMUP)
-def exponential(schedule: Exponential, run: Run) -> Sequence[Part]:
+def exponential(schedule: Exponential, span: Span) -> Sequence[Part]:
     """ExponentialLR, stepped once in each ``every``: gamma^⌊t/every⌋."""
-    every = run.horizon.resolve(schedule.every, "every", least=1)
+    every = span.horizon.resolve(schedule.every, "every", least=1)
     gamma = GAMMA if schedule.gamma is None else schedule.gamma
-    return [*warmup(schedule, run), Curve(run.rest, lambda t: np.power(gamma, t // every), "decay")]
+    return [*warmup(schedule, span), Curve(span.rest, lambda t: np.power(gamma, t // every), "decay")]
 
 
 @CONVENTION.has(SGDR, "first", "mult", "final", *WARMUP)
-def warm_restarts(schedule: SGDR, run: Run) -> Sequence[Part]:
+def warm_restarts(schedule: SGDR, span: Span) -> Sequence[Part]:
     """CosineAnnealingWarmRestarts as ``step()`` counts; ``step(epoch)`` misses restarts by a logarithm."""
     whole = schedule.mult >= 1 and schedule.mult == int(schedule.mult)
     require(whole, "mult", schedule.mult, "PyTorch's T_mult is a whole number of at least 1", "give convention=null")
-    return after_warmup(schedule, run)
+    return after_warmup(schedule, span)
 
 
 @CONVENTION.has(
     Cyclic,
     *("low", "up", "down", "mode", "gamma", "momentum"),
-    companions=lambda schedule, run: schedule.companions(run.steps, run.horizon),
+    companions=lambda schedule, span: schedule.companions(span.steps, span.horizon),
 )
-def cyclic(schedule: Cyclic, run: Run) -> Sequence[Part]:
+def cyclic(schedule: Cyclic, span: Span) -> Sequence[Part]:
     """CyclicLR(low·peak, peak): our own triangles."""
-    return schedule.body(run.steps, run.horizon, run.final)
+    return schedule.body(span.steps, span.horizon, span.final)
 
 
-def one_cycle_momentum(schedule: OneCycle, run: Run) -> Mapping[str, Sequence[Part]]:
+def one_cycle_momentum(schedule: OneCycle, span: Span) -> Mapping[str, Sequence[Part]]:
     """The momentum against the rate; in a third phase it rests."""
     if schedule.momentum is None:
         return {}
     low, high = schedule.momentum
     levels = (high, low, high, high) if schedule.three_phase else (high, low, high)
-    return {"momentum": between(levels, schedule, run)}
+    return {"momentum": between(levels, schedule, span)}
 
 
 @CONVENTION.has(
@@ -91,7 +91,7 @@ def one_cycle_momentum(schedule: OneCycle, run: Run) -> Mapping[str, Sequence[Pa
     *("rise", "start", "end", "anneal", "three_phase", "momentum"),
     companions=one_cycle_momentum,
 )
-def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
+def one_cycle(schedule: OneCycle, span: Span) -> Sequence[Part]:
     """OneCycleLR with max_lr the peak, div_factor 1/start, final_div_factor start/end: init → max → min.
 
     The phases end at the fractional steps p·T − 1 and T − 1, or p·T − 1, 2p·T − 2 and T − 1 for three,
@@ -99,12 +99,12 @@ def one_cycle(schedule: OneCycle, run: Run) -> Sequence[Part]:
     """
     end = schedule.start / 1e4 if schedule.end is None else schedule.end
     levels = (schedule.start, 1.0, schedule.start, end) if schedule.three_phase else (schedule.start, 1.0, end)
-    return between(levels, schedule, run)
+    return between(levels, schedule, span)
 
 
-def between(levels: Sequence[float], schedule: OneCycle, run: Run) -> list[Part]:
+def between(levels: Sequence[float], schedule: OneCycle, span: Span) -> list[Part]:
     """OneCycleLR's phases between the levels, at its fractional ends."""
-    up = run.share(schedule.rise, "rise") * run.steps
+    up = span.share(schedule.rise, "rise") * span.steps
     require(
         up != 1,
         "rise",
@@ -112,14 +112,14 @@ def between(levels: Sequence[float], schedule: OneCycle, run: Run) -> list[Part]
         "is 1 step, and PyTorch's OneCycleLR divides by rise − 1",
         "give a longer one, or convention=null",
     )
-    number("rise", up / run.steps, "[0, 1]")
-    marks = [0.0, up - 1, 2 * up - 2, run.steps - 1] if schedule.three_phase else [0.0, up - 1, run.steps - 1]
+    number("rise", up / span.steps, "[0, 1]")
+    marks = [0.0, up - 1, 2 * up - 2, span.steps - 1] if schedule.three_phase else [0.0, up - 1, span.steps - 1]
     shape = shapes.named(schedule.anneal, SHAPES, key="anneal")
     parts: list[Part] = []
     begun = 0
     spans = zip(pairwise(marks), pairwise(levels), ("rise", "fall", "annihilation"), strict=False)
     for (start, end), (a, b), name in spans:
-        after = min(run.steps, max(begun, math.floor(end) + 1))  # a phase has the steps up to its end, with it
+        after = min(span.steps, max(begun, math.floor(end) + 1))  # a phase has the steps up to its end, with it
         parts.append(Curve(after - begun, along(shape, a, b, begun - start, end - start), name))
         begun = after
     return parts
@@ -130,9 +130,9 @@ def along(shape: shapes.Shape, a: float, b: float, offset: float, length: float)
     return lambda i: shape(a, b, np.divide(i + offset, length))
 
 
-def warmup(schedule: Schedule, run: Run) -> list[Part]:
+def warmup(schedule: Schedule, span: Span) -> list[Part]:
     """LinearLR: s + (1 − s)·t/W; or ConstantLR: s."""
-    if not run.warm:
+    if not span.warm:
         return []
     start, shape = schedule.warmup_start, schedule.warmup_shape
     require(
@@ -143,4 +143,4 @@ def warmup(schedule: Schedule, run: Run) -> list[Part]:
         "its own default is 0.3333333333333333",
     )
     line = shapes.named(shape, ("linear", "constant"), key="warmup_shape")
-    return [Phase(run.warm, start, 1.0, line, "[)", "warmup")]
+    return [Phase(span.warm, start, 1.0, line, "[)", "warmup")]

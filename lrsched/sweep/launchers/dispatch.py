@@ -12,7 +12,9 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from lrsched.checkpoint.lock import holder
+from lrsched.ended import Ended, ending_of
 from lrsched.errors import (
+    Abandoned,
     ConfigError,
     NotBegun,
     RunFolderBusy,
@@ -24,7 +26,7 @@ from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at
 from lrsched.sweep.launchers.failfast import forget
-from lrsched.sweep.launchers.worker import paused, result_within
+from lrsched.sweep.launchers.worker import error_of, result_within
 from lrsched.sweep.sweep import Planned, Sweep
 
 
@@ -70,7 +72,7 @@ def launched(sweep: Sweep, launcher: Launcher, planned: Sequence[Planned]) -> li
     for one, back in zip(handed, returns, strict=True):
         if one.entry.status is None:
             done = back.status == JobStatus.COMPLETED
-            sweep.close(one, None if done else _why(back), paused(one.folder) if done and one.folder else "")
+            sweep.close(one, None if done else _why(back))
     return returns
 
 
@@ -81,18 +83,18 @@ def _left(planned: Planned, error: UserError, seconds: float) -> JobReturn:
     back = JobReturn(overrides=planned.overrides, status=JobStatus.FAILED)
     result, who = result_within(folder, seconds), holder(folder.path)
     reason = str(result.get("reason", ""))
-    if finished(folder):
+    if finished(folder) or ending_of(result).ended is Ended.PAUSED:
         back.status, back.return_value = JobStatus.COMPLETED, None
     elif who is not None and isinstance(error, NotBegun):
-        back.return_value = NotBegun(f"left under way: {who} writes to it")
+        back.return_value = Abandoned(f"left under way: {who} writes to it")
     elif who is not None:
         back.return_value = RunFolderBusy(f"{error}; {who} writes to it still, and goes on")
-    elif result.get("status") == "stopped":
+    elif ending_of(result).ended is Ended.SIGNAL:
         back.return_value = Stopped(signal.SIGTERM, reason)
     elif not reason and isinstance(error, NotBegun) and folder.holds_a_run():
-        back.return_value = NotBegun(f"left at step {stands_at(folder)}")
+        back.return_value = Abandoned(f"left at step {stands_at(folder)}")
     else:
-        back.return_value = UserError(reason) if reason else error
+        back.return_value = error_of(result) if reason else error
     return back
 
 

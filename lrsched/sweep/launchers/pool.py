@@ -11,11 +11,11 @@ from omegaconf import DictConfig
 
 from lrsched.console import say
 from lrsched.errors import NotBegun, UserError
-from lrsched.loggers.board import Board
+from lrsched.loggers.slots import Board
 from lrsched.report.format import count
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
-from lrsched.sweep.launchers.worker import cool, job_of, paused, repeat, verdict, warm
+from lrsched.sweep.launchers.worker import cool, job_of, repeat, verdict, warm
 from lrsched.sweep.processes import End, Job, Pool, cores
 from lrsched.sweep.progress.watch import Watch
 from lrsched.sweep.sweep import Planned, Sweep, under_way
@@ -76,7 +76,7 @@ def _run(
         one = due[number]
         assert one.folder is not None
         repeat(one.folder)
-        sweep.close(one, verdict(one.folder, end), paused(one.folder))
+        sweep.close(one, verdict(one.folder, end))
         anew = plan.end(one)
         sweep.record.keep_up()
         if one.entry in sweep.record.entries:  # and not a copy that is only looked at

@@ -13,7 +13,8 @@ from lrsched.checkpoint.fork_point import Share
 from lrsched.compose.errors import PASSED_OVER
 from lrsched.config.settings import Settings
 from lrsched.console import say
-from lrsched.errors import Stopped, UserError
+from lrsched.ended import Ended, ending_of
+from lrsched.errors import NotFinite, Stopped, UserError
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
 from lrsched.signals import SIGNALS, StopFlag
@@ -117,8 +118,14 @@ def cool() -> None:
 
 def paused(folder: RunFolder) -> str:
     """Where a run was left, to be resumed or not (``sweep.until``); nothing if it was not."""
-    reason = str((folder.read_result() or {}).get("reason"))
-    return reason if reason.startswith("paused ") else ""
+    result = folder.read_result() or {}
+    return str(result.get("reason")) if ending_of(result).ended is Ended.PAUSED else ""
+
+
+def error_of(result: Mapping[str, Any]) -> UserError:
+    """Why a run failed, by its result."""
+    reason = str(result.get("reason"))
+    return NotFinite(reason) if ending_of(result).ended is Ended.DIVERGED else UserError(reason)
 
 
 def repeat(folder: RunFolder) -> None:
@@ -143,7 +150,8 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     reason = str(result.get("reason") or (said[-1] if said else ""))
     if code - 128 in SIGNALS:  # before it began, there is no result
         return Stopped(code - 128, reason)
-    error = UserError(reason or f"{end.words}, before it was finished; see {output}")
+    reason = reason or f"{end.words}, before it was finished; see {output}"
+    error = error_of({**result, "reason": reason})
     error.exit_code = code or 1
     return error
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from lrsched.loggers.board import Board, Progress
+from lrsched.loggers.slots import Board, Progress
 from lrsched.loggers.terminal import span
 from lrsched.sweep.progress.eta import Remaining
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lrsched.loggers.board import Board
+from lrsched.loggers.slots import Board
 from lrsched.runs.steps import made_since
 from lrsched.signals import StopFlag
 from lrsched.sweep.processes import Running

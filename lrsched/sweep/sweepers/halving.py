@@ -33,7 +33,6 @@ from lrsched.config.schema import ruled
 from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
-from lrsched.report.runs import DROPPED
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import made_since, stands_at
 from lrsched.signals import StopFlag
@@ -120,7 +119,7 @@ class Halving:
     def _launch(self, runs: Sequence[Planned]) -> list[JobReturn]:
         for one in runs:
             if one.folder is not None and not finished(one.folder):
-                one.entry.status = None
+                one.entry.reopen()
         returns = launched(self._sweep, self._launcher, runs)
         self._stop.check()
         return returns
@@ -137,7 +136,7 @@ class Halving:
         for place, name in enumerate(order[len(kept) :], start=len(kept) + 1):
             for one in choices[name]:
                 if id(one) in copies and one.folder and not finished(one.folder):  # else it is on record with its end
-                    one.entry.status, one.entry.reason = "stopped", f"{DROPPED} {place} of {len(order)} at step {rung}"
+                    one.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
         self._sweep.record.write()
         monitor = runs[0].settings.checkpoint.monitor if runs[0].settings else ""
         best = ", ".join(f"{name or 'all'} ({monitor} {abs(mean[name]):.4g})" for name in kept)

@@ -126,10 +126,10 @@ class Search:
                 under_way.append(Asked(trial, runs))
             for run in runs:
                 if trial.state == TrialState.COMPLETE:
-                    run.entry.status = "skipped"
+                    run.entry.skip(run.folder.read_result() if run.folder else None)
                 elif trial.state == TrialState.PRUNED and run.entry.status is None:
                     result = run.folder.read_result() if run.folder else None
-                    run.entry.close(NotFinite(str((result or {}).get("reason", "it diverged"))))
+                    run.entry.record_end(NotFinite(str((result or {}).get("reason", "it diverged"))))
         return under_way
 
     def _busy(self, run: Settings) -> int:
@@ -162,7 +162,7 @@ class Search:
             runs = self._planned(values)
             for run in runs:
                 if run.entry.status == "skipped" and not (run.folder and finished(run.folder)):
-                    run.entry.status = None  # an equal trial was made in another folder
+                    run.entry.reopen()  # an equal trial was made in another folder
             batch.append(Asked(self._study.begin(values, _configs(runs)), runs))
             asked += 1
         return batch
