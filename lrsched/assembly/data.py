@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 from lrsched.assembly.memory import enough_for
 from lrsched.config import schema
@@ -15,26 +17,32 @@ from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.errors import ConfigError, DataError, UserError
 
-_shared: dict[str, tuple[Splits, str]] = {}
-"""Data sets that lie in memory for all the runs that are forked from this process."""
+Loaded = tuple[Splits, str]
+"""A data set in memory: its parts, and its hash."""
 
 
-def share_data(run: Settings) -> None:
-    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
-    with suppress(UserError, OSError):  # the run itself will say what is wrong
-        _shared[run.dataset.text] = load_data(run)
+def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
+    """Load the data set of each run once, for the processes that are forked from here."""
+    loaded: dict[str, Loaded] = {}
+    for run in runs:
+        with suppress(UserError, OSError):  # the run itself will say what is wrong
+            loaded[run.dataset.text] = load_data(run, loaded)
+    return loaded
 
 
-def forget_shared() -> None:
-    """Let go of the shared data sets: a run of this process itself loads its own."""
-    _shared.clear()
+def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Loaded:
+    """The data set of a run, split into training, validation and test part; and its hash.
 
+    Args:
+        run: the settings.
+        loaded: data sets that lie in memory already.
 
-def load_data(run: Settings) -> tuple[Splits, str]:
-    """The data set of a run, split into training, validation and test part; and its hash."""
+    Raises:
+        DataError: it is missing or damaged.
+    """
     node = run.dataset
-    if node.text in _shared:
-        return _shared[node.text]
+    if node.text in loaded:
+        return loaded[node.text]
     arrays = load_arrays(node)
     check_counts(node.own, arrays)
     try:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_smallest_batch
-from lrsched.assembly.data import chosen_augment, load_data
+from lrsched.assembly.data import Loaded, chosen_augment, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
@@ -49,7 +51,7 @@ class Parts:
     data_sha256: str
 
 
-def assemble(run: Settings, device: torch.device) -> Parts:
+def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Parts:
     """Build every part that a config describes.
 
     Raises:
@@ -59,7 +61,7 @@ def assemble(run: Settings, device: torch.device) -> Parts:
     check_choices(run)
     seed_generators(run.seed)
     reserved, t = run.dataset.own, run.trainer
-    splits, data = load_data(run)
+    splits, data = load_data(run, loaded)
     standardise = Standardise(splits.mean, splits.std, device)
     augment = chosen_augment(reserved, splits)
     loader = Loader(
