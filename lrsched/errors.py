@@ -28,6 +28,8 @@ class UserError(Exception):
     """An error that a person can mend. Shown as one paragraph, without a traceback."""
 
     exit_code = 1
+    hint = ""
+    """What the command line adds to it: how to go on."""
 
 
 class ConfigError(UserError, ValueError):
