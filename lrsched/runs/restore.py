@@ -19,6 +19,7 @@ from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
 from lrsched.runs.request import Job
+from lrsched.train.environment import comparable
 
 DATA = "data_sha256"
 """The name of the data's hash in a manifest, in a result and among the keys of a change."""
@@ -145,6 +146,7 @@ def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[s
     if not isinstance(old, Mapping):
         raise CheckpointError(f"{checkpoint.path}: the manifest has no fingerprint")
     meant = {key.removeprefix("trainer.") for change in pending for key in change["keys"]}
+    old, new = comparable(old), comparable(new)
     names = [name for name in dict.fromkeys([*new, *old]) if name not in meant]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
 
