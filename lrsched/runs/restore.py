@@ -15,6 +15,7 @@ from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
 from lrsched.runs.request import RunRequest
+from lrsched.train.environment import comparable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -144,6 +145,7 @@ def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[s
     if not isinstance(old, Mapping):
         raise CheckpointError(f"{checkpoint.path}: the manifest has no fingerprint")
     meant = {key.removeprefix("trainer.") for change in pending for key in change["keys"]}
+    old, new = comparable(old), comparable(new)
     names = [name for name in dict.fromkeys([*new, *old]) if name not in meant]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
 
