@@ -117,54 +117,34 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
         column("lr", lambda row: str(row.best.lr) if row.best else "–"),
         column(f"{metric} ± sd", lambda row: _measured(metric, row.values.values())),
         column("seeds", lambda row: seeds(row.values)),
-        *(column(name, lambda row, it=name: _measured(it, _finals(row, it)), 3) for name in _second(comparison)),
+        *(column(name, lambda row, it=name: _measured(it, row.finals(it).values()), 3) for name in _second(comparison)),
     ]
     if len(rows) > 1:
         columns.insert(0, column("", lambda row: "*" if row is rows[0] and row.finite else ""))
-    if comparison.pairs:
-        pairs = {pair.other: pair for pair in comparison.pairs}
+    pairs = {pair.other: pair for pair in comparison.pairs}
+
+    def versus(title: str, cell: Callable[[Pair], str], spare: int = 0) -> TableColumn:
+        return column(title, lambda row: cell(pairs[row.name]) if row.name in pairs else "", spare)
+
+    if pairs:
         columns += [
-            column(WORSE, lambda row: _worse(pairs.get(row.name), metric)),
-            column("p", lambda row: _p(pairs.get(row.name)), 1),
-            column(WINS, lambda row: _wins(pairs.get(row.name)), 2),
+            versus(WORSE, lambda pair: "–" if pair.mean is None else difference(metric, pair.mean, pair.interval)),
+            versus("p", lambda pair: p_value(pair.p), 1),
+            versus(WINS, lambda pair: "–" if pair.probability is None else share(pair.probability, pair.seeds), 2),
         ]
     return columns
 
 
 def _second(comparison: Comparison) -> list[str]:
     """The metric that is shown beside the one compared, if there is one."""
-    measured = {
-        name for row in comparison.candidates if row.best for run in row.best.runs.values() for name in run.metrics
-    }
+    measured = set[str]().union(*(row.metrics for row in comparison.candidates))
     return [name for name in SECOND if name != comparison.metric.name and name in measured][:1]
 
 
-def _finals(row: Candidate, name: str) -> list[float]:
-    """A metric of the runs that finished at the best rate."""
-    found = [run.metrics.get(name) for run in row.best.runs.values() if run.finished] if row.best else []
-    return [value for value in found if value is not None]
-
-
-def _measured(metric: str, values: Iterable[float]) -> str:
-    known = list(values)
+def _measured(metric: str, values: Iterable[float | None]) -> str:
+    known = [item for item in values if item is not None]
     lost = sum(not math.isfinite(item) for item in known)
     if lost:
         return f"{lost} of {len(known)} diverged"
     deviation = spread(known)
     return value(metric, mean(known)) if deviation is None else around(metric, mean(known), deviation)
-
-
-def _worse(pair: Pair | None, metric: str) -> str:
-    if pair is None:
-        return ""
-    return "–" if pair.mean is None else difference(metric, pair.mean, pair.interval)
-
-
-def _p(pair: Pair | None) -> str:
-    return "" if pair is None else p_value(pair.p)
-
-
-def _wins(pair: Pair | None) -> str:
-    if pair is None:
-        return ""
-    return "–" if pair.probability is None else share(pair.probability, pair.seeds)

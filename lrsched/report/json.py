@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
+from lrsched.records import finite
 from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
 from lrsched.report.pairs import Pair
@@ -38,17 +39,6 @@ def numbers(report: Report) -> dict[str, Any]:
     return finite(content)
 
 
-def finite(content: Any) -> Any:
-    """The same with None for numbers that are not finite, which JSON does not have."""
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    if isinstance(content, dict):
-        return {str(key): finite(item) for key, item in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [finite(item) for item in content]
-    return content
-
-
 def _workload(comparison: Comparison) -> dict[str, Any]:
     return {
         "name": comparison.name,
@@ -60,7 +50,6 @@ def _workload(comparison: Comparison) -> dict[str, Any]:
 
 
 def _candidate(row: Candidate) -> dict[str, Any]:
-    others = {name for run in row.best.runs.values() for name in run.metrics} if row.best else set()
     return {
         "name": row.name,
         "config": dict(row.entries),
@@ -69,17 +58,20 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "chosen_again": row.sure,
         "mean": row.mean,
         "sd": spread(row.values.values()),
-        "values": dict(row.values),
-        "metrics": {name: _final(row.best, name) for name in sorted(others)} if row.best else {},
+        "values": _by_seed(row.values),
+        "metrics": {name: _final(row, name) for name in sorted(row.metrics)},
         "rates": [_rate(rate) for rate in row.rates],
     }
 
 
-def _final(rate: Rate, name: str) -> dict[str, Any]:
-    """A final metric of the runs that finished at a rate."""
-    values = {seed: run.metrics.get(name) for seed, run in rate.runs.items() if run.finished}
+def _final(row: Candidate, name: str) -> dict[str, Any]:
+    values = row.finals(name)
     known = [value for value in values.values() if value is not None]
-    return {"mean": mean(known), "sd": spread(known), "values": values}
+    return {"mean": mean(known), "sd": spread(known), "values": _by_seed(values)}
+
+
+def _by_seed(values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(seed): value for seed, value in values.items()}
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
@@ -87,10 +79,10 @@ def _rate(rate: Rate) -> dict[str, Any]:
         "lr": rate.lr,
         "mean": mean(rate.choosing.values()),
         "sd": spread(rate.choosing.values()),
-        "values": dict(rate.choosing),
+        "values": _by_seed(rate.choosing),
         "diverged": rate.diverged,
         "lacking": list(rate.lacking),
-        "runs": {seed: str(run.path) for seed, run in rate.runs.items()},
+        "runs": {str(seed): str(run.path) for seed, run in rate.runs.items()},
     }
 
 

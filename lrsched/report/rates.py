@@ -89,6 +89,16 @@ class Candidate:
         return self.best.comparing if self.best else {}
 
     @property
+    def metrics(self) -> set[str]:
+        """The names of what was measured at the best rate."""
+        return {name for run in self.best.runs.values() for name in run.metrics} if self.best else set()
+
+    def finals(self, name: str) -> dict[Any, float | None]:
+        """A metric of the runs that finished at the best rate, by seed."""
+        runs = self.best.runs if self.best else {}
+        return {seed: run.metrics.get(name) for seed, run in runs.items() if run.finished}
+
+    @property
     def finite(self) -> bool:
         """Whether any run at the best rate has a finite value of the compared metric."""
         return any(map(math.isfinite, self.values.values()))

@@ -7,10 +7,9 @@ import math
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from lrsched.report.columns import RULED, WINS, TableColumn, columns_that_fit, split, table
+from lrsched.report.columns import WINS, TableColumn, columns_that_fit, split, table
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, count, value
 from lrsched.report.notes import how_chosen, notes
@@ -102,17 +101,15 @@ def _rates(console: Console, comparison: Comparison) -> None:
 def _race(console: Console, report: Report) -> None:
     """Steps to the target, and AlgoPerf's score."""
     way = "at most" if report.metric.mode == "min" else "at least"
-    raced = Table(**RULED)
-    raced.add_column("steps to target", overflow="fold")
+    by_name = scores(report.races)
+    columns = [TableColumn("steps to target", tuple(by_name), text=True)]
     for race in report.races:
-        goal = f"{report.metric.name} {way} {value(report.metric.name, race.target)}"
-        raced.add_column(f"{race.workload}: {goal}", justify="right", overflow="fold")
-    raced.add_column("score", justify="right")
-    for name, score in scores(report.races).items():
-        times = [race.steps.get(name, math.inf) for race in report.races]
-        raced.add_row(name, *(f"{time:,.0f}" if math.isfinite(time) else "never" for time in times), f"{score:.4f}")
+        title = f"{race.workload}: {report.metric.name} {way} {value(report.metric.name, race.target)}"
+        steps = [race.steps.get(name, math.inf) for name in by_name]
+        columns.append(TableColumn(title, tuple(f"{n:,.0f}" if math.isfinite(n) else "never" for n in steps)))
+    columns.append(TableColumn("score", tuple(f"{score:.4f}" for score in by_name.values())))
     console.print()
-    console.print(raced)
+    console.print(table(columns, console.width))
     lines = [
         "Median over the seeds of the fastest rate's steps. Score: mean of clip((4 − r)/3, 0, 1), r = steps / fewest."
     ]
