@@ -1,4 +1,4 @@
-"""``lrsched report`` on what real runs leave behind."""
+"""``lrsched report`` on files that real runs left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders as runs leave them, written by hand: any outcome, in no time."""
+"""Run folders written by hand, with any outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def config(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def leave(tmp_path: Path) -> Callable[..., Path]:
-    """``leave("Cosine", lr, seed, loss)`` is a run folder of a finished run; other words change its config or end."""
+    """``leave("Cosine", lr, seed, loss)`` makes a finished run folder; other arguments change its config or end."""
 
     def leave(
         schedule: str,

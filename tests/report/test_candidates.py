@@ -1,4 +1,4 @@
-"""Short names by exactly what differs."""
+"""Short names made of exactly what differs."""
 
 from __future__ import annotations
 

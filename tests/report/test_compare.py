@@ -365,7 +365,7 @@ def test_a_metric_that_is_not_there_names_the_nearest(leave, tmp_path: Path) -> 
 
 def equal_candidates(random: np.random.Generator, number: int, seeds: int) -> list[Candidate]:
     """Candidates that differ by chance alone, at two rates each, sorted by their means."""
-    both = random.normal(0, 1, seeds)  # what a seed brings to all of them
+    both = random.normal(0, 1, seeds)  # what a seed brings to every candidate
     rows = []
     for name in range(number):
         rates = [Rate(lr, {}, values, values, ()) for lr in (1, 2) if (values := drawn(random, both))]
@@ -380,7 +380,7 @@ def drawn(random: np.random.Generator, both: np.ndarray) -> dict[int, float]:
 
 @pytest.mark.parametrize(("number", "seeds", "sweeps"), [(2, 6, 1000), (4, 10, 300)])
 def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, sweeps: int) -> None:
-    """Of many sweeps of equal schedules, five in a hundred may find a best one among them."""
+    """Of a hundred sweeps of equal schedules, five may find a best one."""
     random = np.random.default_rng(2026)
     metric = Metric("val/loss", "min", "val/loss", "min")
     found = 0
@@ -388,4 +388,4 @@ def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, swe
         pairs = compared(equal_candidates(random, number, seeds), metric)
         found += any(verdict(pair, "val/loss").kind == "better" for pair in pairs)
     assert found <= 0.05 * sweeps + 2.33 * math.sqrt(sweeps * 0.05 * 0.95)
-    assert found > 0  # what never finds anything would pass, too
+    assert found > 0  # never to find anything would pass too

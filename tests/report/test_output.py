@@ -1,4 +1,4 @@
-"""What a report writes: table, numbers, pictures, sheet."""
+"""What a report writes: table, numbers, pictures, CSV."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def evaluations(*losses: float) -> list[dict[str, float]]:
-    """Rows of a run that is evaluated every ten steps."""
+    """Rows of a run with an evaluation every ten steps."""
     return [{"step": 10 * number, "val/loss": loss} for number, loss in enumerate(losses, start=1)]
 
 

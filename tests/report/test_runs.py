@@ -1,4 +1,4 @@
-"""What is found on the disk, whatever its state."""
+"""Find and read runs on disk, in any state."""
 
 from __future__ import annotations
 
