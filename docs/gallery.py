@@ -35,7 +35,6 @@ SHOWN = {
     "table": ["scheduler.path=docs/values.csv", "trainer.steps=12"],
     "wsd": ["scheduler.warmup=5%"],
 }
-SHARED = re.compile(r"^# What every schedule takes.*", re.MULTILINE)
 LINK = re.compile(r"https?://[^\s)]*[^\s).,:;]")
 
 HEAD = """\
@@ -58,7 +57,7 @@ Durations carry their unit: `5%` (of the whole run), `2ep`, `500st`, `64000sp`.
 
 def names() -> list[str]:
     """Every schedule of ours."""
-    return sorted(path.stem for path in CONF.glob("*.yaml"))
+    return sorted(path.stem for path in CONF.glob("[!_]*.yaml"))
 
 
 def pictured() -> dict[str, Course]:
@@ -75,17 +74,17 @@ def page(shown: dict[str, Course]) -> str:
     """The whole text."""
     text = {name: (CONF / f"{name}.yaml").read_text("utf-8") for name in names()}
     index = [f"| [{name}](#{name}) | {_opening(text[name])} |" for name in names()]
-    shared = SHARED.split(text["cosine"])[1].strip("\n")
+    shared = (CONF / "_schedule.yaml").read_text("utf-8").partition("\nwarmup:")[2]
     table = "\n".join(["| schedule | what it is |", "|---|---|", *index])
     sections = [_section(name, text[name], shown[name]) for name in names()]
-    return "\n".join([HEAD, table, "", EVERY, _fenced(shared, "yaml"), "", *sections])
+    return "\n".join([HEAD, table, "", EVERY, _fenced(f"warmup:{shared}".rstrip(), "yaml"), "", *sections])
 
 
 def _section(name: str, text: str, course: Course) -> str:
     """One schedule: picture, what it is for, what it computes, its YAML, its papers."""
     cls = resolve(SCHEDULER, yaml.safe_load(text)["_target_"], name)
     about, _, papers = (inspect.getdoc(cls) or "").partition("\nReferences:\n")
-    own = SHARED.split(text[text.index("\n_target_") + 1 :])[0].rstrip("\n")
+    own = text[text.index("\n_target_") + 1 :].rstrip("\n")
     command = " ".join(["lrsched preview", f"scheduler={name}", *SHOWN.get(name, [])])
     numbers = f"area {100 * course.share:.1f} % of a constant rate's, {course.restarts} restarts"
     cited = _papers(papers)
@@ -124,7 +123,9 @@ def cited() -> set[str]:
 
 
 def _head(text: str) -> list[str]:
-    return [line.removeprefix("#") for line in text[: text.index("\n_target_")].splitlines() if line.startswith("#")]
+    """The comment that a YAML opens with."""
+    lines = text[: text.index("\n_target_")].splitlines()
+    return [line.removeprefix("#") for line in lines if line.startswith("#")]
 
 
 def _opening(text: str) -> str:

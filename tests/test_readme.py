@@ -23,6 +23,13 @@ def example(class_name: str) -> str:
     return found
 
 
+def example_yaml(class_name: str) -> str:
+    """The YAML block of the README that names a class."""
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (found,) = [block for block in blocks if f".{class_name}\n" in block]
+    return found
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the house into which a newcomer's files are put, one and one YAML each."""
@@ -32,14 +39,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, house / name, ignore=ignore)
     shutil.copy(ROOT / "train.py", house)
     (house / "lrsched/schedules/knee.py").write_text(example("Knee"))
-    shared = (house / "conf/scheduler/linear.yaml").read_text("utf-8").replace("schedules.Linear", "schedules.Knee")
-    (house / "conf/scheduler/knee.yaml").write_text(shared + "explore: 50%\n")
+    (house / "conf/scheduler/knee.yaml").write_text(example_yaml("Knee"))
     (house / "lrsched/models/tiny.py").write_text(example("Tiny"))
     (house / "conf/model/tiny.yaml").write_text("_target_: lrsched.models.Tiny\nbias: true\n")
     (house / "lrsched/data/stripes.py").write_text(example("Stripes"))
-    digits = (house / "conf/dataset/digits.yaml").read_text("utf-8")
-    stripes = digits.replace("lrsched.data.Digits", "lrsched.data.Stripes\nsamples: 400")
-    (house / "conf/dataset/stripes.yaml").write_text(stripes.replace("train_samples: 1797", "train_samples: 400"))
+    (house / "conf/dataset/stripes.yaml").write_text(example_yaml("Stripes"))
     return house
 
 

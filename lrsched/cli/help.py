@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import GROUPS, installed
 
 HEADER = """\
@@ -48,8 +49,7 @@ def choices() -> dict[str, list[str]]:
     own = flags.parse_known_args(sys.argv[1:])[0].config_dir
     found: dict[str, set[str]] = {}
     for folder in [*folders, *([own] if own else [])]:
-        for path in folder.rglob("*.yaml"):
-            name = path.relative_to(folder).with_suffix("").as_posix()
+        for name in choices_in(folder):
             group = next((group for group in GROUPS if name.startswith(f"{group}/")), name.partition("/")[0])
             if group != name:
                 found.setdefault(group, set()).add(name.removeprefix(f"{group}/"))

@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 import lrsched
+from lrsched.compose.choices import hide_shared_files
 from lrsched.compose.nodes import plain
 from lrsched.config import schema
 from lrsched.config.digest import config_sha256
@@ -29,6 +30,7 @@ def register() -> None:
     """
     ConfigStore.instance().store(name="schema", node=schema.RunConfig)
     OmegaConf.register_new_resolver("run_id", run_id, replace=True)
+    hide_shared_files()
     if PLUGINS not in sys.path:
         sys.path.append(PLUGINS)
     if _check_help is not None:

@@ -17,6 +17,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import GROUPS as GROUPS_OF_HYDRA
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
@@ -73,10 +74,7 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
             f"there is no such config in {', '.join(folders) or 'the folder given'}",
             "leave it out: the config is lrsched's own, and --config-dir adds to it",
         )
-    folders = [folder / group for folder in _searched(str(error))]
-    options = {
-        path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
-    }
+    options = {name for folder in _searched(str(error)) for name in choices_in(folder / group)}
     if remedy := how_to_install(group, choice):
         return ConfigError(group, choice, "is not installed", remedy)
     known = options | installed(group) if of_hydra else options

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lrsched.compose.choices import choices_in
+
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SMALL = (
     "dataset=synthetic",
@@ -32,7 +34,7 @@ FITTING = {
 
 def choices(group: str) -> list[str]:
     folder = CONF / group
-    found = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    found = sorted(choices_in(folder))
     assert found
     return found
 

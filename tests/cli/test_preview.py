@@ -16,7 +16,7 @@ from tests.helpers.cli import TINY, Ended
 from tests.helpers.shelf import VALUES
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-OURS = sorted(p.stem for p in (CONF / "scheduler").glob("*.yaml") if "lrsched.schedules." in p.read_text("utf-8"))
+OURS = sorted(p.stem for p in (CONF / "scheduler").glob("[!_]*.yaml") if "lrsched.schedules." in p.read_text("utf-8"))
 NATIVE = sorted(f"torch/{path.stem}" for path in (CONF / "scheduler" / "torch").glob("*.yaml"))
 # Schedules whose default lengths do not fit into a run of twelve steps, or that need a file.
 FITTING = {

@@ -24,7 +24,7 @@ TARGETS = {
 
 
 def test_every_data_set_has_its_yaml(root: Path) -> None:
-    assert sorted(file.stem for file in (root / "conf" / "dataset").glob("*.yaml")) == sorted(TARGETS)
+    assert sorted(file.stem for file in (root / "conf" / "dataset").glob("[!_]*.yaml")) == sorted(TARGETS)
     assert set(TARGETS.values()) <= set(dir(lrsched.data))
 
 
@@ -32,7 +32,9 @@ def test_every_data_set_has_its_yaml(root: Path) -> None:
 def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     file = root / "conf" / "dataset" / f"{name}.yaml"
     assert file.read_text("utf-8").startswith("# ")
-    node = OmegaConf.to_container(OmegaConf.load(file))
+    own = OmegaConf.load(file)
+    assert own.pop("defaults") == ["_dataset", "_self_"]
+    node = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file.with_name("_dataset.yaml")), own))
     assert isinstance(node, dict)
     photographs = name.startswith("cifar")
     train, test = COUNTS.get(name, (60000, 10000))  # the MNIST family
@@ -49,3 +51,16 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     assert {key: node.pop(key) for key in reserved} == reserved
     assert node.pop("_target_") == f"lrsched.data.{TARGETS[name]}"
     assert node == {field.name: field.default for field in fields(getattr(lrsched.data, TARGETS[name]))}
+
+
+def test_what_every_data_set_takes_is_said_once(root: Path) -> None:
+    shared = (root / "conf" / "dataset" / "_dataset.yaml").read_text("utf-8")
+    assert shared.startswith("# What every data set takes")
+    assert all("#" in line for line in shared.splitlines())
+    held = OmegaConf.to_container(OmegaConf.create(shared))
+    assert isinstance(held, dict)
+    for name in TARGETS:
+        own = OmegaConf.to_container(OmegaConf.load(root / "conf" / "dataset" / f"{name}.yaml"))
+        assert isinstance(own, dict)
+        again = {key for key, value in own.items() if key in held and held[key] == value}
+        assert not again, f"{name}.yaml says again what _dataset.yaml says: {again}"

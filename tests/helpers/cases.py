@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lrsched.compose.choices import choices_in
 from tests.helpers.cli import TINY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,7 @@ NEEDS = {
 def every_scheduler() -> list[str]:
     """The names of all choices in conf/scheduler."""
     conf = ROOT / "conf" / "scheduler"
-    found = sorted(path.relative_to(conf).with_suffix("").as_posix() for path in conf.rglob("*.yaml"))
+    found = sorted(choices_in(conf))
     assert len(found) > 40
     return found
 

@@ -1,4 +1,4 @@
-"""Every YAML of a schedule says what its class takes, with the same defaults, and teaches."""
+"""Every YAML of a schedule, with the shared one, says what its class takes, with the same defaults, and teaches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 import lrsched.schedules
+from lrsched.schedules import Schedule
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "scheduler"
-FILES = {path.stem: path for path in sorted(FOLDER.glob("*.yaml")) if "lrsched.schedules." in path.read_text("utf-8")}
+FOUND = sorted(FOLDER.glob("[!_]*.yaml"))
+FILES = {path.stem: path for path in FOUND if "lrsched.schedules." in path.read_text("utf-8")}
 every_file = pytest.mark.parametrize("name", FILES)
-MARK = "# What every schedule takes."
+SHARED = FOLDER / "_schedule.yaml"
 
 
 def _lists(value: Any) -> Any:
@@ -27,7 +29,9 @@ def test_every_schedule_has_a_file() -> None:
 
 @every_file
 def test_it_lists_exactly_the_parameters_and_defaults(name: str) -> None:
-    node = yaml.safe_load(FILES[name].read_text("utf-8"))
+    shared, own = (yaml.safe_load(path.read_text("utf-8")) for path in (SHARED, FILES[name]))
+    assert own.pop("defaults") == ["_schedule", "_self_"]
+    node = shared | own
     package, _, target = node.pop("_target_").rpartition(".")
     cls = getattr(lrsched.schedules, target)
     assert package == "lrsched.schedules"
@@ -45,16 +49,21 @@ def test_it_teaches(name: str) -> None:
     lines = FILES[name].read_text("utf-8").splitlines()
     assert lines[0].startswith("# ")
     assert lines[0][-1] in ".:"
-    own, _, shared = "\n".join(lines).partition(MARK)
-    assert "http" in own  # where it comes from
+    assert "http" in "\n".join(lines)  # where it comes from
     assert max(map(len, lines)) <= 120
     for line in lines[lines.index(f"_target_: lrsched.schedules.{_target(name)}") + 1 :]:
         assert not line or "#" in line or line.startswith("points:") or "  _target_: " in line, line
-    # The shared part is the same everywhere, but for Noam, whose warm-up is a part of the formula.
-    expected = FILES["cosine"].read_text("utf-8").partition(MARK)[2].rstrip("\n").splitlines()
-    if name == "noam":
-        expected = [line for line in expected if not line.startswith("warmup: ")]
-    assert shared.splitlines() == expected
+    # What every schedule takes is said once, but for Noam, whose warm-up is a part of the formula.
+    own, shared = (set(yaml.safe_load(path.read_text("utf-8"))) for path in (FILES[name], SHARED))
+    assert own & shared == ({"_target_", "warmup"} if name == "noam" else {"_target_"})
+
+
+def test_the_shared_file_says_what_every_schedule_takes_and_teaches() -> None:
+    text = SHARED.read_text("utf-8")
+    assert text.startswith("# What every schedule takes.")
+    assert set(yaml.safe_load(text)) == {"_target_", *(field.name for field in dataclasses.fields(Schedule))}
+    assert all("#" in line for line in text.splitlines())
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def _target(name: str) -> str:
