@@ -2,64 +2,63 @@
 
 from __future__ import annotations
 
-import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from types import MappingProxyType
 
 from lrsched.assembly.memory import enough_for
 from lrsched.config import schema
-from lrsched.config.check import take
-from lrsched.config.targets import DATASET, build
+from lrsched.config.component import Component
+from lrsched.config.settings import Settings
 from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
 from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.errors import ConfigError, DataError, UserError
 
-_shared: dict[str, tuple[Splits, str]] = {}
-"""Data sets that lie in memory for all the runs that are forked from this process."""
+Loaded = tuple[Splits, str]
+"""A data set in memory: its parts, and its hash."""
 
 
-def share_data(run: schema.RunConfig) -> None:
-    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
-    with suppress(UserError, OSError):  # the run itself will say what is wrong
-        splits, _, digest = load_data(run)
-        _shared[_key(run)] = splits, digest
+def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
+    """Load the data set of each run once, for the processes that are forked from here."""
+    loaded: dict[str, Loaded] = {}
+    for run in runs:
+        with suppress(UserError, OSError):  # the run itself will say what is wrong
+            loaded[run.dataset.text] = load_data(run, loaded)
+    return loaded
 
 
-def forget_shared() -> None:
-    """Let go of the shared data sets: a run of this process itself loads its own."""
-    _shared.clear()
+def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Loaded:
+    """The data set of a run, split into training, validation and test part; and its hash.
 
+    Args:
+        run: the settings.
+        loaded: data sets that lie in memory already.
 
-def load_data(run: schema.RunConfig) -> tuple[Splits, schema.DatasetConfig, str]:
-    """The data set of a run, split into training, validation and test part; and its hash."""
-    reserved, node = take(schema.DatasetConfig, run.dataset, "dataset")
-    if _key(run) in _shared:
-        splits, digest = _shared[_key(run)]
-        return splits, reserved, digest
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    node = run.dataset
+    if node.text in loaded:
+        return loaded[node.text]
     arrays = load_arrays(node)
-    check_counts(reserved, arrays)
+    check_counts(node.own, arrays)
     try:
-        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
+        splits = split(arrays, validation=node.own.validation, test=node.own.test, seed=node.own.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
-    return splits, reserved, sha256(arrays)
+    return splits, sha256(arrays)
 
 
-def _key(run: schema.RunConfig) -> str:
-    return json.dumps(run.dataset, sort_keys=True, default=str)
-
-
-def load_arrays(node: Mapping[str, Any]) -> Arrays:
+def load_arrays(node: Component[schema.DatasetConfig]) -> Arrays:
     """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
-    target = str(node["_target_"])
+    target = node.target
     ours = target.startswith("lrsched.")
     try:
-        with enough_for(node, "dataset"):
-            arrays = build(DATASET, node, "dataset").load()
+        with enough_for(node):
+            arrays = node.build().load()
     except DataError as error:
         raise error if ours else DataError(f"dataset={target}: {error}") from error
     except UserError:

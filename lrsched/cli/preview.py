@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -21,8 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import complaint, hydras_own
 from lrsched.compose.nodes import plain
-from lrsched.config.check import settings
-from lrsched.console import say, tell
+from lrsched.config.settings import settings
+from lrsched.console import say, tell, terminal
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block
 from lrsched.preview.course import Course
@@ -69,7 +67,7 @@ def _run(arguments: Sequence[str]) -> None:
     for file, content in ((options.png, png), (options.csv, lambda some, _: csv_text(some).encode())):
         if file is not None:
             _write(file, content(found, file))
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    _, colour = terminal()
     tell(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour))
 
 

@@ -16,9 +16,8 @@ from lrsched.cli.help import FLAGS, show_help
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import complaint, hydras_own
 from lrsched.console import forgive_readers, say
-from lrsched.errors import Incomplete, Stopped, UserError
+from lrsched.errors import UserError
 from lrsched.signals import stop_flag
-from lrsched.sweep.leftover import and_what_is_left
 
 
 def open_door(main: Callable[[], Any]) -> None:
@@ -47,6 +46,5 @@ def open_door(main: Callable[[], Any]) -> None:
         if wants_traceback:
             traceback.print_exc()
         known = error if isinstance(error, UserError) else complaint(error)
-        left = and_what_is_left() if isinstance(known, (Stopped, Incomplete)) else ""
-        say(f"{known}{left}")
+        say(f"{known}{known.hint}")
         sys.exit(known.exit_code)

@@ -28,7 +28,7 @@ class Composer:
 
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
         assert isinstance(loader, ConfigLoaderImpl)
-        self._loader, self._sweep = loader, sweep
+        self.sweep, self._loader = sweep, loader
         given = [str(item) for item in sweep.hydra.overrides.hydra]
         self._files = loader._parse_overrides_and_create_caching_repo(sweep.hydra.job.config_name, given)[1]
         self._parser = OverridesParser.create(config_loader=loader)
@@ -66,6 +66,25 @@ class Composer:
         )
         return config
 
+    def job(self, overrides: Sequence[str], number: int, run_id: str | None, threads: int) -> DictConfig:
+        """The config that a job of a sweep is run with.
+
+        Args:
+            overrides: of the job.
+            number: among the jobs.
+            run_id: the name of its folder; None: as the config says.
+            threads: where the config names no number.
+
+        Raises:
+            HydraException, OmegaConfBaseException: it cannot be composed.
+        """
+        config = self.whole(overrides)
+        with open_dict(config):
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+            config.hydra.sweep.subdir = config.hydra.sweep.subdir if run_id is None else run_id
+            config.threads = config.threads or threads
+        return config
+
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
         """What chooses files or tells Hydra how to work, and what sets values afterwards."""
         parsed = [self._parse(override) for override in overrides]
@@ -87,10 +106,10 @@ class Composer:
 
     def _base(self, choices: tuple[str, ...]) -> DictConfig:
         if choices not in self._bases:
-            self._bases[choices] = self._loader.load_sweep_config(self._sweep, list(choices))
+            self._bases[choices] = self._loader.load_sweep_config(self.sweep, list(choices))
         return self._bases[choices]
 
     def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
         self._loader._apply_overrides_to_config(values, config)
-        OmegaConf.copy_cache(from_config=self._sweep, to_config=config)  # ${now:} is one time in all of a sweep
+        OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is one time in all of a sweep
         return config

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,12 +22,9 @@ from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import GROUPS as GROUPS_OF_HYDRA
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
-from lrsched.errors import UNSET, ConfigError, nearest
+from lrsched.errors import UNSET, ConfigError, StorageError, UserError, nearest
 
 GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
-
-PASSED_OVER = "passed over: "
-"""How a message begins that a saved state could not be used; a sweep repeats what its jobs say of that."""
 
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
 
@@ -40,6 +38,24 @@ def hydras_own(error: BaseException) -> bool:
         last = last.tb_next
     home = "" if last is None else str(last.tb_frame.f_globals.get("__name__", ""))
     return home.split(".")[0] in ("hydra", "omegaconf", "antlr4")
+
+
+def as_user_error(failure: Exception) -> UserError:
+    """An error of a config or of the file system as a user reads it; a user's error as it is."""
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, OSError):
+        return StorageError(f"{failure.strerror}: {failure.filename}")
+    return complaint(failure)
+
+
+@contextmanager
+def as_user_errors() -> Iterator[None]:
+    """Within it errors of Hydra and OmegaConf are raised as a user reads them."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise complaint(error) from error
 
 
 def complaint(error: BaseException) -> ConfigError:

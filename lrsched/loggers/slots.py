@@ -1,4 +1,4 @@
-"""How far the jobs of a pool are: written by each job into memory that it shares with its parent."""
+"""Progress of a pool's jobs: each writes its newest row into memory shared with the parent."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from lrsched.loggers.base import Logger, Row, RunInfo
 
-_SEAT = struct.Struct("<qqd32s")  # step, steps, value, name of the metric
-
-_mine: Seat | None = None
+_SLOT = struct.Struct("<qqd32s")  # step, steps, value, name of the metric
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A job at work: completed steps of how many, and the last value of the metric that it monitors ("": none yet)."""
+    """A running job: completed steps, all steps, and the newest value of the monitored metric ("": none yet)."""
 
     step: int
     steps: int
@@ -23,33 +21,32 @@ class Progress:
     value: float
 
 
-class Board:
-    """A seat for each job that may run at a time. Make it before the first fork: it is shared from then on."""
+class ProgressBoard:
+    """A slot for each job that may run at a time. Make it before the first fork: children share it from then on."""
 
-    def __init__(self, seats: int) -> None:
-        self._memory = mmap.mmap(-1, seats * _SEAT.size)
+    def __init__(self, slots: int) -> None:
+        self._memory = mmap.mmap(-1, slots * _SLOT.size)
 
-    def read(self, seat: int) -> Progress:
-        """What the job says that sits there. Half-written now and then: it is for the eye alone."""
-        step, steps, value, name = _SEAT.unpack_from(self._memory, seat * _SEAT.size)
+    def read(self, slot: int) -> Progress:
+        """The progress of the job in this slot; may be half-written, so show it and compute nothing from it."""
+        step, steps, value, name = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
         return Progress(step, steps, name.rstrip(b"\0").decode("ascii", "replace"), value)
 
-    def sit(self, seat: int) -> None:
-        """This process is the job of that seat: what it logs is seen there."""
-        global _mine
-        _mine = Seat(self, seat)
-        self.write(seat, Progress(0, 0, "", 0.0))  # and not what the job before it said
+    def slot(self, number: int) -> ProgressSlot:
+        """Clear a slot and return the logger of the job that takes it."""
+        self.write(number, Progress(0, 0, "", 0.0))
+        return ProgressSlot(self, number)
 
-    def write(self, seat: int, seen: Progress) -> None:
-        """Say how far the job is."""
+    def write(self, slot: int, seen: Progress) -> None:
+        """Show the job's progress."""
         name = seen.metric.encode("ascii", "replace")[:32]
-        _SEAT.pack_into(self._memory, seat * _SEAT.size, seen.step, seen.steps, seen.value, name)
+        _SLOT.pack_into(self._memory, slot * _SLOT.size, seen.step, seen.steps, seen.value, name)
 
 
-class Seat(Logger):
-    """Writes the newest row on the board; a row costs about a microsecond."""
+class ProgressSlot(Logger):
+    """Writes the newest row to its slot of the board, in about a microsecond."""
 
-    def __init__(self, board: Board, number: int) -> None:
+    def __init__(self, board: ProgressBoard, number: int) -> None:
         self._board, self._number = board, number
 
     def open(self, run: RunInfo) -> None:
@@ -62,8 +59,3 @@ class Seat(Logger):
         metric, value = (self._monitor, row[self._monitor]) if self._monitor in row else (seen.metric, seen.value)
         self._seen = Progress(int(row["step"]), seen.steps, metric, float(value))
         self._board.write(self._number, self._seen)
-
-
-def seats() -> list[Logger]:
-    """The logger of this process, where it is the job of a pool that is watched."""
-    return [] if _mine is None else [_mine]

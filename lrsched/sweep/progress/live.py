@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from lrsched.loggers.slots import Board, Progress
+from lrsched.loggers.slots import Progress, ProgressBoard
 from lrsched.loggers.terminal import span
 from lrsched.sweep.progress.eta import Remaining
 
@@ -23,11 +22,6 @@ REFRESH_SECONDS = 0.2
 BAR = 20
 MARGIN = 4
 """Columns of a bar, and of what stays free at the end of a line."""
-
-
-def watched(stream: TextIO) -> bool:
-    """Whether a person looks at it."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,7 @@ class Live:
 
     def __init__(
         self,
-        board: Board,
+        board: ProgressBoard,
         labels: Sequence[str],
         tally: Callable[[], Tally],
         stream: TextIO | None = None,
