@@ -1,7 +1,8 @@
 """What is done with this repository, by name: ``nox -s check``, ``nox -s tests``, ``nox --list``.
 
 Each session has an environment of its own, which ``nox -R`` uses again. ``nox --no-venv`` runs a session in the
-environment that is active, installs nothing, and expects what CONTRIBUTING.md installs. (There is one Python then: name ``tests``, not ``tests-3.11``.)
+environment that is active, installs nothing, and expects what CONTRIBUTING.md installs.
+There is one Python then: name ``tests``, not ``tests-3.11``.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def bench(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The quick tests of the lower rooms with the oldest versions that pyproject.toml allows.
 
-    Tried with Python 3.11, numpy 1.26.0, torch 2.10.0 and torchvision 0.25.0: they resolve, and all of these tests pass.
-    The other rooms were not tried; the test extra's peers need newer versions, so their comparisons are skipped.
+    Tried with Python 3.11, numpy 1.26.0, torch 2.10.0, torchvision 0.25.0: they resolve, and these tests pass.
+    The other rooms were not tried; comparisons with peers are skipped, for the peers are not installed.
     """
     constraints = Path(session.create_tmp()) / "oldest.txt"
     needed = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
