@@ -168,6 +168,15 @@ class Incomplete(UserError):
         self.exit_code = 2 if all_invalid else 1
 
 
+NO_MEMORY = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+"""What PyTorch's RuntimeErrors say when there is none left."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that there is not enough memory."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
 LONGEST = 300
 """Characters of a value that a message shows."""
 

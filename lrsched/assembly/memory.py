@@ -11,10 +11,7 @@ from typing import Any
 import torch
 
 from lrsched.config.targets import MODEL, build
-from lrsched.errors import ConfigError, Stopped
-
-SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
-"""What PyTorch's RuntimeErrors say when there is none left."""
+from lrsched.errors import ConfigError, Stopped, is_out_of_memory
 
 
 @contextmanager
@@ -27,7 +24,7 @@ def enough_for(node: Mapping[str, Any], key: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in SIGNS):
+        if not is_out_of_memory(error):
             raise
         raise _too_large(node, key, "makes it need more memory than there is") from error
 

@@ -1,4 +1,4 @@
-"""How far the jobs of a pool are: written by each job into memory that it shares with its parent."""
+"""The progress of a pool's jobs: each job writes to memory it shares with its parent."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class ProgressBoard:
         self._memory = mmap.mmap(-1, slots * _SLOT.size)
 
     def read(self, slot: int) -> Progress:
-        """What the job says that sits there. Half-written now and then: it is for the eye alone."""
+        """The progress in a slot. Half-written now and then: it is for the eye alone."""
         step, steps, value, name = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
         return Progress(step, steps, name.rstrip(b"\0").decode("ascii", "replace"), value)
 
     def slot(self, number: int) -> ProgressSlot:
-        """The logger of a job that begins in a slot; what the job before it wrote there is gone."""
+        """The logger of a job that begins in a slot; clears what the job before it wrote."""
         self.write(number, Progress(0, 0, "", 0.0))
         return ProgressSlot(self, number)
 
     def write(self, slot: int, seen: Progress) -> None:
-        """Say how far the job is."""
+        """Write the progress in a slot."""
         name = seen.metric.encode("ascii", "replace")[:32]
         _SLOT.pack_into(self._memory, slot * _SLOT.size, seen.step, seen.steps, seen.value, name)
 

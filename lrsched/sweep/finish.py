@@ -36,7 +36,7 @@ def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
 
 
 def _compare(sweep: Sweep) -> None:
-    """Leave the numbers of all runs in ``sweep.csv``, and say which schedule won, or that none did.
+    """Write ``sweep.csv`` and print the comparison.
 
     A run whose files turn out to be damaged is not done, although it was once.
     """

@@ -1,4 +1,4 @@
-"""What the process of a job tells the one that forked it: a small file beside what it prints."""
+"""Messages of a job's process to its parent: a small file beside its output."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Messages:
     """Messages of a job.
 
     Args:
-        warnings: of saved states that cannot be used; the sweep repeats them.
-        reason: the error that ended it, in words; empty where none did.
+        warnings: saved states that cannot be used; the sweep repeats them.
+        reason: message of the error that ended the job, or empty.
         exit_code: of that error.
     """
 
@@ -28,7 +28,7 @@ class Messages:
 
 
 class Outbox:
-    """Writes the messages of a job, each as it comes: the process may be killed at any moment.
+    """Writes the messages of a job at once: its process may be killed at any moment.
 
     Args:
         folder: of the run.
@@ -39,13 +39,13 @@ class Outbox:
         self._path.unlink(missing_ok=True)  # an earlier attempt's
 
     def warn(self, message: str) -> None:
-        """Say it here, and let the sweep repeat it."""
+        """Print a warning here; the sweep repeats it."""
         say(message)
         self._messages.warnings.append(message)
         self._write()
 
     def fail(self, error: UserError) -> None:
-        """Say the error that ends the job."""
+        """Print and record the error that ends the job."""
         say(str(error))
         self._messages.reason, self._messages.exit_code = str(error), error.exit_code
         self._write()
@@ -56,7 +56,7 @@ class Outbox:
 
 
 def collect(folder: RunFolder) -> Messages:
-    """The messages of a job that has ended; its file is removed."""
+    """Read the messages of an ended job, and remove their file."""
     try:
         return Messages(**json.loads(_place(folder).read_text("utf-8")))
     except (OSError, ValueError, TypeError):

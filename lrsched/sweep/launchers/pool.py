@@ -1,4 +1,4 @@
-"""``hydra/launcher=pool``: the jobs of a sweep side by side, from one process that has everything loaded."""
+"""``hydra/launcher=pool``: run jobs side by side, forked from one process that has everything loaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def launch_overrides(
     context: HydraContext, sweep: Sweep, job_overrides: Sequence[Sequence[str]], stop: StopFlag
 ) -> list[JobReturn]:
-    """Run jobs of another library's sweeper, which knows their overrides alone.
+    """Run jobs that another library's sweeper gives as overrides.
 
     Returns:
         How each job ended, in the order given. None is raised: the sweeper decides what to do about a failure.
@@ -43,7 +43,7 @@ def launch_overrides(
 
 
 def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> list[JobReturn]:
-    """Run the jobs that are not finished; ``sweep.json`` is written anew whenever one ends.
+    """Run the unfinished jobs, and write ``sweep.json`` whenever one ends.
 
     Returns:
         How each job ended, in the order given.
@@ -64,7 +64,7 @@ def _run(
     loaded: Preloaded,
     stop: StopFlag,
 ) -> None:
-    """Run those that are due, beside those of ``jobs`` whose states may serve them."""
+    """Run the due jobs; other ``jobs`` may have states for them to begin with."""
     tree = _stage_tree([job for job in jobs if job.entry.status in (None, "finished", "skipped")], sweep, loaded)
     gpus = gpus_for([job.settings for job in due])
     slots = sweep.options.jobs or len(gpus) or cores()
@@ -94,7 +94,7 @@ def _run(
 
 
 def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[int, End], bool]:
-    """What the pool calls when a job ends: note it, and tell the user."""
+    """The function that records a job's end and tells the user."""
 
     def ended(number: int, end: End) -> bool:
         job = due[number]
@@ -113,7 +113,7 @@ def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[
 
 
 def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: WorkerContext, stop: StopFlag) -> None:
-    """Make the run of one job, within what Hydra does around a job: its logging, callbacks and environment."""
+    """Make the run of one job with Hydra's logging, callbacks and environment."""
     back = run_hydra_job(
         hydra_context=context,
         task_function=lambda config: run_job(config, job.overrides, job.folder, lent, stop),
@@ -126,7 +126,7 @@ def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: Worke
 
 
 def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: Preloaded) -> StageTree:
-    """The stage tree, shown; the lengths of runs are known by now."""
+    """Plan and print the stage tree; it knows the lengths of runs."""
     from lrsched.sweep.stages.show import show
     from lrsched.sweep.stages.tree import StageTree  # imports torch
 

@@ -1,4 +1,4 @@
-"""One job of a sweep in a process of its own, and what became of it."""
+"""Run one job of a sweep in its own process, and read its outcome."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preloaded:
-    """What is in memory before the first fork.
+    """What the parent loads before it forks.
 
     Args:
-        data: the data sets.
-        threads: torch's own choice of threads, for jobs that choose none.
+        data: data sets in memory.
+        threads: torch's default number of threads, for jobs that set none.
     """
 
     data: Mapping[str, Loaded]
@@ -46,9 +46,9 @@ class Preloaded:
 
 @contextmanager
 def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
-    """Import what every job needs and load each data set once, before the first fork; release it at the end.
+    """Import modules and load data sets once, before the first fork; release them at the end.
 
-    With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
+    With one thread: torch starts its thread pool with the first operation, and that does not survive a fork.
     """
     import torch
 
@@ -69,17 +69,17 @@ def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
 
 
 def _is_pytorchs(run: schema.RunConfig) -> bool:
-    """Whether a run is driven by a scheduler in PyTorch's form."""
+    """Whether a run has a scheduler of PyTorch's kind."""
     return not str(run.scheduler["_target_"]).startswith("lrsched.")
 
 
 def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object]) -> Work:
-    """The process that makes one run; what it prints goes beside the run folder, which it makes itself.
+    """Describe the process that makes one run; it prints to a file beside the run folder.
 
     Args:
         folder: of the run.
-        threads: torch's own choice.
-        run: makes it, given the number of the process's slot and where it leaves messages.
+        threads: torch's default number of threads.
+        run: makes the run, given the process's slot and its outbox.
     """
 
     def within(slot: int) -> int:
@@ -101,7 +101,7 @@ def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object
 def run_job(
     config: DictConfig, overrides: Sequence[str], folder: RunFolder, context: WorkerContext, stop: StopFlag
 ) -> float | None:
-    """Make the run of one job, in the process that was forked for it; returns its monitored metric."""
+    """Make the run of a job in the current process; returns the monitored metric."""
     job = folder if config.get("resume") in (None, AUTO) else None  # one that lies elsewhere is resumed as it was made
     return make_run(config, overrides, stop, job=job, context=context, quiet=True)
 
@@ -114,7 +114,7 @@ def run_isolated(
     stop: StopFlag,
     timeout: float | None,
 ) -> None:
-    """Make one run in a process of its own, and wait for it.
+    """Make one run in a forked process, and wait for it.
 
     Raises:
         UserError: it did not finish, and why.
@@ -132,7 +132,7 @@ def run_isolated(
 
 
 def output_of(folder: RunFolder) -> Path:
-    """Where a job prints while it runs: it makes its run folder itself, once its config is known to be good."""
+    """The file a running job prints to; its run folder may not exist yet."""
     return folder.path.parent / f".{folder.path.name}.log"
 
 
@@ -152,15 +152,15 @@ def _places(folder: RunFolder) -> tuple[Path, Path]:
 
 
 def paused(folder: RunFolder) -> str:
-    """Where a run is paused (``sweep.until``), in words; nothing if it is not."""
+    """The reason of a paused run (``sweep.until``); empty if it is not paused."""
     result = folder.read_result() or {}
     return str(result.get("reason")) if ending_of(result).ended is Ended.PAUSED else ""
 
 
 def outcome(folder: RunFolder, end: End) -> UserError | None:
-    """Why a job did not finish its run, None if it did; its warnings are repeated.
+    """Why a job failed, or None; repeats its warnings.
 
-    The result says it where the job wrote one, else the job's messages do, else how its process ended.
+    Read from its result, else from its messages, else from how its process ended.
     """
     messages = collect(folder)
     for warning in messages.warnings:
@@ -183,13 +183,13 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
 
 
 def error_of(result: Mapping[str, Any]) -> UserError:
-    """Why a run failed, by its result."""
+    """The error that a result describes."""
     reason = str(result.get("reason"))
     return NotFinite(reason) if ending_of(result).ended is Ended.DIVERGED else UserError(reason)
 
 
 def result_within(folder: RunFolder, seconds: float) -> Mapping[str, Any]:
-    """The result of a run if it was written in the last so many seconds; an earlier attempt's is nothing."""
+    """The result of a run if it is at most so many seconds old, else an earlier attempt's: empty."""
     path = folder.result
     fresh = path.exists() and path.stat().st_mtime >= time.time() - seconds - 0.1
     return (folder.read_result() or {}) if fresh else {}
