@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -18,7 +19,7 @@ from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
 from lrsched.sweep.launchers.messages import Outbox
-from lrsched.sweep.launchers.worker import Preloaded, outcome, preload, run_job, work_of
+from lrsched.sweep.launchers.worker import outcome, preload, run_job, work_of
 from lrsched.sweep.processes import End, Pool, Work, cores
 from lrsched.sweep.progress.watch import Watch
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
@@ -61,7 +62,7 @@ def _run(
     sweep: Sweep,
     jobs: Sequence[Valid],
     due: Sequence[Valid],
-    loaded: Preloaded,
+    loaded: WorkerContext,
     stop: StopFlag,
 ) -> None:
     """Run the due jobs; other ``jobs`` may have states for them to begin with."""
@@ -74,10 +75,10 @@ def _run(
     def work(job: Valid) -> Work:
         def run(slot: int, outbox: Outbox) -> None:
             take_gpu(gpus, slot)
-            lent = WorkerContext(tree.share_of(job), loaded.data, board.slot(slot), outbox.warn)
+            lent = replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=outbox.warn)
             _run_with_hydra(context, sweep, job, lent, stop)
 
-        return work_of(job.folder, loaded.threads, run)
+        return work_of(job.folder, run)
 
     def choose(waiting: Sequence[int]) -> int | None:
         number = tree.choose(due, waiting)
@@ -125,7 +126,7 @@ def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: Worke
         raise back._return_value
 
 
-def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: Preloaded) -> StageTree:
+def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: WorkerContext) -> StageTree:
     """Plan and print the stage tree; it knows the lengths of runs."""
     from lrsched.sweep.stages.show import show
     from lrsched.sweep.stages.tree import StageTree  # imports torch

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -27,25 +27,9 @@ from lrsched.signals import SIGNALS, StopFlag
 from lrsched.sweep.launchers.messages import Outbox, collect
 from lrsched.sweep.processes import End, Pool, Work
 
-if TYPE_CHECKING:
-    from lrsched.assembly.data import Loaded
-
-
-@dataclass(frozen=True)
-class Preloaded:
-    """What the parent loads before it forks.
-
-    Args:
-        data: data sets in memory.
-        threads: torch's default number of threads, for jobs that set none.
-    """
-
-    data: Mapping[str, Loaded]
-    threads: int
-
 
 @contextmanager
-def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
+def preload(runs: Sequence[schema.RunConfig]) -> Iterator[WorkerContext]:
     """Import modules and load data sets once, before the first fork; release them at the end.
 
     With one thread: torch starts its thread pool with the first operation, and that does not survive a fork.
@@ -63,7 +47,7 @@ def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
         if any("tensorboard" in (run.logger or {}) for run in runs):
             import tensorboard.compat.proto.event_pb2
             import tensorboard.summary.writer.record_writer  # noqa: F401
-        yield Preloaded(load_each(runs), threads)
+        yield WorkerContext(load_each(runs), threads)
     finally:
         torch.set_num_threads(threads)
 
@@ -73,19 +57,15 @@ def _is_pytorchs(run: schema.RunConfig) -> bool:
     return not str(run.scheduler["_target_"]).startswith("lrsched.")
 
 
-def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object]) -> Work:
+def work_of(folder: RunFolder, run: Callable[[int, Outbox], object]) -> Work:
     """Describe the process that makes one run; it prints to a file beside the run folder.
 
     Args:
         folder: of the run.
-        threads: torch's default number of threads.
         run: makes the run, given the process's slot and its outbox.
     """
 
     def within(slot: int) -> int:
-        import torch
-
-        torch.set_num_threads(threads)
         outbox = Outbox(folder)
         try:
             run(slot, outbox)
@@ -102,6 +82,11 @@ def run_job(
     config: DictConfig, overrides: Sequence[str], folder: RunFolder, context: WorkerContext, stop: StopFlag
 ) -> float | None:
     """Make the run of a job in the current process; returns the monitored metric."""
+    import torch
+
+    stop.check()
+    if context.threads is not None:
+        torch.set_num_threads(context.threads)
     job = folder if config.get("resume") in (None, AUTO) else None  # one that lies elsewhere is resumed as it was made
     return make_run(config, overrides, stop, job=job, context=context, quiet=True)
 
@@ -110,7 +95,7 @@ def run_isolated(
     folder: RunFolder,
     config: DictConfig,
     overrides: Sequence[str],
-    loaded: Preloaded,
+    loaded: WorkerContext,
     stop: StopFlag,
     timeout: float | None,
 ) -> None:
@@ -122,10 +107,10 @@ def run_isolated(
     ends: list[End] = []
 
     def run(slot: int, outbox: Outbox) -> None:
-        run_job(config, overrides, folder, WorkerContext(data=loaded.data, warn=outbox.warn), stop)
+        run_job(config, overrides, folder, replace(loaded, warn=outbox.warn), stop)
 
     with stop.patient():
-        Pool(1, timeout=timeout).run([work_of(folder, loaded.threads, run)], stop, lambda _, end: not ends.append(end))
+        Pool(1, timeout=timeout).run([work_of(folder, run)], stop, lambda _, end: not ends.append(end))
     error = outcome(folder, ends[0])
     if error is not None:
         raise error
@@ -163,7 +148,7 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
     Read from its result, else from its messages, else from how its process ended.
     """
     messages = collect(folder)
-    for warning in messages.warnings:
+    for warning in messages.get("warnings", ()):
         say(f"[{folder.path.name}] {warning}")
     if end.code == 0 and (finished(folder) or paused(folder)):
         for path in (output_of(folder), *_places(folder)):
@@ -173,7 +158,7 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
     code, result = end.code or 0, result_within(folder, end.seconds)
-    reason = str(result.get("reason") or messages.reason)
+    reason = str(result.get("reason") or messages.get("reason", ""))
     if code - 128 in SIGNALS:  # before it began, there is no result
         return Stopped(code - 128, reason)
     reason = reason or f"{end.words}, before it was finished; see {output}"
