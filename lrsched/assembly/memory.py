@@ -1,4 +1,4 @@
-"""What does not fit into memory is refused with the key that made it so large."""
+"""Refuse configs that would not fit in memory, naming the key responsible."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from typing import Any
 
 import torch
 
-from lrsched.config.targets import MODEL, build
-from lrsched.errors import ConfigError, Stopped, is_out_of_memory
+from lrsched.config.component import Component
+from lrsched.errors import ConfigError, Stopped
+
+SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+"""What PyTorch's RuntimeErrors say when there is none left."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left: Python's own, or PyTorch's in its words."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+    )
 
 
 @contextmanager
-def enough_for(node: Mapping[str, Any], key: str) -> Iterator[None]:
+def enough_for(node: Component[Any]) -> Iterator[None]:
     """Around the building of what a node describes.
 
     Raises:
@@ -26,10 +36,10 @@ def enough_for(node: Mapping[str, Any], key: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise _too_large(node, key, "makes it need more memory than there is") from error
+        raise _too_large(node, "makes it need more memory than there is") from error
 
 
-def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> None:
+def check_model_fits(node: Component[None], input_shape: tuple[int, int, int], classes: int) -> None:
     """Refuse a model whose weights and gradients are more than the machine's memory.
 
     It is built without memory first, on the meta device: where memory is promised before it is there, the
@@ -37,7 +47,7 @@ def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int],
     """
     try:
         with torch.device("meta"):
-            model = build(MODEL, node, "model", input_shape=input_shape, classes=classes)
+            model = node.build(input_shape=input_shape, classes=classes)
     except Stopped:
         raise
     except Exception:  # a model that cannot be built like this may be a good one
@@ -45,7 +55,7 @@ def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int],
     needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters()), memory()
     if needed > there:
         rule = f"makes weights and gradients of {needed / 2**30:.3g} GiB, and this machine has {there / 2**30:.3g} GiB"
-        raise _too_large(node, "model", rule)
+        raise _too_large(node, rule)
 
 
 def memory() -> int:
@@ -56,10 +66,10 @@ def memory() -> int:
     return found
 
 
-def _too_large(node: Mapping[str, Any], key: str, rule: str) -> ConfigError:
-    numbers = dict(_numbers(node, key))
+def _too_large(node: Component[Any], rule: str) -> ConfigError:
+    numbers = dict(_numbers(node.arguments, node.key))
     if not numbers:
-        return ConfigError(key, node.get("_target_"), rule)
+        return ConfigError(node.key, node.target, rule)
     largest = max(numbers, key=lambda name: numbers[name])
     return ConfigError(largest, numbers[largest], rule, "give a smaller number")
 

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import complaint, hydras_own
 from lrsched.compose.nodes import plain
-from lrsched.config.check import settings
+from lrsched.config.settings import settings
 from lrsched.console import say, tell, terminal
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError
 from lrsched.preview.block import block

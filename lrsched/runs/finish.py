@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from lrsched.assembly.memory import is_out_of_memory
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.console import command, say
-from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError, is_out_of_memory
+from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import as_user_error
-from lrsched.config import schema
+from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import NotFinite, Stopped, UserError
@@ -29,7 +29,7 @@ from lrsched.sweep.processes import End, Pool, Work
 
 
 @contextmanager
-def preload(runs: Sequence[schema.RunConfig]) -> Iterator[WorkerContext]:
+def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
     """Import modules and load data sets once, before the first fork; release them at the end.
 
     With one thread: torch starts its thread pool with the first operation, and that does not survive a fork.
@@ -38,23 +38,19 @@ def preload(runs: Sequence[schema.RunConfig]) -> Iterator[WorkerContext]:
 
     import lrsched.runs.execute  # noqa: F401
     from lrsched.assembly.data import load_each
+    from lrsched.assembly.kinds import is_native
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        if any(_is_pytorchs(run) for run in runs):
+        if any(is_native(run.scheduler) for run in runs):
             import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
-        if any("tensorboard" in (run.logger or {}) for run in runs):
+        if any("tensorboard" in run.logger for run in runs):
             import tensorboard.compat.proto.event_pb2
             import tensorboard.summary.writer.record_writer  # noqa: F401
         yield WorkerContext(load_each(runs), threads)
     finally:
         torch.set_num_threads(threads)
-
-
-def _is_pytorchs(run: schema.RunConfig) -> bool:
-    """Whether a run has a scheduler of PyTorch's kind."""
-    return not str(run.scheduler["_target_"]).startswith("lrsched.")
 
 
 def work_of(folder: RunFolder, run: Callable[[int, Outbox], object]) -> Work:
