@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from lrsched.config.settings import Settings
+from lrsched.config.schema import RunConfig
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def gpus_for(runs: Sequence[Settings]) -> list[str | None]:
+def gpus_for(runs: Sequence[RunConfig]) -> list[str | None]:
     """The GPUs for jobs, one each: its name, or None for a device that the config names.
 
     Counting must not start CUDA, which does not survive the coming fork.
