@@ -29,9 +29,14 @@ def command() -> str:
 
 def terminal() -> tuple[int | None, bool]:
     """The width of the terminal that stdout is, None where it is none, and whether to use colours."""
-    watched = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    watched = is_watched(sys.stdout)
     width = shutil.get_terminal_size().columns if watched else None
     return width, watched and not os.environ.get("NO_COLOR")
+
+
+def is_watched(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def tell(text: str, file: TextIO | None = None) -> None:

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.checkpoint import RunLock
 from lrsched.cli.hydra_setup import register
-from lrsched.compose.errors import complaint
+from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
 from lrsched.config.check import settings
@@ -108,11 +108,9 @@ def _asked() -> list[str]:
 
 
 def _as_user_error(failure: Exception) -> UserError:
-    if isinstance(failure, UserError):
-        return failure
     if isinstance(failure, OSError):
         return StorageError(f"{failure.strerror}: {failure.filename}")
-    return complaint(failure)
+    return as_user_error(failure, _asked())
 
 
 def _run(cfg: DictConfig, in_sweep: bool) -> float | None:

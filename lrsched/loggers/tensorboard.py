@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched.config.walk import leaves
 from lrsched.loggers._events import EventFile, session_end, session_start
 from lrsched.loggers.base import POSITION, Logger, Row, RunInfo
 
@@ -77,19 +78,12 @@ class TensorBoard(Logger):
         events.close()
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+def flat(config: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
     """A nested config as one level of dotted names; lists become text, and None the text ``null``.
 
     >>> flat({"optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}, "resume": None})
     {'optimizer.lr': 0.1, 'optimizer.betas': '[0.9, 0.999]', 'resume': 'null'}
     """
-    names: dict[str, bool | int | float | str] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            names |= flat(value, f"{name}.")
-        elif value is None:
-            names[name] = "null"
-        else:
-            names[name] = value if isinstance(value, (bool, int, float, str)) else str(value)
-    return names
+    plain = (bool, int, float, str)
+    found = leaves(config, into_lists=False)
+    return {key: "null" if value is None else value if isinstance(value, plain) else str(value) for key, value in found}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from lrsched.console import is_watched
 from lrsched.loggers.base import Logger, Row, RunInfo
 
 REFRESH_SECONDS = 0.1
@@ -42,8 +42,8 @@ class Terminal(Logger):
         self._first: tuple[int, float] | None = None  # step and time of the first row
         self._drawn = -math.inf
         self._rated = -1
-        watched = self._out.isatty() and os.environ.get("TERM") != "dumb"
-        self._bar = _Bar(self._out, run) if (watched if self._interactive is None else self._interactive) else None
+        bar = is_watched(self._out) if self._interactive is None else self._interactive
+        self._bar = _Bar(self._out, run) if bar else None
 
     def write(self, row: Row) -> None:
         now = self._clock()

@@ -109,7 +109,7 @@ class Sweep:
         try:
             self._fill(planned, self._compose.bare(own))
         except (HydraException, OmegaConfBaseException) as error:
-            planned.error = complaint(error)
+            planned.error = complaint(error, own)
         except Stopped:
             raise
         except UserError as error:

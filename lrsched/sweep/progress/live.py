@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +22,6 @@ REFRESH_SECONDS = 0.2
 BAR = 20
 MARGIN = 4
 """Columns of a bar, and of what stays free at the end of a line."""
-
-
-def watched(stream: TextIO) -> bool:
-    """Whether a person looks at it."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @dataclass(frozen=True)

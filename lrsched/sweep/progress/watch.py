@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lrsched.console import is_watched
 from lrsched.loggers.slots import Board
 from lrsched.runs.steps import made_since
 from lrsched.signals import StopFlag
 from lrsched.sweep.processes import Running
-from lrsched.sweep.progress.live import Live, Tally, told_apart, watched
+from lrsched.sweep.progress.live import Live, Tally, told_apart
 from lrsched.sweep.sweep import Planned, Sweep
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Watch:
     @contextmanager
     def shown(self, board: Board) -> Iterator[Callable[[Sequence[Running]], None]]:
         """What looks at the running jobs, and shows them."""
-        if not self._sweep.config.trainer.progress or not watched(sys.stderr):
+        if not self._sweep.config.trainer.progress or not is_watched(sys.stderr):
             yield lambda running: None
             return
         with Live(board, told_apart([one.overrides for one in self._due]), self.tally) as live:

@@ -110,7 +110,7 @@ class Search:
             try:
                 run = settings(plain(compose.bare(job)))
             except (HydraException, OmegaConfBaseException) as error:
-                raise complaint(error) from error
+                raise complaint(error, job) from error
             check_choices(run)
             if "lr" in run.optimizer:
                 base_rate(run.optimizer["lr"])
