@@ -29,13 +29,13 @@ def command() -> str:
 
 def terminal() -> tuple[int | None, bool]:
     """The width of the terminal that stdout is, None where it is none, and whether to use colours."""
-    watched = is_watched(sys.stdout)
-    width = shutil.get_terminal_size().columns if watched else None
-    return width, watched and not os.environ.get("NO_COLOR")
+    interactive = is_interactive(sys.stdout)
+    width = shutil.get_terminal_size().columns if interactive else None
+    return width, interactive and not os.environ.get("NO_COLOR")
 
 
-def is_watched(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that can move its cursor."""
+def is_interactive(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that can redraw its lines."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code that each kind ends the process with.
+"""The exceptions for users' errors, and the exit code of each.
 
 ::
 
@@ -26,6 +26,8 @@ class UserError(Exception):
     """Something a person can mend. Shown as one paragraph, without a traceback."""
 
     exit_code = 1
+    hint = ""
+    """What the command line adds to it: how to go on."""
 
 
 class ConfigError(UserError, ValueError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from lrsched.assembly.memory import enough_for
@@ -18,27 +19,35 @@ from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.errors import ConfigError, DataError, UserError
 
-_shared: dict[str, tuple[Splits, str]] = {}
-"""Data sets that lie in memory for all the runs that are forked from this process."""
+Loaded = tuple[Splits, str]
+"""A data set in memory: its parts, and its hash."""
 
 
-def share_data(run: schema.RunConfig) -> None:
-    """Load the data set of a run for all that are to come, here and in the processes forked from here."""
-    with suppress(UserError, OSError):  # the run itself will say what is wrong
-        splits, _, digest = load_data(run)
-        _shared[_key(run)] = splits, digest
+def load_each(runs: Sequence[schema.RunConfig]) -> dict[str, Loaded]:
+    """Load the data set of each run once, for the processes that are forked from here."""
+    loaded: dict[str, Loaded] = {}
+    for run in runs:
+        with suppress(UserError, OSError):  # the run itself will say what is wrong
+            splits, _, digest = load_data(run, loaded)
+            loaded[_key(run)] = splits, digest
+    return loaded
 
 
-def forget_shared() -> None:
-    """Let go of the shared data sets: a run of this process itself loads its own."""
-    _shared.clear()
+def load_data(
+    run: schema.RunConfig, loaded: Mapping[str, Loaded] = MappingProxyType({})
+) -> tuple[Splits, schema.DatasetConfig, str]:
+    """The data set of a run, split into training, validation and test part; and its hash.
 
+    Args:
+        run: the settings.
+        loaded: data sets that lie in memory already.
 
-def load_data(run: schema.RunConfig) -> tuple[Splits, schema.DatasetConfig, str]:
-    """The data set of a run, split into training, validation and test part; and its hash."""
+    Raises:
+        DataError: it is missing or damaged.
+    """
     reserved, node = take(schema.DatasetConfig, run.dataset, "dataset")
-    if _key(run) in _shared:
-        splits, digest = _shared[_key(run)]
+    if _key(run) in loaded:
+        splits, digest = loaded[_key(run)]
         return splits, reserved, digest
     arrays = load_arrays(node)
     check_counts(reserved, arrays)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from lrsched.assembly.data import chosen_augment, load_data
+from lrsched.assembly.data import Loaded, chosen_augment, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import run_horizon
 from lrsched.assembly.lint import lint
@@ -52,7 +53,7 @@ class Parts:
     data_sha256: str
 
 
-def assemble(run: schema.RunConfig, device: torch.device) -> Parts:
+def assemble(run: schema.RunConfig, device: torch.device, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Parts:
     """Build every part that a config describes.
 
     Raises:
@@ -61,7 +62,7 @@ def assemble(run: schema.RunConfig, device: torch.device) -> Parts:
     """
     check_choices(run)
     seed_generators(run.seed)
-    splits, reserved, data = load_data(run)
+    splits, reserved, data = load_data(run, loaded)
     standardise = Standardise(splits.mean, splits.std, device)
     t = run.trainer
     augment = chosen_augment(reserved, splits)

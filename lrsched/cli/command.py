@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,8 +31,8 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(self._key, UNSET, message, f"{self.prog} --help shows what it takes")
 
 
-def exit_code(run: Callable[[], object]) -> int:
-    """Run a command; print a user's mistake as one message.
+def exit_code(run: Callable[[], object], overrides: Sequence[str] = ()) -> int:
+    """Run a command; print a user's mistake as one message, which names the override at fault.
 
     Returns:
         The exit code: 0, or that of the mistake.
@@ -40,7 +40,7 @@ def exit_code(run: Callable[[], object]) -> int:
     try:
         run()
     except RAISED as failure:
-        error = as_user_error(failure)
+        error = as_user_error(failure, overrides)
         say(str(error))
         return error.exit_code
     return 0

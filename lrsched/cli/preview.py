@@ -43,7 +43,7 @@ YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit code."""
-    return exit_code(lambda: _run(arguments))
+    return exit_code(lambda: _run(arguments), arguments)
 
 
 def _run(arguments: Sequence[str]) -> None:

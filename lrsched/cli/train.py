@@ -13,9 +13,7 @@ from lrsched.cli.help import FLAGS, show_help
 from lrsched.cli.hydra_setup import call, register
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.console import forgive_readers, say
-from lrsched.errors import Incomplete, Stopped
 from lrsched.signals import stop_flag
-from lrsched.sweep.leftover import and_what_is_left
 
 
 def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
@@ -47,6 +45,5 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
         error = as_user_error(failure, words)
         if wants_traceback:
             traceback.print_exc()
-        left = and_what_is_left() if isinstance(error, (Stopped, Incomplete)) else ""
-        say(f"{error}{left}")
+        say(f"{error}{error.hint}")
         sys.exit(error.exit_code)

@@ -27,7 +27,7 @@ class Composer:
     """
 
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
-        self._loader, self._sweep = loader, sweep
+        self.sweep, self._loader = sweep, loader
         given = [str(item) for item in sweep.hydra.overrides.hydra]
         private: Any = loader  # three names of Hydra's that are not public
         try:
@@ -72,6 +72,25 @@ class Composer:
         )
         return config
 
+    def job(self, overrides: Sequence[str], number: int, run_id: str | None, threads: int) -> DictConfig:
+        """The config that a job of a sweep is run with.
+
+        Args:
+            overrides: of the job.
+            number: among the jobs.
+            run_id: the name of its folder; None: as the config says.
+            threads: where the config names no number.
+
+        Raises:
+            HydraException, OmegaConfBaseException: it cannot be composed.
+        """
+        config = self.whole(overrides)
+        with open_dict(config):
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+            config.hydra.sweep.subdir = config.hydra.sweep.subdir if run_id is None else run_id
+            config.threads = config.threads or threads
+        return config
+
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
         """The overrides that choose files or configure Hydra, and those that set values afterwards."""
         if self._files is None:
@@ -95,11 +114,11 @@ class Composer:
 
     def _base(self, choices: tuple[str, ...]) -> DictConfig:
         if choices not in self._bases:
-            self._bases[choices] = self._loader.load_sweep_config(self._sweep, list(choices))
+            self._bases[choices] = self._loader.load_sweep_config(self.sweep, list(choices))
         return self._bases[choices]
 
     def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
         if values:
             self._apply(values, config)
-        OmegaConf.copy_cache(from_config=self._sweep, to_config=config)  # ${now:} is one time for the whole sweep
+        OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is one time for the whole sweep
         return config

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
-from lrsched.errors import UNSET, ConfigError, UserError, nearest
+from lrsched.errors import UNSET, ConfigError, StorageError, UserError, nearest
 
 GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
 """Groups of ``conf/``, Hydra's own aside."""
@@ -28,21 +29,20 @@ GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debu
 RAISED = (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError)
 """The classes of a user's mistake: Hydra raises some that are not its own."""
 
-PASSED_OVER = "passed over: "
-"""The start of a message about a saved state that could not be used; a sweep repeats those of its jobs."""
-
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
 
 
 def as_user_error(error: Exception, overrides: Sequence[str] = ()) -> UserError:
-    """The error as a user reads it; raise it again if it is neither a user's mistake nor raised by Hydra.
+    """The error as a user reads it. One that is neither a user's, nor the file system's, nor Hydra's is raised again.
 
     Args:
-        error: one of RAISED.
+        error: the error.
         overrides: those that were composed; the message names the one at fault.
     """
     if isinstance(error, UserError):
         return error
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        return StorageError(f"{error.strerror}: {error.filename}")
     if not _hydra_raised(error):
         raise error
     return complaint(error, overrides)
@@ -57,6 +57,15 @@ def _hydra_raised(error: BaseException) -> bool:
         last = last.tb_next
     home = "" if last is None else str(last.tb_frame.f_globals.get("__name__", ""))
     return home.split(".")[0] in ("hydra", "omegaconf", "antlr4")
+
+
+@contextmanager
+def as_user_errors(overrides: Sequence[str]) -> Iterator[None]:
+    """Within it errors of Hydra and OmegaConf about these overrides are raised as a user reads them."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise complaint(error, overrides) from error
 
 
 def complaint(error: BaseException, overrides: Sequence[str] = ()) -> ConfigError:

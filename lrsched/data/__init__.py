@@ -1,6 +1,6 @@
 """Data: image sets as uint8 tensors in memory, and batches as a function of (seed, step).
 
-A data set is a frozen value with ``load()``, in a small file of its own. ::
+A data set is a frozen dataclass with ``load()``, in a small file of its own. ::
 
     >>> from lrsched.data import Digits
     >>> arrays = Digits().load()

@@ -1,4 +1,4 @@
-"""What every data set is, and what it yields: images and labels as tensors in memory."""
+"""Source, the base class of data sets, and Arrays, their images and labels in memory."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from lrsched.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Images and labels of one data set, checked.
+    """Images and labels of one data set. Checks them.
 
     Args:
         train_x: uint8 [N, C, H, W], raw pixel values.
         train_y: int64 [N], classes counted from 0.
-        test_x, test_y: the source's own test part, in the same form; None where it has none.
-        classes: how many classes there are, at least 2.
+        test_x, test_y: the source's own test part, in the same form, or None.
+        classes: number of classes, at least 2.
 
     Raises:
         DataError: a tensor of another type or shape, parts that do not fit together, no sample, a label
-            outside [0, classes), or a training part that holds fewer than two classes.
+            outside [0, classes), or a training part with fewer than two classes.
     """
 
     train_x: Tensor
@@ -48,14 +48,14 @@ class Arrays:
 
 
 class Source(ABC):
-    """A data set that can be loaded; its parameters are the fields of a frozen dataclass."""
+    """A data set. A subclass is a frozen dataclass; its fields are the parameters."""
 
     @abstractmethod
     def load(self) -> Arrays:
-        """All of it, in memory.
+        """Load the whole data set into memory.
 
         Raises:
-            DataError: it is missing or damaged.
+            DataError: the data set is missing or damaged.
         """
 
 

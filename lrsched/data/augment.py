@@ -13,14 +13,14 @@ from lrsched.errors import ConfigError
 
 @dataclass(frozen=True)
 class Augment:
-    """Shift each image by up to ±crop pixels in both directions, and mirror every second one, by chance.
+    """Shift each image by up to ±crop pixels in both directions, and mirror it with probability ½.
 
-    "Random crop" of the papers: pad by ``crop`` pixels on each side, cut out the original size anywhere.
-    What comes in from outside is 0. It works on raw pixels, before they are standardised, so that 0 is
-    black: the background of MNIST and its like, and the padding that He et al. use for CIFAR.
+    The papers' "random crop": pad by ``crop`` pixels on each side, then cut out the original size at a
+    random place. Padding is 0, in raw pixels, so it is black: the background of MNIST and its like, and
+    the padding of He et al. for CIFAR.
 
     Args:
-        crop: largest shift in each direction, in pixels; 0 leaves the images where they are.
+        crop: largest shift in each direction, in pixels; 0 shifts nothing.
         flip: mirror each image left to right with probability ½. Not for characters: a mirrored 3 is no 3.
 
     Raises:
@@ -44,9 +44,9 @@ class Augment:
             raise ConfigError("flip", self.flip, "must be true or false")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """A changed copy of the images [B, C, H, W], of any number type; all draws are the generator's.
+        """An augmented copy of images [B, C, H, W] of any number type, drawn from ``generator`` alone.
 
-        Each output pixel is fetched once, from the padded image, at the place that shift and flip say.
+        Gathers each output pixel once from the padded image, at its shifted and mirrored place.
         """
         if not self.crop and not self.flip:
             return x
@@ -63,7 +63,7 @@ class Augment:
         return padded.flatten(2).gather(2, source).view_as(x)
 
     def check_fits(self, height: int, width: int) -> None:
-        """Refuse a shift that could leave nothing of an image."""
+        """Refuse a shift that could push an image out of its frame."""
         if self.crop >= min(height, width):
             raise ConfigError("crop", self.crop, f"must be smaller than the images of {height}x{width} pixels")
 
@@ -73,5 +73,5 @@ class Augment:
 
 
 def _draw(below: int, batch: int, device: torch.device, generator: torch.Generator) -> Tensor:
-    """[B, 1] whole numbers in [0, below), drawn where the generator lives."""
+    """[B, 1] whole numbers in [0, below), drawn on the generator's device."""
     return torch.randint(below, (batch, 1), generator=generator, device=generator.device).to(device)

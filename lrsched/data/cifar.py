@@ -1,4 +1,4 @@
-"""CIFAR's files, read by torchvision, which compares their MD5 sums before it unpickles them."""
+"""Read CIFAR's files with torchvision, which checks their MD5 sums before it unpickles them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from lrsched.errors import DataError
 
 
 def load(name: str, root: str) -> Arrays:
-    """``torchvision.datasets.<name>`` in ``root``, downloaded there if it is missing or damaged.
+    """Load ``torchvision.datasets.<name>`` from ``root``; download it there if it is missing or damaged.
 
     Args:
         name: CIFAR10 or CIFAR100.
         root: folder of data sets.
 
     Raises:
-        DataError: it is missing or damaged and cannot be downloaded, or there is no torchvision.
+        DataError: the data set is missing or damaged and cannot be downloaded, or torchvision is missing.
     """
     try:
-        from torchvision import datasets  # here, because importing it takes seconds
+        from torchvision import datasets  # slow to import
     except ImportError as error:
         raise DataError(f"{name} is read by torchvision, which is not installed; pip install torchvision") from error
     source, folder, why = getattr(datasets, name), Path(root).expanduser(), ""

@@ -12,7 +12,7 @@ from lrsched.data.arrays import Arrays, Source
 class CIFAR100(Source):
     """Small photographs: 50,000 + 10,000 colour images of 32x32 pixels, a hundred fine classes.
 
-    500 training images a class make it the smallest set here on which regularisation decides.
+    With 500 training images per class, regularisation decides.
 
     Args:
         root: folder that has ``cifar-100-python``; downloaded there if it is missing.

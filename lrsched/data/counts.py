@@ -1,4 +1,4 @@
-"""How many samples train and how many updates an epoch has: known without the data, so no torch here."""
+"""Count training samples and updates of an epoch, without the data and without torch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def held_out(samples: int, fraction: float) -> int:
 
 
 def training_samples(train: int, test: int, *, validation_fraction: float, test_fraction: float) -> int:
-    """Samples that are left to train on when the test and the validation part are held out.
+    """Count the training samples that remain without the test and the validation part.
 
     Args:
         train: samples in the source's training part.
-        test: samples in its own test part; 0 where it has none, and one is held out.
+        test: samples in its own test part; 0: hold one out.
         validation_fraction: of the training part, without the test part.
-        test_fraction: of the whole; not used where the source has a test part of its own.
+        test_fraction: of the whole; unused if the source has a test part.
 
     Raises:
         ConfigError: a fraction outside (0, 1), or one that leaves a part without samples.
@@ -44,7 +44,7 @@ def training_samples(train: int, test: int, *, validation_fraction: float, test_
 
 
 def check_fraction(name: str, fraction: float) -> None:
-    """Refuse what is no part of a whole."""
+    """Require a fraction in (0, 1)."""
     if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
         raise ConfigError(name, fraction, "must be a fraction above 0 and below 1")
 

@@ -1,4 +1,4 @@
-"""The hash of a data set: whether a resumed run sees the samples that it was started with."""
+"""Hash a data set, so that a resumed run can check that its samples are the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lrsched.data.arrays import Arrays
 def sha256(arrays: Arrays) -> str:
     """SHA-256 over each part's name, dtype, shape and little-endian bytes, in the order train, test.
 
-    No copy is made; it costs what hashing costs, about a second for 1.5 GB.
+    Makes no copy; takes about a second for 1.5 GB.
     """
     digest = hashlib.sha256()
     for name in ("train_x", "train_y", "test_x", "test_y"):

@@ -22,11 +22,11 @@ SAMPLES, SIDE = 1797, 8
 class Digits(Source):
     """1,797 grey images of 8x8 pixels with values 0…16, ten classes: a run takes seconds, offline.
 
-    The file inside the scikit-learn package is read directly: importing scikit-learn would take longer
-    than training does. There is no test part of its own.
+    Reads the file inside the scikit-learn package directly: importing scikit-learn would take longer
+    than training. Has no test part.
 
     Raises:
-        DataError: scikit-learn is not installed, or its file is not what it should be.
+        DataError: scikit-learn is not installed, or its file is damaged.
 
     References:
         Alpaydin, Kaynak, Optical Recognition of Handwritten Digits, UCI 1998, https://doi.org/10.24432/C50P49

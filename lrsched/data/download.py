@@ -1,4 +1,4 @@
-"""Fetching a data set through torchvision, and what to say when that does not work."""
+"""Download a data set through torchvision."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pathlib import Path
 from lrsched.errors import DataError
 
 PATIENCE = 10.0
-"""Seconds of silence after which a server is given up: by itself urllib would wait for ever."""
+"""Seconds to wait for a silent server; urllib alone would wait for ever."""
 
 
 def fetch(name: str, root: Path) -> str:
-    """Fetch ``torchvision.datasets.<name>`` into ``root``; why that failed, or "" if it did not.
+    """Download ``torchvision.datasets.<name>`` into ``root``; return why that failed, or "".
 
-    It is fetched into a folder beside its place and moved there file by file, so that a download that is
-    killed, or that several runs of a sweep start at once, never leaves half a file to be read.
+    Downloads into a scratch folder and moves the files one by one, so that neither a killed download
+    nor several runs of a sweep at once leave a partial file.
     """
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
-        from torchvision import datasets  # here, because importing it takes seconds
+        from torchvision import datasets  # slow to import
 
         root.mkdir(parents=True, exist_ok=True)
-        with _impatient(), tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
+        with _with_timeout(), tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
             getattr(datasets, name)(scratch, download=True)
             for file in sorted(path for path in Path(scratch).rglob("*") if path.is_file()):
                 target = root / file.relative_to(scratch)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(target)
     except (ImportError, OSError, RuntimeError, HTTPException, EOFError) as error:
-        for folder in made:  # the empty ones that were made for nothing
+        for folder in made:  # remove those still empty
             with suppress(OSError):
                 folder.rmdir()
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -42,7 +42,7 @@ def fetch(name: str, root: Path) -> str:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def _with_timeout() -> Iterator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
@@ -52,7 +52,7 @@ def _impatient() -> Iterator[None]:
 
 
 def unavailable(name: str, folder: Path, files: Sequence[str], why: str, remedy: str) -> DataError:
-    """The one message for a data set that is not there and could not be fetched."""
+    """The error for a data set that is missing and could not be downloaded."""
     reason = f"the download failed: {why}" if why else "the download did not bring what was missing"
     return DataError(
         f"{name}: not found, or not intact, in {folder}: {', '.join(files)}; {reason}; "

@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its relatives: read strictly, fetched when it is not there.
+"""Read the IDX files of MNIST and its relatives strictly; download missing ones.
 
 ::
 
@@ -29,10 +29,10 @@ NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 def load(name: str, root: str, classes: int = 10) -> Arrays:
-    """The data set in ``<root>/<name>/raw``, downloaded there if a file is missing.
+    """Load the data set from ``<root>/<name>/raw``; download it there if a file is missing.
 
     Args:
-        name: its folder, and its class in torchvision: MNIST, FashionMNIST or KMNIST.
+        name: of its folder and of its torchvision class: MNIST, FashionMNIST or KMNIST.
         root: folder of data sets.
         classes: number of labels.
 
@@ -45,7 +45,7 @@ def load(name: str, root: str, classes: int = 10) -> Arrays:
         why = fetch(name, folder)
         if _missing(raw):
             raise unavailable(name, raw, missing, why, "put the files there, as they are or packed (.gz)")
-    train_x, train_y, test_x, test_y = (read(_place(raw, file)) for file in NAMES)
+    train_x, train_y, test_x, test_y = (read(_plain_or_gz(raw, file)) for file in NAMES)
     for images, labels in ((train_x, train_y), (test_x, test_y)):
         if images.ndim != 3 or labels.ndim != 1:
             raise DataError(f"{raw}: must hold images of 3 dimensions and labels of 1")
@@ -56,10 +56,10 @@ def load(name: str, root: str, classes: int = 10) -> Arrays:
 
 
 def read(file: Path) -> Tensor:
-    """The values of an IDX file of unsigned bytes, packed by gzip if its name ends in ``.gz``.
+    """The values of an IDX file of unsigned bytes, gzipped if its name ends in ``.gz``.
 
     Raises:
-        DataError: it cannot be read, is not IDX, or is shorter or longer than its header says.
+        DataError: the file cannot be read, is not IDX, or is shorter or longer than its header says.
     """
     try:
         content = file.read_bytes()
@@ -84,11 +84,11 @@ def read(file: Path) -> Tensor:
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(sizes)
 
 
-def _place(raw: Path, name: str) -> Path:
-    """The file itself where there is one, or else its packed form, which may be missing too."""
+def _plain_or_gz(raw: Path, name: str) -> Path:
+    """The plain file if it exists, else the path of the gzipped one."""
     plain = raw / name
     return plain if plain.is_file() else raw / f"{name}.gz"
 
 
 def _missing(raw: Path) -> list[str]:
-    return [name for name in NAMES if not _place(raw, name).is_file()]
+    return [name for name in NAMES if not _plain_or_gz(raw, name).is_file()]

@@ -1,4 +1,4 @@
-"""Batches as a function of (seed, step), from tensors that lie in memory on the device."""
+"""Batches as a function of (seed, step), from tensors in the device's memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Standardise:
 
     Args:
         mean, std: [C], in units of the raw values.
-        device: where the images lie.
+        device: of the images.
     """
 
     def __init__(self, mean: Tensor, std: Tensor, device: torch.device) -> None:
         shape = (1, -1, 1, 1)
         self._scale = (1.0 / std.to(device, torch.float32)).reshape(shape)
         self._shift = (-mean / std).to(device, torch.float32).reshape(shape)
-        if self._scale.numel() == 1:  # one channel: plain numbers spare the broadcast
+        if self._scale.numel() == 1:  # one channel: no broadcast
             self._scale, self._shift = self._scale.reshape(()), self._shift.reshape(())
 
     def __call__(self, raw: Tensor) -> Tensor:
@@ -35,21 +35,21 @@ class Standardise:
 
 
 class Loader:
-    """Training batches: ``batch(step)`` depends on nothing but the seed and the step.
+    """Training batches: ``batch(step)`` depends on the seed and the step alone.
 
-    Every epoch is one pass over all samples in an order drawn from (seed, epoch); its last update is
-    smaller when the samples do not divide. Nothing is remembered between calls but a cache, so a run
-    that continues at step s asks for ``batch(s)`` and has what an undisturbed run has.
+    An epoch is one pass over all samples in an order drawn from (seed, epoch); its last update is
+    smaller when the samples do not divide. The only memory between calls is a cache, so a run resumed
+    at step s calls ``batch(s)`` and gets what an undisturbed run gets.
 
     Args:
-        x: uint8 [N, C, H, W]; y: int64 [N]. Both are moved to ``device`` once.
-        standardise: turns raw pixels into network input.
+        x: uint8 [N, C, H, W]; y: int64 [N]. Both move to ``device`` once.
+        standardise: converts raw pixels to network input.
         batch_size: samples in a micro-batch.
         accumulate: micro-batches in an update.
         seed: of the run.
         augment: batched augmentation of raw pixels, or None.
         limit: updates after which an epoch ends early, or None.
-        overfit: the first so many updates over and over, always the same samples, or None.
+        overfit: updates to repeat for ever, always with the same samples, or None.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Loader:
         return [self._take(part, step, m) for m, part in enumerate(indices.split(self.batch_size))]
 
     def sample_numbers(self, step: int) -> list[int]:
-        """Which training samples update ``step`` sees, by their number."""
+        """The numbers of the training samples of update ``step``."""
         epoch, position = divmod(step, self.steps_per_epoch)
         start = position * self.samples_per_step
         order = self._indices(0 if self._overfit is not None else epoch)
@@ -109,12 +109,12 @@ class Loader:
 
 
 class InOrder:
-    """Batches of an evaluation: all samples, in order, nothing random.
+    """Evaluation batches: all samples in order.
 
     Args:
         x, y, standardise, device: as for :class:`Loader`.
         batch_size: samples in a batch.
-        limit: batches after which it ends early, or None.
+        limit: largest number of batches, or None.
     """
 
     def __init__(

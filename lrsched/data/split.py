@@ -1,4 +1,4 @@
-"""Which samples train, which choose, which judge: a stratified split that depends on its seed alone."""
+"""Split a data set into training, validation and test part, stratified, by a seed of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lrsched.seeds import key
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Three parts of a data set, and the first one's statistics.
+    """Three parts of a data set, and statistics of the training part.
 
     Args:
         train_x, validation_x, test_x: uint8 [N, C, H, W].
@@ -38,22 +38,22 @@ class Splits:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image, which a model is built for."""
+        """(C, H, W) of one image, for the model."""
         channels, height, width = self.train_x.shape[1:]
         return channels, height, width
 
 
 def split(arrays: Arrays, *, validation: float, test: float, seed: int) -> Splits:
-    """Hold out a test part, unless the source has one, and then a validation part of what is left.
+    """Hold out a test part, unless the source has one, then a validation part of the rest.
 
     Args:
         arrays: the data set.
         validation: fraction of the training part, without the test part.
-        test: fraction of the whole; not used where the source has a test part of its own.
-        seed: of the split, not of the run: runs of different seeds are judged by the same images.
+        test: fraction of the whole; unused if the source has a test part.
+        seed: of the split, not of the run: runs of different seeds share their test images.
 
     Raises:
-        ConfigError: a fraction outside (0, 1), or one that leaves a class out of a part.
+        ConfigError: a fraction outside (0, 1), or one that leaves a part without a class.
     """
     x, y, test_x, test_y = arrays.train_x, arrays.train_y, arrays.test_x, arrays.test_y
     if test_x is None or test_y is None:
@@ -69,19 +69,19 @@ def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tupl
     """Hold out a fraction of the samples, of each class alike.
 
     The held-out part has round(fraction·N) samples, half up, in exact decimal arithmetic. A class of n
-    samples gives ⌊fraction·n⌋ of them; those still wanted come one each from the classes with the largest
-    remainders, the lower label first (Hamilton's method).
+    samples gives ⌊fraction·n⌋ of them; the classes with the largest remainders give one more each until
+    the number is reached, lower labels first (Hamilton's method).
 
     Args:
         labels: int64 [N].
         fraction: above 0 and below 1.
-        seed, purpose: key of the draw; ``purpose`` is also the config key that an error speaks of.
+        seed, purpose: key of the draw; ``purpose`` is also the config key in errors.
 
     Returns:
         Indices of the rest and of the held-out part, int64, both sorted.
 
     Raises:
-        ConfigError: a fraction outside (0, 1), or one that leaves a class out of either part.
+        ConfigError: a fraction outside (0, 1), or one that leaves either part without a class.
 
     >>> labels = torch.tensor([0] * 6 + [1] * 3)
     >>> rest, held = stratified(labels, 0.5, seed=0, purpose="test")  # 9/2 → 5 samples, of quotas 3 and 3/2
@@ -111,9 +111,9 @@ def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tupl
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel of uint8 images [N, C, H, W], float32 [C] each.
 
-    They come from the 256 counts of each channel in whole numbers, so that no sum of millions of terms
-    rounds: with n = Σ count, S₁ = Σ v·count and S₂ = Σ v²·count, mean = S₁/n and std = √(n·S₂ − S₁²)/n. A
-    constant channel has nothing to scale: its std is given as 1.
+    Computed from the 256 counts of each channel in whole numbers, so that sums of millions of terms do
+    not round: with n = Σ count, S₁ = Σ v·count and S₂ = Σ v²·count, mean = S₁/n and std = √(n·S₂ − S₁²)/n. A
+    constant channel needs no scale: its std is 1.
     """
     means, deviations = [], []
     for channel in range(x.shape[1]):

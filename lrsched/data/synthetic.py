@@ -1,4 +1,4 @@
-"""Images made up on the spot."""
+"""Random images, made on demand."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from lrsched.seeds import key
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic(Source):
-    """One random prototype a class, and copies of it under noise: x = clip(prototype + ε, 0, 255).
+    """One random prototype per class, and noisy copies of it: x = clip(prototype + ε, 0, 255).
 
-    Prototypes are uniform in 0…255 per pixel, ε is uniform in ±round(255·noise), and sample i is of class
-    i mod classes. Every number is a drawn integer, so that the images are the same bytes on every machine.
-    There is no test part of its own.
+    Prototypes are uniform in 0…255 per pixel, ε is uniform in ±round(255·noise), and sample i has class
+    i mod classes. All draws are integers, so the images are the same bytes on every machine. Has no
+    test part.
 
     Args:
-        samples: number of images, at least one a class.
+        samples: number of images, at least one per class.
         classes: number of classes, at least 2.
         channels: channels of an image.
         size: height and width, in pixels.
-        noise: largest deviation from the prototype as a part of the whole range; 0 makes all images of
-            a class equal, 0.5 is easy for 8x8 pixels, 1 leaves something to learn.
+        noise: largest deviation from the prototype, as a fraction of 255; 0 makes all images of a class
+            equal, 0.5 is easy for 8x8 pixels, 1 is harder.
         seed: of prototypes and noise.
 
     Raises:

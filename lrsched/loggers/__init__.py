@@ -1,6 +1,6 @@
-"""Loggers: they read the rows of a run and nothing else. No torch here.
+"""Loggers read the rows of a run, never the model. No torch here.
 
-Several may listen at once; none of them can change the run::
+A run may have several; none of them can change it::
 
     logger.open(run)       once, before the first row
     logger.write(row)      for every row of metrics.jsonl

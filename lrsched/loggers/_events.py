@@ -1,6 +1,6 @@
-"""TensorBoard's event files: what a record holds, and in which order files are read.
+"""TensorBoard's event files.
 
-TensorBoard's packages are imported when the first file is made, not before.
+The first file imports TensorBoard's packages, this module does not.
 """
 
 # Protocol buffers make their classes at run time, where pyright cannot see them.
@@ -20,7 +20,7 @@ class EventFile:
 
     Args:
         folder: an existing folder.
-        suffix: the end of the file's name. Names sort by time, which is the order that they are read in.
+        suffix: of the file's name. Names sort by time, the order in which TensorBoard reads them.
     """
 
     def __init__(self, folder: Path, suffix: str = "") -> None:
@@ -33,18 +33,18 @@ class EventFile:
         self._add(file_version="brain.Event:2")
 
     def add_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """One point for each tag, all in one event; TensorBoard keeps them in single precision."""
+        """Add one point for each tag, all in one event; TensorBoard keeps them in single precision."""
         points = [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
         self._add(step=step, summary={"value": points})
 
     def add_purge(self, step: int) -> None:
-        """Tell readers to drop the points of this step and later ones that stand in earlier files."""
+        """Make readers drop the points of earlier files from this step on."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
 
         self._add(step=step, session_log=SessionLog(status=SessionLog.START))
 
     def add_session(self, session: Any) -> None:
-        """The start or the end of a session, in the hparams plugin's form: metadata on an empty tensor."""
+        """Add the start or the end of a session, in the hparams plugin's form: metadata on an empty tensor."""
         from tensorboard.plugins.hparams import metadata
 
         tag = f"_hparams_/{session.WhichOneof('data')}"
@@ -64,7 +64,7 @@ class EventFile:
 
 
 def session_start(hyperparameters: Mapping[str, bool | int | float | str]) -> Any:
-    """The hparams plugin's record of a session that begins, with its hyperparameters."""
+    """The hparams plugin's record of a starting session, with its hyperparameters."""
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
 
     start = SessionStartInfo(start_time_secs=time.time())
@@ -79,7 +79,7 @@ def session_start(hyperparameters: Mapping[str, bool | int | float | str]) -> An
 
 
 def session_end(succeeded: bool) -> Any:
-    """The hparams plugin's record of a session that is over."""
+    """The hparams plugin's record of an ended session."""
     from tensorboard.plugins.hparams.api_pb2 import Status
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
 

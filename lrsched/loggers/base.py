@@ -1,4 +1,4 @@
-"""What every logger is, and what it is told about the run."""
+"""Logger, the base class, and RunInfo, its description of the run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Row: TypeAlias = Mapping[str, float | int | str]
 """One row of ``metrics.jsonl``: ``step`` and ``epoch`` say where, the other names say what."""
 
 POSITION = ("step", "epoch")
-"""The names of a row that say where in the run it stands; they are not measurements."""
+"""The names in a row that locate it in the run; they are not measurements."""
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a logger is told before the first row.
+    """Facts about the run, for loggers.
 
     Args:
         folder: the run folder; a logger writes below it and nowhere else.
@@ -25,10 +25,10 @@ class RunInfo:
         steps: optimizer updates in the whole run.
         steps_per_epoch: updates in one pass over the data.
         samples_per_step: samples in one update.
-        resumed_at: the step that the run continues from, None for a new run. The process that was
-            killed may have written rows of this step and later ones, and they will be written again:
-            when it is opened, a logger forgets every row of ``step >= resumed_at``. That goes for the
-            evaluation at rest at this very step too; the trainer repeats what ``metrics.jsonl`` keeps of it.
+        resumed_at: the step that the run continues from, None for a new run. A killed process may
+            have written rows from this step on, and the run will write them again: on opening, a logger
+            drops every row of ``step >= resumed_at``. This includes the evaluation at rest at this very
+            step, whose row the trainer repeats from ``metrics.jsonl``.
     """
 
     folder: Path
@@ -40,9 +40,9 @@ class RunInfo:
 
 
 class Logger(ABC):
-    """Reads rows. A subclass needs :meth:`write` alone; what it does not need it leaves out.
+    """Reads rows. A subclass must define :meth:`write`; the other methods are optional.
 
-    The file system may refuse any of these with an OSError; a logger does not catch it.
+    Do not catch an OSError of the file system: the run reports it.
     """
 
     def open(self, run: RunInfo) -> None:  # noqa: B027  (most need nothing here)
@@ -50,15 +50,15 @@ class Logger(ABC):
 
     @abstractmethod
     def write(self, row: Row) -> None:
-        """Take one row. Called between two updates of the training loop, so it must cost next to nothing."""
+        """Log one row. Called between two updates, so it must cost next to nothing."""
 
     def flush(self) -> None:  # noqa: B027
-        """Hand over to the system what is still held in memory, so that a killed process loses none of it."""
+        """Hand buffered rows to the system, so that a killed process loses none."""
 
     def close(self, metrics: Mapping[str, float], status: str = "finished") -> None:  # noqa: B027
-        """The run is over.
+        """End the log.
 
         Args:
-            metrics: the final metrics of ``result.json``; empty where the run failed before it had any.
+            metrics: the final metrics of ``result.json``; empty if the run failed before it had any.
             status: ``finished``, ``stopped`` or ``failed``.
         """

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from lrsched.loggers.base import Logger, Row, RunInfo
 
-_SEAT = struct.Struct("<qqd32s")  # step, steps, value, name of the metric
-
-_mine: Seat | None = None
+_SLOT = struct.Struct("<qqd32s")  # step, steps, value, name of the metric
 
 
 @dataclass(frozen=True)
@@ -23,33 +21,32 @@ class Progress:
     value: float
 
 
-class Board:
-    """A seat for each job that may run at a time. Make it before the first fork: it is shared from then on."""
+class ProgressBoard:
+    """A slot for each job that may run at a time. Make it before the first fork: it is shared from then on."""
 
-    def __init__(self, seats: int) -> None:
-        self._memory = mmap.mmap(-1, seats * _SEAT.size)
+    def __init__(self, slots: int) -> None:
+        self._memory = mmap.mmap(-1, slots * _SLOT.size)
 
-    def read(self, seat: int) -> Progress:
+    def read(self, slot: int) -> Progress:
         """What the job says that sits there. Half-written now and then: it is for the eye alone."""
-        step, steps, value, name = _SEAT.unpack_from(self._memory, seat * _SEAT.size)
+        step, steps, value, name = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
         return Progress(step, steps, name.rstrip(b"\0").decode("ascii", "replace"), value)
 
-    def sit(self, seat: int) -> None:
-        """This process is the job of that seat: what it logs is seen there."""
-        global _mine
-        _mine = Seat(self, seat)
-        self.write(seat, Progress(0, 0, "", 0.0))  # and not what the job before it said
+    def slot(self, number: int) -> ProgressSlot:
+        """The logger of a job that begins in a slot; what the job before it wrote there is gone."""
+        self.write(number, Progress(0, 0, "", 0.0))
+        return ProgressSlot(self, number)
 
-    def write(self, seat: int, seen: Progress) -> None:
+    def write(self, slot: int, seen: Progress) -> None:
         """Say how far the job is."""
         name = seen.metric.encode("ascii", "replace")[:32]
-        _SEAT.pack_into(self._memory, seat * _SEAT.size, seen.step, seen.steps, seen.value, name)
+        _SLOT.pack_into(self._memory, slot * _SLOT.size, seen.step, seen.steps, seen.value, name)
 
 
-class Seat(Logger):
+class ProgressSlot(Logger):
     """Writes the newest row on the board; a row costs about a microsecond."""
 
-    def __init__(self, board: Board, number: int) -> None:
+    def __init__(self, board: ProgressBoard, number: int) -> None:
         self._board, self._number = board, number
 
     def open(self, run: RunInfo) -> None:
@@ -62,8 +59,3 @@ class Seat(Logger):
         metric, value = (self._monitor, row[self._monitor]) if self._monitor in row else (seen.metric, seen.value)
         self._seen = Progress(int(row["step"]), seen.steps, metric, float(value))
         self._board.write(self._number, self._seen)
-
-
-def seats() -> list[Logger]:
-    """The logger of this process, where it is the job of a pool that is watched."""
-    return [] if _mine is None else [_mine]

@@ -1,4 +1,4 @@
-"""The closing block: what a run came to, and what to do next."""
+"""Print a run's result, and what to do next."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def summary(
     """Print the result of a run as one block.
 
     Args:
-        result: the fields of ``result.json``; what a failed run never measured is left out.
+        result: the fields of ``result.json``; a failed run may lack some, which are left out.
         folder: the run folder.
-        command: how the run was started, as one types it.
-        tensorboard: whether there are events to look at.
+        command: how the run was started, as typed.
+        tensorboard: whether the run wrote events.
         file: where to print, None for stdout.
 
     >>> metrics = {"test/accuracy": 0.975, "test/loss": 0.1, "val/accuracy": 0.98, "val/loss": 0.09}
@@ -92,7 +92,7 @@ def _trained(result: Mapping[str, Any]) -> str:
 
 
 def _override(key: str, folder: Path) -> str:
-    """An override that survives both the shell and Hydra's grammar, which wants quotes around most signs."""
+    """An override quoted for the shell and for Hydra's grammar, which needs quotes around most signs."""
     if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
         return f"{key}={folder}"
     return shlex.quote(f"{key}='{folder}'")

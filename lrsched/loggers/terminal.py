@@ -1,4 +1,4 @@
-"""Progress for people."""
+"""Show a run's progress on stderr."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from lrsched.console import is_watched
+from lrsched.console import is_interactive
 from lrsched.loggers.base import Logger, Row, RunInfo
 
 REFRESH_SECONDS = 0.1
@@ -17,14 +17,14 @@ REFRESH_SECONDS = 0.1
 class Terminal(Logger):
     """A progress bar on a terminal, one plain line per evaluation elsewhere (CI, pipes); all on stderr.
 
-    A row costs a look at the clock; the bar is drawn at most ten times a second, in the calling
-    thread (0.6 ms each). Samples per second are those since the first row, evaluations included, so
-    that the time left is what the run will really take.
+    A row reads the clock; the bar is drawn at most ten times a second, in the calling thread (0.6 ms
+    each). Samples per second count the time since the first row, evaluations included, so that the
+    time left is realistic.
 
     Args:
         stream: where to write, None for stderr.
-        interactive: whether to draw a bar; None asks the stream whether a person looks at it.
-        clock: seconds that never run backwards.
+        interactive: whether to draw a bar; None: if the stream is a terminal.
+        clock: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Terminal(Logger):
         self._first: tuple[int, float] | None = None  # step and time of the first row
         self._drawn = -math.inf
         self._rated = -1
-        bar = is_watched(self._out) if self._interactive is None else self._interactive
-        self._bar = _Bar(self._out, run) if bar else None
+        interactive = is_interactive(self._out) if self._interactive is None else self._interactive
+        self._bar = _Bar(self._out, run) if interactive else None
 
     def write(self, row: Row) -> None:
         now = self._clock()
@@ -66,7 +66,7 @@ class Terminal(Logger):
             self._bar.close()
 
     def _measured(self, now: float) -> str:
-        """What the last rows say, in one line; a narrow terminal cuts its end."""
+        """The newest values in one line; a narrow terminal cuts its end."""
         last, parts = self._last, []
         start, began = self._first or (0, now)
         per_second = (last["step"] - start) / (now - began) if now > began else 0.0
@@ -87,7 +87,7 @@ class Terminal(Logger):
 
 
 class _Bar:
-    """A rich progress bar that is drawn when told to: no thread refreshes it."""
+    """A rich progress bar, drawn by :meth:`draw` alone: no thread refreshes it."""
 
     def __init__(self, stream: TextIO, run: RunInfo) -> None:
         from rich.console import Console
@@ -99,7 +99,7 @@ class _Bar:
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             console=Console(file=stream, force_terminal=True),
             auto_refresh=False,
-            redirect_stdout=False,  # stdout is for results; what goes to stderr is printed above the bar
+            redirect_stdout=False,  # stdout is for results; other output on stderr appears above the bar
         )
         self._steps = run.steps
         self._progress.start()
@@ -113,12 +113,12 @@ class _Bar:
 
 
 def is_evaluation(row: Row) -> bool:
-    """Whether a row carries what an evaluation measured."""
+    """Whether a row has metrics of an evaluation."""
     return any(name.startswith("val/") for name in row)
 
 
 def span(seconds: float) -> str:
-    """Seconds as a person reads them: m:ss, or h:mm:ss.
+    """Format seconds as m:ss or h:mm:ss.
 
     >>> span(61.6), span(3600)
     ('1:02', '1:00:00')

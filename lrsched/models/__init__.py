@@ -1,15 +1,15 @@
-"""Models: image classifiers, one network, one small file, one reference.
+"""Models: image classifiers; each network has one small file and one reference.
 
-A model is an ``nn.Module`` that the trainer builds with ``input_shape`` (C, H, W) and ``classes``, and
-the YAML with its own parameters. It takes x float32 [B, C, H, W] and returns logits [B, classes]::
+A model is an ``nn.Module``. The trainer builds it with ``input_shape`` (C, H, W), ``classes`` and the
+parameters in its YAML. It takes x float32 [B, C, H, W] and returns logits [B, classes]::
 
     >>> import torch
     >>> from lrsched.models import MLP
     >>> MLP((1, 28, 28), 10)(torch.zeros(64, 1, 28, 28)).shape
     torch.Size([64, 10])
 
-Dropout draws from torch's default generator, which the trainer seeds anew for each micro-batch, so that
-a model has no randomness of its own to remember.
+Dropout draws from torch's default generator, which the trainer seeds for each micro-batch: a model has
+no random state.
 """
 
 from lrsched.shelf import shelf

@@ -1,4 +1,4 @@
-"""What the models ask of their parameters, and the one way they complain."""
+"""Check models' parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ImageShape: TypeAlias = tuple[int, int, int]
 
 
 def image(input_shape: Sequence[int], classes: int, *, least: int = 1) -> ImageShape:
-    """Channels, height and width, after a check of what the data set hands to a model.
+    """Check an image shape and the number of classes; return channels, height and width.
 
     Args:
         input_shape: (C, H, W) of one image.
@@ -38,14 +38,14 @@ def image(input_shape: Sequence[int], classes: int, *, least: int = 1) -> ImageS
 
 
 def count(key: str, value: int) -> int:
-    """A whole number of at least 1."""
+    """Require a whole number of at least 1."""
     if not _is_count(value):
         raise ConfigError(key, value, "must be a whole number of at least 1")
     return value
 
 
 def counts(key: str, values: Iterable[int]) -> tuple[int, ...]:
-    """A list of whole numbers of at least 1; the list may be empty.
+    """Require a list of whole numbers of at least 1; it may be empty.
 
     >>> counts("hidden", [256, 128])
     (256, 128)
@@ -59,14 +59,14 @@ def counts(key: str, values: Iterable[int]) -> tuple[int, ...]:
 
 
 def probability(key: str, value: float) -> float:
-    """A probability to drop a unit: 0 drops none; 1 would drop all and is refused."""
+    """Require a dropout probability in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise ConfigError(key, value, "must be at least 0 and below 1")
     return float(value)
 
 
 def one_of(key: str, value: str, known: Iterable[str]) -> str:
-    """A word of a list."""
+    """Require one of the known words."""
     words = list(known)
     if value not in words:
         raise ConfigError(key, value, f"is not one of {', '.join(words)}", nearest(str(value), words))

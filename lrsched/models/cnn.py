@@ -13,14 +13,14 @@ from lrsched.models.checks import ImageShape
 
 
 class CNN(nn.Module):
-    """LeNet in today's parts: blocks of 3x3 convolution, batch norm, ReLU and 2x2 max-pooling, then two layers.
+    """A modern LeNet: blocks of 3x3 convolution, batch norm, ReLU and 2x2 max-pooling, then two layers.
 
     ::
 
         C×H×W ─ [conv 3x3 ─ norm ─ relu ─ pool 2x2] per entry of channels ─ linear ─ relu ─ dropout ─ linear
 
-    Each block halves the image (rounding down) and keeps its zero-padded convolution at full size, so the
-    two default blocks suit 8x8 digits (to 2x2), 28x28 (to 7x7) and 32x32 images (to 8x8) alike.
+    Each block halves the image, rounding down; its zero-padded convolution keeps the size. So the two
+    default blocks suit 8x8 digits (to 2x2), 28x28 (to 7x7) and 32x32 images (to 8x8).
 
     Args:
         input_shape: (C, H, W) of an image.
@@ -28,10 +28,10 @@ class CNN(nn.Module):
         channels: feature maps of each block, at least one block.
         hidden: width of the fully connected layer.
         batch_norm: normalise each feature map over the batch; the convolution then needs no bias.
-        dropout: probability to drop a hidden unit in training.
+        dropout: dropout probability of hidden units.
 
     Raises:
-        ConfigError: a width below 1, no block, more blocks than the image can be halved, a bad dropout.
+        ConfigError: a width below 1, no block, more blocks than the image can be halved, a dropout outside [0, 1).
 
     References:
         LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998,

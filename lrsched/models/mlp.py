@@ -15,13 +15,13 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "ta
 
 
 class MLP(nn.Module):
-    """Pixels as one long vector, then fully connected layers: h ← dropout(f(W h + b)).
+    """Fully connected layers on the flattened image: h ← dropout(f(W h + b)).
 
     Args:
         input_shape: (C, H, W) of an image.
         classes: number of logits.
         hidden: width of each hidden layer; an empty list makes it multinomial logistic regression.
-        dropout: probability to drop a hidden unit in training.
+        dropout: dropout probability of hidden units.
         activation: f: relu, gelu or tanh.
 
     Raises:

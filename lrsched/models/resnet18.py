@@ -13,7 +13,7 @@ class ResNet18(nn.Module):
     """He et al.'s 18-layer residual network with a 3x3 stem and no max-pool: about 95 % on CIFAR-10.
 
     The ImageNet stem (7x7, stride 2, then a pool) would shrink a 32x32 image to 8x8 before the first
-    block; here it stays at full size. With w = ``width``::
+    block; here the image keeps its full size. With w = ``width``::
 
         conv w ─ 2 blocks w ─ 2 blocks 2w, ½ ─ 2 blocks 4w, ½ ─ 2 blocks 8w, ½ ─ global mean ─ linear
 
@@ -26,8 +26,8 @@ class ResNet18(nn.Module):
         input_shape: (C, H, W) of an image.
         classes: number of logits.
         width: feature maps of the first stage; 64 in the paper.
-        zero_init: start the last norm of each block at scale 0, so that every block is the identity at
-            first. It makes large batches and high learning rates easier (Goyal et al., section 5.1).
+        zero_init: start the last norm of each block at scale 0, so that every block starts as the
+            identity. Helps with large batches and high learning rates (Goyal et al., section 5.1).
 
     Raises:
         ConfigError: ``width`` below 1.
@@ -91,5 +91,5 @@ class _Block(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int, *, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """Padded to keep the image's size at stride 1; the shift of the norm after it makes a bias useless."""
+    """A convolution that keeps the image's size at stride 1; no bias, since a norm with a shift follows."""
     return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)

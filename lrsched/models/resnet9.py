@@ -17,15 +17,15 @@ class ResNet9(nn.Module):
         conv w ─ conv 2w ─ pool ─ (+ conv 2w ─ conv 2w) ─ conv 4w ─ pool ─ conv 8w ─ pool ─ (+ conv 8w ─ conv 8w)
                ─ global max-pool ─ linear ─ × scale
 
-    The original ends with a 4x4 pool, which is the whole of a 32x32 image by then; the global pool says the
-    same and serves 28x28 and 8x8 images too.
+    The original ends with a 4x4 pool, which by then covers a whole 32x32 image; the global pool does the
+    same, and suits 28x28 and 8x8 images too.
 
     Args:
         input_shape: (C, H, W) of an image, at least 8x8 pixels: three pools halve it.
         classes: number of logits.
         width: feature maps of the first convolution; 64 in the original.
-        scale: factor of the logits. Small ones let the weights grow before the softmax saturates, which
-            a high peak learning rate needs.
+        scale: factor of the logits. A small one lets the weights grow before the softmax saturates, as a
+            high peak learning rate requires.
 
     Raises:
         ConfigError: images too small, ``width`` below 1, ``scale`` not above 0.
@@ -74,6 +74,6 @@ class _Residual(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:
-    """[B, inputs, H, W] to [B, outputs, H, W]; the norm's shift makes a bias useless."""
+    """[B, inputs, H, W] to [B, outputs, H, W]; no bias, since a norm with a shift follows."""
     convolution = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())

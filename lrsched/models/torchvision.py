@@ -1,4 +1,4 @@
-"""torchvision's classifiers, by name."""
+"""torchvision's image classifiers, by name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lrsched.models.checks import ImageShape
 
 
 class TorchVision(nn.Module):
-    """Any image classifier of ``torchvision.models``, untrained, with as many logits as there are classes.
+    """Any image classifier of ``torchvision.models``, untrained, with one logit per class.
 
-    torchvision's networks take colour images. A grey one is shown to them three times, as red, green and
-    blue: that needs no change in any of the 80 architectures, costs no memory (the channel is expanded, not
-    copied), and computes what a first convolution with the sum of its three kernels would.
+    torchvision's networks take colour images. A grey image becomes red, green and blue: this changes none
+    of the 80 architectures, costs no memory (the channel is expanded, not copied), and computes what a
+    first convolution with the sum of its three kernels would.
 
-    Most of these networks are made for images of 224x224 pixels and shrink them 32 times. The size is
-    tried on shapes alone, without computing, when the model is built.
+    Most of these networks are made for images of 224x224 pixels and shrink them 32 times. Building the
+    model tries the image size on shapes alone.
 
     Args:
         input_shape: (C, H, W) of an image, with C = 1 or 3.
@@ -60,9 +60,9 @@ class TorchVision(nn.Module):
 
 
 def _models(name: str) -> ModuleType:
-    """torchvision.models, which has a classifier of that name."""
+    """torchvision.models, after a check that it has a classifier of that name."""
     try:
-        from torchvision import models  # here, because importing it takes seconds
+        from torchvision import models  # slow to import
     except ImportError as error:
         raise ConfigError("name", name, "needs torchvision", "pip install torchvision") from error
     known = models.list_models(module=models)
@@ -72,8 +72,8 @@ def _models(name: str) -> ModuleType:
 
 
 def _options(name: str, height: int, width: int) -> dict[str, Any]:
-    """What a few of the networks must be told besides the number of classes."""
-    if name.startswith("vit_"):  # its positions are learnt, one for each patch of a square image
+    """Further arguments that a few of the networks need."""
+    if name.startswith("vit_"):  # learns a position for each patch of a square image
         return {"image_size": height}
     if name.startswith("maxvit_"):
         return {"input_size": (height, width)}
@@ -83,6 +83,6 @@ def _options(name: str, height: int, width: int) -> dict[str, Any]:
 
 
 def _try_shapes(network: nn.Module, height: int, width: int) -> None:
-    """A forward pass of two images on the meta device: shapes are computed, values are not."""
+    """Run two images through the network on the meta device, which computes shapes alone."""
     state = {key: value.to("meta") for key, value in (*network.named_parameters(), *network.named_buffers())}
     torch.func.functional_call(network, state, torch.empty(2, 3, height, width, device="meta"))

@@ -1,4 +1,4 @@
-"""Optimizers that torch does not have; its own are named in YAML as they are (``_target_: torch.optim.SGD``).
+"""Optimizers that torch lacks; YAML names torch's own directly (``_target_: torch.optim.SGD``).
 
 A newcomer writes one file with a ``torch.optim.Optimizer`` and one YAML in ``conf/optimizer``.
 """

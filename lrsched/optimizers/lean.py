@@ -1,6 +1,6 @@
-"""torch's optimizers without what torch.compile needs around them, for runs that compile nothing.
+"""Use torch's optimizers without their wrappers for torch.compile, in runs that compile nothing.
 
-Two costs, neither of which buys an eager run anything (torch 2.14, 2 cores, one thread):
+The wrappers have two costs, and an eager run gains nothing from either (torch 2.14, 2 cores, one thread):
 
 - the first ``add_param_group``, ``state_dict``, ``load_state_dict``, ``zero_grad`` or ``step`` imports
   ``torch._dynamo``: 1.2 to 2 s at the start of every run;
@@ -26,11 +26,11 @@ _MARK = "__dynamo_disable"
 
 @contextmanager
 def without_dynamo() -> Iterator[None]:
-    """Within it an optimizer can be built, saved, loaded and zeroed, and torch._dynamo is not imported for it.
+    """Build, save, load or zero an optimizer in this context without importing torch._dynamo.
 
-    torch's wrapper keeps what it calls in place of the method in an attribute of the method, and
-    imports the compiler to make one where there is none. Within the context that attribute is the
-    method itself; afterwards it is gone again. Where torch._dynamo is already imported nothing is done.
+    torch's wrapper calls the function in an attribute of the method, and imports the compiler to make
+    it if there is none. In the context that attribute is the method itself; on exit it is removed.
+    Does nothing if torch._dynamo is imported already.
     """
     marked: list[Any] = []
     if "torch._dynamo" not in sys.modules:
@@ -46,12 +46,12 @@ def without_dynamo() -> Iterator[None]:
 
 
 def lean_step(optimizer: Optimizer) -> Callable[[], object]:
-    """``optimizer.step`` without its wrappers: the same bits, sooner.
+    """``optimizer.step`` without its wrappers: the same bits, faster.
 
-    Ask for it once, after everything that may replace ``step`` (torch's LR schedulers do). The wrappers
-    are left out only where they are known to do nothing: they are torch's own, the optimizer is not
-    differentiable, and no hook is registered, which is looked at again in every step. Otherwise this
-    is ``optimizer.step`` itself. Only the profiler can tell the difference: it does not see the step by name.
+    Call it once, after everything that may replace ``step`` (torch's LR schedulers do). It drops only
+    wrappers that are known to do nothing: they are torch's own, the optimizer is not differentiable,
+    and no hook is registered, which each step checks again. Otherwise it returns ``optimizer.step``
+    itself. The only difference is that a profiler does not see the step by name.
 
     >>> weight = torch.nn.Parameter(torch.ones(2))
     >>> weight.grad = torch.ones(2)
@@ -69,7 +69,7 @@ def lean_step(optimizer: Optimizer) -> Callable[[], object]:
             internals._global_optimizer_pre_hooks,
             internals._global_optimizer_post_hooks,
         )
-    except AttributeError:  # a torch that is built otherwise
+    except AttributeError:  # another version of torch
         return optimizer.step
     if bare is None:
         return optimizer.step
@@ -84,18 +84,18 @@ def lean_step(optimizer: Optimizer) -> Callable[[], object]:
 
 
 def _bare_step(optimizer: Optimizer) -> Callable[[Optimizer], object] | None:
-    """The class's step below torch's wrappers, or None where they do something or are not the known ones."""
+    """The class's step below torch's wrappers, or None if they do something or are unknown."""
     hooked: Any = type(optimizer).step
     if "step" in vars(optimizer) or not _made_by(Optimizer.profile_hook_step, hooked):
         return None
     inner = hooked.__wrapped__
     if not _made_by(internals._use_grad_for_differentiable, inner):
-        return inner  # decorated by torch.no_grad, or not at all: as its author wrote it
+        return inner  # as its author wrote it: under torch.no_grad, or bare
     if optimizer.defaults["differentiable"]:
         return None
     return torch.no_grad()(inner.__wrapped__)
 
 
 def _made_by(decorator: Callable[[Any], Any], function: Any) -> bool:
-    """Whether ``function`` is what ``decorator`` makes of a function: both then run the same code object."""
+    """Whether ``decorator`` made ``function``: its functions all run one code object."""
     return getattr(function, "__code__", None) is decorator(lambda: None).__code__

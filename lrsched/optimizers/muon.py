@@ -21,20 +21,19 @@ class Muon(Optimizer):
         B ← μB + (1 − μ)G      O = NewtonSchulz(μB + (1 − μ)G) ≈ UVᵀ of UΣVᵀ
         W ← W − lr·λ·W − lr·0.2·√r·O
 
-    The factor 0.2·√r gives the update the size that AdamW's has (root mean square 0.2), so that one
-    ``lr``, one that suits AdamW, and one schedule fit both.
+    The factor 0.2·√r gives the update the root mean square of AdamW's (0.2), so that one ``lr`` that suits
+    AdamW, and one schedule, fit both.
 
-    Which parameters: Muon takes those of two dimensions; AdamW takes the others: biases, norms,
-    convolution kernels. Embeddings and the last layer are matrices too, but not hidden ones: the
-    method's author keeps them with AdamW. Nothing in a tensor tells, so say it: put them in a group
-    with ``"rule": "adamw"``.
+    Parameters: Muon takes those of two dimensions; AdamW takes the others: biases, norms, convolution
+    kernels. Embeddings and the last layer are matrices too, but not hidden ones: the method's author
+    leaves them to AdamW. Their tensors look like any other, so put them in a group with
+    ``"rule": "adamw"``.
 
-    Which groups: a group that holds both kinds is split, and LR schedulers see the parts. The
-    matrices keep the group's name, the rest gets ``/adamw`` behind it; a group of one kind keeps its
-    name. So ``default`` and ``no_decay`` of a convolutional net become ``default``,
-    ``default/adamw`` and ``no_decay``.
+    Groups: Muon splits a group with both kinds, and LR schedulers see the parts. The matrices keep the
+    group's name, the rest gets the suffix ``/adamw``; a group of one kind keeps its name. So
+    ``default`` and ``no_decay`` of a convolutional net become ``default``, ``default/adamw`` and ``no_decay``.
 
-    The state is that of torch.optim.Muon and AdamW side by side: saved, loaded and continued exactly.
+    The state is that of torch.optim.Muon and AdamW side by side; it saves, loads and resumes exactly.
 
     Args:
         params: parameters, or groups of them; a group may have ``name``, ``rule`` and its own value
@@ -45,14 +44,14 @@ class Muon(Optimizer):
         nesterov: look ahead, as written above; else O = NewtonSchulz(B).
         ns_steps: Newton-Schulz iterations.
         adjust_lr_fn: ``match_rms_adamw``, as above; ``original`` scales by √max(1, rows/columns), and
-            then wants its own, larger ``lr``.
+            needs a larger ``lr``.
         betas: decay of AdamW's running means of gradient and squared gradient.
         eps: AdamW's addend in the denominator.
 
     Raises:
         ConfigError: this torch has no torch.optim.Muon, a rule is unknown, or a split group would get
-            the name of another.
-        ValueError: a value out of its range, in torch's words.
+            another's name.
+        ValueError: a value out of its range; torch's message.
 
     References:
         Jordan et al., Muon, 2024, https://kellerjordan.github.io/posts/muon/
@@ -104,7 +103,7 @@ class Muon(Optimizer):
         return loss
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, in two parts where it holds both kinds of parameters."""
+        """Add a group, in two parts if it has both kinds of parameters."""
         for part in self._split(param_group):
             name = part.get("name")
             if name is not None and name in [group.get("name") for group in self.param_groups]:
@@ -116,7 +115,7 @@ class Muon(Optimizer):
         return super().__getstate__() | {"_options": self._options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Also what load_state_dict ends in: it brings new groups and new state, which both rules must share."""
+        """Restore; also the end of load_state_dict, whose new groups and state both rules must share."""
         super().__setstate__(state)
         self._inner, self._steps = {}, []
         for group in self.param_groups:
@@ -138,12 +137,12 @@ class Muon(Optimizer):
         return parts
 
     def _part(self, rule: str, group: dict[str, Any]) -> dict[str, Any]:
-        """The group with the options of its rule, and without those of the other."""
+        """The group with the options of its rule alone."""
         foreign = {key for options in self._options.values() for key in options} - set(self._options[rule])
         return self._options[rule] | {key: value for key, value in group.items() if key not in foreign} | {"rule": rule}
 
     def _adopt(self, group: dict[str, Any]) -> None:
-        """Let the optimizer of its rule work on this very dict and on our state: who moves one moves both."""
+        """Give this very dict and our state to the optimizer of its rule, so that they stay one."""
         rule = group["rule"]
         if rule in self._inner:
             self._inner[rule].add_param_group(group)

@@ -21,7 +21,7 @@ from lrsched.console import command, say
 from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped, StorageError
 from lrsched.loggers.base import Logger, RunInfo
-from lrsched.loggers.slots import seats
+from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
@@ -61,7 +61,7 @@ def execute(run: schema.RunConfig, job: Job, held: ExitStack, stop: StopFlag, *,
         UserError: the run did not finish; its exit code says why. The result is written all the same.
     """
     device = prepare(run.device, run.threads, run.trainer.deterministic)
-    parts = assemble(run, device)
+    parts = assemble(run, device, job.context.data)
     shown, secrets = unmasked(job.config)
     about = {
         "config_sha256": config_sha256(plain(job.config)),
@@ -69,17 +69,17 @@ def execute(run: schema.RunConfig, job: Job, held: ExitStack, stop: StopFlag, *,
         "fingerprint": fingerprint(device, run.trainer.precision),
     }
     restored = None
-    store, point = Store(job.folder.checkpoints), job.share.begin
+    store, point = Store(job.folder.checkpoints), job.context.share.begin
     fresh = not job.resume or (not store.found() and not _size(job.folder.metrics))
     if job.resume and fresh:
         say(f"{job.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
     elif job.resume:
         restored = restore(parts, run, job, store, about)
         job = with_history(job, restored.about["changes"])
-    shared = find(point, about) if point is not None and fresh else None
+    shared = find(point, about, job.context.warn) if point is not None and fresh else None
     for caution in parts.cautions:
         say(f"warning: {caution}")
-    loggers = _loggers(run, terminal=run.trainer.progress and not quiet)
+    loggers = _loggers(run, job.context.progress, terminal=run.trainer.progress and not quiet)
     with stop.patient(), ExitStack() as ends:
         job = _enter(job, held)
         ends.enter_context(logged(job.folder, secrets))
@@ -149,7 +149,7 @@ def _train(
                 about,
                 stop,
                 recovery,
-                Forks(Store(kept_by(folder)), job.share.keep),
+                Forks(Store(kept_by(folder)), job.context.share.keep),
             ).run()
         result = result_of(parts, outcome, about)
         if outcome.ended.status == "finished":
@@ -177,9 +177,11 @@ def _begin_log(run: schema.RunConfig, parts: Parts, restored: Restored | None) -
         log.warning(note)
 
 
-def _loggers(run: schema.RunConfig, *, terminal: bool) -> list[Logger]:
-    chosen = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
-    return [*chosen, Terminal()] if terminal else [*chosen, *seats()]
+def _loggers(run: schema.RunConfig, progress: ProgressSlot | None, *, terminal: bool) -> list[Logger]:
+    chosen: list[Logger] = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
+    if progress is not None:
+        chosen.append(progress)
+    return [*chosen, Terminal()] if terminal else chosen
 
 
 def _write_config(job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -11,19 +11,18 @@ from lrsched.assembly.simulate import bring
 from lrsched.checkpoint import Checkpoint, Store
 from lrsched.checkpoint.fork_point import Point
 from lrsched.checkpoint.store import load
-from lrsched.compose.errors import PASSED_OVER
-from lrsched.console import say
 from lrsched.errors import CheckpointError, StorageError
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.restore import DATA, Restored
 
 
-def find(point: Point, about: Mapping[str, Any]) -> dict[str, Any] | None:
+def find(point: Point, about: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, Any] | None:
     """The state to begin with, or None where it cannot be had, which is said.
 
     Args:
         point: the state.
         about: data hash and fingerprint of this process; another machine would not have come to the same bits.
+        warn: says why it cannot be had.
     """
     try:
         found = [checkpoint for checkpoint in Store(point.folder).committed() if checkpoint.step == point.step]
@@ -32,7 +31,7 @@ def find(point: Point, about: Mapping[str, Any]) -> dict[str, Any] | None:
         _check(found[0], about)
         return load(found[0])
     except (CheckpointError, StorageError) as error:
-        say(f"{PASSED_OVER}{error}; the run makes these {point.step} steps itself")
+        warn(f"passed over: {error}; the run makes these {point.step} steps itself")
         return None
 
 

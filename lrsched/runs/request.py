@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from omegaconf import DictConfig
 
 from lrsched.checkpoint import RunLock
-from lrsched.checkpoint.fork_point import Share
 from lrsched.console import command
 from lrsched.errors import ConfigError, RunFolderBusy, StorageError
 from lrsched.records import RunFolder
+from lrsched.runs.context import WorkerContext
 
 LOCK = ".lock"
 
@@ -26,7 +26,7 @@ class Job:
         resume: from the newest valid checkpoint.
         changed: the stored config is to be written anew.
         numbered: the name is ours and not the user's: where it is taken, the next one will do.
-        share: what it has in common with other runs of its sweep.
+        context: what its sweep lends it.
     """
 
     folder: RunFolder
@@ -35,7 +35,7 @@ class Job:
     resume: bool = False
     changed: bool = False
     numbered: bool = False
-    share: Share = field(default_factory=Share)
+    context: WorkerContext = field(default_factory=WorkerContext)
 
 
 def claim(job: Job) -> tuple[Job, RunLock]:

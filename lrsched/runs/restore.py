@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint import Checkpoint, Store
-from lrsched.compose.errors import PASSED_OVER
 from lrsched.compose.nodes import copied, plain, put, raw, within
 from lrsched.compose.stored import reaching_out
 from lrsched.config import schema
@@ -60,9 +59,9 @@ def restore(parts: Parts, run: schema.RunConfig, job: Job, store: Store, about: 
     checkpoint, state, complaints = store.newest()
     for later in store.unfinished(after=checkpoint.step):
         complaints.append(f"{later} has no manifest: its save was not finished")
-    passed = [f"{PASSED_OVER}{complaint}; going on from step {checkpoint.step}" for complaint in complaints]
+    passed = [f"passed over: {complaint}; going on from step {checkpoint.step}" for complaint in complaints]
     for told in passed:
-        say(told)  # whatever is wrong with the one that is left
+        job.context.warn(told)  # whatever is wrong with the one that is left
     step, manifest = checkpoint.step, checkpoint.manifest
     seen = _records(manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]

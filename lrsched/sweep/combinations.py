@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-
-from hydra.core.override_parser.types import Override
+from typing import TYPE_CHECKING
 
 from lrsched.config.run_id import key_of
 from lrsched.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 
 def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> list[list[str]]:

@@ -1,20 +1,21 @@
-"""The end of a sweep: what is on record, the comparison of what ended well, and an error for what did not."""
+"""The end of a sweep: its record, the comparison of its runs, an error if some did not finish, and how to go on."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
+from lrsched.compose.nodes import raw
 from lrsched.console import tell, terminal
-from lrsched.errors import CheckpointError, ConfigError, Incomplete
+from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
 from lrsched.signals import StopFlag
 from lrsched.sweep.record import Entry
 from lrsched.sweep.sweep import Sweep
 
 
 def close(sweep: Sweep, stop: StopFlag) -> None:
-    """Record how all ended, compare what ended well, and say by an error what did not.
+    """Record how every run ended, compare those that finished, and raise an error if one did not.
 
     Raises:
         Incomplete: a run did not finish; the others did.
@@ -27,7 +28,7 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
 
 
 def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
-    """End a sweep: nothing where all runs are done, else an error with the exit code that says so."""
+    """Raise the error of a sweep of which a run did not finish, if one did not."""
     stop.check()
     undone = [entry for entry in entries if not entry.is_done]
     if undone:
@@ -52,3 +53,25 @@ def _compare(sweep: Sweep) -> None:
                 entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
         tell(sweep_table(folder, *terminal()).removesuffix("\n"))
+
+
+@contextmanager
+def hinting(sweep: Sweep) -> Iterator[None]:
+    """Tell the user how to finish a sweep that is interrupted, or of which a run did not finish."""
+    try:
+        yield
+    except (Stopped, Incomplete) as error:
+        error.hint = _how_to_go_on(sweep)
+        raise
+
+
+def _how_to_go_on(sweep: Sweep) -> str:
+    """Nothing where no run is left; a config that cannot be used is not left: it would come to the same end."""
+    entries = sweep.record.entries
+    if not sweep.record.folder.is_dir():
+        return ""
+    if all(entry.is_done or entry.exit_code == ConfigError.exit_code for entry in entries):
+        return ""
+    name = str(sweep.config.name)
+    named = "" if raw(sweep.config, "name") == name else f" with name={name}"
+    return f"; the same command{named} goes on with what is left"

@@ -35,17 +35,17 @@ WHERE = signal.SIGQUIT
 
 
 @dataclass(frozen=True)
-class Job:
+class Work:
     """One process to be.
 
     Args:
         name: for messages.
-        run: what it does, in the child; returns its exit code.
+        run: what it does in the child, given the number of its slot; returns its exit code.
         output: file that takes what it prints.
     """
 
     name: str
-    run: Callable[[], int]
+    run: Callable[[int], int]
     output: Path
 
 
@@ -94,22 +94,14 @@ class Pool:
         slots: jobs at a time.
         timeout: seconds that a job may take, or None.
         fail_fast: start no more jobs after one that ended badly.
-        enter: called in the child first, with the number of its slot (to choose its GPU).
     """
 
-    def __init__(
-        self,
-        slots: int,
-        *,
-        timeout: float | None = None,
-        fail_fast: bool = False,
-        enter: Callable[[int], None] = lambda slot: None,
-    ) -> None:
-        self._slots, self._timeout, self._fail_fast, self._enter = slots, timeout, fail_fast, enter
+    def __init__(self, slots: int, *, timeout: float | None = None, fail_fast: bool = False) -> None:
+        self._slots, self._timeout, self._fail_fast = slots, timeout, fail_fast
 
     def run(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[Work],
         stop: StopFlag,
         ended: Callable[[int, End], bool],
         look: Callable[[Sequence[Running]], None] = lambda running: None,
@@ -144,7 +136,7 @@ class Pool:
             look(running)
             time.sleep(POLL)
 
-    def _start(self, job: Job, slot: int) -> int:
+    def _start(self, job: Work, slot: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
@@ -157,8 +149,7 @@ class Pool:
             _print_to(job.output)
             faulthandler.enable()  # of a crash in compiled code there would be no traceback
             faulthandler.register(WHERE)
-            self._enter(slot)
-            code = job.run()
+            code = job.run(slot)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         except BaseException:

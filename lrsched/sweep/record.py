@@ -1,4 +1,4 @@
-"""What a sweep leaves behind besides its runs: ``sweep.json``, written anew as they end."""
+"""The record of a sweep, ``sweep.json``: its runs and what they cost, written anew as they end."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: list[Entry] = []  # the runs of this command, in its order
-        self.besides: list[Entry] = []  # runs that are made to learn something of those, and cost steps too
+        self.probes: list[Entry] = []  # probe runs (cooldowns at rungs); their steps count as cost
         self._began = time.monotonic()
         self._again = 0.0
         self._seconds = _number(self._written().get("wall_seconds"))
@@ -139,7 +139,7 @@ class Record:
             "jobs": jobs,
             "steps_asked": sum(_number(job.get("steps_asked")) for job in jobs),
             "steps_trained": sum(_number(job.get("steps_trained")) for job in jobs)
-            + sum(entry.trained for entry in self.besides),
+            + sum(entry.trained for entry in self.probes),
             "wall_seconds": self._seconds + time.monotonic() - self._began,
         }
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Whether a saved state is one of this model, optimizer and scheduler: asked before anything live is touched."""
+"""Check that a saved state fits this model, optimizer and scheduler, before anything live changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 from lrsched.errors import CheckpointError
 
 _OWN = ("torch.optim.", "lrsched.optimizers.")
-_OPTIONAL = ("best_weights", "kept")  # weights that a run may hold besides its own
-_OPEN = ("metrics", "best.metrics", "early.metrics")  # empty in a run that has not been evaluated
+_OPTIONAL = ("best_weights", "kept")  # further copies of the weights, or None
+_OPEN = ("metrics", "best.metrics", "early.metrics")  # empty until the first evaluation
 
 
 def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Optimizer) -> None:
@@ -21,11 +21,11 @@ def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Opt
 
     Args:
         saved: what a checkpoint holds.
-        live: ``RunState.state_dict()`` of the run that is to take it over.
-        optimizer: of that run; it says which parameter a buffer belongs to.
+        live: ``RunState.state_dict()`` of the run that would load it.
+        optimizer: of that run; says which parameter a buffer belongs to.
 
     Raises:
-        CheckpointError: an item is missing, one too many, or of another type or shape; it is named.
+        CheckpointError: an item is missing, unknown, or of another type or shape; names it.
     """
     _same_names(saved, live, "state")
     for name, item in live.items():
@@ -61,13 +61,13 @@ def _check_optimizer(saved: Any, live: Mapping[str, Any], optimizer: Optimizer) 
         if type(index) is not int or not 0 <= index < len(parameters) or not isinstance(own, Mapping):
             _refuse(where, f"there are {len(parameters)} parameters")
         for name, value in own.items():
-            # Somebody else's optimizer may keep buffers of any shape; those of torch and ours broadcast.
+            # A third party's optimizer may keep buffers of any shape; those of torch and ours broadcast.
             if known and isinstance(value, Tensor) and not _broadcasts(value.shape, parameters[index].shape):
                 _refuse(f"{where}.{name}", f"{tuple(value.shape)} is no shape for {tuple(parameters[index].shape)}")
 
 
 def _check_weights(saved: Any, model: Mapping[str, Any], name: str, optimizer: Optimizer) -> None:
-    """A copy of the weights that a run may keep besides, or None."""
+    """Check a further copy of the weights, or None."""
     if saved is None:
         return
     if name == "kept" and isinstance(saved, Mapping) and set(saved) == {"model", "optimizer"}:
@@ -77,7 +77,7 @@ def _check_weights(saved: Any, model: Mapping[str, Any], name: str, optimizer: O
 
 
 def _compare(saved: Any, live: Any, where: str) -> None:
-    """Types, names, lengths and shapes; values may differ, and None may have become something or the reverse."""
+    """Compare types, names, lengths and shapes, but no values; None fits anything."""
     if saved is None or live is None:
         return
     if isinstance(live, Tensor):
@@ -107,13 +107,13 @@ def _compare(saved: Any, live: Any, where: str) -> None:
 def _same_names(saved: Mapping[str, Any], live: Mapping[str, Any], where: str) -> None:
     missing, strange = sorted(set(live) - set(saved)), sorted(set(saved) - set(live))
     if missing or strange:
-        said = [f"lacks {', '.join(missing)}"] if missing else []
-        said += [f"holds {', '.join(strange)} besides"] if strange else []
-        _refuse(where, " and ".join(said))
+        complaints = [f"lacks {', '.join(missing)}"] if missing else []
+        complaints += [f"has unknown items {', '.join(strange)}"] if strange else []
+        _refuse(where, " and ".join(complaints))
 
 
 def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
-    """Whether a tensor of one shape is stretched to the other. torch.broadcast_shapes imports SymPy to say so."""
+    """Whether a tensor of one shape broadcasts to the other. (torch.broadcast_shapes would import SymPy.)"""
     aligned = zip(reversed(shape), reversed(to), strict=False)
     return len(shape) <= len(to) and all(own in (1, whole) for own, whole in aligned)
 

@@ -1,4 +1,4 @@
-"""The machine that a run is made on: its device, its threads, and what bit-exactness depends on."""
+"""The machine of a run: its device, its threads, and what bit-exactness depends on."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lrsched.errors import ConfigError
 
 
 def prepare(device: str, threads: int | None, deterministic: bool) -> torch.device:
-    """Set up torch for a run, and say where it is to be made.
+    """Set up torch for a run and return its device.
 
     Args:
         device: ``auto`` (a GPU where there is one), or a name.
         threads: of torch, or None for its own choice.
-        deterministic: only algorithms that give equal bytes for equal runs.
+        deterministic: use only algorithms that give equal bytes in equal runs.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: this machine has no such device.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -34,13 +34,13 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError("device", device, f"cannot be used here: {reason}", "give device=cpu") from error
-    # The public setter would import torch._inductor, for whole seconds, to tell it the same.
+    # The public setter would first import torch._inductor, which takes seconds.
     torch._C._set_deterministic_algorithms(deterministic, warn_only=False)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
-        # A help for finding reads of fresh memory; it would fill every new tensor.
+        # A debugging aid that fills every new tensor.
         setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (untyped)
     return chosen
 

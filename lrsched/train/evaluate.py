@@ -1,4 +1,4 @@
-"""Evaluation: loss and accuracy over one pass, nothing random, nothing changed."""
+"""Evaluation: loss and accuracy over one pass; draws nothing, changes nothing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lrsched.errors import NotFinite
 from lrsched.train.precision import Precision
 
 METRICS = ("val/loss", "val/accuracy")
-"""What an evaluation during a run yields, and so what can be monitored."""
+"""Metrics of an evaluation during a run: those that can be monitored."""
 
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, batches: Iterable[Batch], precision: Precision, prefix: str) -> dict[str, float]:
     """Mean loss and accuracy, ``{prefix}/loss`` and ``{prefix}/accuracy`` (a fraction).
 
-    The sums are made in float64 on the device; the host waits once, at the end.
+    Sums in float64 on the device; the host waits once, at the end.
 
     Raises:
         NotFinite: the loss is not a finite number.

@@ -1,4 +1,4 @@
-"""States that a run keeps for other runs, which go on from them with schedules of their own."""
+"""Fork points: states that a run keeps for other runs to go on from."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ log = logging.getLogger("lrsched")
 
 
 class Forks:
-    """Keeps the state at rest at certain steps, each with the rows that were written until then.
+    """Keeps the state at rest at certain steps, each with the rows written so far.
 
-    Where they cannot be kept, the others make these steps themselves: nothing is lost but time.
+    If a state cannot be kept, the other runs make these steps themselves: only time is lost.
 
     Args:
-        store: of their own, so that pruning does not touch them.
+        store: separate from the run's checkpoints, so that pruning spares it.
         steps: completed updates.
     """
 
@@ -29,7 +29,7 @@ class Forks:
         self.store, self.steps = store, frozenset(steps)
 
     def keep(self, state: RunState, journal: Journal, about: Mapping[str, Any]) -> None:
-        """Keep the state of this step, where it is not kept already: a run that goes on comes by again."""
+        """Keep the state of this step, unless it is there: a resumed run passes here again."""
         try:
             if is_there(place(self.store.folder, state.step) / MANIFEST):
                 return

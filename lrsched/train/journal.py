@@ -1,4 +1,4 @@
-"""Where the rows of a run go: two files, and whoever else listens."""
+"""Write the rows of a run: to two files and to its loggers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from lrsched.records import Rows, RunFolder, read_rows
 
 
 class Journal:
-    """Writes each row to ``metrics.jsonl`` and the loggers, and what a clock measured to ``timing.jsonl``.
+    """Writes each row to ``metrics.jsonl`` and the loggers, and measured times to ``timing.jsonl``.
 
     Args:
         folder: of the run.
-        loggers: opened already.
-        offset: bytes of ``metrics.jsonl`` that belong to completed steps; the rest is cut off.
-        resumed_at: the step that the run goes on from, or None. Loggers have forgotten what they had of
-            it; the rows of its evaluation, made before the checkpoint, are handed to them again.
-        run: what the loggers were opened with; needed to go back.
+        loggers: open already.
+        offset: bytes of ``metrics.jsonl`` that belong to completed steps; cuts off the rest.
+        resumed_at: the step that the run goes on from, or None. Loggers have dropped its rows; the
+            journal repeats those of its evaluation, which was made before the checkpoint.
+        run: what the loggers were opened with; needed by :meth:`rewind`.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class Journal:
         self._loggers = tuple(loggers)
         self._path, self._run = folder.metrics, run
         if resumed_at is not None:
-            self._tell_again(resumed_at)
+            self._repeat_from(resumed_at)
 
     def row(self, row: Mapping[str, Any]) -> None:
-        """A deterministic row: two equal runs write equal bytes."""
+        """Write a deterministic row: two equal runs write equal bytes."""
         self._metrics.write(row)
-        self._tell(row)
+        self._hand_out(row)
 
     def rewind(self, offset: int, step: int) -> None:
-        """Go back to a checkpoint: forget the rows after it, and have the loggers forget them.
+        """Go back to a checkpoint: drop the rows after it, here and in the loggers.
 
         Args:
             offset: bytes of ``metrics.jsonl`` that belong to it.
@@ -56,35 +56,35 @@ class Journal:
             assert self._run is not None
             logger.close({}, "stopped")
             logger.open(replace(self._run, resumed_at=step))
-        self._tell_again(step)
+        self._repeat_from(step)
 
-    def _tell_again(self, step: int) -> None:
+    def _repeat_from(self, step: int) -> None:
         for row in read_rows(self._path):
             if row["step"] >= step:
-                self._tell(row)
+                self._hand_out(row)
 
-    def _tell(self, row: Mapping[str, Any]) -> None:
+    def _hand_out(self, row: Mapping[str, Any]) -> None:
         for logger in self._loggers:
             logger.write(row)
 
     def timing(self, event: str, **measured: Any) -> None:
-        """A row of ``timing.jsonl``: the event, the time of day, and what was measured."""
+        """Write a row of ``timing.jsonl``: the event, the time of day, and what was measured."""
         self._timing.write({"event": event, "time": time.time(), **measured})
 
     def flush(self) -> int:
-        """Hand everything to the system; returns the length of ``metrics.jsonl`` in bytes, which are durable."""
+        """Hand everything to the system; return the length of ``metrics.jsonl`` in bytes, all durable."""
         self._timing.flush()
         for logger in self._loggers:
             logger.flush()
         return self._metrics.offset()
 
     def so_far(self) -> str:
-        """All deterministic rows until now, as text."""
+        """All deterministic rows so far, as text."""
         self._metrics.flush()
         return self._path.read_text("utf-8")
 
     def close(self, metrics: Mapping[str, float], status: str) -> None:
-        """End the files, and tell the loggers the final metrics and how the run ended."""
+        """Close the files, and the loggers with the final metrics and status."""
         self._metrics.close()
         self._timing.close()
         for logger in self._loggers:

@@ -1,4 +1,4 @@
-"""The loop of a run: rest, look, save, stop; update; again."""
+"""The loop of a run: rest, evaluate, save, stop; update; again."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from lrsched.train.update import Update
 
 @dataclass(frozen=True)
 class Timetable:
-    """After how many steps something is done; the end of the run always counts.
+    """Steps between the recurring tasks of a run; all are also due at its end.
 
     Args:
         log: steps between two rows of training values.
         evaluate: steps between two evaluations.
-        save: steps between two checkpoints; None: as often as costs 3 % of the run's time.
-        keep: checkpoints that are kept.
-        patience: evaluations without improvement that end the run, or None.
-        pause: the step at which the run is saved and left, to be resumed if it is worth it; or None.
+        save: steps between two checkpoints; None: as often as 3 % of the run's time allows.
+        keep: how many checkpoints to keep.
+        patience: evaluations without improvement after which the run ends, or None.
+        pause: the step at which the run saves and stops, to be resumed later; or None.
     """
 
     log: int
@@ -52,29 +52,29 @@ class Outcome:
 
 
 SHARE = 0.03
-"""The part of a run's time that checkpoints cost when nobody says how often to save; the first and the last besides."""
+"""Share of a run's time spent on checkpoints where ``save`` is None, without the first and the last."""
 
 
 class Trainer:
-    """Owns the order in which things happen to a :class:`RunState`.
+    """Takes a :class:`RunState` from step to step, in a fixed order.
 
     ::
 
-        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> save? -> stop? -> keep for others?
-        update(s)     ->  see Update; its row carries the values that update s used
+        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> save? -> stop? -> keep a fork point?
+        update(s)     ->  see Update; its row has the values that update s used
 
     Args:
         state: the run, at rest.
-        update: takes it one step on.
-        evaluate: metrics of the validation part, for the weights as they are.
+        update: makes one step.
+        evaluate: computes the metrics of the validation part.
         horizon: the run's length.
         timetable: when to log, evaluate, save.
         store: where checkpoints go.
         journal: where rows go.
-        about: what every manifest says of the run (config hash, fingerprint).
+        about: what every manifest says about the run (config hash, fingerprint).
         stop: asked at rest whether to go on.
-        recovery: where the run goes from a number that is not finite; None: nowhere.
-        forks: keeps the states that other runs begin with; None: there are none.
+        recovery: decides how to go on after a number that is not finite; None: the run ends.
+        forks: keeps the states that other runs start from, or None.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class Trainer:
         self.state, self.horizon, self.timetable = state, horizon, timetable
         self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
         self._about, self._stop, self._recovery, self._forks = about, stop, recovery, forks
-        self._saved = state.step if state.step else -1  # a run that is resumed has the checkpoint it came from
+        self._saved = state.step if state.step else -1  # a resumed run has its checkpoint already
         self._saved_at = time.perf_counter()
 
     def run(self) -> Outcome:
         """Train to the end of the horizon, or to a reason to stop before it.
 
         Raises:
-            NotFinite: a loss, a gradient, a metric or a weight is not finite, and the run does not go back.
+            NotFinite: a loss, a gradient, a metric or a weight is not finite, and the run cannot recover.
         """
         while True:
             try:
@@ -123,7 +123,7 @@ class Trainer:
             ending = self._ending()
             if ending or s == 0 or self._due_to_save():
                 self._save()
-                ending = ending or self._ending()  # a signal that came meanwhile finds everything saved
+                ending = ending or self._ending()  # a signal may have come while saving
             if ending:
                 return ending
             if self._forks is not None and s in self._forks.steps:
@@ -147,7 +147,7 @@ class Trainer:
         return (time.perf_counter() - self._saved_at) * SHARE >= self.state.save_seconds
 
     def _look(self) -> None:
-        """Evaluate, let the scheduler see it, write the row; cut short by a signal, it is done on resume."""
+        """Evaluate, let the scheduler observe it, write the row; if a signal cuts it short, resume does it."""
         state = self.state
         self._update.check(state)
         began = time.perf_counter()
@@ -156,7 +156,7 @@ class Trainer:
         except Stopped:
             return
         took = time.perf_counter() - began
-        self._saved = -1  # a checkpoint of this step, made when a signal cut the evaluation short, does not hold it
+        self._saved = -1  # a signal may have saved this step without its evaluation
         advice = state.scheduler.observe(state.step, metrics)
         state.look(metrics)
         if advice is Advice.KEEP:
@@ -167,7 +167,7 @@ class Trainer:
         self._journal.timing("evaluate", step=state.step, seconds=took)
 
     def _log(self, s: int, norm: float | None) -> None:
-        """The row of update ``s``: the values it used, still in force at rest at s + 1."""
+        """Write the row of update ``s`` with the values it used, still in force at rest at s + 1."""
         state = self.state
         row: dict[str, Any] = {"step": s, "epoch": self._epoch(s), "train/loss": state.window.mean()}
         groups = list(zip(group_names(state.optimizer), state.optimizer.param_groups, strict=True))
@@ -186,7 +186,7 @@ class Trainer:
 
     def _ending(self) -> Outcome | None:
         state, patience = self.state, self.timetable.patience
-        if self._stop.number is not None:  # first: the evaluation of the last step may have been cut short
+        if self._stop.number is not None:  # first: a signal may have cut the last evaluation short
             return Outcome(Ended.SIGNAL, f"stopped by {self._stop.name}", self._stop.number)
         if state.step >= self.horizon.steps:
             return Outcome(Ended.FINISHED, f"all {self.horizon.steps} steps are done")
@@ -212,6 +212,6 @@ class Trainer:
         self._journal.timing("save", step=state.step, seconds=state.save_seconds)
 
     def _check(self) -> None:
-        """See that the state is one that can be gone on from."""
+        """Refuse to save or hand on a state that is not finite."""
         self._update.check(self.state)
         refuse_to_save(self.state)

@@ -1,4 +1,4 @@
-"""Numbers that are not finite: found exactly, found cheaply, and undone."""
+"""Numbers that are not finite: find them exactly, find them cheaply, undo what they did."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NEVER = torch.iinfo(torch.int64).max
 def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether every element is a finite number; the host waits for the device.
 
-    A sum over infinities and NaNs is one of them, whatever else is added; so a finite sum is proof, at one
-    read of the memory. A sum of finite numbers may overflow too: only then does each element get its look.
+    A sum that contains an infinity or a NaN is not finite, so a finite sum is proof, at one read of the
+    memory. A sum of finite numbers may overflow too: only then look at each element.
 
     >>> all_finite([torch.tensor([3e38, 3e38]), torch.ones(2)])
     True
@@ -24,11 +24,11 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     """
     tensors = list(tensors)
     total = sum([tensor.sum().item() for tensor in tensors])
-    return total - total == 0 or all(map(_each_is_finite, tensors))  # a difference: a complex sum has no isfinite
+    return total - total == 0 or all(map(_each_is_finite, tensors))  # math.isfinite takes no complex sum
 
 
 def total_norm(gradients: list[Tensor]) -> Tensor:
-    """The norm of all gradients as one vector, also where squares overflow float32 (from 2e19 on); the host waits."""
+    """The norm of all gradients as one vector, even if their squares overflow float32 (above 2e19); the host waits."""
     norm = torch.nn.utils.get_total_norm(gradients)
     if not math.isfinite(norm.item()):
         norm = torch.nn.utils.get_total_norm([gradient.double() for gradient in gradients])
@@ -36,12 +36,12 @@ def total_norm(gradients: list[Tensor]) -> Tensor:
 
 
 def largest(tensors: Iterable[Tensor]) -> Tensor:
-    """The largest magnitude of any element, finite exactly where all of them are; the host does not wait."""
+    """The largest magnitude of any element, finite if and only if all are; the host does not wait."""
     return torch.nn.utils.get_total_norm([_values(tensor) for tensor in tensors], math.inf)
 
 
 def culprits(model: nn.Module, parameters: Iterable[nn.Parameter]) -> str:
-    """The names of the parameters whose gradients hold a number that is not finite: the first three, and how many."""
+    """Name the parameters whose gradients are not finite: the first three, and how many more."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     bad = [p for p in parameters if p.grad is not None and not _each_is_finite(p.grad)]
     shown = ", ".join(names.get(id(p), "a parameter outside the model") for p in bad[:3])
@@ -49,10 +49,10 @@ def culprits(model: nn.Module, parameters: Iterable[nn.Parameter]) -> str:
 
 
 class Buffers:
-    """What a forward pass changes beside the gradients: batch norm's statistics, and buffers like them.
+    """The model's buffers, such as batch norm's statistics, which a forward pass changes.
 
-    Taken before an update and put back when it turns out to be none: one NaN in a batch would stay in a
-    running mean for ever. A model without buffers costs nothing.
+    Take them before an update and put them back if it fails: a NaN would stay in a running mean for
+    ever. A model without buffers costs nothing.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -62,13 +62,13 @@ class Buffers:
 
     @torch.no_grad()
     def take(self) -> None:
-        """Remember the buffers as they are."""
+        """Copy the buffers."""
         now = [(owner, name, owner[name]) for owner, name in self._places]
         self._taken = [(owner, name, buffer, buffer.clone()) for owner, name, buffer in now if buffer is not None]
 
     @torch.no_grad()
     def put_back(self) -> None:
-        """Make them again what they were."""
+        """Restore the copies."""
         for owner, name, buffer, content in self._taken:
             owner[name] = buffer.copy_(content)
 
@@ -86,12 +86,12 @@ class NonFiniteFlag:
         self._first = torch.full((2,), NEVER, dtype=torch.int64, device=device)
 
     def note(self, step: int, loss: Tensor, gradient: Tensor) -> None:
-        """Take in the loss of update ``step``, and the largest magnitude in its gradient."""
+        """Note the loss of update ``step`` and the largest magnitude in its gradient."""
         bad = ~torch.isfinite(torch.stack([loss.double(), gradient.double()]))
         self._first = torch.where(bad, self._first.clamp(max=step), self._first)
 
     def read(self) -> tuple[int, str] | None:
-        """The first update that was not finite and what of it, or None; and forget it."""
+        """The first update that was not finite and which part of it, or None; clears the flag."""
         first = self._first.tolist()
         self._first.fill_(NEVER)
         step = min(first)

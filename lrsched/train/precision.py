@@ -1,4 +1,4 @@
-"""The arithmetic of a forward pass."""
+"""Precision of a forward pass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 class Precision:
-    """The arithmetic of the forward pass: fp32, or autocast to bf16 or fp16."""
+    """Context of the forward pass: fp32, or autocast to bf16 or fp16."""
 
     TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}  # noqa: RUF012
 
@@ -21,5 +21,5 @@ class Precision:
         return torch.autocast(self._device, dtype=self.TYPES[self.name])  # type: ignore[return-value]
 
     def scaler(self) -> torch.amp.GradScaler | None:
-        """fp16 needs its loss scaled; nothing else does."""
+        """A loss scaler for fp16, else None."""
         return torch.amp.GradScaler(self._device) if self.name == "fp16" else None

@@ -1,4 +1,4 @@
-"""A profile of a short run: where the time goes, by operator."""
+"""Profile a short run by operator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity
 
 @contextmanager
 def profiled(folder: Path) -> Iterator[None]:
-    """Write ``profile.txt`` (a table) and ``profile.json`` (a trace for chrome://tracing) of what runs inside."""
+    """Write ``profile.txt`` (a table) and ``profile.json`` (a trace for chrome://tracing) of the code inside."""
     activities = [ProfilerActivity.CPU]
     if torch.cuda.is_available():
         activities.append(ProfilerActivity.CUDA)

@@ -1,4 +1,4 @@
-"""What a run does about a number that is not finite: it ends, or it goes back and passes over the stretch."""
+"""Recover from a number that is not finite: end the run, or go back and pass over the batches since."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from lrsched.train.state import RunState
 log = logging.getLogger("lrsched")
 
 MOST_ROLLBACKS = 3
-"""To the same checkpoint; one more, and it is not the data."""
+"""Rollbacks to the same checkpoint; one more, and the data are not the cause."""
 
 
 class Recovery:
-    """Decides at rest, by ``trainer.on_nonfinite``, where a run goes from an update or a metric that is not finite.
+    """Decides at rest, by ``trainer.on_nonfinite``, how a run goes on after an update or a metric that is not finite.
 
-    ``stop`` ends it. So does ``skip`` here: what can be passed over, the update has passed over. ``rollback``
-    returns to the checkpoint at the last multiple of ``every``, which is a function of the config and never of a
-    clock, and passes over all batches since. A run that is killed afterwards comes from that checkpoint to the
-    same numbers again, and goes back again: to the same bytes.
+    ``stop`` ends the run. So does ``skip`` here: the update has already passed over what it could.
+    ``rollback`` returns to the checkpoint at the last multiple of ``every``, which depends on the config
+    and never on a clock, and passes over all batches since. A run killed afterwards reaches the same
+    numbers from that checkpoint and goes back again: to the same bytes.
 
     Args:
         policy: ``stop``, ``skip`` or ``rollback``.
         every: steps between two checkpoints; None only without ``rollback``.
         store: of the run's checkpoints.
         journal: of its rows.
-        tell: says a sentence aloud.
+        tell: prints a message.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class Recovery:
         self._store, self._journal, self._tell = store, journal, tell
 
     def needed(self, step: int) -> list[int]:
-        """The checkpoint that a run which saves at ``step`` may have to go back to before its next multiple."""
+        """Steps of the checkpoints that a run at ``step`` may still have to go back to."""
         return [] if self._every is None else [step // self._every * self._every]
 
     def __call__(self, state: RunState, found: NotFinite) -> None:
         """Bring the run to rest at the step that it goes on from.
 
         Raises:
-            NotFinite: it does not go on; with the last good checkpoint.
+            NotFinite: it cannot go on; names the last good checkpoint.
         """
         if found.step is None:
             found = NotFinite(found.what, state.step)
         assert found.step is not None
-        # What is found at rest is found before the save, and its step's checkpoint is not there yet.
+        # At rest, numbers are checked before the save: the checkpoint of that step does not exist yet.
         newest = found.step - (not found.samples)
         target = newest if self._every is None else max(0, newest // self._every * self._every)
         complaints, good = self._newest(target)
@@ -74,7 +74,7 @@ class Recovery:
 
     def _go_back(self, state: RunState, found: NotFinite, checkpoint: Checkpoint, saved: dict[str, Any]) -> None:
         assert found.step is not None
-        # Found between two updates, the batch of update `step` has not been seen yet.
+        # At rest, the batch of update `step` has not been used yet.
         over = found.step - checkpoint.step + bool(found.samples)
         passed, rollbacks, seconds = state.passed, state.rollbacks, state.seconds
         # In this order: a process killed in between must not find a checkpoint whose rows are gone.
@@ -88,7 +88,7 @@ class Recovery:
         log.warning("step %d: %s, with the samples %s; %s", found.step, found.what, list(found.samples), went)
 
     def _newest(self, step: int) -> tuple[list[str], tuple[Checkpoint, dict[str, Any]] | None]:
-        """The newest valid checkpoint not after ``step``, and what was wrong with newer ones."""
+        """The newest valid checkpoint up to ``step``, and what is wrong with newer ones."""
         complaints = []
         for checkpoint in self._store.committed():
             if checkpoint.step <= step:
@@ -100,14 +100,14 @@ class Recovery:
 
 
 def refuse_to_save(state: RunState) -> None:
-    """See that what is about to be saved can be gone on from.
+    """Refuse a state that is not finite.
 
     Raises:
-        NotFinite: a weight, or a number that the optimizer keeps of it, is not finite.
+        NotFinite: a weight, or a number in the optimizer's state, is not finite.
     """
     for name, parameter in state.model.named_parameters():
         kept = [value for value in state.optimizer.state.get(parameter, {}).values() if hasattr(value, "isfinite")]
         if not all_finite([parameter.detach()]):
             raise NotFinite(f"the weights of {name} are not finite", state.step)
         if not all_finite(kept):
-            raise NotFinite(f"what the optimizer keeps of {name} is not finite", state.step)
+            raise NotFinite(f"the optimizer's state of {name} is not finite", state.step)

@@ -1,7 +1,7 @@
 """The global generators of Python, NumPy and torch.
 
-lrsched itself draws from none of them: its randomness is a function of (seed, step). A model, a
-scheduler or an augmentation of somebody else may, so they are seeded, saved and restored with the run.
+lrsched itself draws from none of them: its randomness is a function of (seed, step). A user's model,
+scheduler or augmentation may, so a run seeds, saves and restores them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from lrsched.seeds import key
 
 
 def seed_generators(seed: int) -> None:
-    """Put every global generator where a run with this seed begins."""
+    """Seed every global generator for the start of a run."""
     random.seed(key(seed, "python"))
     np.random.seed(key(seed, "numpy") % 2**32)
     torch.manual_seed(key(seed, "torch"))
 
 
 def generators_state(device: torch.device) -> dict[str, Any]:
-    """Where the generators stand, in types that load under ``weights_only=True``."""
+    """The generators' states, in types that load under ``weights_only=True``."""
     kind, keys, position, has_gauss, gauss = np.random.get_state()
     return {
         "python": random.getstate(),
@@ -35,10 +35,10 @@ def generators_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_generators(state: Mapping[str, Any], device: torch.device) -> None:
-    """Put the generators where they stood. Last of all when a run is restored: building parts draws from them.
+    """Restore the generators. Do it last when a run is restored: building its parts draws from them.
 
     Raises:
-        KeyError, TypeError, ValueError, RuntimeError: it is no such state.
+        KeyError, TypeError, ValueError, RuntimeError: the state is malformed.
     """
     version, internal, gauss = state["python"]
     kind, keys, position, has_gauss, cached = state["numpy"]

@@ -1,4 +1,4 @@
-"""Everything that changes during a run, and nothing else."""
+"""RunState: everything that changes during a run, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from lrsched.train.tracker import Tracker, Window
 
 @dataclass
 class RunState:
-    """A run between two updates: ``step`` updates are completed.
+    """A run at rest between two updates: ``step`` updates are completed.
 
     Args:
         model, optimizer, scheduler, scaler: as the config describes them (scaler: fp16 only).
-        best: the metric that the best checkpoint is chosen by.
-        early: the metric that ends the run early.
+        best: tracks the metric that selects the best checkpoint.
+        early: tracks the metric of early stopping.
         window: the open window of the training loss.
         step: completed updates.
-        skipped: updates that an fp16 overflow skipped; they were tried again and are not steps.
-        passed: batches that were passed over, so that update s trains with batch s + passed.
-        rollbacks: steps of the checkpoints that the run has gone back to, in order.
+        skipped: updates repeated after an fp16 overflow; they do not count as steps.
+        passed: batches passed over, so that update s trains with batch s + passed.
+        rollbacks: steps of the checkpoints that the run went back to, in order.
         evaluated: the step of the last evaluation, or -1.
         best_weights: the model's state at the best evaluation, on the CPU.
-        kept: weights and optimizer state that a backtracking scheduler asked to keep.
-        metrics_bytes: length of ``metrics.jsonl`` at the last save; later rows belong to steps that are run again.
+        kept: weights and optimizer state saved for a backtracking scheduler.
+        metrics_bytes: length of ``metrics.jsonl`` at the last save; a resume repeats the later rows.
         seconds: training time so far. Measured by a clock: saved, never compared.
-        save_seconds: what the last save cost. Measured by a clock, too.
+        save_seconds: duration of the last save. Measured by a clock, too.
     """
 
     model: nn.Module
@@ -84,14 +84,14 @@ class RunState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Become the state that was saved; nothing is touched unless all of it fits.
+        """Load a saved state; change nothing unless all of it fits.
 
-        The scheduler was built before, then the optimizer is loaded, then the scheduler: in any other
-        order PyTorch's schedulers compute wrong rates (building one changes the optimizer, and a
-        scheduler's state does not hold the optimizer's rates). The generators come last.
+        Build the scheduler, then load the optimizer, then the scheduler: in any other order PyTorch's
+        schedulers compute wrong rates (building one changes the optimizer, and a scheduler's state does
+        not hold the optimizer's rates). The generators come last.
 
         Raises:
-            CheckpointError: the state is not one of this model, optimizer and scheduler.
+            CheckpointError: the state does not fit this model, optimizer or scheduler.
         """
         check_fits(state, self.state_dict(), self.optimizer)
         try:
@@ -114,7 +114,7 @@ class RunState:
             raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {error}") from error
 
     def look(self, metrics: Mapping[str, float]) -> None:
-        """Take in the metrics of an evaluation made now, and remember the weights if they are the best so far."""
+        """Record the metrics of an evaluation made now, and copy the weights if they are the best so far."""
         self.evaluated, self.metrics = self.step, dict(metrics)
         self.early.see(self.step, metrics)
         if self.best.see(self.step, metrics):
@@ -128,11 +128,11 @@ class RunState:
             return self.optimizer.state_dict()
 
     def keep(self) -> None:
-        """Remember weights and optimizer state of this moment, in memory."""
+        """Copy the present weights and optimizer state, in memory."""
         self.kept = _copied({"model": self.model.state_dict(), "optimizer": self.optimizer_state()})
 
     def go_back(self) -> None:
-        """Return to the weights and optimizer state that were kept, if any were."""
+        """Return to the weights and optimizer state that were kept, if any."""
         if self.kept is not None:
             kept = _copied(self.kept)
             self.model.load_state_dict(kept["model"])

@@ -1,4 +1,4 @@
-"""What a run remembers of its metrics: the best evaluation so far, and the open window of the training loss."""
+"""Memory of a run's metrics: the best evaluation so far, and the open window of the training loss."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tracker:
     since: int = 0
 
     def see(self, step: int, metrics: Mapping[str, float]) -> bool:
-        """Take in an evaluation; whether it is the best so far."""
+        """Record an evaluation; return whether it is the best so far."""
         value = metrics[self.monitor]
         sign = 1.0 if self.mode == "min" else -1.0
         better = self.best is None or sign * value < sign * self.best - self.threshold
@@ -41,7 +41,7 @@ class Tracker:
 
 @dataclass
 class Window:
-    """The running sum of the training loss since the last row, kept on the device: no sync between rows."""
+    """The sum of the training loss since the last row, on the device: no sync between rows."""
 
     total: Tensor
     updates: int = 0

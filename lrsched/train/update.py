@@ -214,7 +214,7 @@ class Update:
         return NotFinite(what, state.step, self._loader.sample_numbers(state.step + state.passed))
 
     def _tools(self, state: RunState) -> tuple[Stepper, Buffers]:
-        """What is the same in every update, made anew for another optimizer or model."""
+        """Tools for this optimizer and this model, made once for each."""
         if self._stepper is None or self._stepper.optimizer is not state.optimizer:
             self._stepper = Stepper.of(state.optimizer)
         if self._buffers is None or self._buffers.model is not state.model:

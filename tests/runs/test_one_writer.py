@@ -57,7 +57,7 @@ def test_the_lock_is_held_until_the_result_is_written(run_cli, monkeypatch) -> N
 
 
 def test_a_job_of_a_sweep_that_is_under_way_is_in_use_and_the_others_run(run_cli, monkeypatch) -> None:
-    monkeypatch.setattr("lrsched.cli.job.PATIENCE", 0.2)
+    monkeypatch.setattr("lrsched.runs.start.PATIENCE", 0.2)
     sweep = ("-m", *RUN, "name=sweep", "seed=0,1")
     assert run_cli(*sweep).code == 0
     first, second = sorted(path for path in Path("outputs/sweep").iterdir() if path.is_dir())
@@ -72,7 +72,7 @@ def test_a_job_of_a_sweep_that_is_under_way_is_in_use_and_the_others_run(run_cli
 
 
 def test_a_job_that_died_before_it_began_is_not_told_by_what_ended_it_the_last_time(run_cli, monkeypatch) -> None:
-    monkeypatch.setattr("lrsched.cli.job.PATIENCE", 0.2)
+    monkeypatch.setattr("lrsched.runs.start.PATIENCE", 0.2)
     sweep = ("-m", *RUN, "name=sweep", "seed=0")
     assert run_cli(*sweep).code == 0
     (folder,) = (path for path in Path("outputs/sweep").iterdir() if path.is_dir())

@@ -28,7 +28,7 @@ optuna = pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrs
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution  # noqa: E402
 
 from lrsched.sweep.sweepers.space import space  # noqa: E402
-from lrsched.sweep.sweepers.study import Options, Study  # noqa: E402
+from lrsched.sweep.sweepers.study import Study, StudyOptions  # noqa: E402
 
 RATES = "optimizer.lr=tag(log,interval(0.001,0.5))"
 STUDY = ("-m", *TINY, "logger=none", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=2")
@@ -105,7 +105,7 @@ def test_a_trial_that_was_under_way_is_taken_up_again_and_its_batch_is_filled(st
     assert study(4).code == 0
     assert study(2, name="killed").code == 0
     third = trials()[2]
-    lost = Study(Options(), "killed", Path("outputs/killed"), third.distributions, "val/loss", "min")
+    lost = Study(StudyOptions(), "killed", Path("outputs/killed"), third.distributions, "val/loss", "min")
     lost.begin(lost.propose(), third.user_attrs["runs"])  # what a process leaves that is killed in between
     assert [trial.state.name for trial in trials("killed")] == ["COMPLETE", "COMPLETE", "RUNNING"]
     ended = study(4, name="killed")
@@ -201,7 +201,7 @@ RATE = {"rate": FloatDistribution(1e-4, 1.0, log=True)}
 
 def of(place: Path, searched: Any = RATE, monitor: str = "val/loss", mode: str = "min", **options: Any) -> Study:
     """A study without runs."""
-    return Study(Options(**options), "study", place, searched, monitor, mode)
+    return Study(StudyOptions(**options), "study", place, searched, monitor, mode)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lrsched.loggers.base import RunInfo
-from lrsched.loggers.slots import Board, Progress, Seat
+from lrsched.loggers.slots import Progress, ProgressBoard, ProgressSlot
 from lrsched.sweep.processes import Running
 from lrsched.sweep.progress import watch as watching
 from lrsched.sweep.progress.live import Live, Tally
@@ -23,15 +23,15 @@ from tests.helpers.cli import TINY
 SWEEP = ("-m", *(item for item in TINY if not item.startswith("trainer.progress")), "name=sweep", "seed=0,1")
 
 
-def seat(board: Board, number: int, resumed_at: int | None = None) -> Seat:
-    taken = Seat(board, number)
+def seat(board: ProgressBoard, number: int, resumed_at: int | None = None) -> ProgressSlot:
+    taken = ProgressSlot(board, number)
     config = {"checkpoint": {"monitor": "val/loss"}}
     taken.open(RunInfo(Path("run"), config, 120, 40, 16, resumed_at))
     return taken
 
 
 def test_a_child_writes_what_its_parent_reads() -> None:
-    board = Board(2)
+    board = ProgressBoard(2)
     child = os.fork()
     if child == 0:
         job = seat(board, 1)
@@ -44,19 +44,19 @@ def test_a_child_writes_what_its_parent_reads() -> None:
 
 
 def test_a_seat_shows_nothing_of_the_job_before() -> None:
-    board = Board(1)
+    board = ProgressBoard(1)
     seat(board, 0, resumed_at=60)
     assert board.read(0) == Progress(60, 120, "", 0.0)
     child = os.fork()
     if child == 0:
-        board.sit(0)
+        board.slot(0)
         os._exit(0)
     os.waitpid(child, 0)
     assert board.read(0) == Progress(0, 0, "", 0.0)
 
 
 def test_a_line_for_each_running_job_drawn_without_a_thread() -> None:
-    out, now, board = io.StringIO(), [0.0], Board(2)
+    out, now, board = io.StringIO(), [0.0], ProgressBoard(2)
     seat(board, 0).write({"step": 30, "epoch": 0.75, "val/loss": 0.25})
     running = [Running(1, 4, 0, 0.0), Running(2, 5, 1, 0.0)]
     threads = threading.active_count()
@@ -92,7 +92,7 @@ def last_line(out: io.StringIO, holding: str) -> str:
 
 
 def test_the_time_left_is_said_once_there_is_a_base_for_it() -> None:
-    out, now, board, tally = io.StringIO(), [100.0], Board(1), [Tally(0, 0, 3, ahead=240, own={0: 120})]
+    out, now, board, tally = io.StringIO(), [100.0], ProgressBoard(1), [Tally(0, 0, 3, ahead=240, own={0: 120})]
     job, running = seat(board, 0), [Running(1, 0, 0, 0.0)]
     with Live(board, ["seed=0", "seed=1", "seed=2"], lambda: tally[0], out, lambda: now[0]) as live:
         job.write({"step": 20, "epoch": 0.5})
@@ -115,7 +115,7 @@ def test_the_time_left_is_said_once_there_is_a_base_for_it() -> None:
 
 def test_a_long_label_leaves_the_bar_its_place_and_the_end_of_the_line_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    out, board = io.StringIO(), Board(1)
+    out, board = io.StringIO(), ProgressBoard(1)
     seat(board, 0).write({"step": 60, "epoch": 1.5})
     label = " ".join(f"optimizer.option{i}={i}" for i in range(9))
     with Live(board, [label], lambda: Tally(0, 0, 1), out, lambda: 0.0) as live:
@@ -126,7 +126,7 @@ def test_a_long_label_leaves_the_bar_its_place_and_the_end_of_the_line_free(monk
 
 
 def test_nothing_of_it_stays_when_it_is_stopped() -> None:
-    out, board = io.StringIO(), Board(1)
+    out, board = io.StringIO(), ProgressBoard(1)
     with Live(board, ["seed=0"], lambda: Tally(1, 0, 4, stopping=True), out, lambda: 0.0) as live:
         live.look([Running(1, 0, 0, 0.0)])
     assert "1/4 runs  0:00  stopping" in out.getvalue()

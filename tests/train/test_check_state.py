@@ -62,7 +62,7 @@ def drop(*path: Any) -> Callable[[dict[str, Any]], None]:
 WEIGHT = "0.1.weight"
 DAMAGE = [
     (drop("best"), "state lacks best"),
-    (put("extra", value=1), "state holds extra besides"),
+    (put("extra", value=1), "state has unknown items extra"),
     (put("step", value="3"), "step is a str, not a number"),
     (put("step", value=-1), "step -1 is no count"),
     (put("step", value=2.5), "step 2.5 is no count"),
@@ -81,7 +81,7 @@ DAMAGE = [
     (put("optimizer", "state", value=[]), "optimizer.state is a list"),
     (put("optimizer", "state", 9, value={}), "optimizer.state.9 there are 6 parameters"),
     (put("optimizer", "state", 0, "exp_avg", value=torch.zeros(3)), r"optimizer.state.0.exp_avg \(3,\) is no shape"),
-    (put("scheduler", value={"last": 3}), "scheduler holds last besides"),
+    (put("scheduler", value={"last": 3}), "scheduler has unknown items last"),
     (drop("early", "since"), "early lacks since"),
     (put("best", "since", value="x"), "best.since is a str"),
     (put("best_weights", value={}), "best_weights lacks"),

@@ -88,12 +88,21 @@ class OptunaIsOurs(SearchPathPlugin):
 class PoolLauncher(Launcher):
     """``hydra/launcher=pool``: a process a job, side by side, from one that has everything loaded."""
 
-    knows_finished = True  # and starts none of those runs again
-
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self._context, self._task, self._config = hydra_context, task_function, config
+        self._context, self._config = hydra_context, config
+        self._sweep: Any = None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run jobs of another library's sweeper; all its batches are of one sweep."""
+        from lrsched.compose.composer import Composer
+        from lrsched.sweep.launchers.pool import launch_overrides
+        from lrsched.sweep.sweep import Sweep
+
+        self._sweep = self._sweep or Sweep(Composer(self._context.config_loader, self._config))
+        return launch_overrides(self._context, self._sweep, job_overrides, stop_flag())
+
+    def launch_jobs(self, sweep: Any, jobs: Sequence[Any]) -> list[JobReturn]:
+        """Run jobs of a sweeper of ours."""
         from lrsched.sweep.launchers.pool import launch
 
-        return launch(self._context, self._task, self._config, job_overrides, stop_flag())
+        return launch(self._context, sweep, jobs, stop_flag())

@@ -2,142 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobReturn, JobStatus, run_job
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import run_job as run_hydra_job
+from hydra.types import HydraContext
 
 from lrsched.console import say
-from lrsched.errors import NotBegun, UserError
-from lrsched.loggers.slots import Board
+from lrsched.errors import NotBegun
+from lrsched.loggers.slots import ProgressBoard
 from lrsched.report.format import count
+from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
+from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
-from lrsched.sweep.launchers.worker import cool, job_of, repeat, verdict, warm
-from lrsched.sweep.processes import End, Job, Pool, cores
+from lrsched.sweep.launchers.messages import Outbox
+from lrsched.sweep.launchers.worker import Preloaded, outcome, preload, run_job, work_of
+from lrsched.sweep.processes import End, Pool, Work, cores
 from lrsched.sweep.progress.watch import Watch
-from lrsched.sweep.sweep import Planned, Sweep, under_way
+from lrsched.sweep.sweep import Invalid, Sweep, Valid
 
 if TYPE_CHECKING:
-    from lrsched.sweep.stages.tree import Plan
+    from lrsched.sweep.stages.tree import StageTree
 
 
-def launch(
-    context: HydraContext,
-    task: TaskFunction,
-    config: DictConfig,
-    job_overrides: Sequence[Sequence[str]],
-    stop: StopFlag,
+def launch_overrides(
+    context: HydraContext, sweep: Sweep, job_overrides: Sequence[Sequence[str]], stop: StopFlag
 ) -> list[JobReturn]:
-    """Run what is valid and not finished; ``sweep.json`` is written anew whenever a job ends.
+    """Run jobs of another library's sweeper, which knows their overrides alone.
 
     Returns:
         How each job ended, in the order given. None is raised: the sweeper decides what to do about a failure.
     """
-    sweep = under_way(context.config_loader, config)
-    planned = [sweep.plan(overrides) for overrides in job_overrides]
-    due = [one for one in planned if one.entry.status is None]
+    jobs = [sweep.plan(overrides) for overrides in job_overrides]
+    with hinting(sweep):
+        launch(context, sweep, [job for job in jobs if isinstance(job, Valid)], stop)
+        stop.check()
+    return [_returned(job) for job in jobs]
+
+
+def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> list[JobReturn]:
+    """Run the jobs that are not finished; ``sweep.json`` is written anew whenever one ends.
+
+    Returns:
+        How each job ended, in the order given.
+    """
+    due = [job for job in jobs if job.entry.status is None]
     if due:  # else nothing is imported for them either
-        _run(sweep, planned, due, (context, task), stop)
+        with preload([job.settings for job in due]) as loaded:
+            _run(context, sweep, jobs, due, loaded, stop)
         sweep.record.write()
-    return [_returned(one) for one in planned]
+    return [_returned(job) for job in jobs]
 
 
 def _run(
+    context: HydraContext,
     sweep: Sweep,
-    planned: Sequence[Planned],
-    due: Sequence[Planned],
-    called: tuple[HydraContext, TaskFunction],
+    jobs: Sequence[Valid],
+    due: Sequence[Valid],
+    loaded: Preloaded,
     stop: StopFlag,
 ) -> None:
-    """Run those that are due, beside those of ``planned`` whose states may serve them."""
-    settings = [one.settings for one in due if one.settings is not None]
-    warm(settings)
-    there = [one for one in planned if one.entry.status in (None, "finished", "skipped")]
-    plan = _planned(there, sweep)
-    gpus = gpus_for(settings)
+    """Run those that are due, beside those of ``jobs`` whose states may serve them."""
+    tree = _stage_tree([job for job in jobs if job.entry.status in (None, "finished", "skipped")], sweep, loaded)
+    gpus = gpus_for([job.settings for job in due])
     slots = sweep.options.jobs or len(gpus) or cores()
-    board = Board(slots)
-    watch = Watch(sweep, plan, due, stop)
+    board = ProgressBoard(slots)
+    watch = Watch(sweep, tree, due, stop)
 
-    def enter(slot: int) -> None:
-        take_gpu(gpus, slot)
-        board.sit(slot)
+    def work(job: Valid) -> Work:
+        def run(slot: int, outbox: Outbox) -> None:
+            take_gpu(gpus, slot)
+            lent = WorkerContext(tree.share_of(job), loaded.data, board.slot(slot), outbox.warn)
+            _run_with_hydra(context, sweep, job, lent, stop)
+
+        return work_of(job.folder, loaded.threads, run)
 
     def choose(waiting: Sequence[int]) -> int | None:
-        number = plan.choose(due, waiting)
+        number = tree.choose(due, waiting)
         if number is not None:
             watch.begin(number)
         return number
 
-    def ended(number: int, end: End) -> bool:
-        one = due[number]
-        assert one.folder is not None
-        repeat(one.folder)
-        sweep.close(one, verdict(one.folder, end))
-        anew = plan.end(one)
-        sweep.record.keep_up()
-        if one.entry in sweep.record.entries:  # and not a copy that is only looked at
-            come = sweep.record.done + sweep.record.failed
-            say(f"[{come}/{len(sweep.record.entries)}] {one.entry}")
-        if anew:
-            say(f"{count(anew, 'run')} waited for it, planned anew: {plan.steps} steps to train by those that wait")
-        return one.error is None
-
-    pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast, enter=enter)
+    pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast)
     with stop.patient(), watch.shown(board) as look:
-        pool.run([_job(one, sweep, plan, *called) for one in due], stop, ended, look, choose)
-    cool()
-    for one in due:
-        if one.entry.status is None:
-            sweep.close(one, NotBegun("was not begun" if stop.number else "was not begun: sweep.fail_fast"))
+        pool.run([work(job) for job in due], stop, _recorder(sweep, tree, due), look, choose)
+    for job in due:
+        if job.entry.status is None:
+            sweep.record_end(job, NotBegun("was not begun" if stop.number else "was not begun: sweep.fail_fast"))
 
 
-def _planned(there: Sequence[Planned], sweep: Sweep) -> Plan:
-    """The plan, shown; the lengths of runs are known by now."""
-    from lrsched.sweep.stages.show import show
-    from lrsched.sweep.stages.tree import Plan  # imports torch
+def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[int, End], bool]:
+    """What the pool calls when a job ends: note it, and tell the user."""
 
-    plan = Plan(there, share=sweep.options.share)
-    for member in plan.members:
-        member.planned.entry.asked = max(member.planned.entry.asked, member.stand.steps)
-    if any(member.planned.entry in sweep.record.entries for member in plan.members):
-        say(f"{plan.asked} steps asked for, {plan.steps} to train")
-    show(plan)
-    return plan
+    def ended(number: int, end: End) -> bool:
+        job = due[number]
+        error = outcome(job.folder, end)
+        sweep.record_end(job, error)
+        anew = tree.end(job)
+        sweep.record.keep_up()
+        if job.entry in sweep.record.entries:  # and not a probe
+            come = sweep.record.done + sweep.record.failed
+            say(f"[{come}/{len(sweep.record.entries)}] {job.entry}")
+        if anew:
+            say(f"{count(anew, 'run')} waited for it, planned anew: {tree.steps} steps to train by those that wait")
+        return error is None
+
+    return ended
 
 
-def _job(one: Planned, sweep: Sweep, plan: Plan, context: HydraContext, task: TaskFunction) -> Job:
-    folder = one.folder
-    assert folder is not None
-
-    def run() -> int:
-        back = run_job(
-            hydra_context=context,
-            task_function=task,
-            config=sweep.config_of(one),
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
-        if back.status == JobStatus.COMPLETED:
-            return 0
-        if isinstance(back._return_value, UserError):
-            return back._return_value.exit_code
+def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: WorkerContext, stop: StopFlag) -> None:
+    """Make the run of one job, within what Hydra does around a job: its logging, callbacks and environment."""
+    back = run_hydra_job(
+        hydra_context=context,
+        task_function=lambda config: run_job(config, job.overrides, job.folder, lent, stop),
+        config=sweep.config_of(job),
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    if back.status != JobStatus.COMPLETED:
         raise back._return_value
 
-    return job_of(folder, run, lambda: plan.share_of(one))
+
+def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: Preloaded) -> StageTree:
+    """The stage tree, shown; the lengths of runs are known by now."""
+    from lrsched.sweep.stages.show import show
+    from lrsched.sweep.stages.tree import StageTree  # imports torch
+
+    tree = StageTree(there, loaded.data, share=sweep.options.share)
+    for member in tree.members:
+        member.job.entry.asked = max(member.job.entry.asked, member.stand.steps)
+    if any(member.job.entry in sweep.record.entries for member in tree.members):
+        say(f"{tree.asked} steps asked for, {tree.steps} to train")
+    show(tree)
+    return tree
 
 
-def _returned(plan: Planned) -> JobReturn:
+def _returned(job: Valid | Invalid) -> JobReturn:
     """What Hydra's sweepers read of a job."""
-    back = JobReturn(overrides=plan.overrides)
-    result = plan.folder.read_result() if plan.folder else None
-    if plan.error is None and result is not None and plan.settings is not None:
+    back = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
+    result = job.folder.read_result() if isinstance(job, Valid) else None
+    if isinstance(job, Valid) and job.error is None and result is not None:
         back.status = JobStatus.COMPLETED
-        back.return_value = (result.get("metrics") or {}).get(plan.settings.checkpoint.monitor)
+        back.return_value = (result.get("metrics") or {}).get(job.settings.checkpoint.monitor)
     else:
-        back.status = JobStatus.FAILED
-        back.return_value = plan.error
+        back.return_value = job.error
     return back

@@ -4,51 +4,131 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lrsched.checkpoint.fork_point import Share
-from lrsched.compose.errors import PASSED_OVER
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from lrsched.compose.errors import as_user_error
 from lrsched.config import schema
 from lrsched.console import say
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import NotFinite, Stopped, UserError
 from lrsched.records import RunFolder
+from lrsched.runs.auto_resume import AUTO
+from lrsched.runs.context import WorkerContext
 from lrsched.runs.resume import finished
+from lrsched.runs.start import make_run
 from lrsched.signals import SIGNALS, StopFlag
-from lrsched.sweep.processes import End, Job, Pool
+from lrsched.sweep.launchers.messages import Outbox, collect
+from lrsched.sweep.processes import End, Pool, Work
 
-inside = False
-"""Whether this process was forked for one job: what happens in it happens to no other."""
-
-share = Share()
-"""What the run of this process has in common with others of its sweep."""
-
-_threads: int | None = None
-"""torch's own choice of threads, before this process was made fit for forking."""
+if TYPE_CHECKING:
+    from lrsched.assembly.data import Loaded
 
 
-def job_of(folder: RunFolder, run: Callable[[], int], shared: Callable[[], Share] = Share) -> Job:
+@dataclass(frozen=True)
+class Preloaded:
+    """What is in memory before the first fork.
+
+    Args:
+        data: the data sets.
+        threads: torch's own choice of threads, for jobs that choose none.
+    """
+
+    data: Mapping[str, Loaded]
+    threads: int
+
+
+@contextmanager
+def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
+    """Import what every job needs and load each data set once, before the first fork; release it at the end.
+
+    With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
+    """
+    import torch
+
+    import lrsched.runs.execute  # noqa: F401
+    from lrsched.assembly.data import load_each
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if any(_is_pytorchs(run) for run in runs):
+            import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
+        if any("tensorboard" in (run.logger or {}) for run in runs):
+            import tensorboard.compat.proto.event_pb2
+            import tensorboard.summary.writer.record_writer  # noqa: F401
+        yield Preloaded(load_each(runs), threads)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _is_pytorchs(run: schema.RunConfig) -> bool:
+    """Whether a run is driven by a scheduler in PyTorch's form."""
+    return not str(run.scheduler["_target_"]).startswith("lrsched.")
+
+
+def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object]) -> Work:
     """The process that makes one run; what it prints goes beside the run folder, which it makes itself.
 
     Args:
         folder: of the run.
-        run: makes it; returns the exit code.
-        shared: what it has in common with others, asked when it begins.
+        threads: torch's own choice.
+        run: makes it, given the number of the process's slot and where it leaves messages.
     """
 
-    def within() -> int:
-        global inside, share
-        inside, share = True, shared()
-        if _threads is not None:
-            import torch
+    def within(slot: int) -> int:
+        import torch
 
-            torch.set_num_threads(_threads)
-        return run()
+        torch.set_num_threads(threads)
+        outbox = Outbox(folder)
+        try:
+            run(slot, outbox)
+        except (UserError, OSError, OmegaConfBaseException) as failure:
+            error = as_user_error(failure)
+            outbox.fail(error)
+            return error.exit_code
+        return 0
 
-    return Job(folder.path.name, within, output_of(folder))
+    return Work(folder.path.name, within, output_of(folder))
+
+
+def run_job(
+    config: DictConfig, overrides: Sequence[str], folder: RunFolder, context: WorkerContext, stop: StopFlag
+) -> float | None:
+    """Make the run of one job, in the process that was forked for it; returns its monitored metric."""
+    job = folder if config.get("resume") in (None, AUTO) else None  # one that lies elsewhere is resumed as it was made
+    return make_run(config, overrides, stop, job=job, context=context, quiet=True)
+
+
+def run_isolated(
+    folder: RunFolder,
+    config: DictConfig,
+    overrides: Sequence[str],
+    loaded: Preloaded,
+    stop: StopFlag,
+    timeout: float | None,
+) -> None:
+    """Make one run in a process of its own, and wait for it.
+
+    Raises:
+        UserError: it did not finish, and why.
+    """
+    ends: list[End] = []
+
+    def run(slot: int, outbox: Outbox) -> None:
+        run_job(config, overrides, folder, WorkerContext(data=loaded.data, warn=outbox.warn), stop)
+
+    with stop.patient():
+        Pool(1, timeout=timeout).run([work_of(folder, loaded.threads, run)], stop, lambda _, end: not ends.append(end))
+    error = outcome(folder, ends[0])
+    if error is not None:
+        raise error
 
 
 def output_of(folder: RunFolder) -> Path:
@@ -57,7 +137,7 @@ def output_of(folder: RunFolder) -> Path:
 
 
 def _keep(folder: RunFolder) -> Path:
-    """What a job printed that did not end well: in its run folder, or beside where that would be."""
+    """Keep the output of a job that failed: in its run folder if it has one, else next to it."""
     if not folder.holds_a_run():
         with suppress(OSError):
             folder.path.rmdir()  # Hydra made it; it is empty, or it stays
@@ -71,76 +151,20 @@ def _places(folder: RunFolder) -> tuple[Path, Path]:
     return folder.path / "output.log", folder.path.with_name(f"{folder.path.name}.log")
 
 
-def run_isolated(folder: RunFolder, run: Callable[[], int], stop: StopFlag, timeout: float | None) -> None:
-    """Make one run in a process of its own, and wait for it.
-
-    Raises:
-        UserError: it did not finish, and why.
-    """
-    ends: list[End] = []
-    with stop.patient():
-        Pool(1, timeout=timeout).run([job_of(folder, run)], stop, lambda _, end: not ends.append(end))
-    repeat(folder)
-    error = verdict(folder, ends[0])
-    if error is not None:
-        raise error
-
-
-def warm(runs: list[schema.RunConfig]) -> None:
-    """Import what every job needs and load each data set once, before the first fork.
-
-    With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
-    """
-    global _threads
-    import torch
-
-    import lrsched.runs.execute  # noqa: F401
-    from lrsched.assembly.data import share_data
-
-    _threads = _threads or torch.get_num_threads()
-    torch.set_num_threads(1)
-    if any(_is_pytorchs(run) for run in runs):
-        import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
-    if any("tensorboard" in (run.logger or {}) for run in runs):
-        import tensorboard.compat.proto.event_pb2
-        import tensorboard.summary.writer.record_writer  # noqa: F401
-    for run in runs:
-        share_data(run)
-
-
-def cool() -> None:
-    """Let go of what was loaded for the jobs."""
-    from lrsched.assembly.data import forget_shared
-
-    forget_shared()
-
-
-def _is_pytorchs(run: schema.RunConfig) -> bool:
-    """Whether a run is driven by a scheduler in PyTorch's form."""
-    return not str(run.scheduler["_target_"]).startswith("lrsched.")
-
-
 def paused(folder: RunFolder) -> str:
-    """Where a run was left, to be resumed or not (``sweep.until``); nothing if it was not."""
+    """Where a run is paused (``sweep.until``), in words; nothing if it is not."""
     result = folder.read_result() or {}
     return str(result.get("reason")) if ending_of(result).ended is Ended.PAUSED else ""
 
 
-def error_of(result: Mapping[str, Any]) -> UserError:
-    """Why a run failed, by its result."""
-    reason = str(result.get("reason"))
-    return NotFinite(reason) if ending_of(result).ended is Ended.DIVERGED else UserError(reason)
+def outcome(folder: RunFolder, end: End) -> UserError | None:
+    """Why a job did not finish its run, None if it did; its warnings are repeated.
 
-
-def repeat(folder: RunFolder) -> None:
-    """Say what a job said of states that it passed over: its output is removed, or kept where nobody looks."""
-    for told in _said(output_of(folder)):
-        if told.startswith(PASSED_OVER):
-            say(f"[{folder.path.name}] {told}")
-
-
-def verdict(folder: RunFolder, end: End) -> UserError | None:
-    """Why a run did not finish, by its result where it wrote one, else by how its process ended; None if it did."""
+    The result says it where the job wrote one, else the job's messages do, else how its process ended.
+    """
+    messages = collect(folder)
+    for warning in messages.warnings:
+        say(f"[{folder.path.name}] {warning}")
     if end.code == 0 and (finished(folder) or paused(folder)):
         for path in (output_of(folder), *_places(folder)):
             path.unlink(missing_ok=True)
@@ -148,10 +172,8 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     output = _keep(folder)
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
-    result = result_within(folder, end.seconds)
-    code = end.code or 0
-    said = _said(output)
-    reason = str(result.get("reason") or (said[-1] if said else ""))
+    code, result = end.code or 0, result_within(folder, end.seconds)
+    reason = str(result.get("reason") or messages.reason)
     if code - 128 in SIGNALS:  # before it began, there is no result
         return Stopped(code - 128, reason)
     reason = reason or f"{end.words}, before it was finished; see {output}"
@@ -160,14 +182,14 @@ def verdict(folder: RunFolder, end: End) -> UserError | None:
     return error
 
 
+def error_of(result: Mapping[str, Any]) -> UserError:
+    """Why a run failed, by its result."""
+    reason = str(result.get("reason"))
+    return NotFinite(reason) if ending_of(result).ended is Ended.DIVERGED else UserError(reason)
+
+
 def result_within(folder: RunFolder, seconds: float) -> Mapping[str, Any]:
-    """The result of a run if it was written in the last so many seconds; else it is an earlier attempt's: nothing."""
+    """The result of a run if it was written in the last so many seconds; an earlier attempt's is nothing."""
     path = folder.result
     fresh = path.exists() and path.stat().st_mtime >= time.time() - seconds - 0.1
     return (folder.read_result() or {}) if fresh else {}
-
-
-def _said(path: Path) -> list[str]:
-    """The messages in what a job printed."""
-    lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
-    return [line.removeprefix("lrsched: ") for line in lines if line.startswith("lrsched: ")]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from lrsched.loggers.slots import Board, Progress
+from lrsched.loggers.slots import Progress, ProgressBoard
 from lrsched.loggers.terminal import span
 from lrsched.sweep.progress.eta import Remaining
 
@@ -60,7 +60,7 @@ class Live:
 
     def __init__(
         self,
-        board: Board,
+        board: ProgressBoard,
         labels: Sequence[str],
         tally: Callable[[], Tally],
         stream: TextIO | None = None,

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lrsched.console import is_watched
-from lrsched.loggers.slots import Board
+from lrsched.console import is_interactive
+from lrsched.loggers.slots import ProgressBoard
 from lrsched.runs.steps import made_since
 from lrsched.signals import StopFlag
 from lrsched.sweep.processes import Running
 from lrsched.sweep.progress.live import Live, Tally, told_apart
-from lrsched.sweep.sweep import Planned, Sweep
+from lrsched.sweep.sweep import Sweep, Valid
 
 if TYPE_CHECKING:
-    from lrsched.sweep.stages.tree import Plan
+    from lrsched.sweep.stages.tree import StageTree
 
 
 class Watch:
@@ -24,23 +24,23 @@ class Watch:
 
     Args:
         sweep: whose runs they make.
-        plan: how long they are, and who goes on from whom.
+        tree: how long they are, and who goes on from whom.
         due: the jobs.
         stop: up: no more are begun.
     """
 
-    def __init__(self, sweep: Sweep, plan: Plan, due: Sequence[Planned], stop: StopFlag) -> None:
-        self._sweep, self._plan, self._due, self._stop = sweep, plan, due, stop
-        self._known = {id(one) for one in due} <= {id(member.planned) for member in plan.members}
+    def __init__(self, sweep: Sweep, tree: StageTree, due: Sequence[Valid], stop: StopFlag) -> None:
+        self._sweep, self._tree, self._due, self._stop = sweep, tree, due, stop
+        self._known = {job.run_id for job in due} <= {member.job.run_id for member in tree.members}
         self._own: dict[int, int] = {}  # steps that each job that has begun was to make
         self._before: dict[int, int] = {}  # and those that its run had made by then
 
     def begin(self, number: int) -> None:
         """A job begins."""
         one = self._due[number]
-        self._before[number] = made_since(one.folder, one.stood) if one.folder else 0
-        self._own[number] = self._plan.steps_of(one)
-        self._plan.begin(one)
+        self._before[number] = made_since(one.folder, one.resumed_at)
+        self._own[number] = self._tree.steps_of(one)
+        self._tree.begin(one)
 
     def tally(self) -> Tally:
         """What has become of them so far."""
@@ -51,15 +51,15 @@ class Watch:
             record.failed,
             len(record.entries),
             trained=sum(self._due[number].entry.trained - self._before[number] for number in ended),
-            ahead=self._plan.steps if self._known else None,
+            ahead=self._tree.steps if self._known else None,
             own=self._own,
             stopping=self._stop.number is not None,
         )
 
     @contextmanager
-    def shown(self, board: Board) -> Iterator[Callable[[Sequence[Running]], None]]:
+    def shown(self, board: ProgressBoard) -> Iterator[Callable[[Sequence[Running]], None]]:
         """What looks at the running jobs, and shows them."""
-        if not self._sweep.config.trainer.progress or not is_watched(sys.stderr):
+        if not self._sweep.config.trainer.progress or not is_interactive(sys.stderr):
             yield lambda running: None
             return
         with Live(board, told_apart([one.overrides for one in self._due]), self.tally) as live:

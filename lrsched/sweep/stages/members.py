@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lrsched.assembly.data import load_data
+from lrsched.assembly.data import Loaded, load_data
 from lrsched.assembly.foresee import Foreseen, foresee
 from lrsched.assembly.horizon import LONGEST, foreseen, run_horizon
 from lrsched.assembly.parts import build_model
@@ -27,7 +27,7 @@ from lrsched.records import RunFolder
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.resume import finished
 from lrsched.sweep.stages.prefix import Stand, Table, common
-from lrsched.sweep.sweep import Planned
+from lrsched.sweep.sweep import Valid
 
 MOST = 2**30
 """Bytes that the tables of one cell may fill while they are compared."""
@@ -37,35 +37,33 @@ MOST = 2**30
 class Member:
     """A run and where it stands; ``pace`` is that of its data."""
 
-    planned: Planned
+    job: Valid
     run: schema.RunConfig
     folder: RunFolder
     pace: Pace | Horizon
     stand: Stand
 
 
-def member_of(planned: Planned) -> Member | None:
-    """A valid run of the sweep as it stands, or None where its length is not known: its data cannot be loaded."""
-    run, folder = planned.settings, planned.folder
-    assert run is not None
-    assert folder is not None
+def member_of(job: Valid, loaded: Mapping[str, Loaded]) -> Member | None:
+    """A run of the sweep as it stands, or None where its length is not known: its data cannot be loaded."""
+    run, folder = job.settings, job.folder
     if run.resume not in (None, AUTO):
         return None  # it lies elsewhere, with a config of its own
     try:
-        own = _pace(run)
+        own = _pace(run, loaded)
         steps = min(run_horizon(run.trainer, own).steps, run.sweep.until or LONGEST)
-        stand = _stand(planned, folder, steps)
+        stand = _stand(job, steps)
     except (UserError, OSError):
         return None  # the run itself will say why
-    return Member(planned, run, folder, own, stand)
+    return Member(job, run, folder, own, stand)
 
 
-def _pace(run: schema.RunConfig) -> Pace | Horizon:
+def _pace(run: schema.RunConfig, loaded: Mapping[str, Loaded]) -> Pace | Horizon:
     """The pace of a run's data: by what the config says that they hold, or else by looking."""
     reserved, _ = take(schema.DatasetConfig, run.dataset, "dataset")
     if reserved.train_samples is not None:
         return foreseen(run, native=False)
-    splits, t = load_data(run)[0], run.trainer
+    splits, t = load_data(run, loaded)[0], run.trainer
     return pace(
         len(splits.train_y),
         batch_size=reserved.batch_size,
@@ -75,15 +73,16 @@ def _pace(run: schema.RunConfig) -> Pace | Horizon:
     )
 
 
-def _stand(planned: Planned, folder: RunFolder, steps: int) -> Stand:
-    kept = [checkpoint for checkpoint in Store(kept_by(folder)).committed() if _is_of(checkpoint, planned.digest)]
+def _stand(job: Valid, steps: int) -> Stand:
+    folder = job.folder
+    kept = [checkpoint for checkpoint in Store(kept_by(folder)).committed() if _is_of(checkpoint, job.digest)]
     steps_kept = frozenset(checkpoint.step for checkpoint in kept)
     if finished(folder):
         return Stand(steps, steps, done=True, kept=steps_kept)
     own = Store(folder.checkpoints).committed() if folder.holds_a_run() else []
     if not own:
         return Stand(steps, kept=steps_kept)
-    return Stand(steps, own[0].step, sound=_is_of(own[0], planned.digest), kept=steps_kept)
+    return Stand(steps, own[0].step, sound=_is_of(own[0], job.digest), kept=steps_kept)
 
 
 def _is_of(checkpoint: Checkpoint, digest: str) -> bool:
@@ -105,7 +104,7 @@ class Cell:
     shared: NDArray[np.int64]
 
 
-def cells(members: Sequence[Member]) -> Iterator[Cell]:
+def cells(members: Sequence[Member], loaded: Mapping[str, Loaded]) -> Iterator[Cell]:
     """The runs that may share steps: at least two, one of which is not begun."""
     alike: dict[str, list[int]] = {}
     for index, member in enumerate(members):
@@ -117,7 +116,7 @@ def cells(members: Sequence[Member]) -> Iterator[Cell]:
             continue
         of_kind: dict[Any, list[tuple[int, Table]]] = {}
         for index in together:
-            seen = _seen(members[index], models)
+            seen = _seen(members[index], models, loaded)
             if seen is not None:
                 of_kind.setdefault(seen.kind, []).append((index, seen.table[: members[index].stand.steps]))
         for found in of_kind.values():
@@ -140,14 +139,14 @@ def _without_schedule(run: schema.RunConfig) -> str:
     return json.dumps({**config, "scheduler": None, "trainer": rest}, sort_keys=True, default=str)
 
 
-def _seen(member: Member, models: dict[str, nn.Module]) -> Foreseen | None:
+def _seen(member: Member, models: dict[str, nn.Module], loaded: Mapping[str, Loaded]) -> Foreseen | None:
     """What a run will set; built around one model for all runs that have this one, which nothing changes."""
     run = member.run
     name = json.dumps([run.model, run.dataset], sort_keys=True, default=str)
     try:
         if name not in models:
             models.clear()  # one at a time in memory
-            models[name] = build_model(run, load_data(run)[0], torch.device("cpu"))
+            models[name] = build_model(run, load_data(run, loaded)[0], torch.device("cpu"))
         return foresee(run, models[name], member.pace)
     except (UserError, OSError, ArithmeticError, ValueError, TypeError, RuntimeError):
         return None  # the run itself will say why

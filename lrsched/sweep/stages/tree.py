@@ -1,36 +1,38 @@
-"""The plan of a sweep: which runs make their first steps together, and in what order they begin."""
+"""The stage tree of a sweep: which runs make their first steps together, and in what order they begin."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from lrsched.assembly.data import Loaded
 from lrsched.checkpoint.fork_point import FORKS, Point, Share
 from lrsched.runs.steps import forked_at
 from lrsched.sweep.stages.members import Cell, cells, member_of
 from lrsched.sweep.stages.prefix import Fork, Stand, critical, plan, to_train
-from lrsched.sweep.sweep import Planned
+from lrsched.sweep.sweep import Valid
 
 
-class Plan:
-    """Who begins with whose state; made before the sweep starts, in a process that has torch and the data.
+class StageTree:
+    """Who begins with whose state; made before the jobs start, in a process that has torch and the data.
 
     A run that dies before it has kept a state for others is not waited for: these are planned anew, from the
     states that there are and those that are still to come.
 
     Args:
-        planned: all valid runs of the sweep, finished ones too.
+        jobs: all valid jobs of the sweep, finished ones too.
+        loaded: the data sets in memory.
         share: whether runs may begin with states of others.
     """
 
-    def __init__(self, planned: Sequence[Planned], *, share: bool) -> None:
-        once = {id(one): one for one in planned}.values()
-        self.members = [member for one in once if (member := member_of(one)) is not None]
-        self._index = {id(member.planned): index for index, member in enumerate(self.members)}
-        self._cells = list(cells(self.members)) if share else []
+    def __init__(self, jobs: Sequence[Valid], loaded: Mapping[str, Loaded], *, share: bool) -> None:
+        once = {job.run_id: job for job in jobs}.values()
+        self.members = [member for job in once if (member := member_of(job, loaded)) is not None]
+        self._index = {member.job.run_id: index for index, member in enumerate(self.members)}
+        self._cells = list(cells(self.members, loaded)) if share else []
         self._keeps: dict[int, frozenset[int]] = {}  # of the runs that are begun: the states that they keep
         self._settled: set[int] = set()  # those that need no state any more
         self.forks: list[Fork | None] = [None] * len(self.members)
@@ -51,48 +53,48 @@ class Plan:
         """Updates that are to be made by the runs that are not begun."""
         return sum(to_train(self._stands(), self.forks))
 
-    def steps_of(self, planned: Planned) -> int:
+    def steps_of(self, job: Valid) -> int:
         """Updates that a run is to make itself; 0 where its length is not known."""
-        index = self._index.get(id(planned))
+        index = self._index.get(job.run_id)
         return 0 if index is None else to_train([self._stand(index)], [self.forks[index]])[0]
 
-    def choose(self, due: Sequence[Planned], waiting: Iterable[int]) -> int | None:
+    def choose(self, due: Sequence[Valid], waiting: Iterable[int]) -> int | None:
         """Which of the waiting jobs is to begin: of those that can, the one that most hangs on; None if none can."""
         vain: set[Fork] = set()
-        for number in sorted(waiting, key=lambda number: -self._weights.get(id(due[number]), 0)):
-            index = self._index.get(id(due[number]))
+        for number in sorted(waiting, key=lambda number: -self._weights.get(due[number].run_id, 0)):
+            index = self._index.get(due[number].run_id)
             fork = None if index is None else self.forks[index]
             if fork is None or (fork not in vain and self._is_served(fork)):
                 return number
             vain.add(fork)
         return None
 
-    def share_of(self, planned: Planned) -> Share:
-        """What a run must know of the plan as it begins."""
-        index = self._index.get(id(planned))
+    def share_of(self, job: Valid) -> Share:
+        """The state that a run begins with, and those that it keeps for others."""
+        index = self._index.get(job.run_id)
         if index is None:
             return Share()
         wanted = {fork.step for fork in self.forks if fork is not None and fork.source == index}
         fork = self.forks[index]
         return Share(fork and self._point(fork), frozenset(wanted - self.members[index].stand.kept))
 
-    def begin(self, planned: Planned) -> None:
+    def begin(self, job: Valid) -> None:
         """Note that a run begins: what it keeps for others stands from now on."""
-        index = self._index.get(id(planned))
+        index = self._index.get(job.run_id)
         if index is not None:
-            self._keeps[index] = self.share_of(planned).keep
+            self._keeps[index] = self.share_of(job).keep
 
-    def end(self, planned: Planned) -> int:
+    def end(self, job: Valid) -> int:
         """Note that a run has ended, remove the states that nobody needs, and plan those anew that wait in vain.
 
         Returns:
             How many these are.
         """
-        index = self._index.get(id(planned))
+        index = self._index.get(job.run_id)
         if index is None:
             return 0
         fork = self.forks[index]
-        if fork is not None and (planned.entry.is_done or forked_at(self.members[index].folder) is not None):
+        if fork is not None and (job.entry.is_done or forked_at(self.members[index].folder) is not None):
             self._settled.add(index)
             self._needed[fork].discard(index)
             if not self._needed[fork]:
@@ -114,7 +116,7 @@ class Plan:
             if fork is not None and index not in self._settled:
                 self._needed.setdefault(fork, set()).add(index)
         longest = critical(self._stands(), self.forks)
-        self._weights = {id(member.planned): steps for member, steps in zip(self.members, longest, strict=True)}
+        self._weights = {member.job.run_id: steps for member, steps in zip(self.members, longest, strict=True)}
         self._tidy()
 
     def _stands(self) -> list[Stand]:
@@ -126,17 +128,17 @@ class Plan:
         if index not in self._keeps:
             return member.stand
         kept = member.stand.kept | self._keeps[index]
-        if member.planned.entry.status is not None:
+        if member.job.entry.status is not None:
             kept = frozenset(step for step in kept if Point(member.folder, step).is_there())
         return replace(member.stand, done=True, kept=kept)
 
     def _is_served(self, fork: Fork) -> bool:
         """Whether nobody need wait for a state: it is there, or will never be."""
-        return self._point(fork).is_there() or self.members[fork.source].planned.entry.status is not None
+        return self._point(fork).is_there() or self.members[fork.source].job.entry.status is not None
 
     def _waits_in_vain(self, index: int) -> bool:
         fork, begun = self.forks[index], index in self._keeps
-        closed = begun or self.members[index].planned.entry.status is not None
+        closed = begun or self.members[index].job.entry.status is not None
         return fork is not None and not closed and not self._point(fork).is_there()
 
     def _point(self, fork: Fork) -> Point:

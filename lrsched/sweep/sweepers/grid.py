@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -11,15 +12,16 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from lrsched.compose.composer import Composer
 from lrsched.config.run_id import is_neutral, key_of
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.report.format import count
 from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import combinations, swept
-from lrsched.sweep.finish import close
-from lrsched.sweep.launchers.dispatch import launched, make_folder
-from lrsched.sweep.sweep import Planned, Sweep, begin
+from lrsched.sweep.finish import close, hinting
+from lrsched.sweep.launchers.dispatch import launch, make_folder
+from lrsched.sweep.sweep import Invalid, Sweep, Valid
 
 
 def run_grid(
@@ -32,10 +34,10 @@ def run_grid(
         Incomplete: a run did not finish; the others did.
         Stopped: by a signal; the runs that were under way are saved.
     """
-    sweep = begin(context.config_loader, config)
-    valid = [one for one in plan_grid(sweep, context, arguments) if one.error is None]
-    returns = launched(sweep, launcher, valid)
-    close(sweep, stop)
+    sweep = Sweep(Composer(context.config_loader, config))
+    with hinting(sweep):
+        returns = launch(sweep, launcher, plan_grid(sweep, context, arguments))
+        close(sweep, stop)
     return returns
 
 
@@ -43,15 +45,15 @@ def plan_grid(
     sweep: Sweep,
     context: HydraContext,
     arguments: list[str],
-    check: Callable[[Sequence[Planned]], None] = lambda valid: None,
-) -> list[Planned]:
-    """The jobs that a command line means; the sweep's folder is made if one of them is valid.
+    check: Callable[[Sequence[Valid]], None] = lambda jobs: None,
+) -> list[Valid]:
+    """The valid jobs that a command line means; the sweep's folder is made if there is one.
 
     Args:
         sweep: that they are jobs of.
         context: Hydra's.
         arguments: the command line.
-        check: refuses jobs that are valid each by itself, before there is a folder.
+        check: refuses valid jobs that do not go together, before there is a folder.
 
     Raises:
         ConfigError: the sweep itself cannot be read.
@@ -61,14 +63,14 @@ def plan_grid(
     sweep.swept = swept(jobs)
     _check_swept(parsed, sweep.swept)
     planned = _without_doubles([sweep.plan(job) for job in jobs])
-    valid = [one for one in planned if one.error is None]
+    valid = [job for job in planned if isinstance(job, Valid)]
     if valid:
         check(valid)
         make_folder(sweep)
-        done = sum(one.entry.is_done for one in planned)
+        done = sum(job.entry.is_done for job in valid)
         before = f", {done} of them finished before" if done else ""
         say(f"{count(len(planned), 'run')} in {sweep.record.folder}{before}")
-    return planned
+    return valid
 
 
 def _check_swept(parsed: Sequence[Override], keys: set[str]) -> None:
@@ -80,14 +82,19 @@ def _check_swept(parsed: Sequence[Override], keys: set[str]) -> None:
             raise ConfigError(key, value, rule, "give it one value")
 
 
-def _without_doubles(planned: Sequence[Planned]) -> list[Planned]:
+def _without_doubles(planned: Sequence[Valid | Invalid]) -> list[Valid | Invalid]:
     """Each run once; two ways to go on with one run are refused."""
-    once: dict[str, Planned] = {}
-    for one in planned:
-        first = once.setdefault(str(one.folder.path) if one.error is None and one.folder else str(id(one)), one)
-        if first is not one and one.settings is not None and one.settings.resume is not None:
-            raise ConfigError("resume", one.settings.resume, "a sweep goes on with a run once", "give two commands")
+    once: list[Valid | Invalid] = []
+    folders = set[Path]()
+    for job in planned:
+        if isinstance(job, Invalid):
+            once.append(job)
+        elif job.folder.path not in folders:
+            folders.add(job.folder.path)
+            once.append(job)
+        elif job.settings.resume is not None:
+            raise ConfigError("resume", job.settings.resume, "a sweep goes on with a run once", "give two commands")
     doubles = len(planned) - len(once)
     if doubles:
         say(f"{count(doubles, 'job')} of {len(planned)} would make a run that another one makes")
-    return list(once.values())
+    return once

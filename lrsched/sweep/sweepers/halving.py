@@ -16,7 +16,11 @@ AISTATS 2016, https://arxiv.org/abs/1502.07943
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +31,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from lrsched.assembly.horizon import foreseen
+from lrsched.compose.composer import Composer
 from lrsched.config.check import read
 from lrsched.config.run_id import key_of
 from lrsched.config.schema import ruled
@@ -34,15 +39,17 @@ from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
-from lrsched.runs.steps import made_since, stands_at
+from lrsched.runs.steps import FORK, made_since, stands_at
 from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import swept
-from lrsched.sweep.finish import close
-from lrsched.sweep.launchers.dispatch import launched
+from lrsched.sweep.finish import close, hinting
+from lrsched.sweep.launchers.dispatch import launch
 from lrsched.sweep.record import Entry
-from lrsched.sweep.sweep import Planned, begin
+from lrsched.sweep.sweep import Invalid, Sweep, Valid
 from lrsched.sweep.sweepers.grid import plan_grid
-from lrsched.sweep.sweepers.rung import copy_at, score
+
+RUNGS = ".rungs"
+"""The folder in a sweep's folder that the copies lie in."""
 
 
 def rungs(choices: int, steps: int, eta: int) -> list[int]:
@@ -68,7 +75,7 @@ def _part(key: str, value: Any) -> None:
 
 
 @dataclass
-class Options:
+class HalvingOptions:
     """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/halving.yaml says what they are)."""
 
     eta: int = ruled(3, _at_least_two)
@@ -87,8 +94,9 @@ class Halving:
     def __init__(
         self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
     ) -> None:
-        self._context, self._config, self._launcher, self._stop = context, config, launcher, stop
-        self._options = read(Options, options, "hydra.sweeper")
+        self._context, self._launcher, self._stop = context, launcher, stop
+        self._sweep = Sweep(Composer(context.config_loader, config))
+        self._options = read(HalvingOptions, options, "hydra.sweeper")
 
     def __call__(self, arguments: list[str]) -> list[JobReturn]:
         """Run it.
@@ -98,89 +106,122 @@ class Halving:
             Incomplete: a run that was to go on did not.
             Stopped: by a signal; the runs that were under way are saved.
         """
-        self._sweep = begin(self._context.config_loader, self._config)
-        planned = plan_grid(self._sweep, self._context, arguments, _check)
-        alive = [one for one in planned if one.error is None]
-        returns: list[JobReturn] = []
-        try:
-            if alive:
-                returns = self._climb(alive)
-        except Stopped:
-            pass  # the flag knows, and what there is is told first
-        close(self._sweep, self._stop)
+        with hinting(self._sweep):
+            alive = plan_grid(self._sweep, self._context, arguments, _check)
+            returns: list[JobReturn] = []
+            try:
+                if alive:
+                    returns = self._climb(alive)
+            except Stopped:
+                pass  # the flag knows, and what there is is told first
+            close(self._sweep, self._stop)
         return returns
 
-    def _climb(self, alive: list[Planned]) -> list[JobReturn]:
+    def _climb(self, alive: list[Valid]) -> list[JobReturn]:
         for rung in rungs(len(_choices(alive)), _length(alive[0]), self._options.eta)[:-1]:
-            self._launch([self._sweep.plan([*one.overrides, f"sweep.until={rung}"]) for one in alive])
+            self._launch([self._sweep.plan([*job.overrides, f"sweep.until={rung}"]) for job in alive])
             alive = self._ranked(alive, rung)
         return self._launch(alive)
 
-    def _launch(self, runs: Sequence[Planned]) -> list[JobReturn]:
-        for one in runs:
-            if one.folder is not None and not finished(one.folder):
-                one.entry.reopen()
-        returns = launched(self._sweep, self._launcher, runs)
+    def _launch(self, planned: Sequence[Valid | Invalid]) -> list[JobReturn]:
+        jobs = [job for job in planned if isinstance(job, Valid)]
+        for job in jobs:
+            if not finished(job.folder):
+                job.entry.reopen()
+        returns = launch(self._sweep, self._launcher, jobs)
         self._stop.check()
         return returns
 
-    def _ranked(self, runs: list[Planned], rung: int) -> list[Planned]:
-        """The best of some runs that came to a rung, or died before it; the others are done with."""
-        copies = {id(one): copy_at(one.folder, rung) for one in runs if one.folder and one.entry.is_done}
-        self._cool(list(copies.values()), rung)
-        scores = {id(one): score(one, copies[id(one)]) if id(one) in copies else math.inf for one in runs}
-        choices = _choices(runs)
-        mean = {name: sum(scores[id(one)] for one in of) / len(of) for name, of in choices.items()}
+    def _ranked(self, jobs: list[Valid], rung: int) -> list[Valid]:
+        """The best of some runs that came to a rung, or died before it; the others are dropped."""
+        copies = {job.run_id: copy_at(job.folder, rung) for job in jobs if job.entry.is_done}
+        self._cool_down(list(copies.values()), rung)
+        scores = {job.run_id: score(job, copies[job.run_id]) if job.run_id in copies else math.inf for job in jobs}
+        choices = _choices(jobs)
+        mean = {name: sum(scores[job.run_id] for job in of) / len(of) for name, of in choices.items()}
         order = sorted(mean, key=mean.__getitem__)
         kept = order[: max(1, len(order) // self._options.eta)]
         for place, name in enumerate(order[len(kept) :], start=len(kept) + 1):
-            for one in choices[name]:
-                if id(one) in copies and one.folder and not finished(one.folder):  # else it is on record with its end
-                    one.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
+            for job in choices[name]:
+                if job.run_id in copies and not finished(job.folder):  # else it is on record with its end
+                    job.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
         self._sweep.record.write()
-        monitor = runs[0].settings.checkpoint.monitor if runs[0].settings else ""
+        monitor = jobs[0].settings.checkpoint.monitor
         best = ", ".join(f"{name or 'all'} ({monitor} {abs(mean[name]):.4g})" for name in kept)
         say(f"step {rung}: {len(kept)} of {len(order)} go on: {best}")
-        return [one for name in kept for one in choices[name] if id(one) in copies]
+        return [job for name in kept for job in choices[name] if job.run_id in copies]
 
-    def _cool(self, copies: Sequence[RunFolder], rung: int) -> None:
+    def _cool_down(self, copies: Sequence[RunFolder], rung: int) -> None:
         """Bring copies to the rung where they are not there yet, and cool them down from it."""
         ahead = max(1, round(self._options.cooldown * rung))
-        self._launch_beside([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
+        self._probe([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
         decay = (f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal")
-        self._launch_beside([copy for copy in copies if not finished(copy)], *decay)
-        known = {entry.run_id for entry in self._sweep.record.besides}
+        self._probe([copy for copy in copies if not finished(copy)], *decay)
+        known = {entry.run_id for entry in self._sweep.record.probes}
         for copy in copies:  # those of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
             if run_id not in known:
-                self._sweep.record.besides.append(Entry(run_id, [], "finished", trained=made_since(copy)))
+                self._sweep.record.probes.append(Entry(run_id, [], "finished", trained=made_since(copy)))
 
-    def _launch_beside(self, copies: Sequence[RunFolder], *options: str) -> None:
+    def _probe(self, copies: Sequence[RunFolder], *options: str) -> None:
+        """Take copies further."""
         common = (f"name={self._sweep.record.folder.name}", "trainer.progress=false", *options)
-        self._launch([self._sweep.plan([f"resume={copy.path}", *common], beside=True) for copy in copies])
+        self._launch([self._sweep.plan([f"resume={copy.path}", *common], probe=True) for copy in copies])
 
 
-def _choices(runs: Sequence[Planned]) -> dict[str, list[Planned]]:
-    """The runs by what tells them apart, but for the seed."""
-    differ = swept([one.overrides for one in runs]) - {"seed"}
-    found: dict[str, list[Planned]] = {}
-    for one in runs:
-        name = " ".join(item for item in one.overrides if key_of(item) in differ)
-        found.setdefault(name, []).append(one)
+def copy_at(run: RunFolder, rung: int) -> RunFolder:
+    """The copy of a run at a rung, whole or not there.
+
+    It begins with the state of a run that stands at the rung. A run that is beyond it already (an earlier sweep took
+    it further) cannot give that state any more: its copy makes the steps up to the rung anew, so that all are ranked
+    after equally many steps.
+    """
+    path = run.path.parent / RUNGS / run.path.name / str(rung)
+    if path.exists():
+        return RunFolder(path)
+    half = RunFolder(path.with_name(f"{path.name}.half"))
+    shutil.rmtree(half.path, ignore_errors=True)
+    if stands_at(run) == rung and not finished(run):
+        own = (".lock", "result.json", "timing.jsonl", "tensorboard")
+        shutil.copytree(run.path, half.path, ignore=shutil.ignore_patterns(*own))
+        half.timing.write_text(json.dumps({"event": FORK, "time": time.time(), "step": rung}) + "\n")
+    else:
+        half.path.mkdir(parents=True)
+        shutil.copy(run.config, half.config)
+    os.replace(half.path, path)
+    return RunFolder(path)
+
+
+def score(job: Valid, copy: RunFolder) -> float:
+    """The monitored metric of a copy, the less the better; infinite where it did not come to its end."""
+    result: dict[str, Any] = copy.read_result() or {}
+    value = result.get("metrics", {}).get(job.settings.checkpoint.monitor)
+    if value is None or not finished(copy):
+        say(f"{job.run_id}: its cooldown did not end: {result.get('reason', 'no result')}; it is ranked last")
+        return math.inf
+    return value if job.settings.checkpoint.mode == "min" else -value
+
+
+def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:
+    """The jobs by what tells them apart, but for the seed."""
+    differ = swept([job.overrides for job in jobs]) - {"seed"}
+    found: dict[str, list[Valid]] = {}
+    for job in jobs:
+        name = " ".join(item for item in job.overrides if key_of(item) in differ)
+        found.setdefault(name, []).append(job)
     return found
 
 
-def _check(runs: Sequence[Planned]) -> None:
+def _check(jobs: Sequence[Valid]) -> None:
     """Refuse runs that cannot be halved."""
-    lengths = {_length(one) for one in runs}
+    lengths = {_length(job) for job in jobs}
     if len(lengths) > 1:
         rule = "the runs of a halving have one length: they share its rungs"
         raise ConfigError("trainer.steps", sorted(lengths), rule, "give trainer.steps=NUMBER")
-    until = runs[0].settings.sweep.until if runs[0].settings else None
+    until = jobs[0].settings.sweep.until
     if until is not None:
         raise ConfigError("sweep.until", until, "a halving pauses its runs at its rungs", "leave it out")
 
 
-def _length(run: Planned) -> int:
-    assert run.settings is not None
-    return foreseen(run.settings, native=False).steps
+def _length(job: Valid) -> int:
+    return foreseen(job.settings, native=False).steps

@@ -13,38 +13,37 @@ Every trial counts towards ``n_trials``, however it ended:
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, TrialState
 
 from lrsched.checkpoint import RunLock
 from lrsched.compose.composer import Composer
-from lrsched.compose.errors import complaint
+from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
 from lrsched.config import schema
 from lrsched.config.check import base_rate, read, settings
 from lrsched.console import command, say
+from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
 from lrsched.report.format import count
 from lrsched.runs.resume import finished
 from lrsched.signals import StopFlag
-from lrsched.sweep.finish import close
-from lrsched.sweep.launchers.dispatch import launched, make_folder
+from lrsched.sweep.finish import close, hinting
+from lrsched.sweep.launchers.dispatch import launch, make_folder
 from lrsched.sweep.launchers.gpus import gpus_for
 from lrsched.sweep.processes import cores
-from lrsched.sweep.sweep import Planned, begin
+from lrsched.sweep.sweep import Invalid, Sweep, Valid
 from lrsched.sweep.sweepers.space import SEED, space
-from lrsched.sweep.sweepers.study import Options, Study
+from lrsched.sweep.sweepers.study import Study, StudyOptions
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Asked:
     """A trial that is under way, and its runs."""
 
     trial: FrozenTrial
-    runs: list[Planned]
+    runs: list[Valid | Invalid]
 
 
 class Search:
@@ -67,8 +66,10 @@ class Search:
     def __init__(
         self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
     ) -> None:
-        self._loader, self._config, self._launcher, self._stop = context.config_loader, config, launcher, stop
-        self._options = read(Options, options, "hydra.sweeper")
+        self._loader, self._launcher, self._stop = context.config_loader, launcher, stop
+        self._composer = Composer(context.config_loader, config)
+        self._sweep = Sweep(self._composer)
+        self._options = read(StudyOptions, options, "hydra.sweeper")
         self._options.check_storage()
 
     def __call__(self, arguments: list[str]) -> list[JobReturn]:
@@ -81,7 +82,10 @@ class Search:
             Incomplete: a run did not finish; the others did.
             Stopped: by a signal; the runs that were under way are saved, and the study knows of them.
         """
-        self._sweep = begin(self._loader, self._config)
+        with hinting(self._sweep):
+            return self._run(arguments)
+
+    def _run(self, arguments: list[str]) -> list[JobReturn]:
         self._space = space(OverridesParser.create(config_loader=self._loader).parse_overrides(arguments))
         self._sweep.swept = self._space.varied
         run = self._checked()
@@ -105,12 +109,9 @@ class Search:
         """The settings of one job; a space is refused where one of its ends is, and no trial is spent on it."""
         from lrsched.assembly.parts import check_choices  # imports torch
 
-        compose = Composer(self._loader, self._config)
         for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
-            try:
-                run = settings(plain(compose.bare(job)))
-            except (HydraException, OmegaConfBaseException) as error:
-                raise complaint(error, job) from error
+            with as_user_errors(job):
+                run = settings(plain(self._composer.bare(job)))
             check_choices(run)
             if "lr" in run.optimizer:
                 base_rate(run.optimizer["lr"])
@@ -122,16 +123,16 @@ class Search:
         for trial in self._study.trials():
             runs = self._planned(trial.params)
             self._study.same_runs(trial, _configs(runs))
-            if trial.state == TrialState.FAIL and all(run.error is None for run in runs):
+            if trial.state == TrialState.FAIL and all(isinstance(run, Valid) for run in runs):
                 trial = self._study.begin(trial.params, _configs(runs), again=trial)
             if trial.state == TrialState.RUNNING:
                 under_way.append(Asked(trial, runs))
             for run in runs:
+                result = (run.folder.read_result() if isinstance(run, Valid) else None) or {}
                 if trial.state == TrialState.COMPLETE:
-                    run.entry.skip(run.folder.read_result() if run.folder else None)
+                    run.entry.skip(result)
                 elif trial.state == TrialState.PRUNED and run.entry.status is None:
-                    result = run.folder.read_result() if run.folder else None
-                    run.entry.record_end(NotFinite(str((result or {}).get("reason", "it diverged"))))
+                    run.entry.record_end(NotFinite(str(result.get("reason", "it diverged"))))
         return under_way
 
     def _busy(self, run: schema.RunConfig) -> int:
@@ -141,9 +142,9 @@ class Search:
     def _search(self, under_way: list[Asked], size: int) -> list[JobReturn]:
         returns: list[JobReturn] = []
         while batch := self._filled(under_way, size):
-            runs = {run.entry.run_id: run for asked in batch for run in asked.runs}  # two trials may be of one run
-            due = [run for run in runs.values() if run.entry.status is None]
-            returns += launched(self._sweep, self._launcher, due)
+            runs = {run.run_id: run for asked in batch for run in asked.runs}  # two trials may be of one run
+            due = [run for run in runs.values() if isinstance(run, Valid) and run.entry.status is None]
+            returns += launch(self._sweep, self._launcher, due)
             for asked in batch:
                 self._tell(asked)
             failed = any(not run.entry.is_done for run in due)
@@ -163,13 +164,13 @@ class Search:
             values = self._study.propose()
             runs = self._planned(values)
             for run in runs:
-                if run.entry.status == "skipped" and not (run.folder and finished(run.folder)):
+                if isinstance(run, Valid) and run.entry.status == "skipped" and not finished(run.folder):
                     run.entry.reopen()  # an equal trial was made in another folder
             batch.append(Asked(self._study.begin(values, _configs(runs)), runs))
             asked += 1
         return batch
 
-    def _planned(self, values: Mapping[str, Any]) -> list[Planned]:
+    def _planned(self, values: Mapping[str, Any]) -> list[Valid | Invalid]:
         return [self._sweep.plan(job) for job in self._space.jobs(values)]
 
     def _tell(self, asked: Asked) -> None:
@@ -177,12 +178,11 @@ class Search:
         if all(entry.status in ("finished", "skipped") for entry in entries):
             self._study.tell(asked.trial, TrialState.COMPLETE, fmean(map(self._value, asked.runs)))
         elif not any(entry.status == "stopped" or entry.exit_code == RunFolderBusy.exit_code for entry in entries):
-            diverged = any(entry.exit_code == NotFinite.exit_code for entry in entries)
+            diverged = any(entry.ended is Ended.DIVERGED for entry in entries)
             self._study.tell(asked.trial, TrialState.PRUNED if diverged else TrialState.FAIL)
 
-    def _value(self, run: Planned) -> float:
-        assert run.folder is not None
-        result = run.folder.read_result()
+    def _value(self, run: Valid | Invalid) -> float:
+        result = run.folder.read_result() if isinstance(run, Valid) else None
         assert result is not None
         return result["metrics"][self._monitor]
 
@@ -222,6 +222,6 @@ def _refuse(run: schema.RunConfig) -> None:
             raise ConfigError(key, value, rule, "leave it out")
 
 
-def _configs(runs: list[Planned]) -> dict[str, str]:
+def _configs(runs: Sequence[Valid | Invalid]) -> dict[str, str]:
     """The hash of each run's config, by its id."""
-    return {run.entry.run_id: run.digest for run in runs}
+    return {run.run_id: run.digest for run in runs}

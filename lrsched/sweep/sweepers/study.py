@@ -41,7 +41,7 @@ RUNS, AGAIN, MONITOR = "runs", "again", "monitor"
 
 
 @dataclass
-class Options:
+class StudyOptions:
     """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/optuna.yaml says what they are)."""
 
     n_trials: int = ruled(20, at_least(1))
@@ -83,7 +83,7 @@ class Study:
 
     def __init__(
         self,
-        options: Options,
+        options: StudyOptions,
         name: str,
         folder: Path,
         searched: Mapping[str, BaseDistribution],

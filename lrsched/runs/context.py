@@ -1,0 +1,31 @@
+"""What a sweep lends to one of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lrsched.checkpoint.fork_point import Share
+from lrsched.console import say
+from lrsched.loggers.slots import ProgressSlot
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import Loaded
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """What the process of a job has from the one that forked it. A run of its own has none of it.
+
+    Args:
+        share: the state to begin with, and the states to keep for other runs.
+        data: data sets that lie in memory already.
+        progress: the slot that shows how far the run is.
+        warn: says that a saved state cannot be used; a sweep repeats it.
+    """
+
+    share: Share = field(default_factory=Share)
+    data: Mapping[str, Loaded] = field(default_factory=dict)
+    progress: ProgressSlot | None = None
+    warn: Callable[[str], None] = say

@@ -1,0 +1,111 @@
+"""Decide which run a composed config means (a new one, the rest of one, a finished one), and make it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lrsched.checkpoint import RunLock
+from lrsched.compose.nodes import plain, put
+from lrsched.compose.stored import check_folder
+from lrsched.config.check import settings
+from lrsched.records import RunFolder, check_name
+from lrsched.runs.auto_resume import AUTO, newest_unfinished
+from lrsched.runs.context import WorkerContext
+from lrsched.runs.request import Job, already_there, taken
+from lrsched.runs.resume import continued, finished, run_folder, say_finished, stored
+from lrsched.signals import StopFlag
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+PATIENCE = 10.0
+"""Seconds that a job waits for a run that is in use: where a sweep was killed, its jobs are still saving."""
+
+
+def make_run(
+    config: DictConfig,
+    overrides: Sequence[str],
+    stop: StopFlag,
+    *,
+    job: RunFolder | None = None,
+    context: WorkerContext | None = None,
+    quiet: bool = False,
+) -> float | None:
+    """Make the run that a config means.
+
+    Args:
+        config: as composed.
+        overrides: that composed it, as typed.
+        stop: raised by a signal.
+        job: the folder of a sweep's job, which goes on where it stood; None: the config says which run is meant.
+        context: what a sweep lends it.
+        quiet: print one line at its end, and no progress.
+
+    Returns:
+        The monitored metric.
+
+    Raises:
+        UserError: the run did not finish.
+    """
+    with ExitStack() as held:
+        request = _of_command(config, overrides, held) if job is None else _of_job(config, overrides, job, held)
+        if isinstance(request, RunFolder):
+            say_finished(request)
+            return (request.read_result() or {"metrics": {}})["metrics"].get(config.checkpoint.monitor)
+        put(request.config, "sweep", config.sweep)  # says how runs are made side by side, and nothing of this one
+        run = settings(plain(request.config))
+        from lrsched.runs.execute import execute  # imports torch
+
+        request = replace(request, context=context or WorkerContext())
+        return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
+
+
+def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -> Job | RunFolder:
+    """The run that a command asks for; locked where it goes on. A folder: it is finished."""
+    by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
+    path = config.get("resume")
+    if path == AUTO:
+        found = newest_unfinished(config, check_name("name", str(config.name)) if by_user else None)
+        path = None if found is None else found.path
+    if path is None:
+        return _new(config, by_user)
+    folder = run_folder(str(path))
+    if finished(folder) and not stored(folder, config, overrides).changed:
+        return folder
+    held.enter_context(RunLock(folder.path))
+    return stored(folder, config, overrides)  # by now another process may have changed it
+
+
+def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, held: ExitStack) -> Job | RunFolder:
+    """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
+    begun = folder.path.is_dir() and any(folder.path.iterdir())  # Hydra makes the folder too
+    if begun and not finished(folder):
+        check_folder(folder)
+        with ExitStack() as lock:  # only who has it knows what the run has come to
+            lock.enter_context(RunLock(folder.path, PATIENCE))
+            if folder.holds_a_run() and not finished(folder):
+                held.enter_context(lock.pop_all())
+    if not folder.holds_a_run():
+        return Job(folder, _named(config))
+    return folder if finished(folder) else continued(folder, config, overrides)
+
+
+def _new(config: DictConfig, by_user: bool) -> Job:
+    """A run that starts, and where it puts its files."""
+    folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
+    if by_user and taken(folder):
+        raise already_there(folder)  # before torch is imported; who claims the folder looks again
+    return Job(folder, _named(config), numbered=not by_user)
+
+
+def _named(config: DictConfig) -> DictConfig:
+    """The config with its name as text: now() must not move on resume."""
+    named = deepcopy(config)
+    put(named, "name", str(config.name))
+    put(named, "resume", None)
+    return named
