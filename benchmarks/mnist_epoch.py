@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint import Store
 from lrsched.compose.nodes import plain
-from lrsched.config.check import settings
+from lrsched.config.settings import settings
 from lrsched.loggers import TensorBoard
 from lrsched.loggers.base import RunInfo
 from lrsched.models import MLP

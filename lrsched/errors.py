@@ -1,8 +1,8 @@
-"""The exceptions for users' errors, and the exit code of each.
+"""The errors that users see, and the exit code of each.
 
 ::
 
-    UserError                 somebody can do something about it: one message, no traceback
+    UserError                 a person can mend it: one message, no traceback
     ├── ConfigError       2   a key has a value that cannot be used
     ├── DataError         2   a data set is missing or is not what it should be
     ├── NotFinite         3   a loss, gradient or metric is not a finite number
@@ -10,20 +10,22 @@
     ├── RunFolderBusy     5   another process writes to the run folder
     ├── StorageError      6   the file system refused
     ├── Stopped       128+n   stopped by signal n, checkpoint saved
-    ├── NotBegun          1   a job of a sweep that was left out
-    ├── Abandoned         1   a job of a sweep whose launcher left it before its end
-    └── Incomplete    1, 2    a sweep of which a run did not finish
+    ├── NotBegun          1   a job of a sweep that never started
+    ├── Abandoned         1   a job of a sweep that its launcher left running
+    └── Incomplete    1, 2    a sweep with runs that did not finish
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
 
 
 class UserError(Exception):
-    """Something a person can mend. Shown as one paragraph, without a traceback."""
+    """An error that a person can mend. Shown as one paragraph, without a traceback."""
 
     exit_code = 1
     hint = ""
@@ -54,12 +56,12 @@ class ConfigError(UserError, ValueError):
         return f"{shown}: {self.rule}" + (f"; {self.remedy}" if self.remedy else "")
 
     def under(self, prefix: str) -> ConfigError:
-        """The same complaint with its key below ``prefix``."""
+        """The same error with its key below ``prefix``."""
         return type(self)(f"{prefix}.{self.key}", self.value, self.rule, self.remedy)
 
 
 class DataError(UserError):
-    """A data set is missing, damaged or not of the promised form."""
+    """A data set is missing, damaged or in the wrong form."""
 
     exit_code = 2
 
@@ -68,12 +70,12 @@ class NotFinite(UserError):
     """A loss, a gradient or a metric is not a finite number.
 
     Args:
-        what: was not finite, in words.
-        step: completed updates when it was found; None where that is not known.
-        samples: numbers of the training samples of the update; none where it was found between two updates.
-        advice: where the run can go on from, what to do.
+        what: names the value that was not finite.
+        step: completed updates at that moment, or None if unknown.
+        samples: indices of the update's training samples; empty between two updates.
+        advice: where the run can go on from, and what to do.
         checkpoint: step of the last good checkpoint, or None.
-        tried: the run has passed over batches or gone back already, and it did not help.
+        tried: the run has skipped batches or gone back already, without success.
 
     >>> print(NotFinite("the training loss is nan", 7, range(20, 40), "give a lower optimizer.lr"))
     step 7: the training loss is nan; the batch holds 20 training samples, the first 16 of them 20, 21, 22, 23, 24, \
@@ -100,7 +102,7 @@ class NotFinite(UserError):
         return "; ".join(part for part in (at + self.what, self._batch(), self.advice) if part)
 
     def advised(self, advice: str, checkpoint: int | None = None, *, tried: bool = False) -> NotFinite:
-        """The same with more advice."""
+        """The same error with more advice."""
         return NotFinite(
             self.what,
             self.step,
@@ -111,7 +113,7 @@ class NotFinite(UserError):
         )
 
     def report(self) -> dict[str, Any]:
-        """What ``result.json`` says of it."""
+        """The entry for ``result.json``."""
         return {"step": self.step, "what": self.what, "samples": list(self.samples), "checkpoint": self.checkpoint}
 
     def _batch(self) -> str:
@@ -141,6 +143,26 @@ class StorageError(UserError):
     exit_code = 6
 
 
+@contextmanager
+def storage(refusal: str, within: Path | None = None) -> Generator[None]:
+    """Turn an ``OSError`` inside into a :class:`StorageError` that says what cannot be done, and why.
+
+    Args:
+        refusal: what the file system refused, in words.
+        within: a folder, where the message shall also name the file in it that was refused.
+
+    >>> with storage("out.csv cannot be written"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    lrsched.errors.StorageError: out.csv cannot be written: No space left on device
+    """
+    try:
+        yield
+    except OSError as error:
+        where = "" if within is None else f" ({error.filename or within})"
+        raise StorageError(f"{refusal}: {error.strerror}{where}") from error
+
+
 class Stopped(UserError):
     """The run was stopped by a signal, after its checkpoint was saved."""
 
@@ -153,15 +175,15 @@ class Stopped(UserError):
 
 
 class NotBegun(UserError):
-    """A job of a sweep that was left out, because the sweep was stopped or ``sweep.fail_fast`` says so."""
+    """A job never started: the sweep was stopped, or ``sweep.fail_fast`` ended it."""
 
 
 class Abandoned(UserError):
-    """A job of a sweep whose launcher was stopped while it ran: it may go on, or may have been killed."""
+    """A job ran when its launcher was stopped: it may go on, or may have been killed."""
 
 
 class Incomplete(UserError):
-    """A sweep of which runs did not finish; each was reported by itself. All of them invalid: a bad config."""
+    """Some runs of a sweep did not finish; exit code 2 if all their configs were invalid. Each was reported already."""
 
     def __init__(self, undone: int, total: int, *, all_invalid: bool) -> None:
         super().__init__(f"{undone} of {total} run{'s' * (total != 1)} did not finish")
@@ -169,7 +191,7 @@ class Incomplete(UserError):
 
 
 LONGEST = 300
-"""Characters of a value that a message shows."""
+"""The most characters of a value in a message."""
 
 
 class _Unset:
@@ -178,7 +200,7 @@ class _Unset:
 
 
 UNSET: Any = _Unset()
-"""Stands for "no value was given" where None is a value."""
+"""No value was given, where None is a value."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -208,7 +230,7 @@ def _as_override(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
-        return f"[{','.join(map(_as_override, value))}]"
+        return f"[{','.join(map(_as_override, cast(Iterable[Any], value)))}]"
     try:
         text = str(value)
     except ValueError:  # Python writes no number of more than 4300 digits

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any
 
 from lrsched.assembly.memory import enough_for
 from lrsched.config import schema
-from lrsched.config.check import take
-from lrsched.config.targets import DATASET, build
+from lrsched.config.component import Component
+from lrsched.config.settings import Settings
 from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
 from lrsched.data.digest import sha256
@@ -23,19 +21,16 @@ Loaded = tuple[Splits, str]
 """A data set in memory: its parts, and its hash."""
 
 
-def load_each(runs: Sequence[schema.RunConfig]) -> dict[str, Loaded]:
+def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
     """Load the data set of each run once, for the processes that are forked from here."""
     loaded: dict[str, Loaded] = {}
     for run in runs:
         with suppress(UserError, OSError):  # the run itself will say what is wrong
-            splits, _, digest = load_data(run, loaded)
-            loaded[_key(run)] = splits, digest
+            loaded[run.dataset.text] = load_data(run, loaded)
     return loaded
 
 
-def load_data(
-    run: schema.RunConfig, loaded: Mapping[str, Loaded] = MappingProxyType({})
-) -> tuple[Splits, schema.DatasetConfig, str]:
+def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Loaded:
     """The data set of a run, split into training, validation and test part; and its hash.
 
     Args:
@@ -45,30 +40,25 @@ def load_data(
     Raises:
         DataError: it is missing or damaged.
     """
-    reserved, node = take(schema.DatasetConfig, run.dataset, "dataset")
-    if _key(run) in loaded:
-        splits, digest = loaded[_key(run)]
-        return splits, reserved, digest
+    node = run.dataset
+    if node.text in loaded:
+        return loaded[node.text]
     arrays = load_arrays(node)
-    check_counts(reserved, arrays)
+    check_counts(node.own, arrays)
     try:
-        splits = split(arrays, validation=reserved.validation, test=reserved.test, seed=reserved.split_seed)
+        splits = split(arrays, validation=node.own.validation, test=node.own.test, seed=node.own.split_seed)
     except ConfigError as error:
         raise error.under("dataset") from error
-    return splits, reserved, sha256(arrays)
+    return splits, sha256(arrays)
 
 
-def _key(run: schema.RunConfig) -> str:
-    return json.dumps(run.dataset, sort_keys=True, default=str)
-
-
-def load_arrays(node: Mapping[str, Any]) -> Arrays:
+def load_arrays(node: Component[schema.DatasetConfig]) -> Arrays:
     """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
-    target = str(node["_target_"])
+    target = node.target
     ours = target.startswith("lrsched.")
     try:
-        with enough_for(node, "dataset"):
-            arrays = build(DATASET, node, "dataset").load()
+        with enough_for(node):
+            arrays = node.build().load()
     except DataError as error:
         raise error if ours else DataError(f"dataset={target}: {error}") from error
     except UserError:

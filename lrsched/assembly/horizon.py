@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from lrsched.config import schema
-from lrsched.config.check import take
+from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.counts import Pace, pace, training_samples
 from lrsched.errors import ConfigError
@@ -22,7 +24,21 @@ def run_horizon(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> Horizon:
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
 
 
-def foreseen(run: schema.RunConfig, *, native: bool) -> Horizon:
+def evaluations_in(horizon: Horizon, every: int) -> int:
+    """How many evaluations a run has, one after every ``every`` steps and one at its end."""
+    return -(-horizon.steps // every)
+
+
+def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
+    """How long a run is, in each of the intervals that a native scheduler can step in."""
+    return {
+        "step": horizon.steps,
+        "epoch": math.ceil(horizon.steps / horizon.steps_per_epoch),
+        "evaluation": evaluations,
+    }
+
+
+def foreseen(run: Settings, *, native: bool) -> Horizon:
     """The horizon that training will have, from the counts in the config alone.
 
     Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` counts
@@ -35,8 +51,7 @@ def foreseen(run: schema.RunConfig, *, native: bool) -> Horizon:
     Raises:
         ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
     """
-    reserved, _ = take(schema.DatasetConfig, run.dataset, "dataset")
-    t = run.trainer
+    t, reserved = run.trainer, run.dataset.own
     if reserved.train_samples is None:
         return _without_epochs(run, native)
     try:
@@ -60,13 +75,14 @@ def foreseen(run: schema.RunConfig, *, native: bool) -> Horizon:
     )
 
 
-def _without_epochs(run: schema.RunConfig, native: bool) -> Horizon:
+def _without_epochs(run: Settings, native: bool) -> Horizon:
     rule = "the config does not say how many samples the data set holds"
     remedy = "write train_samples and test_samples into the data set's YAML, or give +dataset.train_samples=NUMBER"
     if run.trainer.steps is None:
         raise ConfigError("trainer.steps", None, rule, f"give trainer.steps=NUMBER; or {remedy}")
-    counted = [(f"scheduler.{key}", text) for key, text in leaves(run.scheduler) if isinstance(text, str)]
-    if native and run.scheduler.get("interval", "epoch") == "epoch":
+    found = leaves(run.scheduler.arguments)
+    counted = [(f"scheduler.{key}", text) for key, text in found if isinstance(text, str)]
+    if native and run.scheduler.arguments.get("interval", "epoch") == "epoch":
         raise ConfigError("scheduler.interval", "epoch", f"{rule}, so that epochs are unknown", remedy)
     for key, text in counted:
         try:

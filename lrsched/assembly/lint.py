@@ -6,45 +6,46 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched.assembly.native import closed_loops
-from lrsched.assembly.scheduler import LENGTHS
-from lrsched.config.targets import SCHEDULER, build, resolve
+from lrsched.assembly.horizon import lengths
+from lrsched.assembly.kinds import LENGTHS, ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
-from lrsched.schedulers import Plateau
-from lrsched.schedules import Schedule, Sequence
 from lrsched.schedules.lint import cautions
 
 
-def lint(node: Mapping[str, Any], horizon: Horizon, lengths: Mapping[str, int], rates: set[float]) -> list[str]:
+def lint(spec: SchedulerSpec, horizon: Horizon, evaluations: int, rates: set[float]) -> list[str]:
     """Warnings about a config's ``scheduler``, each with its key and its consequence.
 
     Args:
-        node: the config's ``scheduler``.
+        spec: what it is.
         horizon: the run.
-        lengths: the run's length by interval (epoch, step, evaluation).
+        evaluations: how many the run has.
         rates: base rates of the parameter groups.
 
     Raises:
         ConfigError: what would end the run with an error of PyTorch's own.
     """
-    cls = resolve(SCHEDULER, str(node["_target_"]), "scheduler")
-    if issubclass(cls, Sequence) and closed_loops(node):
-        return []  # what it will do is not known beforehand
-    if issubclass(cls, Schedule):
-        schedule = build(SCHEDULER, node, "scheduler")
-        return [
-            f"scheduler: {said}"
-            for said in dict.fromkeys(c for r in sorted(rates) for c in cautions(schedule, horizon, r))
-        ]
-    if issubclass(cls, Plateau):
-        patience, looks = node.get("patience", 10), lengths["evaluation"]
-        if patience + 2 > looks:
-            return [f"scheduler.patience={patience}: the run has {looks} evaluations, so the rate is never cut"]
-        return []
-    interval = str(node.get("interval", "epoch"))
-    found = _of_class(cls.__name__, node, lengths[interval])
-    return found + (_of_unit(node, lengths) if interval == "step" else [])
+    match spec:
+        case OpenLoopSpec():
+            found = [caution for rate in sorted(rates) for caution in cautions(spec.schedule, horizon, rate)]
+            return [f"scheduler: {caution}" for caution in dict.fromkeys(found)]
+        case HandoverSpec():
+            return []  # what it will do is not known beforehand
+        case ClosedLoopSpec(node):
+            return _of_closed_loop(node.cls, node.arguments, evaluations)
+        case NativeSpec(node):
+            length, interval = lengths(horizon, evaluations), node.own.interval
+            found = _of_class(node.cls.__name__, node.arguments, length[interval])
+            return found + (_of_unit(node.arguments, length) if interval == "step" else [])
+
+
+def _of_closed_loop(cls: type, node: Mapping[str, Any], evaluations: int) -> list[str]:
+    from lrsched.schedulers.plateau import Plateau  # imports torch
+
+    patience = node.get("patience", 10)
+    if issubclass(cls, Plateau) and patience + 2 > evaluations:
+        return [f"scheduler.patience={patience}: the run has {evaluations} evaluations, so the rate is never cut"]
+    return []
 
 
 def _of_class(name: str, node: Mapping[str, Any], n: int) -> list[str]:

@@ -1,16 +1,16 @@
-"""What does not fit into memory is refused with the key that made it so large."""
+"""Refuse configs that would not fit in memory, naming the key responsible."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lrsched.config.targets import MODEL, build
+from lrsched.config.component import Component
 from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError, Stopped
 
@@ -18,8 +18,15 @@ SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "Storage
 """What PyTorch's RuntimeErrors say when there is none left."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left: Python's own, or PyTorch's in its words."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+    )
+
+
 @contextmanager
-def enough_for(node: Mapping[str, Any], key: str) -> Iterator[None]:
+def enough_for(node: Component[Any]) -> Iterator[None]:
     """Around the building of what a node describes.
 
     Raises:
@@ -28,12 +35,12 @@ def enough_for(node: Mapping[str, Any], key: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in SIGNS):
+        if not is_out_of_memory(error):
             raise
-        raise _too_large(node, key, "makes it need more memory than there is") from error
+        raise _too_large(node, "makes it need more memory than there is") from error
 
 
-def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> None:
+def check_model_fits(node: Component[None], input_shape: tuple[int, int, int], classes: int) -> None:
     """Refuse a model whose weights and gradients are more than the machine's memory.
 
     It is built without memory first, on the meta device: where memory is promised before it is there, the
@@ -41,7 +48,7 @@ def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int],
     """
     try:
         with torch.device("meta"):
-            model = build(MODEL, node, "model", input_shape=input_shape, classes=classes)
+            model = node.build(input_shape=input_shape, classes=classes)
     except Stopped:
         raise
     except Exception:  # a model that cannot be built like this may be a good one
@@ -49,7 +56,7 @@ def check_model_fits(node: Mapping[str, Any], input_shape: tuple[int, int, int],
     needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters()), memory()
     if needed > there:
         rule = f"makes weights and gradients of {needed / 2**30:.3g} GiB, and this machine has {there / 2**30:.3g} GiB"
-        raise _too_large(node, "model", rule)
+        raise _too_large(node, rule)
 
 
 def memory() -> int:
@@ -60,10 +67,10 @@ def memory() -> int:
     return found
 
 
-def _too_large(node: Mapping[str, Any], key: str, rule: str) -> ConfigError:
-    found = leaves(node, key)
+def _too_large(node: Component[Any], rule: str) -> ConfigError:
+    found = leaves(node.arguments, node.key)
     numbers = {name: value for name, value in found if type(value) in (int, float)}
     if not numbers:
-        return ConfigError(key, node.get("_target_"), rule)
+        return ConfigError(node.key, node.target, rule)
     largest = max(numbers, key=lambda name: numbers[name])
     return ConfigError(largest, numbers[largest], rule, "give a smaller number")

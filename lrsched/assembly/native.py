@@ -1,56 +1,109 @@
-"""From a sequence's node to its driver, where a part of it is a closed loop."""
+"""PyTorch's schedulers, and anybody's in their form: from a node to an instance."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from itertools import accumulate
+import importlib
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.config.targets import SCHEDULER, build, resolve
-from lrsched.horizon import Horizon
-from lrsched.schedulers.base import Scheduler
-from lrsched.schedulers.closed_loop import ClosedLoop
-from lrsched.schedulers.relay import Leg, Relay
-from lrsched.schedulers.table import Table
-
-PLACEHOLDER = {"_target_": "lrsched.schedules.Constant"}
-"""Stands for a closed loop in the sequence that says where the parts lie."""
+from lrsched.assembly.kinds import LENGTHS
+from lrsched.config.component import Component
+from lrsched.config.settings import component
+from lrsched.config.targets import SCHEDULER, construct, trusted
+from lrsched.errors import ConfigError
+from lrsched.schedulers.expression import Expression
 
 
-def closed_loops(node: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
-    """The parts of a sequence's node that a closed loop drives, by their number."""
-    loops: dict[int, Mapping[str, Any]] = {}
-    parts = node.get("parts")
-    for j, part in enumerate(parts if isinstance(parts, list) else ()):
-        child = part.get("schedule") if isinstance(part, Mapping) else None
-        if isinstance(child, Mapping) and "_target_" in child:
-            cls = resolve(SCHEDULER, str(child["_target_"]), f"scheduler.parts[{j}].schedule")
-            if issubclass(cls, ClosedLoop):
-                loops[j] = child
-    return loops
+def build_native(node: Component[Any], optimizer: Optimizer, length: int) -> Any:
+    """An instance of a class in PyTorch's form, its children first.
 
-
-def build_relay(
-    node: Mapping[str, Any], loops: Mapping[int, Mapping[str, Any]], optimizer: Optimizer, horizon: Horizon
-) -> Scheduler:
-    """The driver of a sequence whose parts ``loops`` are closed loops.
+    Args:
+        node: of the scheduler, or of a child.
+        optimizer: of the run.
+        length: of the part of the run that it drives, in its interval; ``auto`` stands for it.
 
     Raises:
-        ConfigError: a value that cannot be used.
+        ConfigError: a value that cannot be used, or one that PyTorch would accept and misread.
     """
-    parts = [{**part, "schedule": PLACEHOLDER} if j in loops else part for j, part in enumerate(node["parts"])]
-    sequence = build(SCHEDULER, {**node, "parts": parts}, "scheduler")
-    lead = sequence.lead(horizon)
-    lengths = sequence.lengths(horizon.steps - lead, horizon)
-    starts = list(accumulate(lengths, initial=lead))
-    legs = []
-    for j, child in loops.items():
-        if lengths[j]:
-            key = f"scheduler.parts[{j}].schedule"
-            loop = build(SCHEDULER, child, key, optimizer=optimizer, horizon=horizon.part(lengths[j]))
-            end = starts[j + 1] if starts[j + 1] < horizon.steps else math.inf
-            legs.append(Leg(starts[j], end, loop))
-    return Relay(Table(optimizer, sequence, horizon), legs)
+    if "milestones" in node.arguments:
+        _check_milestones(node.arguments["milestones"], f"{node.key}.milestones")
+    arguments: dict[str, Any] = {}
+    for name, value in node.arguments.items():
+        key = f"{node.key}.{name}"
+        if name == "schedulers" and isinstance(value, list):
+            arguments[name] = _children(node, key, optimizer, length)
+        elif name == "lr_lambda":
+            arguments[name] = _functions(value, key, length)
+        elif value == "auto":
+            arguments[name] = length
+        else:
+            if name in LENGTHS and value is not None:
+                _check_length(value, key)
+            arguments[name] = value
+    return construct(SCHEDULER, node.cls, arguments, node.key, optimizer=optimizer)
+
+
+def _children(node: Component[Any], key: str, optimizer: Optimizer, length: int) -> list[Any]:
+    """The children of a composite; those of a SequentialLR last from their milestone to the next one."""
+    children = node.arguments["schedulers"]
+    marks = [0, *(node.arguments.get("milestones") or [0] * (len(children) - 1)), length]
+    built = []
+    for i, child in enumerate(children):
+        if not isinstance(child, Mapping) or "_target_" not in child:
+            raise ConfigError(f"{key}[{i}]", child, "must be a mapping with a _target_")
+        part = max(1, marks[i + 1] - marks[i]) if "milestones" in node.arguments and i + 1 < len(marks) else length
+        built.append(build_native(component(SCHEDULER, child, f"{key}[{i}]"), optimizer, part))
+    return built
+
+
+def _functions(value: Any, key: str, length: int) -> Any:
+    """One function of t, or one for each parameter group."""
+    if isinstance(value, list):
+        return [_function(item, f"{key}[{i}]", length) for i, item in enumerate(value)]
+    return _function(value, key, length)
+
+
+def _function(value: Any, key: str, length: int) -> Callable[..., Any]:
+    name, _, attribute = str(value).rpartition(".")
+    if name and any(str(value).startswith(home + ".") for home in trusted()):
+        function = getattr(importlib.import_module(name), attribute, None)
+        if not callable(function):
+            raise ConfigError(key, value, f"there is no function {attribute} in {name}")
+        return function
+    try:
+        function = Expression(str(value), length)
+        for t in range(0, length + 1, 1 + length // 1000):  # all of a short run, a thousand points of a long one
+            if function(t) < 0:
+                raise ConfigError(key, value, f"gives {function(t):.3g} at t={t}, and a rate is never negative")
+    except ConfigError as error:
+        raise ConfigError(key, value, error.rule, error.remedy) from error
+    return function
+
+
+def _check_milestones(milestones: Any, key: str) -> None:
+    whole = isinstance(milestones, list) and all(type(m) is int for m in milestones)
+    if not whole:
+        raise ConfigError(
+            key, milestones, "milestones are whole numbers", "PyTorch accepts others, and then never reaches them"
+        )
+    if any(m < 1 for m in milestones) or any(b <= a for a, b in pairwise(milestones)):
+        raise ConfigError(
+            key,
+            milestones,
+            "milestones are at least 1 and each is greater than the one before",
+            "PyTorch accepts this: it applies a milestone of 0 before the first step, and with unsorted ones a "
+            "SequentialLR runs its last scheduler throughout",
+        )
+
+
+def _check_length(value: Any, key: str) -> None:
+    if type(value) is not int or value < 1:
+        raise ConfigError(
+            key,
+            value,
+            "must be a whole number, at least 1",
+            "PyTorch accepts others, and then changes the rate at other steps, or never",
+        )

@@ -16,43 +16,7 @@ from typing import Any
 from torch import nn
 
 from lrsched.config import schema
-from lrsched.config.check import read
-from lrsched.errors import UNSET, ConfigError, nearest
-
-TAKEN = re.compile(r"default|no_decay|layer\d+")
-
-
-def named_groups(reserved: schema.OptimizerConfig, rate: Any) -> dict[str, schema.ParameterGroup]:
-    """``optimizer.groups``, each entry typed and within its ranges, before there is a model.
-
-    Args:
-        reserved: the reserved keys of the config's ``optimizer``.
-        rate: ``optimizer.lr``, or None where none is given.
-    """
-    if rate is None and reserved.layer_decay is not None:
-        raise ConfigError("optimizer.lr", None, "is what optimizer.layer_decay scales", "give optimizer.lr=VALUE")
-    named: dict[str, schema.ParameterGroup] = {}
-    for name, node in reserved.groups.items():
-        key = f"optimizer.groups.{name}"
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(name)) or TAKEN.fullmatch(name):
-            rule = "a name is a letter and then letters, digits, - or _, and not default, no_decay or layer0, layer1, …"
-            raise ConfigError(key, UNSET, rule, "give it another name")
-        if not isinstance(node, Mapping):
-            raise ConfigError(key, node, "must be a mapping", "as in {params: head.*, lr_scale: 10}")
-        if "params" not in node:
-            raise ConfigError(f"{key}.params", UNSET, "says which parameters are meant", "as in params: head.*")
-        named[name] = group = read(schema.ParameterGroup, node, key)
-        if group.lr is not None and group.lr_scale is not None:
-            raise ConfigError(
-                f"{key}.lr_scale", group.lr_scale, "the group has a rate of its own", "give one of the two"
-            )
-        if group.lr_scale is not None and rate is None:
-            raise ConfigError("optimizer.lr", None, f"is what {key}.lr_scale scales", "give optimizer.lr=VALUE")
-        try:
-            re.compile(group.params)
-        except re.error as error:
-            raise ConfigError(f"{key}.params", group.params, f"is no regular expression: {error}") from error
-    return named
+from lrsched.errors import ConfigError, nearest
 
 
 def parameter_groups(

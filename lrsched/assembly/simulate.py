@@ -1,32 +1,168 @@
-"""A scheduler driven as a run drives it, while nothing is trained: to see what it sets, or to bring it to a step."""
+"""What a run would set at each step: its scheduler driven as a run drives it, while nothing is trained."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrsched.schedulers.base import Scheduler
+from lrsched.assembly.checks import check_choices
+from lrsched.assembly.horizon import evaluations_in, run_horizon
+from lrsched.assembly.kinds import SchedulerSpec, spec_of
+from lrsched.assembly.lint import lint
+from lrsched.assembly.parts import build_optimizer, timetable_of
+from lrsched.assembly.scheduler import build_scheduler
+from lrsched.config.settings import Settings
+from lrsched.data.counts import Pace
+from lrsched.horizon import Horizon
+from lrsched.schedulers.base import Scheduler, group_names
+from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
+from lrsched.schedulers.values import GroupPlace, read_value
+from lrsched.schedules.shapes import Floats
 from lrsched.train.evaluate import METRICS
 
 SAME: dict[str, float] = dict.fromkeys(METRICS, 1.0)
 """What an evaluation shows while nothing is trained: a closed loop sees a run that never improves."""
 
+MOST = 10**6
+"""Steps up to which a native scheduler is run to see what it sets: a few seconds."""
 
-def advance(scheduler: Scheduler, optimizer: Optimizer, s: int, every: int) -> None:
-    """What happens to a scheduler from rest at ``s`` up to the forward pass of that update.
+
+def simulate(scheduler: Scheduler, optimizer: Optimizer, steps: Iterable[int], every: int) -> Iterator[int]:
+    """Drive a scheduler through updates; yields each one while its values are in force.
 
     Args:
+        scheduler: at rest before the first of the steps.
+        optimizer: whose groups it sets.
+        steps: the updates, one after the other.
         every: steps between two evaluations.
     """
-    setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
-    if s and s % every == 0:
-        scheduler.observe(s, SAME)
-    scheduler.set(s)
+    for s in steps:
+        setattr(optimizer, "_opt_called", True)  # noqa: B010  (PyTorch warns where no update came before)
+        if s and s % every == 0:
+            scheduler.observe(s, SAME)
+        scheduler.set(s)
+        yield s
 
 
-def bring(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) -> None:
+def bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) -> None:
     """Bring a new open-loop scheduler and its optimizer's groups to rest after ``step`` updates."""
-    for s in range(max(0, step - 1), step) if isinstance(scheduler, Table) else range(step):
-        advance(scheduler, optimizer, s, every)
+    first = max(0, step - 1) if isinstance(scheduler, Table) else 0
+    for _ in simulate(scheduler, optimizer, range(first, step), every):
+        pass
     if step and step % every == 0:
         scheduler.observe(step, SAME)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A run's values, by step.
+
+    Args:
+        kind: what must be equal in two runs for their tables to speak of the same: which values move, which
+            are logged, and when the run logs and evaluates.
+        table: float64[steps, values].
+    """
+
+    kind: tuple[Any, ...]
+    table: Floats
+
+
+def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen | None:
+    """What a run will set, to the bit; None where nobody knows beforehand: a closed loop, a user's own class.
+
+    Args:
+        run: the settings.
+        model: of the run, for its parameter groups; left as it is.
+        pace: of its data.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    horizon = run_horizon(run.trainer, pace)
+    timetable = timetable_of(run, horizon)
+    optimizer = build_optimizer(run.optimizer, model)
+    before = _numbers(optimizer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run itself will warn
+        evaluations = evaluations_in(horizon, timetable.evaluate)
+        scheduler = build_scheduler(spec_of(run.scheduler), optimizer, horizon, evaluations)
+        columns = _columns(scheduler, optimizer, before, horizon.steps, timetable.evaluate)
+    if columns is None:
+        return None
+    places = sorted(columns, key=str)
+    kind = (tuple(places), scheduler.moves, timetable.log, timetable.evaluate)
+    return Foreseen(kind, np.stack([columns[place] for place in places], axis=1))
+
+
+def _columns(
+    scheduler: Scheduler, optimizer: Optimizer, before: Mapping[GroupPlace, float], steps: int, every: int
+) -> dict[GroupPlace, Floats] | None:
+    """The values that move; those that a native scheduler leaves as the optimizer had them do not."""
+    if isinstance(scheduler, Table):
+        return scheduler.values()
+    if not isinstance(scheduler, Native) or not scheduler.is_open_loop or steps > MOST:
+        return None
+    table = np.empty((steps, len(before)))
+    for s in simulate(scheduler, optimizer, range(steps), every):
+        table[s] = list(_numbers(optimizer).values())
+    columns = dict(zip(before, np.ascontiguousarray(table.T), strict=True))
+    return {place: column for place, column in columns.items() if place[1] == "lr" or (column != before[place]).any()}
+
+
+def _numbers(optimizer: Optimizer) -> dict[GroupPlace, float]:
+    """Every number that the optimizer reads in its groups."""
+    found: dict[GroupPlace, float] = {}
+    for index, group in enumerate(optimizer.param_groups):
+        for key in optimizer.defaults:
+            value = group[key]
+            items = list(enumerate(value)) if isinstance(value, (tuple, list)) else [(None, value)]
+            found |= {(index, key, item): float(v) for item, v in items if isinstance(v, (int, float, Tensor))}
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """What a scheduler set around a model of two numbers.
+
+    Args:
+        base: the base rate.
+        columns: float64[steps] each, by the names that a run's rows have.
+        cautions: lint, for the user to read.
+        blind: it asked for metrics, and saw none but the same ones again and again.
+    """
+
+    base: float
+    columns: dict[str, Floats]
+    cautions: list[str]
+    blind: bool
+
+
+def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon) -> Rehearsal:
+    """Run a scheduler that is known by running it alone: a closed loop sees a run that never improves.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    check_choices(run)
+    every = horizon.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
+    optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other
+    base = float(optimizer.param_groups[0]["lr"])
+    evaluations = evaluations_in(horizon, every)
+    scheduler = build_scheduler(spec, optimizer, horizon, evaluations)
+    cautions = lint(spec, horizon, evaluations, {base})
+    names = [f"{value}/{group}" for value in scheduler.moves for group in group_names(optimizer)]
+    table = np.empty((horizon.steps, len(names)))
+    for s in simulate(scheduler, optimizer, range(horizon.steps), every):
+        table[s] = [read_value(group, value) for value in scheduler.moves for group in optimizer.param_groups]
+    columns = dict(zip(names, np.ascontiguousarray(table.T), strict=True))
+    for column in [column for column in names if not column.endswith("/default")]:
+        if np.array_equal(columns[column], columns[f"{column.partition('/')[0]}/default"]):
+            del columns[column]  # a group that goes with the first says nothing new
+    return Rehearsal(base, columns, cautions, scheduler.sees_metrics)

@@ -1,6 +1,6 @@
 """Checkpoints: a run at rest, on disk: atomic, hashed, safe to load; one writer at a time.
 
-The names load what they need when touched: who only wants the lock does not wait for torch.
+The names are lazy: importing the lock alone imports no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A state as bytes, and back. Bytes are looked at before anything is made of them."""
+"""Pack a state into bytes and back. Bytes are checked before they are unpickled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from lrsched.errors import CheckpointError
 
 _AT_WILL = (b"cbuiltins\nbytearray\n", b"c__builtin__\nbytearray\n")
-"""The one name that ``weights_only=True`` allows which takes any amount of memory for a few bytes of file."""
+"""A name that ``weights_only=True`` allows, though a few bytes of it can claim any amount of memory."""
 
 
 def packed(state: Mapping[str, Any]) -> bytes:
@@ -27,11 +27,11 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
     """The state in an archive.
 
     Args:
-        content: of the file.
-        path: of the file, for the message.
+        content: the file's bytes.
+        path: the file, for messages.
 
     Raises:
-        CheckpointError: these bytes are no state, or they hold what is not data.
+        CheckpointError: the bytes are no state, or hold more than data.
     """
     _check(content, path)
     try:

@@ -1,4 +1,4 @@
-"""What a run of a sweep has in common with others: where it begins, and which states it keeps for them."""
+"""Fork points: states that a run of a sweep keeps for others to start from."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from lrsched.checkpoint.places import MANIFEST, place
 from lrsched.records import RunFolder
 
 FORKS = ".forks"
-"""The folder in a sweep's folder that the states lie in, until all who begin with them have begun."""
+"""The folder for these states, inside a sweep's folder, until every run that needs them has started."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A state that a run has kept for others: that of run ``source`` after ``step`` updates."""
+    """The state of run ``source`` after ``step`` updates, kept for others."""
 
     source: RunFolder
     step: int
 
     @property
     def folder(self) -> Path:
-        """Where the states of that run lie."""
+        """The folder for the states of that run."""
         return kept_by(self.source)
 
     @property
     def path(self) -> Path:
-        """Where this one lies."""
+        """The folder of this state."""
         return place(self.folder, self.step)
 
     def is_there(self) -> bool:
-        """Whether it is whole: its manifest comes last."""
+        """Whether the state is complete: its manifest comes last."""
         return (self.path / MANIFEST).exists()
 
 
 @dataclass(frozen=True)
 class Share:
-    """The part of a plan that one run must know.
+    """One run's part in a stage tree.
 
     Args:
-        begin: the state that it begins with, or None: with a first step of its own.
-        keep: steps at which it keeps its state for others.
+        begin: the state that it starts from, or None to start at step 0.
+        keep: steps whose state it keeps for others.
     """
 
     begin: Point | None = None
@@ -48,5 +48,5 @@ class Share:
 
 
 def kept_by(folder: RunFolder) -> Path:
-    """Where the states lie that a run keeps for others."""
+    """The folder for the states that a run keeps for others."""
     return folder.path.parent / FORKS / folder.path.name

@@ -1,4 +1,4 @@
-"""One writer per run folder: a lock that lives as long as the process that holds it, and not a moment longer."""
+"""One writer per run folder: a lock that ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import TracebackType
 from lrsched.errors import RunFolderBusy, StorageError
 
 _PAUSE = 0.02  # seconds between two tries
-_PATIENCE = 0.1  # seconds; holder() looks for a few microseconds, and nobody is to be refused for that
+_PATIENCE = 0.1  # seconds; holder() takes the lock for a few microseconds, which refuses nobody
 
 
 class RunLock:
@@ -35,11 +35,11 @@ class RunLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Become the only writer.
+        """Take the lock.
 
         Raises:
-            RunFolderBusy: another process is (or another lock of this one), and did not end in time.
-            StorageError: there can be no lock here: read-only, or a file system without flock.
+            RunFolderBusy: another process, or another lock of this one, holds it and did not end in time.
+            StorageError: the folder is read-only, or its file system has no flock.
         """
         until = time.monotonic() + self._patience
         while True:
@@ -60,13 +60,13 @@ class RunLock:
         raise RunFolderBusy(f"{self.folder} is in use: {who} writes to it; wait until it ends, or {how}")
 
     def release(self) -> None:
-        """Let others write. Without effect where the lock is not held."""
+        """Release the lock, if held."""
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             self._close()
 
     def _locked(self) -> int | None:
-        """A descriptor that holds the lock, or None while somebody else has it.
+        """A descriptor that holds the lock, or None while another process has it.
 
         Raises:
             OSError: the file system refused.
@@ -103,7 +103,7 @@ class RunLock:
 
 
 def holder(folder: Path) -> str | None:
-    """Who writes to a run folder now (``process 4711 on host``), or None. Changes nothing on disk."""
+    """The present writer of a run folder (``process 4711 on host``), or None. Changes nothing on disk."""
     path = folder / ".lock"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -123,7 +123,7 @@ def holder(folder: Path) -> str | None:
 
 
 def _named(path: Path) -> tuple[str, str]:
-    """Process number and host in a lock file; empty where it names none."""
+    """Process number and host in a lock file, or two empty strings."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             words = file.read(300).split()
@@ -145,7 +145,7 @@ _held: weakref.WeakSet[RunLock] = weakref.WeakSet()
 
 def _not_inherited() -> None:
     for lock in list(_held):
-        lock._close()  # the parent's lock stays: it ends with the last descriptor, or when it is released
+        lock._close()  # the parent keeps its lock: it ends with the last descriptor or on release
 
 
 os.register_at_fork(after_in_child=_not_inherited)

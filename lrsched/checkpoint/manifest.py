@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint: what its bytes must be, and its own seal. Nothing here is believed unread."""
+"""The manifest of a checkpoint: size and hash of its state, sealed by a hash of its own. Every entry is checked."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _OF_THE_RUN: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest with the SHA-256 of its entries: a flipped bit in any of them is noticed."""
+    """The manifest with the SHA-256 of its entries, which a flipped bit in any of them breaks."""
     entries = {name: value for name, value in manifest.items() if name != SEAL}
     text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**entries, SEAL: hashlib.sha256(text.encode()).hexdigest()}
@@ -54,14 +54,14 @@ def written(manifest: Mapping[str, Any]) -> bytes:
 
 
 def read_manifest(path: Path, step: int) -> dict[str, Any] | None:
-    """The manifest in a file, or None where there is no such file: the checkpoint was never committed.
+    """The manifest in a file, or None without such a file: the checkpoint was never committed.
 
     Args:
         path: the file.
-        step: that its folder is named after.
+        step: the step in its folder's name.
 
     Raises:
-        CheckpointError: it is damaged, or that of another checkpoint.
+        CheckpointError: it is damaged, or belongs to another checkpoint.
     """
     try:
         manifest = json.loads(read_plain(path, _LARGEST), parse_constant=_no_constant)
@@ -90,10 +90,10 @@ def read_manifest(path: Path, step: int) -> dict[str, Any] | None:
 def read_plain(path: Path, largest: int) -> bytes:
     """The content of a plain file of at most ``largest`` bytes.
 
-    A symbolic link, a folder or a device is not followed, and a file that grows meanwhile is not waited for.
+    Refuses a symbolic link, a folder, a device, and a file that changes while it is read.
 
     Raises:
-        OSError: it cannot be read, or is none of this.
+        OSError: the file cannot be read or is refused.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:

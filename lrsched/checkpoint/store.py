@@ -36,25 +36,25 @@ from lrsched.checkpoint.places import (
     survey,
     verified,
 )
-from lrsched.errors import CheckpointError, StorageError
+from lrsched.errors import CheckpointError, storage
 from lrsched.records import make_folder, sync_folder, write_atomically
 
 log = logging.getLogger("lrsched")
 
 
 class Store:
-    """The checkpoints of one run. Who writes holds the :class:`~lrsched.checkpoint.lock.RunLock` of the run folder.
+    """The checkpoints of one run. Writing needs the run folder's :class:`~lrsched.checkpoint.lock.RunLock`.
 
     Args:
-        folder: where they lie; made when the first one is written.
+        folder: the checkpoints' folder; made with the first one.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._at: int | None = None  # the step of the checkpoint that was written or loaded last
+        self._at: int | None = None  # step of the checkpoint written or loaded last
 
     def save(self, step: int, state: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
-        """Write one checkpoint durably; on return it will be found after any crash.
+        """Write one checkpoint durably: after return, any crash leaves it in place.
 
         Args:
             step: completed updates.
@@ -62,7 +62,7 @@ class Store:
             about: further entries of the manifest (config hash, fingerprint, …).
 
         Raises:
-            StorageError: the file system refused; what was committed before is intact.
+            StorageError: the file system refused; earlier checkpoints are intact.
         """
         content = packed(state)
         manifest = {
@@ -74,7 +74,7 @@ class Store:
             **about,
         }
         path = place(self.folder, step)
-        try:
+        with storage(f"checkpoint {path} cannot be written", within=path):
             make_folder(self.folder)
             make_room(path)
             try:
@@ -84,12 +84,9 @@ class Store:
                 sync_folder(path)
                 sync_folder(self.folder)
             except OSError:
-                with suppress(OSError):  # the first error is the one to tell; what is left is swept at the next start
+                with suppress(OSError):  # report the first error; the next start sweeps up the rest
                     put_back(path)
                 raise
-        except OSError as error:
-            where = error.filename or path
-            raise StorageError(f"checkpoint {path} cannot be written: {error.strerror} ({where})") from error
         self._at = step
         self._delete(aside(path))
         return path
@@ -97,8 +94,8 @@ class Store:
     def prune(self, keep: int, spare: Collection[int] = ()) -> None:
         """Delete all but the newest ``keep`` checkpoints and those of the steps in ``spare``.
 
-        The newest is the one that was written or loaded last: one of a later step was damaged, or the run went
-        back behind it. What cannot be deleted is warned of, and tried again the next time.
+        The newest is the one written or loaded last: one of a later step is damaged, or the run went back before
+        it. A checkpoint that cannot be deleted is logged and tried again next time.
         """
         try:
             there = [(step, path) for step, path in places(self.folder) if self._at is None or step <= self._at]
@@ -111,7 +108,7 @@ class Store:
             log.warning("old checkpoints cannot be looked for: %s (%s)", error.strerror, error.filename)
 
     def forget(self, after: int) -> None:
-        """Delete the checkpoints of later steps than ``after``, durably: the run goes back, and makes them anew.
+        """Delete the checkpoints of later steps than ``after``, durably: the run goes back there.
 
         Raises:
             OSError: the file system refused.
@@ -123,18 +120,18 @@ class Store:
         self._at = after
 
     def sweep(self) -> list[Path]:
-        """Remove what a process that was killed left behind; only for who holds the run's lock.
+        """Remove the leftovers of a killed process. Call it with the run's lock held.
 
-        That is temporary files, in the run folder and below it, and checkpoints that were never committed.
+        They are temporary files, in the run folder and below it, and checkpoints that were never committed.
 
         Returns:
-            What was removed.
+            The removed paths.
 
         Raises:
             StorageError: the file system refused.
         """
         removed: list[Path] = []
-        try:
+        with storage(f"{self.folder.parent} cannot be tidied", within=self.folder.parent):
             for step in {step for step, _ in places(self.folder)}:
                 removed += settle(place(self.folder, step))
             inside = (path for _, path in places(self.folder) if not path.is_symlink())
@@ -143,23 +140,19 @@ class Store:
                     if path.is_symlink() or path.is_file():
                         path.unlink()
                         removed.append(path)
-        except OSError as error:
-            raise StorageError(f"{self.folder.parent} cannot be tidied: {error.strerror} ({error.filename})") from error
         return removed
 
     def found(self) -> list[Checkpoint]:
-        """Every checkpoint that was committed, newest first by step, those with a damaged manifest among them.
+        """Every committed checkpoint, newest first by step, with those whose manifest is damaged.
 
         Raises:
             StorageError: the folder cannot be read.
         """
-        try:
+        with storage(f"{self.folder} cannot be read"):
             return survey(self.folder)
-        except OSError as error:
-            raise StorageError(f"{self.folder} cannot be read: {error.strerror}") from error
 
     def unfinished(self, after: int) -> list[Path]:
-        """Checkpoints of later steps than ``after`` that were never committed, or have lost the mark of it."""
+        """Checkpoints of later steps than ``after`` without a commit mark."""
         there = {checkpoint.path for checkpoint in self.found()}
         return [path for step, path in places(self.folder) if step > after and path not in there]
 
@@ -168,7 +161,7 @@ class Store:
         return [checkpoint for checkpoint in self.found() if not checkpoint.damaged]
 
     def newest(self) -> tuple[Checkpoint, dict[str, Any], list[str]]:
-        """The newest checkpoint that is valid, its state, and what was wrong with newer ones.
+        """The newest valid checkpoint, its state, and why newer ones are not valid.
 
         Raises:
             CheckpointError: there is none.
@@ -190,7 +183,7 @@ class Store:
     def _delete(self, path: Path) -> None:
         try:
             delete(path)
-        except OSError as error:  # what is committed is durable: the run can go on
+        except OSError as error:  # the new checkpoint is durable: the run can go on
             log.warning("%s cannot be deleted: %s (%s)", path, error.strerror, error.filename or path)
 
 
@@ -198,6 +191,6 @@ def load(checkpoint: Checkpoint) -> dict[str, Any]:
     """The state in a checkpoint, verified before it is unpickled.
 
     Raises:
-        CheckpointError: it is damaged, or holds what is not data.
+        CheckpointError: it is damaged, or holds more than data.
     """
     return unpacked(verified(checkpoint), checkpoint.path / STATE)

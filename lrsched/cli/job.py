@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
-from lrsched.config.check import settings
+from lrsched.config.settings import settings
 from lrsched.console import forgive_readers, say
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder, check_name

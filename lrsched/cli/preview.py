@@ -18,7 +18,7 @@ from lrsched.cli.command import Parser, exit_code, write
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
-from lrsched.config.check import settings
+from lrsched.config.settings import settings
 from lrsched.console import tell, terminal
 from lrsched.errors import ConfigError, UserError
 from lrsched.preview.block import block

@@ -1,9 +1,8 @@
-"""From the composed config, a plain dict, to typed settings: every value is looked at before anything is built."""
+"""Read plain mappings into schema dataclasses; refuse unknown keys and values out of their range."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -11,42 +10,9 @@ from lrsched.config import schema
 from lrsched.config.types import check_type
 from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError, nearest
-from lrsched.records import check_name
 
 S = TypeVar("S")
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
-
-
-def settings(config: Mapping[str, Any]) -> schema.RunConfig:
-    """The config of a run, typed and within its ranges.
-
-    Raises:
-        ConfigError: an unknown key, a value of another type or out of its range.
-    """
-    run = read(schema.RunConfig, config, "")
-    check_name("name", run.name)
-    for group in schema.GROUPS:
-        node = getattr(run, group)
-        if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-            raise ConfigError(
-                group, node, "must be a mapping with a _target_", f"choose one of conf/{group}/, as in {group}=NAME"
-            )
-    loggers = run.logger or {}
-    if not isinstance(loggers, Mapping) or not all(isinstance(node, Mapping) for node in loggers.values()):
-        raise ConfigError(
-            "logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]"
-        )
-    _check_device(run.device)
-    for i, key in enumerate(run.checkpoint.allow_change):
-        if key.partition(".")[0] not in schema.names(schema.RunConfig):
-            raise ConfigError(
-                f"checkpoint.allow_change[{i}]",
-                key,
-                "is no key of the config",
-                nearest(key, schema.names(schema.RunConfig)),
-            )
-    check_numbers(config)
-    return run
 
 
 def check_numbers(value: Any, key: str = "") -> None:
@@ -98,23 +64,3 @@ def take(cls: type[S], node: Mapping[str, Any], prefix: str) -> tuple[S, dict[st
     mine = {name: value for name, value in node.items() if name in reserved}
     rest = {name: value for name, value in node.items() if name not in reserved}
     return read(cls, mine, prefix), rest
-
-
-def base_rate(value: Any) -> float:
-    """``optimizer.lr`` as a float: lr=1 is a rate too, and Adafactor asserts a float."""
-    rate = check_type("optimizer.lr", value, float)
-    if not 0 <= rate < float("inf"):
-        raise ConfigError("optimizer.lr", value, "must be a finite number, at least 0")
-    return float(rate)
-
-
-def _check_device(device: str) -> None:
-    kind = device.split(":")[0]
-    known = ("auto", "cpu", "cuda", "mps")
-    if kind not in known:
-        remedy = "did you mean 'cuda'?" if kind == "gpu" else nearest(kind, known)
-        raise ConfigError("device", device, "is no device", remedy)
-    if ":" in device and not re.fullmatch(r"cuda:\d{1,4}", device):
-        raise ConfigError(
-            "device", device, "only GPUs of CUDA are numbered", "give cpu, mps, cuda, or cuda:0, cuda:1, …"
-        )

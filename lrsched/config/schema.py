@@ -210,7 +210,7 @@ class OptimizerConfig:
 
 
 @dataclass
-class NativeScheduler:
+class NativeConfig:
     """The keys of ``scheduler`` that a class in PyTorch's form never sees."""
 
     interval: str = ruled("epoch", one_of("epoch", "step", "evaluation"))

@@ -83,21 +83,38 @@ def resolve(role: Role, target: str, key: str) -> type:
 
 
 def build(role: Role, node: Mapping[str, Any], key: str, **given: Any) -> Any:
-    """What a group's node describes.
+    """What a node describes: ``_target_`` and its arguments.
 
     Args:
         role: what the group may name.
-        node: ``_target_`` and its arguments.
-        key: the group's key, for messages.
+        node: from the config.
+        key: of the node, for messages.
         given: what the trainer hands over.
 
     Raises:
         ConfigError: the target or one of its arguments cannot be used.
     """
-    cls = resolve(role, str(node["_target_"]), key)
+    return construct(role, resolve(role, str(node["_target_"]), key), arguments_in(node), key, **given)
+
+
+def arguments_in(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node without its target, and without ``_partial_``, which says what always holds."""
+    return {
+        name: value
+        for name, value in node.items()
+        if name != "_target_" and not (name == "_partial_" and value is True)
+    }
+
+
+def construct(role: Role, cls: type, arguments: Mapping[str, Any], key: str, **given: Any) -> Any:
+    """An instance of a class that :func:`resolve` found.
+
+    Raises:
+        ConfigError: one of the arguments cannot be used.
+    """
     if role is SCHEDULER:
-        node = {name: _with_children(value, f"{key}.{name}") for name, value in node.items()}
-    arguments = check_arguments(cls, role, node, key)
+        arguments = {name: _with_children(value, f"{key}.{name}") for name, value in arguments.items()}
+    arguments = check_arguments(cls, role, arguments, key)
     try:
         return cls(**given, **arguments)
     except ConfigError as error:
@@ -126,28 +143,26 @@ def _with_children(value: Any, key: str) -> Any:
     return build(SCHEDULER, value, key)
 
 
-def check_arguments(cls: type, role: Role, node: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The arguments in a node, each one that the class takes and of the type it asks for."""
+def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The arguments as the class wants them: each one that it takes, of the type that it asks for."""
     parameters = inspect.signature(cls).parameters
     hints = _hints(cls)
     offered = [name for name in parameters if name not in role.given]
-    arguments = {}
-    for name, value in node.items():
-        if name == "_target_" or (name == "_partial_" and value is True):
-            continue
+    checked = {}
+    for name, value in arguments.items():
         if name not in offered:
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
-        arguments[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
+        checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
     for name in offered:
         parameter = parameters[name]
         required = parameter.default is parameter.empty and parameter.kind in (
             parameter.POSITIONAL_OR_KEYWORD,
             parameter.KEYWORD_ONLY,
         )
-        if required and name not in arguments:
+        if required and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
-    check_ranges(cls, arguments, key)
-    return arguments
+    check_ranges(cls, checked, key)
+    return checked
 
 
 def trusted() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How far the jobs of a pool are: written by each job into memory that it shares with its parent."""
+"""Progress of a pool's jobs: each writes its newest row into memory shared with the parent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SLOT = struct.Struct("<qqd32s")  # step, steps, value, name of the metric
 
 @dataclass(frozen=True)
 class Progress:
-    """A job at work: completed steps of how many, and the last value of the metric that it monitors ("": none yet)."""
+    """A running job: completed steps, all steps, and the newest value of the monitored metric ("": none yet)."""
 
     step: int
     steps: int
@@ -22,29 +22,29 @@ class Progress:
 
 
 class ProgressBoard:
-    """A slot for each job that may run at a time. Make it before the first fork: it is shared from then on."""
+    """A slot for each job that may run at a time. Make it before the first fork: children share it from then on."""
 
     def __init__(self, slots: int) -> None:
         self._memory = mmap.mmap(-1, slots * _SLOT.size)
 
     def read(self, slot: int) -> Progress:
-        """What the job says that sits there. Half-written now and then: it is for the eye alone."""
+        """The progress of the job in this slot; may be half-written, so show it and compute nothing from it."""
         step, steps, value, name = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
         return Progress(step, steps, name.rstrip(b"\0").decode("ascii", "replace"), value)
 
     def slot(self, number: int) -> ProgressSlot:
-        """The logger of a job that begins in a slot; what the job before it wrote there is gone."""
+        """Clear a slot and return the logger of the job that takes it."""
         self.write(number, Progress(0, 0, "", 0.0))
         return ProgressSlot(self, number)
 
     def write(self, slot: int, seen: Progress) -> None:
-        """Say how far the job is."""
+        """Show the job's progress."""
         name = seen.metric.encode("ascii", "replace")[:32]
         _SLOT.pack_into(self._memory, slot * _SLOT.size, seen.step, seen.steps, seen.value, name)
 
 
 class ProgressSlot(Logger):
-    """Writes the newest row on the board; a row costs about a microsecond."""
+    """Writes the newest row to its slot of the board, in about a microsecond."""
 
     def __init__(self, board: ProgressBoard, number: int) -> None:
         self._board, self._number = board, number

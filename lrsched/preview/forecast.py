@@ -8,21 +8,22 @@ from typing import Any
 
 from lrsched.assembly.extend import continued_schedule, pasts
 from lrsched.assembly.horizon import foreseen
-from lrsched.config import schema
-from lrsched.config.check import base_rate, take
-from lrsched.config.targets import OPTIMIZER, SCHEDULER, build, resolve
+from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, spec_of
+from lrsched.assembly.lint import lint
+from lrsched.config.component import Component
+from lrsched.config.settings import Settings, base_rate
 from lrsched.console import say
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
-from lrsched.preview.course import Course, spans
+from lrsched.preview.course import RATE, Course, spans
 from lrsched.schedules import Schedule
 from lrsched.schedules.checks import require
-from lrsched.schedules.lint import cautions
 
+BLIND = "closed loop: drawn as if no evaluation after the first one were an improvement"
 ONE_GROUP = "drawn for a group at optimizer.lr: those of optimizer.groups, layer_decay and scheduler.groups differ"
 
 
-def forecast(run: schema.RunConfig, name: str) -> Course:
+def forecast(run: Settings, name: str) -> Course:
     """What training would set in every step.
 
     Args:
@@ -32,73 +33,71 @@ def forecast(run: schema.RunConfig, name: str) -> Course:
     Raises:
         ConfigError: a value that cannot be used, or a run whose length is not known without its data.
     """
-    cls = resolve(SCHEDULER, str(run.scheduler["_target_"]), "scheduler")
-    if issubclass(cls, Schedule) and not _sees(run.scheduler):
-        return _open_loop(run, name, foreseen(run, native=False))
-    from lrsched.assembly.rehearsal import rehearse  # imports torch
-
-    return rehearse(run, name)
-
-
-def _sees(node: Mapping[str, Any]) -> bool:
-    """Whether a part of a sequence is driven by what it sees: a closed loop."""
-    parts = node.get("parts")
-    nodes = [part.get("schedule") for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
-    named = [child for child in nodes if isinstance(child, Mapping) and "_target_" in child]
-    return not all(issubclass(resolve(SCHEDULER, str(c["_target_"]), "scheduler"), Schedule) for c in named)
+    spec = spec_of(run.scheduler)
+    horizon = foreseen(run, native=isinstance(spec, NativeSpec))
+    if isinstance(spec, OpenLoopSpec):
+        return _of_schedule(run, spec, name, horizon)
+    return _of_rehearsal(run, spec, name, horizon)
 
 
-def _open_loop(run: schema.RunConfig, name: str, horizon: Horizon) -> Course:
+def _of_rehearsal(run: Settings, spec: SchedulerSpec, name: str, horizon: Horizon) -> Course:
+    """A scheduler that is known by running it: the values that it set on the run's own optimizer."""
+    from lrsched.assembly.simulate import rehearse  # imports torch
+
+    seen = rehearse(run, spec, horizon)
+    _warn(seen.cautions)
+    columns = {RATE: seen.columns[RATE], **seen.columns}  # the rate comes first
+    return Course(name, horizon, seen.base, columns, note=BLIND if seen.blind else "")
+
+
+def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, horizon: Horizon) -> Course:
     """A schedule of ours: the table that training looks up."""
+    optimizer = run.optimizer
     try:
-        planned = build(SCHEDULER, run.scheduler, "scheduler")
+        planned = spec.schedule
         schedule = continued_schedule(planned, pasts(run.trainer, horizon), horizon).of_group("default")
-        bases = {"lr": _base(run.optimizer), **_others(run.optimizer, schedule)}
+        bases = {"lr": base_rate(optimizer), **_others(optimizer, schedule)}
         columns = schedule.table(horizon, bases)
         plan = schedule.plan(horizon, bases["lr"])
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
     for column in columns:
-        if column not in ("lr", *schedule.also) and not _has(run.optimizer, column):
+        if column not in ("lr", *schedule.also) and not _has(optimizer, column):
             raise ConfigError(
                 f"scheduler.{column}",
                 "set",
-                f"the schedule moves {column}, which {run.optimizer['_target_']} does not have",
+                f"the schedule moves {column}, which {optimizer.target} does not have",
                 f"give scheduler.{column}=null, or an optimizer that has it",
             )
-    for caution in cautions(planned, horizon, bases["lr"]):
-        say(f"warning: scheduler: {caution}")
+    _warn(lint(spec, horizon, 0, {bases["lr"]}))
     named = {f"{column}/default": values for column, values in columns.items()}
-    reserved, _ = take(schema.OptimizerConfig, run.optimizer, "optimizer")
-    grouped = reserved.layer_decay is not None or reserved.groups or planned.groups
+    grouped = optimizer.own.layer_decay is not None or optimizer.own.groups or planned.groups
     return Course(name, horizon, bases["lr"], named, spans(plan), note=ONE_GROUP if grouped else "")
 
 
-def _base(node: Mapping[str, Any]) -> float:
-    """The base learning rate; where the config leaves it to the optimizer, the optimizer's own."""
-    if "lr" in node:
-        return base_rate(node["lr"])
-    return base_rate(_parameters(node)["lr"].default)
+def _warn(cautions: list[str]) -> None:
+    for caution in cautions:
+        say(f"warning: {caution}")
 
 
-def _others(node: Mapping[str, Any], schedule: Schedule) -> dict[str, float]:
+def _others(optimizer: Component[Any], schedule: Schedule) -> dict[str, float]:
     """Base values of what ``also`` moves, by the names that a parameter group has."""
     if not schedule.also:
         return {}
     from lrsched.schedulers.values import has_value, read_value  # imports torch
 
-    group = {name: parameter.default for name, parameter in _parameters(node).items()} | dict(node)
+    group = {name: p.default for name, p in _parameters(optimizer).items()} | dict(optimizer.arguments)
     for value in schedule.also:
-        rule = f"the schedule moves {value}, which {node['_target_']} does not have"
+        rule = f"the schedule moves {value}, which {optimizer.target} does not have"
         require(has_value(group, value), f"also.{value}", UNSET, rule, "take it out of also")
     return {value: read_value(group, value) for value in schedule.also}
 
 
-def _has(node: Mapping[str, Any], value: str) -> bool:
+def _has(optimizer: Component[Any], value: str) -> bool:
     """Whether the optimizer has such a value to set; its class is only asked where the config does not say."""
     names = {value, "betas"} if value == "momentum" else {value}
-    return bool(names & set(node)) or bool(names & set(_parameters(node)))
+    return bool(names & set(optimizer.arguments)) or bool(names & set(_parameters(optimizer)))
 
 
-def _parameters(node: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(resolve(OPTIMIZER, str(node["_target_"]), "optimizer")).parameters
+def _parameters(optimizer: Component[Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(optimizer.cls).parameters

@@ -18,10 +18,12 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.assembly.extend import pasts
+from lrsched.assembly.horizon import evaluations_in
+from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.parts import Parts, build_optimizer
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.simulate import bring
-from lrsched.config import schema
+from lrsched.assembly.simulate import bring_to
+from lrsched.config.settings import Settings
 from lrsched.errors import ConfigError
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
@@ -32,7 +34,7 @@ Values = dict[str, Any]
 """A parameter group without its parameters."""
 
 
-def adopt(parts: Parts, saved: Mapping[str, Any], before: schema.RunConfig, now: schema.RunConfig) -> None:
+def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Settings) -> None:
     """Load a checkpoint that was made with other settings than the parts were built with.
 
     Args:
@@ -96,18 +98,20 @@ def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
     return tracker
 
 
-def _built_before(parts: Parts, before: schema.RunConfig) -> Optimizer:
+def _built_before(parts: Parts, before: Settings) -> Optimizer:
     """An optimizer as the run was started with: after its scheduler was built, which sets base rates."""
     optimizer = build_optimizer(before.optimizer, parts.state.model)
-    evaluations = -(-parts.horizon.steps // parts.timetable.evaluate)
-    build_scheduler(before.scheduler, optimizer, parts.horizon, evaluations, pasts(before.trainer, parts.loader.pace))
+    evaluations = evaluations_in(parts.horizon, parts.timetable.evaluate)
+    build_scheduler(
+        spec_of(before.scheduler), optimizer, parts.horizon, evaluations, pasts(before.trainer, parts.loader.pace)
+    )
     return optimizer
 
 
 def _bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, evaluate: int) -> None:
     """Step a class in PyTorch's form as often as it would have been by now; what looks at metrics has seen none."""
     if isinstance(scheduler, Native) and not scheduler.takes_metric:
-        bring(scheduler, optimizer, step, evaluate)
+        bring_to(scheduler, optimizer, step, evaluate)
 
 
 def _with_groups(saved: Any, values: Sequence[Values], ratios: Sequence[float] | None = None) -> Any:

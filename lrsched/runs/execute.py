@@ -14,9 +14,8 @@ from lrsched.checkpoint import Store
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.compose.nodes import plain
 from lrsched.compose.secrets import unmasked
-from lrsched.config import schema
 from lrsched.config.digest import config_sha256
-from lrsched.config.targets import LOGGER, build
+from lrsched.config.settings import Settings
 from lrsched.console import command, say
 from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped, StorageError
@@ -41,7 +40,7 @@ from lrsched.train.profile import profiled
 from lrsched.train.recovery import Recovery
 
 
-def execute(run: schema.RunConfig, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
+def execute(run: Settings, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
     """Make one run, or the rest of it.
 
     Everything is built before the folder is made: a config that cannot be used leaves nothing behind.
@@ -92,7 +91,7 @@ def execute(run: schema.RunConfig, job: Job, held: ExitStack, stop: StopFlag, *,
     if quiet:
         one_line(result, job.folder.path)
     else:
-        summary(result, job.folder.path, command(), tensorboard="tensorboard" in (run.logger or {}))
+        summary(result, job.folder.path, command(), tensorboard="tensorboard" in run.logger)
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(job.folder)}")
     return result
@@ -115,7 +114,7 @@ def _size(path: Path) -> int:
 
 
 def _train(
-    run: schema.RunConfig,
+    run: Settings,
     parts: Parts,
     job: Job,
     loggers: list[Logger],
@@ -167,7 +166,7 @@ def _train(
         finish(folder, journal, result, secrets)
 
 
-def _begin_log(run: schema.RunConfig, parts: Parts, restored: Restored | None) -> None:
+def _begin_log(run: Settings, parts: Parts, restored: Restored | None) -> None:
     for caution in parts.cautions:
         log.warning(caution)
     log.info("%s at step %d of %d", "resumed" if restored else "started", parts.state.step, parts.horizon.steps)
@@ -177,8 +176,8 @@ def _begin_log(run: schema.RunConfig, parts: Parts, restored: Restored | None) -
         log.warning(note)
 
 
-def _loggers(run: schema.RunConfig, progress: ProgressSlot | None, *, terminal: bool) -> list[Logger]:
-    chosen: list[Logger] = [build(LOGGER, node, f"logger.{name}") for name, node in (run.logger or {}).items()]
+def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) -> list[Logger]:
+    chosen: list[Logger] = [logger.build() for logger in run.logger.values()]
     if progress is not None:
         chosen.append(progress)
     return [*chosen, Terminal()] if terminal else chosen

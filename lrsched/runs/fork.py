@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from lrsched.assembly.parts import Parts
-from lrsched.assembly.simulate import bring
+from lrsched.assembly.simulate import bring_to
 from lrsched.checkpoint import Checkpoint, Store
 from lrsched.checkpoint.fork_point import Point
 from lrsched.checkpoint.store import load
@@ -50,7 +50,7 @@ def begin(
     about = {**about, "changes": [], "inexact": []}
     state, rows = parts.state, str(saved["rows"]).encode()
     store.save(0, state.state_dict(), about)
-    bring(state.scheduler, state.optimizer, point.step, parts.timetable.evaluate)
+    bring_to(state.scheduler, state.optimizer, point.step, parts.timetable.evaluate)
     optimizer = {**saved["run"]["optimizer"], "param_groups": state.optimizer_state()["param_groups"]}
     own = {"scheduler": deepcopy(state.scheduler.state_dict()), "optimizer": optimizer, "metrics_bytes": len(rows)}
     state.load_state_dict({**saved["run"], **own})

@@ -12,8 +12,7 @@ from lrsched.assembly.parts import Parts
 from lrsched.checkpoint import Checkpoint, Store
 from lrsched.compose.nodes import copied, plain, put, raw, within
 from lrsched.compose.stored import reaching_out
-from lrsched.config import schema
-from lrsched.config.check import settings
+from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
@@ -42,7 +41,7 @@ class Restored:
     forked: bool = False
 
 
-def restore(parts: Parts, run: schema.RunConfig, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
+def restore(parts: Parts, run: Settings, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
     """Load the newest valid checkpoint.
 
     Args:
@@ -121,7 +120,7 @@ def _check_config(
 
 
 def _other_data(
-    checkpoint: Checkpoint, run: schema.RunConfig, pending: Sequence[Record], about: Mapping[str, Any]
+    checkpoint: Checkpoint, run: Settings, pending: Sequence[Record], about: Mapping[str, Any]
 ) -> list[str] | None:
     """The hashes of the data before and now, where they differ and may."""
     old, new = checkpoint.manifest.get(DATA), about[DATA]
@@ -132,7 +131,7 @@ def _other_data(
     chosen = any(within(key, ["dataset"]) for change in pending for key in change["keys"])
     if not chosen and "dataset" not in run.checkpoint.allow_change:
         raise CheckpointError(
-            f"dataset {run.dataset['_target_']}: its data have SHA-256 {new}, and the run was trained on {old}; "
+            f"dataset {run.dataset.target}: its data have SHA-256 {new}, and the run was trained on {old}; "
             "bring the data back, or go on with these by checkpoint.allow_change=[dataset]"
         )
     return [str(old), str(new)]

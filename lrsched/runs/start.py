@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lrsched.checkpoint import RunLock
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
-from lrsched.config.check import settings
+from lrsched.config.settings import settings
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
 from lrsched.runs.context import WorkerContext

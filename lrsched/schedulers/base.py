@@ -30,6 +30,11 @@ class Scheduler(ABC):
 
     moves: tuple[str, ...] = ("lr",)
 
+    @property
+    def sees_metrics(self) -> bool:
+        """Whether what it sets depends on metrics."""
+        return type(self).observe is not Scheduler.observe
+
     @abstractmethod
     def set(self, step: int) -> None:
         """Put the values of update ``step`` (0-based) into force. Called before its forward pass;

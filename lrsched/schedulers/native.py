@@ -69,6 +69,10 @@ class Native(Scheduler):
         return metric
 
     @property
+    def sees_metrics(self) -> bool:
+        return self.takes_metric
+
+    @property
     def is_open_loop(self) -> bool:
         """Whether all that it will set is known: it is PyTorch's own and looks at nothing but a counter."""
         parts = list(_nested(self.inner))

@@ -11,6 +11,9 @@ from torch import Tensor
 Place = tuple[str, int | None]
 """A key of a parameter group, and which item of the tuple there, or None for the value itself."""
 
+GroupPlace = tuple[int, str, int | None]
+"""Number of a parameter group, and a place in it."""
+
 
 def place(group: Mapping[str, Any], name: str) -> Place | None:
     """Where a group keeps the value of that name, or None.

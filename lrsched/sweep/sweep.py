@@ -17,9 +17,10 @@ from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain, raw
 from lrsched.compose.stored import read_config
 from lrsched.config import schema
-from lrsched.config.check import read, settings
+from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import DIGITS, id_of
+from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
@@ -57,7 +58,7 @@ class Valid:
 
     number: int
     overrides: list[str]
-    settings: schema.RunConfig
+    settings: Settings
     digest: str
     folder: RunFolder
     one_thread: bool

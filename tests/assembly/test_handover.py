@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.scheduler import build_scheduler
+from lrsched.config.settings import component
+from lrsched.config.targets import SCHEDULER
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler
@@ -29,7 +32,7 @@ PLATEAU = {"_target_": "lrsched.schedulers.Plateau", "patience": 0, "factor": 0.
 
 def made(config: dict[str, Any]) -> tuple[Scheduler, torch.optim.Optimizer]:
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
-    return build_scheduler(config, sgd, RUN, 10), sgd
+    return build_scheduler(spec_of(component(SCHEDULER, config, "scheduler")), sgd, RUN, 10), sgd
 
 
 def course(scheduler: Scheduler, sgd: torch.optim.Optimizer, first: int = 0, last: int = 10) -> list[float]:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from lrsched.assembly.param_groups import layers, named_groups, parameter_groups
+from lrsched.assembly.param_groups import layers, parameter_groups
 from lrsched.config import schema
 from lrsched.config.check import read
+from lrsched.config.settings import named_groups
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.models import MLP, ResNet9

@@ -89,7 +89,7 @@ def test_the_digits_have_the_length_that_was_foreseen(run_cli) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_schedule_of_ours_needs_no_rehearsal(run_cli, name: str, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "lrsched.assembly.rehearsal", None)  # the door to torch is shut
+    monkeypatch.setitem(sys.modules, "lrsched.assembly.simulate", None)  # the door to torch is shut
     ended = run_cli(*TINY, f"scheduler={name}", *FITTING.get(name, []), command="preview")
     assert ended.code == 0, ended.err
     assert all("warning: scheduler" in line for line in ended.err.splitlines())

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from lrsched.config import schema
-from lrsched.config.check import read, settings, take
+from lrsched.config.check import read, take
+from lrsched.config.settings import settings
 from lrsched.config.types import check_type, describe
 from lrsched.errors import ConfigError
 from lrsched.horizon import Duration

@@ -1,4 +1,4 @@
-"""What a data set promises, checked when it is made."""
+"""Arrays checks its data on construction."""
 
 from __future__ import annotations
 

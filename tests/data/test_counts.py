@@ -1,4 +1,4 @@
-"""What is known of a run without its data is what the data show."""
+"""Counts without the data equal those of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that is silent, or that hangs up half way: told in seconds, and nothing half is left."""
+"""A server that is silent or hangs up half way: an error within seconds, and no partial file."""
 
 from __future__ import annotations
 

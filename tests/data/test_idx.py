@@ -1,4 +1,4 @@
-"""The IDX format, on files that are written here."""
+"""The IDX format, on files written by the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MNIST and its relatives: found, read, downloaded, and what is said when that fails."""
+"""MNIST and its relatives: found, read, downloaded, and the errors if that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images made up on the spot."""
+"""Synthetic images."""
 
 from __future__ import annotations
 

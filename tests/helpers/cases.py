@@ -1,4 +1,4 @@
-"""The runs that are disturbed: small, and with everything in them that has a state."""
+"""Small runs with every kind of state, to be disturbed by the tests."""
 
 from __future__ import annotations
 

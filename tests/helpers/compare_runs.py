@@ -1,4 +1,4 @@
-"""Whether two runs are the same run: byte for byte, but for what a clock measured."""
+"""Compare two runs byte for byte, except what a clock measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLOCK = ("train_seconds", "samples_per_second", "seconds", "save_seconds")
 
 
 def differences(a: RunFolder, b: RunFolder) -> list[str]:
-    """What differs between two finished runs: rows, result and every item of the final checkpoint."""
+    """List the differences of two finished runs: rows, result and every item of the final checkpoint."""
     found = [name for name in ("metrics.jsonl", "metrics.csv") if _bytes(a.path / name) != _bytes(b.path / name)]
     found += differing("result", _result(a), _result(b))
     found += differing("state", final_state(a), final_state(b))

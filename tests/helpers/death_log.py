@@ -1,4 +1,4 @@
-"""What a run wrote down before it was killed, and what it owes."""
+"""Read the log of a killed run, and check what it promises."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Life:
 
 
 def lives(path: Path) -> list[Life]:
-    """The processes of a run, in order; each begins with the line ``from S``."""
+    """The processes of a run, in order; each starts with the line ``from S``."""
     text = path.read_text("utf-8") if path.exists() else ""
     found: list[Life] = []
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""A model that dies in training, in every way that a process can; for the tests of sweeps.
+"""A model that dies in training in a chosen way; for the tests of sweeps.
 
 ``heal`` in the current folder keeps it alive, so that the same command may be given again.
 """

@@ -1,4 +1,4 @@
-"""A disk that can die under a process, or be full: system calls that end, or that refuse."""
+"""Simulate a process that dies in a system call, and a full disk."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CALLS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "remo
 
 
 class Killed(BaseException):
-    """The process is dead: no handler of ours may do anything any more."""
+    """The process is dead: no handler of ours may do anything."""
 
 
 @contextmanager
 def dying(at: int) -> Iterator[None]:
-    """Within it the process dies before its ``at``-th system call that changes the disk, from then on at each."""
+    """Die before the ``at``-th system call that changes the disk, and at each later one."""
     count = 0
 
     def deadly(call: Any) -> Any:
@@ -40,7 +40,7 @@ def dying(at: int) -> Iterator[None]:
 
 @contextmanager
 def full(at: int) -> Iterator[None]:
-    """Within it the disk is full from the ``at``-th write on: half of that one is done."""
+    """Fill the disk in the middle of the ``at``-th write."""
     write, count = os.write, 0
 
     def called(descriptor: int, content: Any) -> int:

@@ -1,4 +1,4 @@
-"""Named points of a run at which it can be made to die, before or after the point's n-th time.
+"""Kill a run at a named point, before or after the point's n-th hit.
 
 Each is a seam that is wrapped from outside, in the child: a method of ours or of PyTorch, or a system call and
 what it is called on. ``os._exit`` leaves everything as a power cut of the process would: no handler, no flush.
@@ -18,7 +18,7 @@ from typing import Any
 DIED = 137
 
 Pick = Callable[..., bool]
-"""Whether a call of the seam is one of the point's."""
+"""Whether a call of the seam belongs to the point."""
 
 
 def _always(*_: Any, **__: Any) -> bool:
@@ -62,11 +62,11 @@ POINTS: dict[str, tuple[str, str, Pick]] = {
     "replace result.json": ("os", "replace", _replaces("result.json")),
 }
 ONCE = ("replace result.json",)
-"""Points that a run comes by once."""
+"""Points that a run hits once."""
 
 
 def die(point: str, when: str, hit: int) -> None:
-    """Die ``before`` or ``after`` the point's n-th hit; ``half``: when half of the n-th write is done."""
+    """Die ``before`` or ``after`` the point's n-th hit; ``half``: in the middle of the n-th write."""
     if when == "half":
         _die_half_way(hit)
         return

@@ -1,4 +1,4 @@
-"""What can be made to go wrong in a run, by wrapping its parts from outside: the product has no hooks for it."""
+"""Inject faults into a run by wrapping its parts from outside: the product has no hooks for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stop_at(step: int, number: int = signal.SIGTERM) -> None:
 
 
 def kill_after_save(step: int) -> None:
-    """Die by SIGKILL when the checkpoint of this step is written: nothing is said or closed."""
+    """Die by SIGKILL right after the checkpoint of this step: print and close nothing."""
     from lrsched.checkpoint import Store
 
     original = Store.save
@@ -38,13 +38,13 @@ def kill_after_save(step: int) -> None:
 
 
 def stop_and_kill(step: int) -> None:
-    """Ask for a stop at ``step``, and die by SIGKILL when its checkpoint is written."""
+    """Ask for a stop at ``step``, and die by SIGKILL right after its checkpoint."""
     stop_at(step)
     kill_after_save(step)
 
 
-def bear_witness(path: str) -> None:
-    """Write down, in a file that a kill does not lose, each completed update, each save, and where the run began.
+def log_steps(path: str) -> None:
+    """Log each completed update, each save and the first step to a file that a kill does not lose.
 
     Lines are ``from S`` (the step that the run starts or goes on from), ``done S``, ``saving S``, ``saved S``.
     """
@@ -59,28 +59,28 @@ def bear_witness(path: str) -> None:
 
     update, save, train = Update.__call__, Store.save, Trainer.run
 
-    def witnessed_update(self: Update, state: Any, *arguments: Any, **named: Any) -> Any:
+    def logged_update(self: Update, state: Any, *arguments: Any, **named: Any) -> Any:
         answer = update(self, state, *arguments, **named)
         write("done", state.step)
         return answer
 
-    def witnessed_save(self: Store, step: int, *arguments: Any, **named: Any) -> Any:
+    def logged_save(self: Store, step: int, *arguments: Any, **named: Any) -> Any:
         write("saving", step)
         answer = save(self, step, *arguments, **named)
         write("saved", step)
         return answer
 
-    def witnessed_train(self: Trainer) -> Any:
+    def logged_train(self: Trainer) -> Any:
         write("from", self.state.step)
         return train(self)
 
-    Update.__call__ = witnessed_update  # type: ignore[method-assign]
-    Store.save = witnessed_save  # type: ignore[method-assign]
-    Trainer.run = witnessed_train  # type: ignore[method-assign]
+    Update.__call__ = logged_update  # type: ignore[method-assign]
+    Store.save = logged_save  # type: ignore[method-assign]
+    Trainer.run = logged_train  # type: ignore[method-assign]
 
 
 def draw_globally() -> None:
-    """Not a fault: code of somebody else that draws from every global generator before each update."""
+    """Not a fault: draw from every global generator before each update, as a user's code may."""
     import random
 
     import numpy as np
@@ -100,7 +100,7 @@ def draw_globally() -> None:
 
 
 def overflow_at_first() -> None:
-    """Not a fault: a loss scale so high that the first fp16 updates overflow and are tried again."""
+    """Not a fault: start with a loss scale so high that the first fp16 updates overflow and are repeated."""
     import torch
 
     from lrsched.train.update import Precision
@@ -132,7 +132,7 @@ def shift_clock(seconds: float, at: int = 0) -> None:
 
 
 def poison(batch: int) -> None:
-    """Put a NaN into the first image of a batch, whenever it is asked for."""
+    """Put a NaN into the first image of a batch, at each call."""
     from lrsched.data.loader import Loader
 
     original = Loader.batch

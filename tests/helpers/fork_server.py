@@ -33,13 +33,13 @@ PRELOADED = (
     "torch._dynamo",  # PyTorch's own schedulers import it when they are built
     "torch.utils.serialization.config",
 )
-"""What the children need: whatever is missing here, each of them imports for itself."""
+"""Modules that the children need; each child imports the others again."""
 
 _PAUSE = 0.001  # seconds between two looks at a child
 
 
 def start(said: Path, work: Callable[[], Any]) -> int:
-    """Have ``work`` done in a new child, its output written to ``said``; returns the child's process id."""
+    """Run ``work`` in a new child with its output in ``said``; return the child's process id."""
     return _server().ask(partial(_fork, said, work))
 
 
@@ -85,7 +85,7 @@ def _server() -> _Server:
 
 
 def serve() -> None:
-    """Do what is ordered on standard input until it ends, and answer on standard output."""
+    """Serve orders from standard input until it ends, and answer on standard output."""
     import torch
 
     for name in PRELOADED:

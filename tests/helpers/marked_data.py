@@ -1,4 +1,4 @@
-"""A network with an illness that follows the data, and data with a sample that makes it ill."""
+"""A network that goes non-finite on a marked sample, and data with such a sample."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Poison(torch.autograd.Function):
         return grads[0].masked_fill(ill, ctx.value), None, None
 
 
-class Magic(nn.Module):
+class MarkedModel(nn.Module):
     """Two linear layers around batch norm and dropout.
 
     Args:

@@ -1,4 +1,4 @@
-"""A small run in which a number that is not finite can be put where it hurts."""
+"""A small run with a number that is not finite at a chosen place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lrsched.train.recovery import Recovery
 from lrsched.train.state import RunState, weights_sha256
 from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
-from tests.helpers.marked_data import Magic
+from tests.helpers.marked_data import MarkedModel
 
 STEPS, PER_EPOCH, EVERY = 9, 32, 3  # one epoch: a marked sample is met once
 PLACES = {"first": 0, "middle": 4, "last": STEPS - 1}
@@ -43,7 +43,7 @@ def data() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class Clock(nn.Module):
-    """Counts the updates in a buffer, so that an illness of the evaluation can come at a step."""
+    """Counts the updates in a buffer, so that the evaluation can fail at a chosen step."""
 
     def __init__(self, inner: nn.Module, at: int | None) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Run:
             x[131, 0, 0, 0] = 255
         validation = InOrder(x[128:], y[128:], standardise, batch_size=8)
         torch.manual_seed(0)
-        model = Clock(Magic((1, 4, 4), 3, ill, value, dropout=dropout), metric_at)
+        model = Clock(MarkedModel((1, 4, 4), 3, ill, value, dropout=dropout), metric_at)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
         horizon, arithmetic = Horizon(steps, PER_EPOCH), Precision("fp32", CPU)
         self.state = RunState(
@@ -130,7 +130,7 @@ class Run:
         return self
 
     def until(self, stop: Callable[[RunState], bool]) -> Run:
-        """The run, killed after the first update after which ``stop`` says so: nothing more is written."""
+        """Kill the run after the first update for which ``stop`` is true; it writes nothing more."""
         original = self.update.__call__
 
         class Killed(BaseException):

@@ -18,10 +18,10 @@ from lrsched.records import RunFolder
 from tests.helpers import fork_server as forks
 
 Fault = Callable[[], None]
-"""Called in the child before the run: arranges what is to go wrong."""
+"""Called in the child before the run: injects a fault."""
 
 LONGEST = 60.0
-"""Seconds after which a run is taken to hang."""
+"""Seconds after which a run counts as hanging."""
 
 KILLED = -signal.SIGKILL
 
@@ -57,7 +57,7 @@ class Running:
         return self._ended(code)
 
     def kill_after(self, seconds: float) -> Ended:
-        """Kill the run when it has not ended by then."""
+        """Kill the run if it has not ended by then."""
         code = forks.wait(self._pid, seconds)
         return self._kill() if code is None else self._ended(code)
 
@@ -90,7 +90,7 @@ def folder(place: Path) -> RunFolder:
 
 @cache
 def composed(*overrides: str) -> bytes:
-    """What Hydra makes of a command line, its own part included, pickled."""
+    """Hydra's config of a command line, its own part included, pickled."""
     from hydra import compose, initialize_config_module
 
     from lrsched.cli.hydra_setup import register
@@ -101,7 +101,7 @@ def composed(*overrides: str) -> bytes:
 
 
 def _work(place: Path, config: bytes, faults: Sequence[Fault]) -> None:
-    """What the child does: our part of ``lrsched train``."""
+    """Run our part of ``lrsched train``, in the child."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf, open_dict
 

@@ -1,4 +1,4 @@
-"""The closing block, of runs that went well and of runs that did not."""
+"""The summary of finished and of failed runs."""
 
 from __future__ import annotations
 

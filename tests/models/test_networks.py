@@ -1,4 +1,4 @@
-"""Our own networks: sizes by hand, structure, and what they refuse."""
+"""Our own networks: sizes by hand, structure, and refused parameters."""
 
 from __future__ import annotations
 

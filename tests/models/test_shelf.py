@@ -1,4 +1,4 @@
-"""What holds for every model of the shelf, and for its YAML."""
+"""Properties of every model and its YAML."""
 
 from __future__ import annotations
 

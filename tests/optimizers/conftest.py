@@ -1,4 +1,4 @@
-"""What the tests of the optimizers share: the shipped YAMLs, and a small model with seeded gradients."""
+"""Shared by the tests of the optimizers: the shipped YAMLs, and a small model with seeded gradients."""
 
 from __future__ import annotations
 

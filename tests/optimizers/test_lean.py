@@ -90,7 +90,7 @@ def test_a_differentiable_optimizer_keeps_its_wrappers() -> None:
 
 
 def test_a_wrapped_class_keeps_its_wrapper() -> None:
-    """Whoever patches the step of a class is not passed by."""
+    """A patched step of a class is used."""
     calls = []
 
     class Patched(SGD):

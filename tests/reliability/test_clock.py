@@ -13,7 +13,7 @@ import pytest
 from tests.helpers.cases import command
 from tests.helpers.compare_runs import differences
 from tests.helpers.death_log import lives
-from tests.helpers.faults import bear_witness, kill_after_save, shift_clock
+from tests.helpers.faults import kill_after_save, log_steps, shift_clock
 from tests.helpers.runs import KILLED, folder, resume, run
 
 DAY = 86_400.0
@@ -40,14 +40,14 @@ def test_a_clock_that_jumps_and_file_times_in_reverse(tmp_path: Path, whole: Pat
         for file in (*path.iterdir(), path):
             os.utime(file, (now - number * DAY, now - number * DAY))
     witness = tmp_path / "witness"
-    ended = resume(tmp_path, faults=[partial(shift_clock, jump), partial(bear_witness, str(witness))])
+    ended = resume(tmp_path, faults=[partial(shift_clock, jump), partial(log_steps, str(witness))])
     assert ended.code == 0, ended.said
     assert lives(witness)[0].start == 12
     assert differences(folder(whole), folder(tmp_path)) == []
 
 
 def test_durations_do_not_follow_the_time_of_day(tmp_path: Path) -> None:
-    """The clock goes back by a day in the middle of the run."""
+    """The clock goes back a day during the run."""
     ended = run(tmp_path, *OPTIONS, faults=[partial(shift_clock, -DAY, 9)])
     assert ended.code == 0, ended.said
     assert 0 < json.loads(folder(tmp_path).result.read_text("utf-8"))["train_seconds"] < 60

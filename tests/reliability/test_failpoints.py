@@ -1,4 +1,4 @@
-"""A run that dies at a named point, before or after its n-th time, ends as the run that did not die there."""
+"""A run that dies at a named point, before or after its n-th hit, ends like one that did not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.helpers.cases import command
 from tests.helpers.compare_runs import differences
 from tests.helpers.death_log import check_debts, lives
 from tests.helpers.failpoints import DIED, ONCE, POINTS, die
-from tests.helpers.faults import bear_witness
+from tests.helpers.faults import log_steps
 from tests.helpers.runs import folder, resume, run
 
 INTERVAL = 2
@@ -37,7 +37,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def die_and_go_on(place: Path, scheduler: str, point: str, when: str, hit: int) -> None:
     """Start, die there, resume; start again where the death came before the first checkpoint."""
-    witness = partial(bear_witness, str(place / "witness"))
+    witness = partial(log_steps, str(place / "witness"))
     ended = run(place, *options(scheduler), faults=[witness, partial(die, point, when, hit)])
     assert ended.code == DIED, f"it never came by: {ended.said}"
     acknowledged = any(life.saved is not None for life in lives(place / "witness"))

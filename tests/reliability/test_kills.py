@@ -1,4 +1,4 @@
-"""Runs that SIGKILL strikes at random times, again and again, end as the runs that were left alone."""
+"""Runs killed by SIGKILL at random times, again and again, end like undisturbed runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.helpers.cases import command
 from tests.helpers.compare_runs import differences
 from tests.helpers.death_log import check_debts, lives
-from tests.helpers.faults import bear_witness
+from tests.helpers.faults import log_steps
 from tests.helpers.runs import KILLED, Running, folder, run
 
 INTERVAL = 3
@@ -29,7 +29,7 @@ def case(number: int) -> tuple[str, ...]:
 
 
 def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, random_: random.Random) -> Counter[str]:
-    """Start, kill, resume, kill, … until the run ends by itself; ``seconds``: how long an undisturbed run takes."""
+    """Start, kill, resume, kill, … until the run finishes; ``seconds``: the duration of an undisturbed run."""
     count: Counter[str] = Counter()
     witness = place / "witness"
     files = folder(place)
@@ -37,7 +37,7 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
         begun = files.config.exists()
         count["before the first checkpoint"] += begun and not list(files.checkpoints.glob("*/manifest.json"))
         overrides = ("resume=outputs/run",) if begun else options
-        running = Running(place, overrides, [partial(bear_witness, str(witness))])
+        running = Running(place, overrides, [partial(log_steps, str(witness))])
         ended = running.kill_after(random_.uniform(0, 0.9 * seconds)) if count["kills"] < MOST_KILLS else running.end()
         count["resumes"] += begun
         if ended.code != KILLED:
@@ -51,7 +51,7 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
 
 
 def strike(tmp_path: Path, kills: int, seed: int) -> Counter[str]:
-    """Runs under random kills until so many have struck; each is compared with its undisturbed twin."""
+    """Kill runs at random until the number of kills is reached; compare each with its undisturbed twin."""
     random_ = random.Random(seed)
     total: Counter[str] = Counter()
     twins: dict[int, tuple[Path, float]] = {}

@@ -60,7 +60,7 @@ def results(place: Path) -> dict[str, tuple[int, int]]:
 
 
 def strike(command: Sequence[str], tmp_path: Path, kills: int, seed: int) -> None:
-    """Kill sweeps at random times until so many kills have struck; each is finished by the same command."""
+    """Kill sweeps at random times until the number of kills is reached; the same command finishes each."""
     whole = tmp_path / "whole"
     assert sweep(command, whole) == 0  # the server that forks it is up now
     began = time.monotonic()

@@ -28,7 +28,7 @@ def bad_at(step: int) -> tuple[list[str], list[int]]:
     return [
         "dataset._target_=tests.helpers.marked_data.Marked",
         f"+dataset.marked={index}",
-        "model._target_=tests.helpers.marked_data.Magic",
+        "model._target_=tests.helpers.marked_data.MarkedModel",
         "~model.hidden",
         "~model.activation",
         f"+model.mark={mark}",

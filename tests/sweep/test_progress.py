@@ -74,7 +74,7 @@ def test_a_line_for_each_running_job_drawn_without_a_thread() -> None:
 
 
 def test_a_sweep_that_is_watched_shows_its_jobs(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "watched", lambda stream: True)
+    monkeypatch.setattr(watching, "is_interactive", lambda stream: True)
     monkeypatch.setattr("lrsched.sweep.progress.live.REFRESH_SECONDS", 0.0)
     ended = run_cli(*SWEEP)
     assert ended.code == 0, ended.err

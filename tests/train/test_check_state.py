@@ -1,4 +1,4 @@
-"""A state that is not this run's is refused by name, and nothing live was touched."""
+"""A state of another run is refused by name before anything live changes."""
 
 from __future__ import annotations
 

@@ -13,17 +13,17 @@ from torch import nn
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.train.nonfinite import NonFiniteFlag, all_finite, culprits, largest
-from tests.helpers.marked_data import Magic
+from tests.helpers.marked_data import MarkedModel
 from tests.train.test_update import loader, network, run, weights
 
 
-def ill_at(step: int, ill: str, value: str = "nan", **options: Any) -> tuple[Magic, Loader]:
-    """A network, and data of which one sample of update ``step`` makes it ill: the last but one of its batch."""
+def ill_at(step: int, ill: str, value: str = "nan", **options: Any) -> tuple[MarkedModel, Loader]:
+    """A network, and data whose last but one sample of update ``step`` makes it non-finite."""
     source = loader(**options)
     source._x[:, 0, 0, 0].clamp_(max=254)
     source._x[source.sample_numbers(step)[-2], 0, 0, 0] = 255  # (255 - 127) / 64 = 2 once standardised
     torch.manual_seed(0)
-    return Magic((1, 4, 4), 3, ill, value), source
+    return MarkedModel((1, 4, 4), 3, ill, value), source
 
 
 def same(one: Any, other: Any) -> bool:
@@ -108,7 +108,7 @@ def test_a_finite_gradient_whose_norm_overflows_is_clipped_to_the_norm() -> None
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_bad_update_leaves_nothing_behind(clip_norm: float | None, ill: str, value: str, accumulate: int) -> None:
-    """Nor in batch norm's statistics, nor in a gradient that a next update would add to."""
+    """Not in batch norm's statistics, and not in a gradient that the next update would add to."""
     model, source = ill_at(1, ill, value, batch_size=8 // accumulate, accumulate=accumulate)
     state, update = run(model, source, clip_norm=clip_norm)
     update(state)

@@ -1,4 +1,4 @@
-"""A number that is not finite, put where it hurts: {input, loss, gradient, metric} × {first, middle, last step}."""
+"""A number that is not finite at each place: {input, loss, gradient, metric} × {first, middle, last step}."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_rollback(tmp_path: Path, ill: str, value: str, step: int) -> None:
 
 @pytest.mark.parametrize("place", ["middle", "last"])
 def test_rollback_from_a_metric(tmp_path: Path, place: str) -> None:
-    """What made it so was in the batches since the checkpoint; here it is the weights, and the run ends."""
+    """The weights are the cause, not the batches since the checkpoint, so the run ends."""
     step = PLACES[place] + 1
     to = (step - 1) // EVERY * EVERY
     run = inject(tmp_path / "run", "rollback", "metric", "nan", step - 1)
@@ -110,7 +110,7 @@ def test_rollback_from_a_metric(tmp_path: Path, place: str) -> None:
 @pytest.mark.parametrize("policy", ["skip", "rollback"])
 @pytest.mark.parametrize("killed_after", range(1, STEPS))
 def test_killed_and_resumed_it_is_the_same_run(tmp_path: Path, policy: str, killed_after: int) -> None:
-    """Killed after any update, before and after the bad ones, in the stretch that is trained anew too."""
+    """Killed after any update: before, at and after the bad ones, and in the repeated stretch."""
     bad = (1, 4, 11, 13)
     whole = Run(tmp_path / "whole", policy, bad=bad)()
     assert whole.state.passed > 1
@@ -178,7 +178,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", ["stop", "rollback"])
 def test_without_waiting_it_is_found_where_the_host_waits(tmp_path: Path, policy: str) -> None:
-    """The first bad update is told, whenever it is found; nothing of after it is saved or logged."""
+    """The error names the first bad update, however late; later ones are neither saved nor logged."""
     run = Run(tmp_path / "run", policy, bad=(4,), wait=False)
     run.trainer.timetable = Timetable(log=99, evaluate=99, save=EVERY, keep=1)
     if policy == "stop":

@@ -1,4 +1,4 @@
-"""The generators that other people's code draws from: seeded with the run, saved and restored with it."""
+"""The global generators, which users' code draws from, are seeded, saved and restored with the run."""
 
 from __future__ import annotations
 

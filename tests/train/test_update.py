@@ -1,4 +1,4 @@
-"""The order of a step, and what it guarantees: written down by spies, checked to the bit."""
+"""The order of a step, recorded by spies, and its guarantees, checked to the bit."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import as_user_error
-from lrsched.config import schema
+from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import NotFinite, Stopped, UserError
@@ -45,7 +45,7 @@ class Preloaded:
 
 
 @contextmanager
-def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
+def preload(runs: Sequence[Settings]) -> Iterator[Preloaded]:
     """Import what every job needs and load each data set once, before the first fork; release it at the end.
 
     With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
@@ -54,23 +54,19 @@ def preload(runs: Sequence[schema.RunConfig]) -> Iterator[Preloaded]:
 
     import lrsched.runs.execute  # noqa: F401
     from lrsched.assembly.data import load_each
+    from lrsched.assembly.kinds import is_native
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        if any(_is_pytorchs(run) for run in runs):
+        if any(is_native(run.scheduler) for run in runs):
             import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
-        if any("tensorboard" in (run.logger or {}) for run in runs):
+        if any("tensorboard" in run.logger for run in runs):
             import tensorboard.compat.proto.event_pb2
             import tensorboard.summary.writer.record_writer  # noqa: F401
         yield Preloaded(load_each(runs), threads)
     finally:
         torch.set_num_threads(threads)
-
-
-def _is_pytorchs(run: schema.RunConfig) -> bool:
-    """Whether a run is driven by a scheduler in PyTorch's form."""
-    return not str(run.scheduler["_target_"]).startswith("lrsched.")
 
 
 def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object]) -> Work:

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lrsched.assembly.data import Loaded, load_data
-from lrsched.assembly.foresee import Foreseen, foresee
 from lrsched.assembly.horizon import LONGEST, foreseen, run_horizon
 from lrsched.assembly.parts import build_model
+from lrsched.assembly.simulate import Foreseen, foresee
 from lrsched.checkpoint import Checkpoint, Store
 from lrsched.checkpoint.fork_point import kept_by
-from lrsched.config import schema
-from lrsched.config.check import take
+from lrsched.config.settings import Settings
 from lrsched.data.counts import Pace, pace
 from lrsched.errors import UserError
 from lrsched.horizon import Horizon
@@ -38,7 +37,7 @@ class Member:
     """A run and where it stands; ``pace`` is that of its data."""
 
     job: Valid
-    run: schema.RunConfig
+    run: Settings
     folder: RunFolder
     pace: Pace | Horizon
     stand: Stand
@@ -58,15 +57,14 @@ def member_of(job: Valid, loaded: Mapping[str, Loaded]) -> Member | None:
     return Member(job, run, folder, own, stand)
 
 
-def _pace(run: schema.RunConfig, loaded: Mapping[str, Loaded]) -> Pace | Horizon:
+def _pace(run: Settings, loaded: Mapping[str, Loaded]) -> Pace | Horizon:
     """The pace of a run's data: by what the config says that they hold, or else by looking."""
-    reserved, _ = take(schema.DatasetConfig, run.dataset, "dataset")
-    if reserved.train_samples is not None:
+    if run.dataset.own.train_samples is not None:
         return foreseen(run, native=False)
     splits, t = load_data(run, loaded)[0], run.trainer
     return pace(
         len(splits.train_y),
-        batch_size=reserved.batch_size,
+        batch_size=run.dataset.own.batch_size,
         accumulate=t.accumulate,
         limit=t.limit_batches,
         overfit=t.overfit_batches,
@@ -131,7 +129,7 @@ def _can_share(members: Sequence[Member]) -> bool:
     return len(members) > 1 and bool(waiting) and members[0].run.trainer.on_nonfinite != "rollback"
 
 
-def _without_schedule(run: schema.RunConfig) -> str:
+def _without_schedule(run: Settings) -> str:
     """All of a config but its schedule and its length, as text."""
     config = asdict(run)
     trainer: Mapping[str, Any] = config["trainer"]
@@ -142,7 +140,7 @@ def _without_schedule(run: schema.RunConfig) -> str:
 def _seen(member: Member, models: dict[str, nn.Module], loaded: Mapping[str, Loaded]) -> Foreseen | None:
     """What a run will set; built around one model for all runs that have this one, which nothing changes."""
     run = member.run
-    name = json.dumps([run.model, run.dataset], sort_keys=True, default=str)
+    name = run.model.text + run.dataset.text
     try:
         if name not in models:
             models.clear()  # one at a time in memory

@@ -29,8 +29,8 @@ from lrsched.checkpoint import RunLock
 from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
-from lrsched.config import schema
-from lrsched.config.check import base_rate, read, settings
+from lrsched.config.check import read
+from lrsched.config.settings import Settings, settings
 from lrsched.console import command, say
 from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
@@ -105,16 +105,14 @@ class Search:
                 self._say_best()
         return returns
 
-    def _checked(self) -> schema.RunConfig:
+    def _checked(self) -> Settings:
         """The settings of one job; a space is refused where one of its ends is, and no trial is spent on it."""
-        from lrsched.assembly.parts import check_choices  # imports torch
+        from lrsched.assembly.checks import check_choices  # imports torch
 
         for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
             with as_user_errors(job):
                 run = settings(plain(self._composer.bare(job)))
             check_choices(run)
-            if "lr" in run.optimizer:
-                base_rate(run.optimizer["lr"])
         return run
 
     def _recalled(self) -> list[Asked]:
@@ -135,7 +133,7 @@ class Search:
                     run.entry.record_end(NotFinite(str(result.get("reason", "it diverged"))))
         return under_way
 
-    def _busy(self, run: schema.RunConfig) -> int:
+    def _busy(self, run: Settings) -> int:
         """Trials that keep the launcher pool busy."""
         return -(-(run.sweep.jobs or len(gpus_for([run])) or cores()) // self._space.repeats)
 
@@ -207,7 +205,7 @@ class Search:
         say(f"{found}: {command()} {line}")
 
 
-def _refuse(run: schema.RunConfig) -> None:
+def _refuse(run: Settings) -> None:
     """Refuse what a study cannot do.
 
     Raises:

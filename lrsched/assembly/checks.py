@@ -1,0 +1,53 @@
+"""Refuse settings that do not go together, before any data is loaded or as soon as they are."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from lrsched.assembly.kinds import spec_of
+from lrsched.config.settings import Settings
+from lrsched.data.loader import Loader
+from lrsched.errors import ConfigError, nearest
+from lrsched.train.evaluate import METRICS
+
+
+def check_choices(run: Settings) -> None:
+    """Refuse targets and arguments that cannot be used before any data is loaded."""
+    spec_of(run.scheduler)
+    for component in (run.optimizer, run.model, run.dataset, *run.logger.values()):
+        component.check()
+    if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
+        raise ConfigError(
+            "trainer.on_nonfinite",
+            "rollback",
+            "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are",
+            "give checkpoint.every=1ep, or another duration",
+        )
+    monitors = {
+        "checkpoint.monitor": run.checkpoint.monitor,
+        "trainer.early_stop.monitor": run.trainer.early_stop.monitor,
+        "scheduler.monitor": run.scheduler.arguments.get("monitor", METRICS[0]),
+    }
+    for key, monitor in monitors.items():
+        if monitor not in METRICS:
+            raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
+    modes = (run.checkpoint.mode, run.trainer.early_stop.mode, run.scheduler.arguments.get("mode"))
+    for (key, monitor), mode in zip(monitors.items(), modes, strict=True):
+        right = "max" if str(monitor).endswith("accuracy") else "min"
+        if mode in ("min", "max") and mode != right:
+            better = "the more the better" if right == "max" else "the less the better"
+            key = f"{key.removesuffix('monitor')}mode"
+            raise ConfigError(key, mode, f"the monitored {monitor} is {better}", f"give {key}={right}")
+
+
+def check_smallest_batch(model: nn.Module, loader: Loader) -> None:
+    """Batch norm has no statistics of a single sample; PyTorch would say so in the last update of the first epoch."""
+    lonely = loader.batch_size == 1 or loader.samples % loader.batch_size == 1
+    if lonely and any(isinstance(layer, _BatchNorm) for layer in model.modules()):
+        raise ConfigError(
+            "dataset.batch_size",
+            loader.batch_size,
+            f"leaves a batch of one of {loader.samples} samples, and {type(model).__name__} normalises over the batch",
+            f"give another size, as {loader.batch_size + 1}",
+        )

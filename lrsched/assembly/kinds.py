@@ -1,0 +1,135 @@
+"""What drives an optimizer: decided once, from the scheduler's node.
+
+::
+
+    OpenLoopSpec      a schedule of ours: known beforehand, looked up in a table
+    ClosedLoopSpec    a scheduler of ours: moves when it has seen a metric
+    HandoverSpec      a sequence of schedules in which closed loops drive some of the parts
+    NativeSpec        a class in PyTorch's form, stepped live and unchanged
+
+Build, lint, forecast and simulation are functions over these four. No torch here: for a schedule of ours
+none is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from lrsched.config.check import take
+from lrsched.config.component import Component
+from lrsched.config.schema import NativeConfig
+from lrsched.config.settings import component
+from lrsched.config.targets import SCHEDULER, construct
+from lrsched.errors import UserError
+from lrsched.schedules import Schedule, Sequence
+
+PLACEHOLDER = {"_target_": "lrsched.schedules.Constant"}
+"""Stands for a closed loop in the sequence that says where the parts lie."""
+
+LENGTHS = (
+    "step_size",
+    "total_iters",
+    "total_steps",
+    "epochs",
+    "steps_per_epoch",
+    "T_max",
+    "T_0",
+    "T_mult",
+    "step_size_up",
+    "step_size_down",
+    "anneal_epochs",
+)
+"""Arguments of PyTorch's classes that count in their own interval."""
+
+
+@dataclass(frozen=True)
+class OpenLoopSpec:
+    """A curve that is known beforehand."""
+
+    node: Component[None]
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The schedule, built when it is first asked for."""
+        return self.node.build()
+
+
+@dataclass(frozen=True)
+class ClosedLoopSpec:
+    """A scheduler of ours that may look at metrics."""
+
+    node: Component[None]
+
+
+@dataclass(frozen=True)
+class HandoverSpec:
+    """A sequence; ``loops`` are its parts that a closed loop drives, by their number."""
+
+    node: Component[None]
+    loops: Mapping[int, Component[None]]
+
+    @cached_property
+    def sequence(self) -> Sequence:
+        """The sequence with a constant in the place of each loop, built when it is first asked for."""
+        arguments = dict(self.node.arguments)
+        arguments["parts"] = [
+            {**part, "schedule": PLACEHOLDER} if j in self.loops else part for j, part in enumerate(arguments["parts"])
+        ]
+        return construct(SCHEDULER, self.node.cls, arguments, self.node.key)
+
+
+@dataclass(frozen=True)
+class NativeSpec:
+    """A class in PyTorch's form; ``own`` are the keys that it never sees."""
+
+    node: Component[NativeConfig]
+
+
+SchedulerSpec: TypeAlias = OpenLoopSpec | ClosedLoopSpec | HandoverSpec | NativeSpec
+
+
+def spec_of(node: Component[None]) -> SchedulerSpec:
+    """Decide what a scheduler is.
+
+    Raises:
+        ConfigError: a target that is no scheduler, or a reserved key of a native one that cannot be used.
+    """
+    if issubclass(node.cls, Sequence) and (loops := _loops(node)):
+        return HandoverSpec(node, loops)
+    if issubclass(node.cls, Schedule):
+        return OpenLoopSpec(node)
+    from lrsched.schedulers.base import Scheduler  # imports torch
+
+    if issubclass(node.cls, Scheduler):
+        return ClosedLoopSpec(node)
+    own, arguments = take(NativeConfig, node.arguments, node.key)
+    return NativeSpec(Component(node.role, node.key, node.target, arguments, own))
+
+
+def is_native(node: Component[None]) -> bool:
+    """Whether a class in PyTorch's form drives the run; False where the target cannot be used."""
+    with suppress(UserError):  # the run itself will say what is wrong
+        return isinstance(spec_of(node), NativeSpec)
+    return False
+
+
+def _loops(node: Component[None]) -> dict[int, Component[None]]:
+    loops: dict[int, Component[None]] = {}
+    parts = node.arguments.get("parts")
+    for j, part in enumerate(parts if isinstance(parts, list) else ()):
+        child: Any = part.get("schedule") if isinstance(part, Mapping) else None
+        if isinstance(child, Mapping) and "_target_" in child:
+            found = component(SCHEDULER, child, f"{node.key}.parts[{j}].schedule")
+            if not issubclass(found.cls, Schedule) and _is_closed_loop(found.cls):
+                loops[j] = found
+    return loops
+
+
+def _is_closed_loop(cls: type) -> bool:
+    from lrsched.schedulers.closed_loop import ClosedLoop  # imports torch
+
+    return issubclass(cls, ClosedLoop)

@@ -1,0 +1,160 @@
+"""From the composed config, a plain dict, to typed settings: every value is checked before anything is built."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, overload
+
+from lrsched.config import schema
+from lrsched.config.check import S, check_numbers, read, take
+from lrsched.config.component import Component
+from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, Role, arguments_in
+from lrsched.config.types import check_type
+from lrsched.errors import UNSET, ConfigError, nearest
+from lrsched.records import check_name
+
+ROLES = (OPTIMIZER, SCHEDULER, MODEL, DATASET)
+TAKEN = re.compile(r"default|no_decay|layer\d+")
+"""Names of parameter groups that the program gives itself."""
+
+
+class Settings(schema.RunConfig):
+    """The config of a run, in which each node of a group is parsed: the same fields, of narrower types."""
+
+    optimizer: Component[schema.OptimizerConfig]
+    scheduler: Component[None]
+    model: Component[None]
+    dataset: Component[schema.DatasetConfig]
+    logger: dict[str, Component[None]]
+
+
+def settings(config: Mapping[str, Any]) -> Settings:
+    """The config of a run, typed and within its ranges.
+
+    Raises:
+        ConfigError: an unknown key, a value of another type or out of its range.
+    """
+    run = read(schema.RunConfig, config, "")
+    check_name("name", run.name)
+    for group in (role.group for role in ROLES):
+        node = getattr(run, group)
+        if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+            raise ConfigError(
+                group, node, "must be a mapping with a _target_", f"choose one of conf/{group}/, as in {group}=NAME"
+            )
+    loggers = run.logger or {}
+    if not isinstance(loggers, Mapping) or not all(isinstance(node, Mapping) for node in loggers.values()):
+        raise ConfigError(
+            "logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]"
+        )
+    _check_device(run.device)
+    for i, key in enumerate(run.checkpoint.allow_change):
+        if key.partition(".")[0] not in schema.names(schema.RunConfig):
+            raise ConfigError(
+                f"checkpoint.allow_change[{i}]",
+                key,
+                "is no key of the config",
+                nearest(key, schema.names(schema.RunConfig)),
+            )
+    check_numbers(config)
+    parts: dict[str, Any] = {
+        "optimizer": _optimizer(run.optimizer),
+        "scheduler": component(SCHEDULER, run.scheduler, "scheduler"),
+        "model": component(MODEL, run.model, "model"),
+        "dataset": component(DATASET, run.dataset, "dataset", schema.DatasetConfig),
+        "logger": {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()},
+    }
+    return Settings(**{**vars(run), **parts})
+
+
+@overload
+def component(role: Role, node: Mapping[str, Any], key: str) -> Component[None]: ...
+@overload
+def component(role: Role, node: Mapping[str, Any], key: str, own: type[S]) -> Component[S]: ...
+def component(role: Role, node: Mapping[str, Any], key: str, own: type[Any] | None = None) -> Component[Any]:
+    """Parse a node.
+
+    Args:
+        role: what the node may name.
+        node: ``_target_``, its arguments, and the keys of ``own``.
+        key: of the node.
+        own: schema of the reserved keys, if the group has any.
+
+    Raises:
+        ConfigError: a reserved key with a value of another type or out of its range.
+    """
+    reserved, rest = (None, node) if own is None else take(own, node, key)
+    return Component(role, key, str(node.get("_target_")), arguments_in(rest), reserved)
+
+
+def base_rate(optimizer: Component[schema.OptimizerConfig]) -> float:
+    """The base learning rate: ``optimizer.lr``, or the default of the class (which is imported then)."""
+    if "lr" in optimizer.arguments:
+        return optimizer.arguments["lr"]
+    return _rate(inspect.signature(optimizer.cls).parameters["lr"].default)
+
+
+def _rate(value: Any) -> float:
+    """``optimizer.lr`` as a float: lr=1 is a rate too, and Adafactor asserts a float."""
+    rate = check_type("optimizer.lr", value, float)
+    if not 0 <= rate < float("inf"):
+        raise ConfigError("optimizer.lr", value, "must be a finite number, at least 0")
+    return float(rate)
+
+
+def _optimizer(node: Mapping[str, Any]) -> Component[schema.OptimizerConfig]:
+    found = component(OPTIMIZER, node, "optimizer", schema.OptimizerConfig)
+    rate = {"lr": _rate(found.arguments["lr"])} if "lr" in found.arguments else {}
+    own = replace(found.own, groups=named_groups(found.own, rate.get("lr")))
+    return replace(found, arguments={**found.arguments, **rate}, own=own)
+
+
+def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, schema.ParameterGroup]:
+    """Read ``optimizer.groups``: each entry typed and within its ranges.
+
+    Args:
+        own: the reserved keys of ``optimizer``.
+        rate: ``optimizer.lr``, or None where none is given.
+
+    Raises:
+        ConfigError: names the entry and its key.
+    """
+    if rate is None and own.layer_decay is not None:
+        raise ConfigError("optimizer.lr", None, "is what optimizer.layer_decay scales", "give optimizer.lr=VALUE")
+    named: dict[str, schema.ParameterGroup] = {}
+    for name, node in own.groups.items():
+        key = f"optimizer.groups.{name}"
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(name)) or TAKEN.fullmatch(name):
+            rule = "a name is a letter and then letters, digits, - or _, and not default, no_decay or layer0, layer1, …"
+            raise ConfigError(key, UNSET, rule, "give it another name")
+        if not isinstance(node, Mapping):
+            raise ConfigError(key, node, "must be a mapping", "as in {params: head.*, lr_scale: 10}")
+        if "params" not in node:
+            raise ConfigError(f"{key}.params", UNSET, "says which parameters are meant", "as in params: head.*")
+        named[name] = group = read(schema.ParameterGroup, node, key)
+        if group.lr is not None and group.lr_scale is not None:
+            raise ConfigError(
+                f"{key}.lr_scale", group.lr_scale, "the group has a rate of its own", "give one of the two"
+            )
+        if group.lr_scale is not None and rate is None:
+            raise ConfigError("optimizer.lr", None, f"is what {key}.lr_scale scales", "give optimizer.lr=VALUE")
+        try:
+            re.compile(group.params)
+        except re.error as error:
+            raise ConfigError(f"{key}.params", group.params, f"is no regular expression: {error}") from error
+    return named
+
+
+def _check_device(device: str) -> None:
+    kind = device.split(":")[0]
+    known = ("auto", "cpu", "cuda", "mps")
+    if kind not in known:
+        remedy = "did you mean 'cuda'?" if kind == "gpu" else nearest(kind, known)
+        raise ConfigError("device", device, "is no device", remedy)
+    if ":" in device and not re.fullmatch(r"cuda:\d{1,4}", device):
+        raise ConfigError(
+            "device", device, "only GPUs of CUDA are numbered", "give cpu, mps, cuda, or cuda:0, cuda:1, …"
+        )
