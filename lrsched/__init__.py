@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lrsched.horizon import Horizon
     from lrsched.schedulers.adapter import LRScheduler
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = ["Horizon", "LRScheduler"]
 
 _HOMES = {"Horizon": "lrsched.horizon", "LRScheduler": "lrsched.schedulers.adapter"}

@@ -37,14 +37,7 @@ HYDRAS = ("lrsched.cli", "lrsched.compose", "lrsched._hydra", "lrsched.sweep.swe
 """Rooms that may import Hydra and OmegaConf when they run."""
 
 KNOWN: dict[str, set[str]] = {
-    "hydra": {
-        "lrsched.assembly.extend",
-        "lrsched.runs.auto_resume",
-        "lrsched.runs.execute",
-        "lrsched.runs.request",
-        "lrsched.runs.restore",
-        "lrsched.runs.resume",
-    },
+    "hydra": set(),
     "state": {
         "lrsched.checkpoint.lock",
         "lrsched.records",

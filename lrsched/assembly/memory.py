@@ -14,15 +14,13 @@ from lrsched.config.component import Component
 from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError, Stopped
 
-SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
-"""What PyTorch's RuntimeErrors say when there is none left."""
+SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+"""What PyTorch and the system say when there is none left."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left: Python's own, or PyTorch's in its words."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
-    )
+    """Whether an error says that there is no memory left: Python's own, or anybody's in their words."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def check_flags(arguments: Sequence[str]) -> None:
         ConfigError: an unknown flag, one without its value, or ``--experimental-rerun``.
     """
     parser = get_args_parser()
-    parser.error = _refuse  # type: ignore[method-assign]  # argparse would print its usage, and end the process
+    parser.error = _refuse  # argparse would print its usage, and end the process
     for action in parser._actions:
         if isinstance(action, argparse._VersionAction):
             action.__class__ = _Later  # Hydra answers it

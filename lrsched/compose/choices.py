@@ -18,7 +18,7 @@ def choices_in(folder: Path) -> set[str]:
 
 def hide_shared_files() -> None:
     """Leave files that begin with ``_`` out of what Hydra completes and what ``glob(*)`` stands for."""
-    ConfigLoaderImpl.get_group_options = _options  # type: ignore[method-assign]
+    ConfigLoaderImpl.get_group_options = _options
 
 
 def _options(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> list[str]:

@@ -46,6 +46,11 @@ def copied(config: DictConfig) -> DictConfig:
     return copy
 
 
+def to_yaml(config: DictConfig) -> str:
+    """The config as YAML, not resolved."""
+    return OmegaConf.to_yaml(config)
+
+
 def within(key: str, roots: Iterable[str]) -> bool:
     """Whether a key is one of these, or lies below one.
 

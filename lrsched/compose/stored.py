@@ -16,6 +16,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.config.versions import as_read_now
 from lrsched.errors import CheckpointError
 from lrsched.records import RunFolder
 
@@ -60,7 +61,8 @@ def read_config(folder: RunFolder) -> DictConfig:
         raise CheckpointError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(config, DictConfig):
         raise CheckpointError(f"{folder.config} is not a config: it is not a mapping")
-    return config
+    found = OmegaConf.to_container(config, resolve=False)
+    return OmegaConf.create(as_read_now(found))  # type: ignore[arg-type]
 
 
 def reaching_out(config: DictConfig) -> dict[str, str]:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched.config.versions import as_written_first
+
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
 
@@ -15,8 +17,8 @@ NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer
 
 
 def computing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without what does not change the result."""
-    kept = {key: value for key, value in config.items() if key not in NEUTRAL}
+    """A config without the keys that do not change the result, in the form that all versions share."""
+    kept = {key: value for key, value in as_written_first(config).items() if key not in NEUTRAL}
     for group, names in NEUTRAL_WITHIN.items():
         if isinstance(kept.get(group), Mapping):
             kept[group] = {key: value for key, value in kept[group].items() if key not in names}

@@ -93,7 +93,7 @@ class EarlyStop:
 
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))
-    patience: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    patience: Optional[int] = ruled(None, at_least(1))
     threshold: float = ruled(0.0, at_least(0))
 
 
@@ -104,7 +104,7 @@ class Extension:
     at: int = ruled(0, at_least(0))
     policy: str = ruled("keep", one_of(*POLICIES))
     epochs: int = ruled(1, at_least(1))
-    steps: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    steps: Optional[int] = ruled(None, at_least(1))
 
 
 @dataclass
@@ -112,11 +112,11 @@ class TrainerConfig:
     """How long and in what manner to train."""
 
     epochs: int = ruled(30, at_least(1))
-    steps: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    on_extend: Optional[str] = ruled(None, one_of(*POLICIES))  # noqa: UP045
+    steps: Optional[int] = ruled(None, at_least(1))
+    on_extend: Optional[str] = ruled(None, one_of(*POLICIES))
     extensions: list[Any] = field(default_factory=list, metadata={"items": Extension})
     accumulate: int = ruled(1, at_least(1))
-    clip_norm: Optional[float] = ruled(None, above(0))  # noqa: UP045
+    clip_norm: Optional[float] = ruled(None, above(0))
     on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
     label_smoothing: float = ruled(0.0, fraction)
@@ -125,9 +125,9 @@ class TrainerConfig:
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     deterministic: bool = True
     progress: bool = True
-    limit_batches: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    limit_eval_batches: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    overfit_batches: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    limit_batches: Optional[int] = ruled(None, at_least(1))
+    limit_eval_batches: Optional[int] = ruled(None, at_least(1))
+    overfit_batches: Optional[int] = ruled(None, at_least(1))
     profile: bool = False
 
 
@@ -160,12 +160,12 @@ class CheckpointConfig:
 class SweepConfig:
     """How the runs of a sweep are made."""
 
-    jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    timeout: Optional[float] = ruled(None, above(0))  # noqa: UP045
+    jobs: Optional[int] = ruled(None, at_least(1))
+    timeout: Optional[float] = ruled(None, above(0))
     fail_fast: bool = False
     share: bool = True
     zip: Any = False
-    until: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    until: Optional[int] = ruled(None, at_least(1))
 
 
 @dataclass
@@ -180,7 +180,7 @@ class Augmentation:
 class DatasetConfig:
     """The keys of ``dataset`` that its class never sees."""
 
-    train_samples: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
+    train_samples: Optional[int] = ruled(None, at_least(1))
     test_samples: int = ruled(0, at_least(0))
     batch_size: int = ruled(128, at_least(1))
     eval_batch_size: int = ruled(1024, at_least(1))
@@ -195,9 +195,9 @@ class ParameterGroup:
     """One entry of ``optimizer.groups``: what the parameters whose names match have of their own."""
 
     params: str = "???"
-    lr: Optional[float] = ruled(None, at_least(0))  # noqa: UP045
-    lr_scale: Optional[float] = ruled(None, at_least(0))  # noqa: UP045
-    weight_decay: Optional[float] = ruled(None, at_least(0))  # noqa: UP045
+    lr: Optional[float] = ruled(None, at_least(0))
+    lr_scale: Optional[float] = ruled(None, at_least(0))
+    weight_decay: Optional[float] = ruled(None, at_least(0))
 
 
 @dataclass
@@ -205,7 +205,7 @@ class OptimizerConfig:
     """The keys of ``optimizer`` that its class never sees."""
 
     no_decay: bool = True
-    layer_decay: Optional[float] = ruled(None, part)  # noqa: UP045
+    layer_decay: Optional[float] = ruled(None, part)
     groups: dict[str, Any] = field(default_factory=dict)
 
 
@@ -223,9 +223,9 @@ class RunConfig:
 
     seed: int = ruled(0, at_least(0))
     name: str = "???"
-    resume: Optional[str] = None  # noqa: UP045
+    resume: Optional[str] = None
     device: str = "auto"
-    threads: Optional[int] = ruled(None, within(1, 1024))  # noqa: UP045
+    threads: Optional[int] = ruled(None, within(1, 1024))
     optimizer: Any = "???"
     scheduler: Any = "???"
     model: Any = "???"

@@ -63,7 +63,7 @@ def _table(courses: Sequence[Course], colour: bool) -> str:
 
 
 def _details(course: Course) -> list[str]:
-    """Phases, the other values that move, and what must be said besides."""
+    """Phases, the other values that move, and the note."""
     lines = []
     if course.spans:
         shown = [str(span) for span in course.spans]

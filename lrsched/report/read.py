@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from lrsched.config.digest import was_made_with
+from lrsched.config.versions import as_read_now
 from lrsched.config.walk import flat
 from lrsched.ended import Ending, Why, ending_of
 from lrsched.errors import ConfigError, nearest
@@ -129,6 +130,7 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         config = yaml.load(folder.config.read_bytes(), LOADER)
         if not isinstance(config, dict) or not {"optimizer", "scheduler"} <= config.keys() or "defaults" in config:
             raise ValueError("it is not the config of a run")
+        config = as_read_now(config)
         entries = flat(config)
     except FileNotFoundError:
         return broken("config.yaml is not there") if is_run else None

@@ -10,8 +10,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING
 
 from lrsched.compose.nodes import copied, plain, put
 from lrsched.compose.stored import reaching_out, read_config
@@ -21,6 +20,9 @@ from lrsched.errors import ConfigError, UserError
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 AUTO = "auto"
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?:-\d+)?")

@@ -7,12 +7,10 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.fork_point import kept_by
-from lrsched.compose.nodes import plain
+from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
 from lrsched.config.settings import Settings
@@ -26,7 +24,7 @@ from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.finish import finish, how_to_resume, log, logged, told
 from lrsched.runs.fork import begin, find
-from lrsched.runs.request import Job, claim
+from lrsched.runs.request import RunRequest, claim
 from lrsched.runs.restore import Restored, restore, with_history
 from lrsched.runs.result import result_of, with_test
 from lrsched.runs.steps import FORK
@@ -40,7 +38,7 @@ from lrsched.train.profile import profiled
 from lrsched.train.recovery import Recovery
 
 
-def execute(run: Settings, job: Job, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
+def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
     """Make one run, or the rest of it.
 
     Everything is built before the folder is made: a config that cannot be used leaves nothing behind.
@@ -48,7 +46,7 @@ def execute(run: Settings, job: Job, held: ExitStack, stop: StopFlag, *, quiet: 
 
     Args:
         run: the settings.
-        job: the config that they are of, where, and what is to be done; a run that goes on is locked.
+        request: the config that they are of, where, and what is to be done; a run that goes on is locked.
         held: keeps the lock of a run that starts.
         stop: raised by a signal; once the run folder is there, it waits until the run is at rest.
         quiet: no progress, and one line at the end instead of a block.
@@ -60,53 +58,53 @@ def execute(run: Settings, job: Job, held: ExitStack, stop: StopFlag, *, quiet: 
         UserError: the run did not finish; its exit code says why. The result is written all the same.
     """
     device = prepare(run.device, run.threads, run.trainer.deterministic)
-    parts = assemble(run, device, job.context.data)
-    shown, secrets = unmasked(job.config)
+    parts = assemble(run, device, request.context.data)
+    shown, secrets = unmasked(request.config)
     about = {
-        "config_sha256": config_sha256(plain(job.config)),
+        "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
         "fingerprint": fingerprint(device, run.trainer.precision),
     }
     restored = None
-    store, point = Store(job.folder.checkpoints), job.context.share.begin
-    fresh = not job.resume or (not store.found() and not _size(job.folder.metrics))
-    if job.resume and fresh:
-        say(f"{job.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
-    elif job.resume:
-        restored = restore(parts, run, job, store, about)
-        job = with_history(job, restored.about["changes"])
-    shared = find(point, about, job.context.warn) if point is not None and fresh else None
+    store, point = Store(request.folder.checkpoints), request.context.share.begin
+    fresh = not request.resume or (not store.found() and not _size(request.folder.metrics))
+    if request.resume and fresh:
+        say(f"{request.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
+    elif request.resume:
+        restored = restore(parts, run, request, store, about)
+        request = with_history(request, restored.about["changes"])
+    shared = find(point, about, request.context.warn) if point is not None and fresh else None
     for caution in parts.cautions:
         say(f"warning: {caution}")
-    loggers = _loggers(run, job.context.progress, terminal=run.trainer.progress and not quiet)
+    loggers = _loggers(run, request.context.progress, terminal=run.trainer.progress and not quiet)
     with stop.patient(), ExitStack() as ends:
-        job = _enter(job, held)
-        ends.enter_context(logged(job.folder, secrets))
+        request = _enter(request, held)
+        ends.enter_context(logged(request.folder, secrets))
         if point is not None and shared is not None:
-            restored = begin(parts, job.folder, store, point, shared, about)
+            restored = begin(parts, request.folder, store, point, shared, about)
         _begin_log(run, parts, restored)
-        result, outcome = _train(run, parts, job, loggers, (shown, secrets), restored, about, stop)
+        result, outcome = _train(run, parts, request, loggers, (shown, secrets), restored, about, stop)
     if outcome.ended.status == "finished":
         stop.settle()
     if quiet:
-        one_line(result, job.folder.path)
+        one_line(result, request.folder.path)
     else:
-        summary(result, job.folder.path, command(), tensorboard="tensorboard" in run.logger)
+        summary(result, request.folder.path, command(), tensorboard="tensorboard" in run.logger)
     if outcome.signal is not None:
-        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(job.folder)}")
+        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(request.folder)}")
     return result
 
 
-def _enter(job: Job, held: ExitStack) -> Job:
+def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
     """Become the only writer of the run folder, and make it ready: nothing was written to it before."""
-    if not job.resume:
-        job, lock = claim(job)
+    if not request.resume:
+        request, lock = claim(request)
         held.callback(lock.release)
-    Store(job.folder.checkpoints).sweep()  # what a killed process left half-written
-    if not job.resume or job.changed:
-        _write_config(job)
-    job.folder.result.unlink(missing_ok=True)  # a run that goes on has none
-    return job
+    Store(request.folder.checkpoints).sweep()  # what a killed process left half-written
+    if not request.resume or request.changed:
+        _write_config(request)
+    request.folder.result.unlink(missing_ok=True)  # a run that goes on has none
+    return request
 
 
 def _size(path: Path) -> int:
@@ -116,7 +114,7 @@ def _size(path: Path) -> int:
 def _train(
     run: Settings,
     parts: Parts,
-    job: Job,
+    request: RunRequest,
     loggers: list[Logger],
     config: tuple[Mapping[str, Any], Mapping[str, str]],
     restored: Restored | None,
@@ -124,7 +122,7 @@ def _train(
     stop: StopFlag,
 ) -> tuple[dict[str, Any], Outcome]:
     """Train, and write the result, whatever it is. ``config``: as loggers are shown it, and what nobody is."""
-    folder, (shown, secrets) = job.folder, config
+    folder, (shown, secrets) = request.folder, config
     about = {**about, "changes": [], "inexact": []} if restored is None else restored.about
     result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
@@ -148,7 +146,7 @@ def _train(
                 about,
                 stop,
                 recovery,
-                Forks(Store(kept_by(folder)), job.context.share.keep),
+                Forks(Store(kept_by(folder)), request.context.share.keep),
             ).run()
         result = result_of(parts, outcome, about)
         if outcome.ended.status == "finished":
@@ -183,13 +181,13 @@ def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) ->
     return [*chosen, Terminal()] if terminal else chosen
 
 
-def _write_config(job: Job) -> None:
+def _write_config(request: RunRequest) -> None:
     """The config is the first thing in a run folder: who has one is a run."""
-    config = job.config if job.kept is None else job.kept
+    config = request.config if request.kept is None else request.kept
     try:
-        write_atomically(job.folder.config, OmegaConf.to_yaml(config).encode())
+        write_atomically(request.folder.config, to_yaml(config).encode())
     except OSError as error:
-        raise StorageError(f"the run folder {job.folder} cannot be written: {error.strerror}") from error
+        raise StorageError(f"the run folder {request.folder} cannot be written: {error.strerror}") from error
 
 
 def _journal(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from lrsched.assembly.memory import is_out_of_memory
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.console import command, say
 from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError
@@ -81,7 +82,7 @@ def told(error: BaseException, folder: RunFolder) -> UserError:
         return StorageError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}; {how}")
     if isinstance(error, KeyboardInterrupt):
         return Stopped(signal.SIGINT, f"interrupted; {how}")
-    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+    if is_out_of_memory(error):
         first = (str(error).splitlines() or [""])[0]
         return UserError(f"out of memory: {first}; {how} (a smaller dataset.batch_size needs a new run)")
     return UserError(f"{type(error).__name__}: {error}. This is a bug of ours; the traceback is in {folder.log}")

@@ -14,6 +14,7 @@ from lrsched.checkpoint.store import load
 from lrsched.errors import CheckpointError, StorageError
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.restore import DATA, Restored
+from lrsched.train.environment import comparable
 
 
 def find(point: Point, about: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, Any] | None:
@@ -65,8 +66,9 @@ def begin(
 
 def _check(checkpoint: Checkpoint, about: Mapping[str, Any]) -> None:
     manifest = checkpoint.manifest
-    for name in (DATA, "fingerprint"):
-        if manifest.get(name) != about[name]:
-            raise CheckpointError(f"{checkpoint.path} was made under another {name}")
+    if manifest.get(DATA) != about[DATA]:
+        raise CheckpointError(f"{checkpoint.path} was made under another {DATA}")
+    if comparable(manifest.get("fingerprint", {})) != comparable(about["fingerprint"]):
+        raise CheckpointError(f"{checkpoint.path} was made under another fingerprint")
     if manifest.get("changes") or manifest.get("inexact"):
         raise CheckpointError(f"{checkpoint.path} belongs to a run that was changed on its way")

@@ -1,10 +1,9 @@
-"""What is to be done, and in which folder; and who may write there: one process at a time."""
+"""A run request, and the exclusive claim to its folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING
 
 from lrsched.checkpoint import RunLock
 from lrsched.console import command
@@ -12,20 +11,23 @@ from lrsched.errors import ConfigError, RunFolderBusy, StorageError
 from lrsched.records import RunFolder
 from lrsched.runs.context import WorkerContext
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
 LOCK = ".lock"
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run, or the rest of one.
+class RunRequest:
+    """A run to make, or the rest of one.
 
     Args:
         folder: of the run.
-        config: what it is made with, not resolved.
-        kept: what is kept of it for the next command, where that is not the same.
-        resume: from the newest valid checkpoint.
-        changed: the stored config is to be written anew.
-        numbered: the name is ours and not the user's: where it is taken, the next one will do.
+        config: of this run, not resolved.
+        kept: the config to store for the next command; None: ``config``.
+        resume: go on from the newest valid checkpoint.
+        changed: write the stored config anew.
+        numbered: we chose the name, not the user: if it is taken, add a number to it.
         context: what its sweep lends it.
     """
 
@@ -38,21 +40,21 @@ class Job:
     context: WorkerContext = field(default_factory=WorkerContext)
 
 
-def claim(job: Job) -> tuple[Job, RunLock]:
-    """Make the folder of a run that starts, and become its only writer.
+def claim(request: RunRequest) -> tuple[RunRequest, RunLock]:
+    """Make the folder of a new run, and become its only writer.
 
-    Two starts of one name: the kernel lets one of them have the lock, and only who has it looks whether
-    there is a run already, so that no run is ever begun over another.
+    If two processes start runs of one name, the kernel gives the lock to one of them. Only its holder looks whether
+    the folder holds a run already, so that no run ever begins over another.
 
     Returns:
-        The job, in the folder that it got, and the lock, held.
+        The request, with the folder that it got, and its lock, held.
 
     Raises:
         RunFolderBusy: another process has just begun a run of this name.
         ConfigError: there is a run of this name.
         StorageError: the folder cannot be made.
     """
-    folder, again = job.folder, 1
+    folder, again = request.folder, 1
     while True:
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
@@ -62,26 +64,26 @@ def claim(job: Job) -> tuple[Job, RunLock]:
         try:
             lock.acquire()
             if not taken(folder):
-                return replace(job, folder=folder), lock
+                return replace(request, folder=folder), lock
             lock.release()
-            if not job.numbered:
+            if not request.numbered:
                 raise already_there(folder)
         except RunFolderBusy:
-            if not job.numbered:
+            if not request.numbered:
                 raise
         again += 1
-        folder = RunFolder(job.folder.path.with_name(f"{job.folder.path.name}-{again}"))
+        folder = RunFolder(request.folder.path.with_name(f"{request.folder.path.name}-{again}"))
 
 
 def taken(folder: RunFolder) -> bool:
-    """Whether a folder holds anything but a lock and what a killed start left half-written."""
+    """Whether a folder holds more than a lock and the half-written files of a killed start."""
     if not folder.path.is_dir():
         return folder.path.exists()
     return any(path.name != LOCK and not path.name.endswith(".tmp") for path in folder.path.iterdir())
 
 
 def already_there(folder: RunFolder) -> ConfigError:
-    """What a start is told whose name is taken."""
+    """The error of a start whose name is taken."""
     return ConfigError(
         "name",
         folder.path.name,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint import Checkpoint, Store
@@ -16,7 +14,11 @@ from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
-from lrsched.runs.request import Job
+from lrsched.runs.request import RunRequest
+from lrsched.train.environment import comparable
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 DATA = "data_sha256"
 """The name of the data's hash in a manifest, in a result and among the keys of a change."""
@@ -41,13 +43,13 @@ class Restored:
     forked: bool = False
 
 
-def restore(parts: Parts, run: Settings, job: Job, store: Store, about: Mapping[str, Any]) -> Restored:
+def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, about: Mapping[str, Any]) -> Restored:
     """Load the newest valid checkpoint.
 
     Args:
         parts: of the run, built.
         run: its settings.
-        job: its folder and its config.
+        request: its folder and its config.
         store: its checkpoints.
         about: config hash, data hash and fingerprint of this process.
 
@@ -60,11 +62,11 @@ def restore(parts: Parts, run: Settings, job: Job, store: Store, about: Mapping[
         complaints.append(f"{later} has no manifest: its save was not finished")
     passed = [f"passed over: {complaint}; going on from step {checkpoint.step}" for complaint in complaints]
     for told in passed:
-        job.context.warn(told)  # whatever is wrong with the one that is left
+        request.context.warn(told)  # whatever is wrong with the one that is left
     step, manifest = checkpoint.step, checkpoint.manifest
     seen = _records(manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
-    _check_config(checkpoint, job, len(run.checkpoint.changes) - len(seen), pending, about)
+    _check_config(checkpoint, request, len(run.checkpoint.changes) - len(seen), pending, about)
     notes = [_note(step, change, parts) for change in pending]
 
     other_data = _other_data(checkpoint, run, pending, about)
@@ -82,39 +84,39 @@ def restore(parts: Parts, run: Settings, job: Job, store: Store, about: Mapping[
 
     changed = [change for change in pending if DATA not in change["keys"]]
     if changed:
-        adopt(parts, state, settings(plain(_undone(job.config, changed))), run)
+        adopt(parts, state, settings(plain(_undone(request.config, changed))), run)
     else:
         load(parts.state, state)
-    rows = job.folder.metrics.stat().st_size if job.folder.metrics.exists() else 0
+    rows = request.folder.metrics.stat().st_size if request.folder.metrics.exists() else 0
     if rows < parts.state.metrics_bytes:
         told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost; "
         told += f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
-        raise CheckpointError(f"{job.folder.metrics} {told}")
+        raise CheckpointError(f"{request.folder.metrics} {told}")
     for note in notes:
         say(note)
     changes = [*seen, *({**change, "at": step} for change in pending)]
     return Restored(parts.state.metrics_bytes, {**about, "changes": changes, "inexact": inexact}, [*passed, *notes])
 
 
-def with_history(job: Job, changes: Sequence[Record]) -> Job:
+def with_history(request: RunRequest, changes: Sequence[Record]) -> RunRequest:
     """The job with the changes that are in force in the config it leaves behind, if they are not there already."""
-    kept = job.kept if job.kept is not None else job.config
+    kept = request.kept if request.kept is not None else request.config
     written = raw(kept, "checkpoint.changes") or []
     if len(written) >= len(changes):
-        return job
+        return request
     put(kept, "checkpoint.changes", [*written, changes[-1]])
-    return replace(job, kept=kept, changed=True)
+    return replace(request, kept=kept, changed=True)
 
 
 def _check_config(
-    checkpoint: Checkpoint, job: Job, missing: int, pending: Sequence[Record], about: Mapping[str, Any]
+    checkpoint: Checkpoint, request: RunRequest, missing: int, pending: Sequence[Record], about: Mapping[str, Any]
 ) -> None:
     """The stored config is that of the checkpoint, or says how it came from it."""
     expected = pending[0]["config_sha256"] if pending else about["config_sha256"]
     if missing < 0 or checkpoint.manifest.get("config_sha256") != expected:
         raise CheckpointError(
-            f"{job.folder.config} is not the config that {checkpoint.path} was made with: it was changed by hand, or a "
-            "variable of the environment that it names was; put it back, and change a run that is under way by an "
+            f"{request.folder.config} is not the config that {checkpoint.path} was made with: it was changed by hand, "
+            "or a variable of the environment that it names was; put it back, and change a run that is under way by an "
             "override and checkpoint.allow_change=[KEY]"
         )
 
@@ -143,6 +145,7 @@ def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[s
     if not isinstance(old, Mapping):
         raise CheckpointError(f"{checkpoint.path}: the manifest has no fingerprint")
     meant = {key.removeprefix("trainer.") for change in pending for key in change["keys"]}
+    old, new = comparable(old), comparable(new)
     names = [name for name in dict.fromkeys([*new, *old]) if name not in meant]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
 

@@ -1,4 +1,4 @@
-"""Going on with a run that was started before, with the config it was started with."""
+"""Continue a run with the config it was started with, and with the changes that the command may make."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
-
-from lrsched.assembly.extend import LENGTH, lengthen
 from lrsched.compose.diff import Difference, check_allowed, differences, recorded, refuse, refuse_fixed
 from lrsched.compose.nodes import copied, plain, put, raw, within
 from lrsched.compose.stored import check_folder, reaching_out, read_config
@@ -18,7 +16,11 @@ from lrsched.config.digest import config_sha256
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.records import RunFolder
-from lrsched.runs.request import Job
+from lrsched.runs.lengthen import LENGTH, lengthen
+from lrsched.runs.request import RunRequest
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 FREE = (
     "logger",
@@ -30,23 +32,23 @@ FREE = (
     "threads",
     "sweep",
 )
-"""Keys whose change does not change what the run computes; the new value counts."""
+"""Keys that do not change what the run computes; the command's value counts."""
 
 EVERYWHERE = ("experiment", "debug")
-"""Groups whose choice may set any key."""
+"""Groups that may set any key."""
 
 OF_THE_COMMAND = ("checkpoint.allow_change", "checkpoint.inexact")
-"""Permissions: for the command that gives them, and not for the next one."""
+"""Permissions, which last for one command."""
 
 CHANGES = "checkpoint.changes"
 
 
 def run_folder(path: str) -> RunFolder:
-    """The folder that ``resume=`` names, if it holds a run and nothing that leads out of it.
+    """The folder that ``resume=`` names, checked: it holds a run, and no link leads out of it.
 
     Raises:
-        ConfigError: there is no run.
-        CheckpointError: a name in it leads elsewhere.
+        ConfigError: it holds no run.
+        CheckpointError: a link leads out of it.
     """
     folder = RunFolder(Path(path))
     must_hold_a_run("resume", folder)
@@ -55,10 +57,10 @@ def run_folder(path: str) -> RunFolder:
 
 
 def must_hold_a_run(key: str, folder: RunFolder) -> None:
-    """Refuse a path where there is no run, with the one that was probably meant.
+    """Refuse a path without a run, and suggest the one that was probably meant.
 
     Raises:
-        ConfigError: there is no run.
+        ConfigError: the path holds no run.
     """
     path = folder.path
     if folder.holds_a_run():
@@ -80,57 +82,57 @@ def must_hold_a_run(key: str, folder: RunFolder) -> None:
     raise ConfigError(key, str(path), rule, remedy)
 
 
-def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
-    """What is left to do of a run: with the config that it was started with, and changes that are allowed.
+def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> RunRequest:
+    """Request the rest of a run: its stored config, with the changes that the command may make.
 
-    What the command line sets besides is compared with the stored config: it counts where it does not
-    change what the run computes, or where ``checkpoint.allow_change`` names it; else it is refused.
+    An override counts if it does not change what the run computes, or if ``checkpoint.allow_change`` names its key;
+    any other difference from the stored config is refused.
 
     Args:
         folder: of the run.
-        composed: the config of the command that continues it.
+        composed: config of the command that continues it.
         overrides: of this command.
 
     Raises:
         ConfigError: an override that changes the run, or a stored value that asks for the environment.
         CheckpointError: the stored config cannot be read, or there is no checkpoint to change it at.
     """
-    saved = read_config(folder)
-    permissions = {key: raw(saved, key) for key in OF_THE_COMMAND}
     asked = _asked(overrides, composed)
-    _take_given(saved, composed, asked)
-    before = config_sha256(plain(saved))
+    before = read_config(folder)
+    permissions = {key: raw(before, key) for key in OF_THE_COMMAND}
+    _take_given(before, composed, asked)
+    digest = config_sha256(plain(before))
 
     own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
-    changes = [change for key in own if not within(key, FREE) for change in differences(key, saved, composed)]
-    permitted = check_allowed(raw(composed, "checkpoint.allow_change") or [], composed)
+    changes = [change for key in own if not within(key, FREE) for change in differences(key, before, composed)]
+    allowed = check_allowed(raw(composed, "checkpoint.allow_change") or [], composed)
     refuse_fixed(changes)
-    refuse([change for change in changes if not within(change.key, permitted)])
-    keys = recorded(changes, saved, composed)
-    for key in dict.fromkeys(change.asked for change in changes):
-        put(saved, key, raw(composed, key))
-    _take_free(saved, composed, [key for key in own if within(key, FREE)])
+    refuse([change for change in changes if not within(change.key, allowed)])
 
+    config = copied(before)
+    for key in dict.fromkeys(change.asked for change in changes):
+        put(config, key, raw(composed, key))
+    _take_free(config, composed, [key for key in own if within(key, FREE)])
     at = cache(lambda: _newest_step(folder))
-    keys |= lengthen(saved, composed, asked, at)
+    keys = recorded(changes, before, composed) | lengthen(config, composed, asked, at)
     if keys:
-        history = raw(saved, CHANGES) or []
-        put(saved, CHANGES, [*history, {"at": at(), "config_sha256": before, "keys": keys}])
-    kept = copied(saved)
+        history = raw(config, CHANGES) or []
+        put(config, CHANGES, [*history, {"at": at(), "config_sha256": digest, "keys": keys}])
+    kept = copied(config)  # for the next command, without the permissions of this one
     for key, value in permissions.items():
         put(kept, key, value)
-    put(saved, "checkpoint.allow_change", permitted)
-    return Job(folder, saved, kept=kept, resume=True, changed=bool(keys))
+    put(config, "checkpoint.allow_change", allowed)
+    return RunRequest(folder, config, kept=kept, resume=True, changed=bool(keys))
 
 
-def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> Job:
-    """What is left to do of a sweep's job: with the config that is stored, which its name has the hash of."""
+def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> RunRequest:
+    """Request the rest of a sweep's job: its stored config alone, whose hash is in its name, and free keys."""
     check_folder(folder)
     return stored(folder, composed, [item for item in overrides if within(_key(item), FREE)])
 
 
 def finished(folder: RunFolder) -> bool:
-    """Whether a run has come to its end."""
+    """Whether a run has finished."""
     return (folder.read_result() or {}).get("status") == "finished"
 
 
@@ -152,26 +154,26 @@ def _key(override: str) -> str:
     return override.lstrip("+~").partition("=")[0].split("@")[0].replace("/", ".")
 
 
-def _take_given(saved: DictConfig, composed: DictConfig, asked: set[str]) -> None:
-    """Where a stored value asks for the environment, the command line's is taken; the stored one is never resolved."""
-    for key, text in reaching_out(saved).items():
+def _take_given(stored: DictConfig, composed: DictConfig, asked: set[str]) -> None:
+    """Replace stored values that ask for the environment by the command's; the stored ones are never resolved."""
+    for key, text in reaching_out(stored).items():
         given = next((name for name in asked if within(key, [name])), None)
         if given is None:
             rule = "a config that is read back may refer to its own keys, and not to the environment or anything else"
             raise ConfigError(key, text, rule, f"if you trust it, give it again: {key}='{text}'")
-        put(saved, given, raw(composed, given))
+        put(stored, given, raw(composed, given))
 
 
-def _take_free(saved: DictConfig, composed: DictConfig, keys: Sequence[str]) -> None:
-    """The new value counts, and is said; the history of changes stays."""
-    history = raw(saved, CHANGES) or []
-    told: list[Difference] = []
+def _take_free(stored: DictConfig, composed: DictConfig, keys: Sequence[str]) -> None:
+    """Take the command's values of free keys, and say which are new; the history of changes stays."""
+    history = raw(stored, CHANGES) or []
+    new: list[Difference] = []
     for key in keys:
-        told += [change for change in differences(key, saved, composed) if change.key not in (*OF_THE_COMMAND, CHANGES)]
-        put(saved, key, raw(composed, key))
-    put(saved, CHANGES, history)
-    if told:
-        say(f"the new value counts: {'; '.join(map(str, told))}")
+        new += [change for change in differences(key, stored, composed) if change.key not in (*OF_THE_COMMAND, CHANGES)]
+        put(stored, key, raw(composed, key))
+    put(stored, CHANGES, history)
+    if new:
+        say(f"the new value counts: {'; '.join(map(str, new))}")
 
 
 def _newest_step(folder: RunFolder) -> int:

@@ -16,7 +16,7 @@ from lrsched.config.settings import settings
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
 from lrsched.runs.context import WorkerContext
-from lrsched.runs.request import Job, already_there, taken
+from lrsched.runs.request import RunRequest, already_there, taken
 from lrsched.runs.resume import continued, finished, run_folder, say_finished, stored
 from lrsched.signals import StopFlag
 
@@ -65,7 +65,7 @@ def make_run(
         return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
 
 
-def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -> Job | RunFolder:
+def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -> RunRequest | RunFolder:
     """The run that a command asks for; locked where it goes on. A folder: it is finished."""
     by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
     path = config.get("resume")
@@ -81,7 +81,7 @@ def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -
     return stored(folder, config, overrides)  # by now another process may have changed it
 
 
-def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, held: ExitStack) -> Job | RunFolder:
+def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, held: ExitStack) -> RunRequest | RunFolder:
     """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
     begun = folder.path.is_dir() and any(folder.path.iterdir())  # Hydra makes the folder too
     if begun and not finished(folder):
@@ -91,16 +91,16 @@ def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, hel
             if folder.holds_a_run() and not finished(folder):
                 held.enter_context(lock.pop_all())
     if not folder.holds_a_run():
-        return Job(folder, _named(config))
+        return RunRequest(folder, _named(config))
     return folder if finished(folder) else continued(folder, config, overrides)
 
 
-def _new(config: DictConfig, by_user: bool) -> Job:
+def _new(config: DictConfig, by_user: bool) -> RunRequest:
     """A run that starts, and where it puts its files."""
     folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
     if by_user and taken(folder):
         raise already_there(folder)  # before torch is imported; who claims the folder looks again
-    return Job(folder, _named(config), numbered=not by_user)
+    return RunRequest(folder, _named(config), numbered=not by_user)
 
 
 def _named(config: DictConfig) -> DictConfig:

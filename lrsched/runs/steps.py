@@ -1,4 +1,4 @@
-"""How many updates a run has made, counted by what it left behind: the same under every launcher."""
+"""Count a run's updates from its files: the same count under every launcher."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from lrsched.checkpoint.places import survey
 from lrsched.records import RunFolder, read_rows
 
 FORK = "fork"
-"""The event in ``timing.jsonl`` with which a run begins that goes on from a state of another one."""
+"""The first event in ``timing.jsonl`` of a run that starts from another run's state."""
 
 
 def stands_at(folder: RunFolder) -> int:
-    """The step that a run would be resumed from."""
-    with suppress(OSError):  # the run itself will say what is wrong
+    """The step from which a run would resume."""
+    with suppress(OSError):  # the run will report it when it resumes
         return max((checkpoint.step for checkpoint in survey(folder.checkpoints) if not checkpoint.damaged), default=0)
     return 0
 
 
-def made_since(folder: RunFolder, before: int = 0) -> int:
-    """The updates that a run made itself after it stood at step ``before``; not those that another made for it."""
+def trained_here(folder: RunFolder, before: int = 0) -> int:
+    """The updates that a run made after step ``before``, without those that it took over from another run."""
     result = folder.read_result() or {}
     step = result.get("step")
     ended = step if isinstance(step, int) else 0
@@ -28,7 +28,7 @@ def made_since(folder: RunFolder, before: int = 0) -> int:
 
 
 def forked_at(folder: RunFolder) -> int | None:
-    """The step at which a run went on from a state of another one, or None."""
+    """The step of the other run's state that a run started from, or None."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         first = next(read_rows(folder.timing), {})
         return int(first["step"]) if first["event"] == FORK else None

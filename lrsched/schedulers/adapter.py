@@ -91,7 +91,7 @@ class LRScheduler(lr_scheduler.LRScheduler):
         self._step_count = position + 1
 
     @property
-    def base_lrs(self) -> list[float]:  # type: ignore[override]
+    def base_lrs(self) -> list[float]:
         """The groups' base learning rates, which the schedule scales."""
         return [base["lr"] for base in self._rows.bases]
 
@@ -99,7 +99,7 @@ class LRScheduler(lr_scheduler.LRScheduler):
         """The learning rates of the update to come, by group: a row of the table."""
         return self._rows.rates(self.last_epoch)
 
-    def get_last_lr(self) -> list[float]:  # type: ignore[override]
+    def get_last_lr(self) -> list[float]:
         """The same: with the table there is one answer."""
         return self.get_lr()
 

@@ -31,7 +31,7 @@ class ClosedLoop(Scheduler):
         self._optimizer = optimizer
         self._levels = [float(group["lr"]) for group in optimizer.param_groups]
         self._floors = [
-            ramp.final.value if isinstance(ramp.final, Absolute) else float(ramp.final) * level  # type: ignore[arg-type]
+            ramp.final.value if isinstance(ramp.final, Absolute) else float(ramp.final) * level
             for level in self._levels
         ]
 

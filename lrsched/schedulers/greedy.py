@@ -35,7 +35,7 @@ class Greedy(ClosedLoop):
         mode: ``min`` or ``max``: which way is better.
         factor: what the rate is divided or multiplied by, between 0 and 1.
         patience: evaluations in one direction that are let pass; the next one moves the rate.
-        smooth: judge the mean of the last evaluations, not each by itself.
+        smooth: judge the mean of the last evaluations, not each one alone.
         window: how many evaluations the mean is of.
         high: the rate never rises above it: a multiple of each group's base value, at least 1.
         final: the rate never falls below it: a ratio of each group's base value, or absolute.

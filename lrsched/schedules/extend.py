@@ -93,7 +93,7 @@ def extended(
         down=down,
         final=schedule.final,
         past=schedule.past,
-        also={name: curve if curve == "same" else again(curve) for name, curve in schedule.also.items()},  # type: ignore[arg-type]
+        also={name: curve if curve == "same" else again(curve) for name, curve in schedule.also.items()},
         groups={word: again(other) for word, other in schedule.groups.items()},
     )
 

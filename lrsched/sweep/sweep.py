@@ -26,7 +26,7 @@ from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.resume import finished
-from lrsched.runs.steps import made_since, stands_at
+from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.record import Entry, Record
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Sweep:
         """Note how a job ended, and how many steps it trained."""
         job.error = error
         job.entry.record_end(error, job.folder.read_result())
-        job.entry.trained = made_since(job.folder, job.resumed_at)
+        job.entry.trained = trained_here(job.folder, job.resumed_at)
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config that a job is run with."""
@@ -164,7 +164,7 @@ class Sweep:
         if not elsewhere and finished(folder):
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
-            entry.trained = made_since(folder)
+            entry.trained = trained_here(folder)
         one_thread = config.threads is None and not elsewhere
         return Valid(
             number, entry.overrides, run, digest, folder, one_thread, stands_at(folder) if elsewhere else 0, entry

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 import lrsched
 from lrsched.errors import ConfigError
+
+BITS = 1
+"""Rises with every version whose runs come to other bits than those of the version before; 0.1.0 counts as 1."""
 
 
 def prepare(device: str, threads: int | None, deterministic: bool) -> torch.device:
@@ -48,7 +52,8 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
 def fingerprint(device: torch.device, precision: str) -> dict[str, Any]:
     """What must be equal for two runs of one config to be equal to the last bit."""
     return {
-        "lrsched": lrsched.__version__,
+        "lrsched": lrsched.__version__,  # for a reader; `comparable` leaves it out
+        "bits": BITS,
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
@@ -64,3 +69,8 @@ def fingerprint(device: torch.device, precision: str) -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "world_size": 1,
     }
+
+
+def comparable(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """What two fingerprints are compared by: all but our version, which says nothing about bits."""
+    return {"bits": 1} | {name: value for name, value in fingerprint.items() if name != "lrsched"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._utils import _rebuild_tensor_v2
 
 from lrsched.checkpoint import Store
 from lrsched.checkpoint.archive import packed, unpacked
@@ -58,7 +59,7 @@ def archive(
 
 def tensor(numel: int, size: int, stride: int = 1, offset: int = 0) -> Call:
     storage = ("storage", torch.FloatStorage, "0", "cpu", numel)
-    return Call(torch._utils._rebuild_tensor_v2, storage, offset, (size,), (stride,), False, OrderedDict())
+    return Call(_rebuild_tensor_v2, storage, offset, (size,), (stride,), False, OrderedDict())
 
 
 def claims(value: Any) -> bytes:

@@ -56,7 +56,7 @@ class Actor:
                 theirs.recv(1)
                 if number:
                     die_before_call(number, torn)
-                scene.act(store, lambda value: theirs.send(bytes([value])) and None)
+                scene.act(store, lambda value: theirs.sendall(bytes([value])))
                 code = 0
             except UserError as error:
                 code = error.exit_code

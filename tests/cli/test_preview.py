@@ -233,6 +233,8 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     ]
     where = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(CONF.parent)}}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **where) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
         process.stdout.close()  # before it has written anything
         assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -50,7 +52,7 @@ def test_the_digits_by_hand() -> None:
     ],
     ids=str,
 )
-def test_the_loader_keeps_the_pace_that_was_foreseen(options: dict[str, int], expected: tuple[int, int]) -> None:
+def test_the_loader_keeps_the_pace_that_was_foreseen(options: dict[str, Any], expected: tuple[int, int]) -> None:
     arrays = made_up(86, 0)
     standardise = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"))
     loader = Loader(arrays.train_x, arrays.train_y, standardise, **options)

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 import lrsched.data
 from lrsched.data import Augment
@@ -33,6 +33,7 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     file = root / "conf" / "dataset" / f"{name}.yaml"
     assert file.read_text("utf-8").startswith("# ")
     own = OmegaConf.load(file)
+    assert isinstance(own, DictConfig)
     assert own.pop("defaults") == ["_dataset", "_self_"]
     node = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file.with_name("_dataset.yaml")), own))
     assert isinstance(node, dict)

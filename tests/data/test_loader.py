@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -15,7 +17,8 @@ AS_IT_IS = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"))
 
 
 def make(**options) -> Loader:
-    return Loader(X, Y, AS_IT_IS, **({"batch_size": 8, "seed": 3} | options))
+    defaults: dict[str, Any] = {"batch_size": 8, "seed": 3}
+    return Loader(X, Y, AS_IT_IS, **(defaults | options))
 
 
 def labels(loader: Loader, step: int) -> list[int]:

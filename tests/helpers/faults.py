@@ -19,7 +19,7 @@ def stop_at(step: int, number: int = signal.SIGTERM) -> None:
             os.kill(os.getpid(), number)
         return answer
 
-    Update.__call__ = call  # type: ignore[method-assign]
+    Update.__call__ = call
 
 
 def kill_after_save(step: int) -> None:
@@ -74,9 +74,9 @@ def log_steps(path: str) -> None:
         write("from", self.state.step)
         return train(self)
 
-    Update.__call__ = logged_update  # type: ignore[method-assign]
-    Store.save = logged_save  # type: ignore[method-assign]
-    Trainer.run = logged_train  # type: ignore[method-assign]
+    Update.__call__ = logged_update
+    Store.save = logged_save
+    Trainer.run = logged_train
 
 
 def draw_globally() -> None:
@@ -96,7 +96,7 @@ def draw_globally() -> None:
             next(iter(state.model.parameters())).mul_(1 + 0.01 * drawn)
         return original(self, state, *arguments, **named)
 
-    Update.__call__ = call  # type: ignore[method-assign]
+    Update.__call__ = call
 
 
 def overflow_at_first() -> None:
@@ -105,7 +105,7 @@ def overflow_at_first() -> None:
 
     from lrsched.train.update import Precision
 
-    Precision.scaler = lambda self: torch.amp.GradScaler("cpu", init_scale=2.0**24) if self.name == "fp16" else None  # type: ignore[method-assign]
+    Precision.scaler = lambda self: torch.amp.GradScaler("cpu", init_scale=2.0**24) if self.name == "fp16" else None
 
 
 def shift_clock(seconds: float, at: int = 0) -> None:
@@ -126,7 +126,7 @@ def shift_clock(seconds: float, at: int = 0) -> None:
         return answer
 
     if at:
-        Update.__call__ = call  # type: ignore[method-assign]
+        Update.__call__ = call
     else:
         shift()
 
@@ -143,4 +143,4 @@ def poison(batch: int) -> None:
             batches[0][0][0, 0, 0, 0] = float("nan")
         return batches
 
-    Loader.batch = poisoned  # type: ignore[method-assign]
+    Loader.batch = poisoned

@@ -99,7 +99,7 @@ class Run:
             Tracker("val/loss"),
             Window(torch.zeros((), dtype=torch.float64)),
         )
-        self.folder, self.said = RunFolder(path), []  # type: ignore[var-annotated]
+        self.folder, self.said = RunFolder(path), []
         self.store = Store(self.folder.checkpoints)
         resumed = bool(self.store.committed())
         if resumed:
@@ -142,7 +142,7 @@ class Run:
                 raise Killed
             return norm
 
-        update.check = self.update.check  # type: ignore[attr-defined]
+        update.check = self.update.check
         self.trainer._update = update  # type: ignore[assignment]
         with pytest.raises(Killed):
             self()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,17 @@ def points(rows: Sequence[Mapping[str, Any]], tag: str) -> list[tuple[int, float
     return [(row["step"], float(np.float32(row[tag]))) for row in rows if tag in row]
 
 
+def hparams() -> Any:
+    """The messages of the hparams plugin, whose names are made at run time: no type checker sees them."""
+    return import_module("tensorboard.plugins.hparams.api_pb2")
+
+
 def sessions(folder: Path) -> tuple[Any, Any]:
     """What the hparams plugin shows: the experiment it makes up, and its sessions by run."""
     from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
     from tensorboard.context import RequestContext
     from tensorboard.plugins.base_plugin import TBContext
-    from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+    from tensorboard.plugins.hparams import backend_context, list_session_groups
 
     runs = plugin_event_multiplexer.EventMultiplexer()
     runs.AddRunsFromDirectory(str(folder))
@@ -57,8 +63,8 @@ def sessions(folder: Path) -> tuple[Any, Any]:
     starts = context.hparams_metadata(request, "")
     parameters = context.hparams_from_data_provider(request, "", limit=100)
     experiment = context.experiment_from_metadata(request, "", True, starts, parameters)
-    every = [getattr(api_pb2, f"STATUS_{name}") for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
-    asked = api_pb2.ListSessionGroupsRequest(allowed_statuses=every, slice_size=100)
+    every = [getattr(hparams(), f"STATUS_{name}") for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
+    asked = hparams().ListSessionGroupsRequest(allowed_statuses=every, slice_size=100)
     answer = list_session_groups.Handler(request, context, "", asked).run()
     return experiment, {group.name: group for group in answer.session_groups}
 
@@ -108,21 +114,17 @@ def test_the_hparams_plugin_shows_the_union_over_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("status", "shown"), [("finished", "SUCCESS"), ("failed", "FAILURE"), ("stopped", "UNKNOWN")])
 def test_the_session_ends_as_the_run_did(tmp_path: Path, status: str, shown: str) -> None:
-    from tensorboard.plugins.hparams import api_pb2
-
     write(tmp_path, ROWS, {"lr": 0.1}, status=status)
     (group,) = sessions(tmp_path)[1].values()
-    assert api_pb2.Status.Name(group.sessions[0].status) == f"STATUS_{shown}"
+    assert hparams().Status.Name(group.sessions[0].status) == f"STATUS_{shown}"
 
 
 def test_a_resumed_run_shows_its_new_config_and_its_new_end(tmp_path: Path) -> None:
-    from tensorboard.plugins.hparams import api_pb2
-
     write(tmp_path, ROWS[:5], {"epochs": 1}, status="failed")
     write(tmp_path, ROWS[4:], {"epochs": 2}, resumed_at=4)
     (group,) = sessions(tmp_path)[1].values()
     assert group.hparams["epochs"].number_value == 2
-    assert [session.status for session in group.sessions] == [api_pb2.STATUS_SUCCESS]
+    assert [session.status for session in group.sessions] == [hparams().STATUS_SUCCESS]
 
 
 def test_flush_hands_over_what_was_written(tmp_path: Path) -> None:

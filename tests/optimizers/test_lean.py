@@ -99,7 +99,7 @@ def test_a_wrapped_class_keeps_its_wrapper() -> None:
     optimizer = Patched([parameter()], lr=0.5)
     inner = Patched.step
 
-    def patched(self: Optimizer, closure: Any = None) -> Any:
+    def patched(self: Patched, closure: Any = None) -> Any:
         calls.append(True)
         return inner(self, closure)
 

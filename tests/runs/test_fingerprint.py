@@ -52,17 +52,28 @@ def test_what_an_override_can_make_equal_is_offered_and_works(run_cli, cut) -> N
 
 
 def test_inexact_goes_on_and_is_remembered_for_ever(run_cli, cut, monkeypatch) -> None:
-    made_with(cut, lrsched="0.0.9")
+    made_with(cut, bits=0)
     with monkeypatch.context() as patch:
         stop_at(patch, 11)
         ended = run_cli(RESUME, "checkpoint.inexact=true")
     assert ended.code == 143
-    assert "from step 8 on not bit-exact: lrsched 0.0.9 -> " in ended.err
+    assert "from step 8 on not bit-exact: bits 0 -> 1" in ended.err
     assert "from step 8 on not bit-exact" in (cut / "train.log").read_text("utf-8")
     once = ended.result()["inexact"]
-    assert [(item["at"], list(item["differences"])) for item in once] == [(8, ["lrsched"])]
+    assert [(item["at"], list(item["differences"])) for item in once] == [(8, ["bits"])]
     ended = run_cli(RESUME)  # made here now: exact again, but the past stays what it was
     assert (ended.code, ended.result()["inexact"]) == (0, once)
     made_with(cut, threads=9)
     (cut / "result.json").unlink()
     assert run_cli(RESUME).code == 4  # the permission was for one command
+
+
+def test_another_version_that_comes_to_the_same_bits_is_no_difference(run_cli, cut) -> None:
+    """0.1.0 wrote its version and no number of its bits: it counts as 1."""
+    for path in cut.glob("checkpoints/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        manifest["fingerprint"]["lrsched"] = "0.1.0"
+        del manifest["fingerprint"]["bits"]
+        path.write_bytes(written(manifest))
+    ended = run_cli(RESUME)
+    assert (ended.code, ended.result()["inexact"]) == (0, [])

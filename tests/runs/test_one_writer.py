@@ -109,10 +109,10 @@ def test_of_two_starts_of_one_name_one_wins(tmp_path, monkeypatch) -> None:
 
 def test_names_of_ours_in_the_same_second_give_way(run_cli) -> None:
     from lrsched.records import RunFolder
-    from lrsched.runs.request import Job, claim
+    from lrsched.runs.request import RunRequest, claim
 
     run_cli(*RUN, "name=run")
-    first = Job(RunFolder(Path("outputs/run")), None, numbered=True)  # type: ignore[arg-type]
+    first = RunRequest(RunFolder(Path("outputs/run")), None, numbered=True)  # type: ignore[arg-type]
     claimed = [claim(first) for _ in range(3)]
     assert [job.folder.path.name for job, _ in claimed] == ["run-2", "run-3", "run-4"]
     for _, lock in claimed:

@@ -124,6 +124,6 @@ def test_a_combiner_moves_other_values_and_knows_groups(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["also", "groups"])
 def test_what_a_part_says_of_others_would_not_be_heard(name: str) -> None:
-    part = Linear(**{name: {"weight_decay": Constant()}})  # type: ignore[arg-type]
+    part = Linear(**{name: {"weight_decay": Constant()}})
     with pytest.raises(ConfigError, match=rf"factors\[1\]\.{name}: only the curve of a part counts; give {name} to"):
         Product(factors=[Constant(), part])

@@ -213,22 +213,22 @@ def test_a_file_that_is_missing_short_or_of_another_kind(tmp_path: Path) -> None
             "parts[1].schedule.warmup=50%: is 5 steps and leaves nothing of a run of 5 steps",
         ),
         (lambda: Product(factors=[]), "factors=[]: must be a list of schedules"),
-        (lambda: Product(factors=["cosine"]), "factors[0]: must be an open-loop schedule, not str"),  # type: ignore[list-item]
+        (lambda: Product(factors=["cosine"]), "factors[0]: must be an open-loop schedule, not str"),
         (
             lambda: Product(factors=[Noise(of=Linear(warmup="10st"))]),
             "factors[0].of.warmup=10st: is 10 steps and leaves nothing",
         ),
-        (lambda: Noise(of=None), "of: must be an open-loop schedule, not NoneType"),  # type: ignore[arg-type]
+        (lambda: Noise(of=None), "of: must be an open-loop schedule, not NoneType"),
         (lambda: Noise(of=Linear(), std=-1), "std=-1: must be a number in [0, inf)"),
         (lambda: Noise(of=Linear(), limit=1.5), "limit=1.5: must be a number in (0, 1]"),
-        (lambda: Noise(of=Linear(), seed=0.5), "seed=0.5: must be a whole number of at least 0"),  # type: ignore[arg-type]
-        (lambda: Cooldown(of=3, at="1st"), "of: must be an open-loop schedule, not int"),  # type: ignore[arg-type]
+        (lambda: Noise(of=Linear(), seed=0.5), "seed=0.5: must be a whole number of at least 0"),
+        (lambda: Cooldown(of=3, at="1st"), "of: must be an open-loop schedule, not int"),
         (
             lambda: Cooldown(of=Linear(), at="8st", decay="30%"),
             "decay=30%: is 3 steps from step 8 on, but there are 10 in all; shorten it, or give an earlier at",
         ),
         (lambda: Cooldown(of=Linear(), at="1st", decay="0st"), "decay=0st: must be at least one step"),
-        (lambda: Cooldown(of=Linear(), at="1st", shape="log"), "shape=log: is not one of linear, cosine"),  # type: ignore[arg-type]
+        (lambda: Cooldown(of=Linear(), at="1st", shape="log"), "shape=log: is not one of linear, cosine"),
         (lambda: Cooldown(of=Linear(), at="1st", shape="exponential"), "final=0.0: an exponential never gets to 0"),
         (lambda: Cooldown(of=Exponential(warmup="99%"), at="1st"), "of.warmup=99%: is 10 steps"),
     ],

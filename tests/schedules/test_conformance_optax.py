@@ -224,7 +224,7 @@ def test_sgdr(steps: int, warm: int, decay: float, floor: float) -> None:
 def test_the_formulas_are_those_of_optax() -> None:
     """At every step, and at T, T + 1 and 2T."""
     optax = pytest.importorskip("optax", reason="the peer optax (with jax) is not installed")
-    import jax
+    jax = pytest.importorskip("jax")
 
     cases = [CASES[name](*run, 0.1, 0.05, 0.5) for name in CASES for run in (*GOLDEN, (10, 0))]
     cases += [one_cycle(steps, 29, 0.04, 1e-4, linear) for steps in (10, 100) for linear in (True, False)]

@@ -64,14 +64,14 @@ def test_the_decay_after_the_warmup(run: tuple[int, int], lr: float, floor: floa
 def test_warmup_stable_decay(shape: str, run: tuple[int, int], lr: float, floor: float, percent: int) -> None:
     steps, warm = run
     assume(1 <= round(steps * (percent / 100)) <= steps - warm)
-    schedule = WSD(convention="titan", warmup=f"{warm}st", decay=f"{percent}%", shape=shape, final=floor)  # type: ignore[arg-type]
+    schedule = WSD(convention="titan", warmup=f"{warm}st", decay=f"{percent}%", shape=shape, final=floor)
     same(schedule, lr, sequence(theirs(shape, steps, warm, floor, percent / 100), lr, steps))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ours_is_the_same_without_a_convention(shape: str) -> None:
     """Our warm-up ``(]`` and decay ``[)`` are its (t + 1)/W and its virtual last step, said in other words."""
-    own = WSD(warmup="100st", decay="20%", shape=shape, final=0.1)  # type: ignore[arg-type]
+    own = WSD(warmup="100st", decay="20%", shape=shape, final=0.1)
     same(own, 1.0, sequence(theirs(shape, 1000, 100, 0.1, 0.2), 1.0, 1000))
 
 

@@ -117,7 +117,7 @@ def test_cyclic(steps: int, lr: float, low: float, up: int, down: int, mode: str
     def make(o: SGD) -> torchs.LRScheduler:
         return torchs.CyclicLR(o, low * lr, lr, up, down, mode, gamma, cycle_momentum=False)  # type: ignore[arg-type]
 
-    schedule = Cyclic(low=low, up=f"{up}st", down=f"{down}st", mode=mode, gamma=gamma)  # type: ignore[arg-type]
+    schedule = Cyclic(low=low, up=f"{up}st", down=f"{down}st", mode=mode, gamma=gamma)
     same(schedule, lr, stepped(make, lr, steps))
 
 
@@ -131,5 +131,5 @@ def test_the_momentum_of_cyclic(steps: int, up: int, mode: str) -> None:
         theirs.append(sgd.param_groups[0]["momentum"])
         sgd.step()
         scheduler.step()
-    schedule = Cyclic(up=f"{up}st", mode=mode, gamma=0.95, momentum=(0.8, 0.9))  # type: ignore[arg-type]
+    schedule = Cyclic(up=f"{up}st", mode=mode, gamma=0.95, momentum=(0.8, 0.9))
     np.testing.assert_allclose(schedule.table(Horizon(steps=steps))["momentum"], theirs, rtol=1e-12, atol=0)

@@ -148,7 +148,7 @@ def test_one_cycle(steps: int, lr: float, rise: int, start: float, end: float, a
         start=start,
         end=end * start,
         anneal=anneal,
-        three_phase=three_phase,  # type: ignore[arg-type]
+        three_phase=three_phase,
     )
 
     def make(o: SGD) -> torchs.LRScheduler:
@@ -157,7 +157,7 @@ def test_one_cycle(steps: int, lr: float, rise: int, start: float, end: float, a
             lr,
             steps,
             pct_start=rise / 100,
-            anneal_strategy="cos" if anneal == "cosine" else "linear",  # type: ignore[arg-type]
+            anneal_strategy="cos" if anneal == "cosine" else "linear",
             div_factor=1 / start,
             final_div_factor=1 / end,
             three_phase=three_phase,

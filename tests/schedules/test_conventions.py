@@ -93,7 +93,7 @@ def test_two_refusals_in_full() -> None:
 
 def test_an_unknown_convention_is_told_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"convention=tim: is not one of torch, hf, timm.*did you mean 'timm'"):
-        Cosine(convention="tim")  # type: ignore[arg-type]
+        Cosine(convention="tim")
 
 
 def test_past_raise_holds_for_conventions_too() -> None:

@@ -164,7 +164,7 @@ def test_lengths_of_nothing(key: str, make: type[Schedule], value: Any, said: st
         (lambda: Tanh(lower=3, upper=-3), "lower=3: must be below upper=-3"),
         (lambda: Chebyshev(condition=0.5), "condition=0.5: must be a number in [1, inf)"),
         (lambda: Noam(dim=0), "dim=0: must be a whole number of at least 1"),
-        (lambda: Snapshot(cycles=2.5), "cycles=2.5: must be a whole number of at least 1"),  # type: ignore[arg-type]
+        (lambda: Snapshot(cycles=2.5), "cycles=2.5: must be a whole number of at least 1"),
         (lambda: SGDR(mult=0), "mult=0: must be a number in (0, 1000000]"),
         (lambda: SGDR(peak_decay=2), "peak_decay=2: must be a number in (0, 1]"),
         (lambda: Periods(weights=[1]), "weights=[1]: must be a list of 2, one for each of lengths"),
@@ -175,9 +175,9 @@ def test_lengths_of_nothing(key: str, make: type[Schedule], value: Any, said: st
             lambda: OneCycle(momentum=(0.95, 0.85)),
             "momentum=[0.95,0.85]: must be [low, high]: the first at most the second",
         ),
-        (lambda: OneCycle(momentum=0.9), "momentum=0.9: must be [low, high], or null to leave the momentum alone"),  # type: ignore[arg-type]
+        (lambda: OneCycle(momentum=0.9), "momentum=0.9: must be [low, high], or null to leave the momentum alone"),
         (lambda: OneCycle(momentum=(0.9, 1.0)), "momentum=1.0: must be a number in [0, 1)"),
-        (lambda: OneCycle(three_phase="no"), "three_phase=no: must be true or false"),  # type: ignore[arg-type]
+        (lambda: OneCycle(three_phase="no"), "three_phase=no: must be true or false"),
         (lambda: Linear(final=-1), "final=-1: must be a number in [0, inf)"),
         (lambda: Linear(final={"absolute": -1}), "final=-1: must be a number in [0, inf)"),
         (lambda: Linear(final={"ratio": 1}), "final={'ratio': 1}: is a ratio, or {absolute: VALUE}"),
@@ -195,13 +195,13 @@ def test_numbers_out_of_range(make: Callable[[], Schedule], said: str) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: WSD(shape="cosin"), "shape=cosin: is not one of linear, cosine, sqrt"),  # type: ignore[arg-type]
-        (lambda: WSD(shape="cosin"), "did you mean 'cosine'?"),  # type: ignore[arg-type]
-        (lambda: OneCycle(anneal="cos"), "anneal=cos: is not one of cosine, linear; did you mean 'cosine'?"),  # type: ignore[arg-type]
-        (lambda: Cyclic(mode="triangle"), "did you mean 'triangular'?"),  # type: ignore[arg-type]
-        (lambda: Piecewise(shape="sqrt"), "shape=sqrt: is not one of constant, linear, cosine"),  # type: ignore[arg-type]
-        (lambda: Linear(past="bounce"), "past=bounce: is not one of hold, raise"),  # type: ignore[arg-type]
-        (lambda: Linear(warmup_shape="log"), "warmup_shape=log: is not one of linear, cosine"),  # type: ignore[arg-type]
+        (lambda: WSD(shape="cosin"), "shape=cosin: is not one of linear, cosine, sqrt"),
+        (lambda: WSD(shape="cosin"), "did you mean 'cosine'?"),
+        (lambda: OneCycle(anneal="cos"), "anneal=cos: is not one of cosine, linear; did you mean 'cosine'?"),
+        (lambda: Cyclic(mode="triangle"), "did you mean 'triangular'?"),
+        (lambda: Piecewise(shape="sqrt"), "shape=sqrt: is not one of constant, linear, cosine"),
+        (lambda: Linear(past="bounce"), "past=bounce: is not one of hold, raise"),
+        (lambda: Linear(warmup_shape="log"), "warmup_shape=log: is not one of linear, cosine"),
     ],
 )
 def test_words(make: Callable[[], Schedule], said: str) -> None:
@@ -233,8 +233,8 @@ def test_words(make: Callable[[], Schedule], said: str) -> None:
         ),
         (lambda: Piecewise(points=[("0%", 1), ("5ep", 1), ("50%", 0.2)]), "but lie at steps 0, 50, 50"),
         (lambda: Piecewise(points=[("0%", -1)]), "points=-1: must be a number in [0, inf)"),
-        (lambda: Piecewise(points=["0%", 1]), "points=[0%,1]: must be a list of pairs"),  # type: ignore[list-item]
-        (lambda: Piecewise(points=[(0, 1)]), "points=0: a duration carries its unit"),  # type: ignore[list-item]
+        (lambda: Piecewise(points=["0%", 1]), "points=[0%,1]: must be a list of pairs"),
+        (lambda: Piecewise(points=[(0, 1)]), "points=0: a duration carries its unit"),
     ],
 )
 def test_curves_that_cannot_be(make: Callable[[], Schedule], said: str) -> None:

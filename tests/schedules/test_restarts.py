@@ -90,4 +90,4 @@ def test_the_end_of_the_run_cuts_a_cycle_and_does_not_squeeze_it() -> None:
     whole = SGDR(first="8st").plan(Horizon(steps=16))
     cut = SGDR(first="8st").plan(Horizon(steps=13))
     np.testing.assert_array_equal(cut.table(), whole.table()[:13])
-    assert (cut.parts[-1].steps, cut.parts[-1].whole) == (5, 8)  # type: ignore[union-attr]
+    assert (cut.parts[-1].steps, cut.parts[-1].whole) == (5, 8)

@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_is_said_aloud_and_an_older_one_taken(tmp_path: Pat
             state = run.folder.checkpoints / "step-0000000003" / "state.pt"
             state.write_bytes(state.read_bytes()[:-1])
 
-    run.trainer._log = log  # type: ignore[method-assign]
+    run.trainer._log = log
     run()
     assert "step-0000000003/state.pt" in run.said[0]
     assert "going back further, to step 0" in run.said[0]
@@ -206,7 +206,7 @@ def test_a_save_out_of_turn_neither_prunes_what_is_gone_back_to_nor_outlives_it(
             run.trainer._save()
             there.append([checkpoint.step for checkpoint in run.store.committed()])
 
-    run.trainer._log = log  # type: ignore[method-assign]
+    run.trainer._log = log
     run.trainer._recovery._tell = lambda _: there.append([c.step for c in run.store.committed()])  # type: ignore[union-attr]
     run()
     assert run.state.rollbacks == [3]

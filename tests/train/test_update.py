@@ -71,8 +71,8 @@ def test_the_order_is_the_one_in_the_docstring() -> None:
 
         return called
 
-    state.scheduler.set = spy("set", state.scheduler.set)  # type: ignore[method-assign]
-    source.batch = spy("batch", source.batch)  # type: ignore[method-assign]
+    state.scheduler.set = spy("set", state.scheduler.set)
+    source.batch = spy("batch", source.batch)
     model.register_forward_hook(lambda *_: seen.append(f"forward@{state.step}"))
     last = model[-1].weight  # type: ignore[index]
     last.register_hook(lambda grad: seen.append(f"backward@{state.step}"))
@@ -125,7 +125,7 @@ def test_m_micro_batches_are_one_batch(samples: int) -> None:
 
 def _double(source: Loader) -> Loader:
     original = source.batch
-    source.batch = lambda step: [(x.double(), y) for x, y in original(step)]  # type: ignore[method-assign]
+    source.batch = lambda step: [(x.double(), y) for x, y in original(step)]
     return source
 
 
@@ -177,7 +177,7 @@ def test_an_overflow_in_fp16_is_tried_again_at_a_lower_scale_and_is_no_step() ->
     state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
     asked: list[int] = []
     original = source.batch
-    source.batch = lambda step: (asked.append(step), original(step))[1]  # type: ignore[method-assign]
+    source.batch = lambda step: (asked.append(step), original(step))[1]
     held = weights(state)
     update(state)
     assert state.step == 1

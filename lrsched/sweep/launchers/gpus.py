@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from lrsched.config.settings import Settings
+from lrsched.config.schema import RunConfig
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def gpus_for(runs: Sequence[Settings]) -> list[str | None]:
+def gpus_for(runs: Sequence[RunConfig]) -> list[str | None]:
     """The GPUs that jobs may have, one each: the name of each, or None for one that its runs name themselves.
 
     Asked in a process that will fork: counting them must not start CUDA, which does not survive a fork.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lrsched.console import is_interactive
 from lrsched.loggers.slots import ProgressBoard
-from lrsched.runs.steps import made_since
+from lrsched.runs.steps import trained_here
 from lrsched.signals import StopFlag
 from lrsched.sweep.processes import Running
 from lrsched.sweep.progress.live import Live, Tally, told_apart
@@ -38,7 +38,7 @@ class Watch:
     def begin(self, number: int) -> None:
         """A job begins."""
         one = self._due[number]
-        self._before[number] = made_since(one.folder, one.resumed_at)
+        self._before[number] = trained_here(one.folder, one.resumed_at)
         self._own[number] = self._tree.steps_of(one)
         self._tree.begin(one)
 

@@ -39,7 +39,7 @@ from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
-from lrsched.runs.steps import FORK, made_since, stands_at
+from lrsched.runs.steps import FORK, stands_at, trained_here
 from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import swept
 from lrsched.sweep.finish import close, hinting
@@ -161,7 +161,7 @@ class Halving:
         for copy in copies:  # those of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
             if run_id not in known:
-                self._sweep.record.probes.append(Entry(run_id, [], "finished", trained=made_since(copy)))
+                self._sweep.record.probes.append(Entry(run_id, [], "finished", trained=trained_here(copy)))
 
     def _probe(self, copies: Sequence[RunFolder], *options: str) -> None:
         """Take copies further."""

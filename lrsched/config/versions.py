@@ -1,0 +1,72 @@
+"""What configs of other versions mean: keys that came later, keys that moved.
+
+Two runs compute the same if their configs do, whichever version wrote them. So a config is hashed in the form that the
+oldest version which knows it would have written, and read in the form of this one.
+
+A version that adds a key adds a line to :data:`LATER`, if runs without the key computed what its default computes; a
+version that moves one adds a line to :data:`MOVED`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+LATER: Mapping[str, Any] = {}
+"""Keys that came after 0.1.0, dotted, with the value that computes what versions without them computed."""
+
+MOVED: Mapping[str, str] = {}
+"""Keys that have another place since, dotted: ``{old place: new place}``."""
+
+_ABSENT = object()
+
+
+def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as the oldest version that knows it would have written it: what is hashed."""
+    first = copy.deepcopy(dict(config))
+    for old, new in MOVED.items():
+        _move(first, new, old)
+    for key, value in LATER.items():
+        if _find(first, key) == value:
+            _take(first, key)
+    return first
+
+
+def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored config of any version in the form of this one."""
+    now = copy.deepcopy(dict(config))
+    for old, new in MOVED.items():
+        _move(now, old, new)
+    for key, value in LATER.items():
+        if _find(now, key) is _ABSENT:
+            _put(now, key, copy.deepcopy(value))
+    return now
+
+
+def _find(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = config.get(name, _ABSENT) if isinstance(config, dict) else _ABSENT
+    return config
+
+
+def _move(config: dict[str, Any], old: str, new: str) -> None:
+    if _find(config, old) is not _ABSENT:
+        _put(config, new, _take(config, old))
+
+
+def _put(config: dict[str, Any], key: str, value: Any) -> None:
+    group, _, name = key.rpartition(".")
+    for part in group.split(".") if group else ():
+        config = config.setdefault(part, {})
+    config[name] = value
+
+
+def _take(config: dict[str, Any], key: str) -> Any:
+    """Take a value out, and every mapping that it leaves empty."""
+    group, _, name = key.rpartition(".")
+    holder = _find(config, group) if group else config
+    value = holder.pop(name)
+    if group and not holder:
+        _take(config, group)
+    return value

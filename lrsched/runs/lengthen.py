@@ -1,0 +1,51 @@
+"""Write another length into the config of a run that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lrsched.compose.nodes import put
+from lrsched.errors import ConfigError
+from lrsched.horizon import POLICIES
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+LENGTH = ("trainer.epochs", "trainer.steps")
+
+
+def lengthen(
+    stored: DictConfig, composed: DictConfig, asked: set[str], at: Callable[[], int]
+) -> dict[str, list[int | None]]:
+    """Give a run another length from its newest checkpoint on, if the command asks for one.
+
+    Args:
+        stored: config of the run, changed in place.
+        composed: config of the command that continues it.
+        asked: keys that the command sets.
+        at: step of the newest checkpoint.
+
+    Returns:
+        The changes, as ``{key: [old, new]}``.
+
+    Raises:
+        ConfigError: another length without a policy.
+        CheckpointError: no valid checkpoint to go on from.
+    """
+    old = {"epochs": stored.trainer.epochs, "steps": stored.trainer.steps}
+    new = {name: composed.trainer[name] if f"trainer.{name}" in asked else old[name] for name in old}
+    if "trainer.epochs" in asked and "trainer.steps" not in asked:
+        new["steps"] = None  # it would win over the epochs that the command asks for
+    if new == old:
+        return {}
+    chosen = "trainer.on_extend" in asked or stored.trainer.extensions  # every length has a policy of its own
+    policy = composed.trainer.on_extend if chosen else stored.trainer.on_extend
+    if policy is None:
+        known = "; ".join(f"{name} ({meaning})" for name, meaning in POLICIES.items())
+        rule = "the run is to have another length: how is its schedule to go on?"
+        raise ConfigError("trainer.on_extend", None, rule, f"give one of {known}")
+    for name, value in new.items():
+        put(stored, f"trainer.{name}", value)
+    stored.trainer.extensions = [*stored.trainer.extensions, {"at": at(), "policy": policy, **old}]
+    return {f"trainer.{name}": [old[name], new[name]] for name in old if new[name] != old[name]}

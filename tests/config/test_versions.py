@@ -1,0 +1,96 @@
+"""Keys that come later and keys that move strand no run: hashes, run ids, resume and report stay what they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lrsched.config import versions
+from lrsched.config.digest import config_sha256
+from lrsched.config.versions import as_read_now, as_written_first
+from tests.helpers.cli import TINY
+
+RUN = (*TINY, "logger=none", "name=run", "trainer.label_smoothing=0.1")
+LATER = {"trainer.limit_batches": None, "extra.deep.key": 3}
+MOVED = {"trainer.smoothing": "trainer.label_smoothing"}
+
+
+@pytest.fixture
+def declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if two keys of today had come since: one is new, one has moved."""
+    monkeypatch.setattr(versions, "LATER", LATER)
+    monkeypatch.setattr(versions, "MOVED", MOVED)
+
+
+def as_older(folder: Path) -> None:
+    """The stored config as the older version wrote it."""
+    config = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+    del config["trainer"]["limit_batches"]
+    config["trainer"]["smoothing"] = config["trainer"].pop("label_smoothing")
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
+
+
+def test_a_new_key_at_its_default_is_not_hashed(declared) -> None:
+    old = {"trainer": {"epochs": 2}}
+    new = {"trainer": {"epochs": 2, "limit_batches": None}, "extra": {"deep": {"key": 3}}}
+    assert as_written_first(new) == old
+    assert config_sha256(new) == config_sha256(old)
+    assert config_sha256({"trainer": {"epochs": 2, "limit_batches": 1}}) != config_sha256(old)
+    assert new["trainer"] == {"epochs": 2, "limit_batches": None}  # untouched
+
+
+def test_a_key_that_moved_is_hashed_and_read_at_its_old_place(declared) -> None:
+    old = {"trainer": {"smoothing": 0.1}}
+    assert as_read_now(old) == {
+        "trainer": {"label_smoothing": 0.1, "limit_batches": None},
+        "extra": {"deep": {"key": 3}},
+    }
+    assert as_written_first(as_read_now(old)) == old
+    assert config_sha256({"trainer": {"label_smoothing": 0.1}}) == config_sha256(old)
+
+
+def test_without_declared_keys_nothing_changes() -> None:
+    config = {"trainer": {"epochs": 2}, "empty": {}}
+    assert as_written_first(config) == as_read_now(config) == config
+
+
+def test_an_older_run_is_resumed_reported_and_keeps_its_hash(run_cli, monkeypatch) -> None:
+    assert run_cli(*RUN).code == 0
+    digest, weights = (
+        json.loads(Path("outputs/run/result.json").read_text())[name] for name in ("config_sha256", "weights_sha256")
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(versions, "LATER", {"trainer.limit_batches": None})
+        patch.setattr(versions, "MOVED", MOVED)
+        assert run_cli(*RUN[:-2], "name=paused", RUN[-1], "sweep.until=7").code == 0
+        older = json.loads(Path("outputs/paused/result.json").read_text())["config_sha256"]
+        assert older != digest  # the older version named one key otherwise, and did not know the other
+        as_older(Path("outputs/paused"))
+        refused = run_cli("resume=outputs/paused", "sweep.until=null", "trainer.limit_batches=3")
+        assert refused.code == 2
+        assert "trainer.limit_batches=3: the run was started with null" in refused.err
+        ended = run_cli("resume=outputs/paused", "sweep.until=null", "trainer.limit_batches=null")
+        assert ended.code == 0, ended.err
+        assert ended.result("paused")["config_sha256"] == older
+        assert ended.result("paused")["weights_sha256"] == weights
+        told = run_cli("outputs/paused", "--json", "report.json", command="report")
+        assert told.code == 0, told.err
+        assert "label_smoothing" not in told.err
+
+
+def test_the_jobs_of_a_sweep_keep_their_ids(run_cli, monkeypatch) -> None:
+    sweep = (*RUN[:-2], "name=sweep", RUN[-1], "seed=0,1", "-m")
+    monkeypatch.setattr(versions, "LATER", {"trainer.limit_batches": None})
+    assert run_cli(*sweep).code == 0
+    ids = sorted(path.name for path in Path("outputs/sweep").iterdir() if path.is_dir())
+    for name in ids:
+        config = yaml.safe_load(Path("outputs/sweep", name, "config.yaml").read_text("utf-8"))
+        del config["trainer"]["limit_batches"]
+        Path("outputs/sweep", name, "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
+    before = {path: path.stat().st_mtime_ns for path in Path("outputs").rglob("result.json")}
+    assert run_cli(*sweep).code == 0
+    assert {path: path.stat().st_mtime_ns for path in Path("outputs").rglob("result.json")} == before
+    assert len(before) == 2
