@@ -19,13 +19,15 @@ class WorkerContext:
     """What the process of a job has from the one that forked it. A run of its own has none of it.
 
     Args:
+        data: data sets in memory.
+        threads: torch's default number of threads, for a config that sets none.
         share: the state to begin with, and the states to keep for other runs.
-        data: data sets that lie in memory already.
         progress: the slot that shows how far the run is.
         warn: says that a saved state cannot be used; a sweep repeats it.
     """
 
-    share: Share = field(default_factory=Share)
     data: Mapping[str, Loaded] = field(default_factory=dict)
+    threads: int | None = None
+    share: Share = field(default_factory=Share)
     progress: ProgressSlot | None = None
     warn: Callable[[str], None] = say

@@ -22,7 +22,7 @@ from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import RunFolder, write_atomically
-from lrsched.runs.finish import finish, how_to_resume, log, logged, told
+from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
 from lrsched.runs.request import RunRequest, claim
 from lrsched.runs.restore import Restored, restore, with_history
@@ -159,7 +159,7 @@ def _train(
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
-        raise told(error, folder) from error
+        raise advised(error, folder) from error
     finally:
         finish(folder, journal, result, secrets)
 

@@ -1,4 +1,4 @@
-"""How a run ends: whatever happens, its files are closed, its result is written, and its user is told."""
+"""End a run: close its files, write its result, and tell its user, whatever happened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger("lrsched")
 
 @contextmanager
 def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
-    """The log goes to the run folder's ``train.log``, without values of the environment."""
+    """Log to the run folder's ``train.log``, without values of the environment."""
     handler = logging.FileHandler(folder.log, encoding="utf-8")
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(message)s", secrets))
     handler.handleError = lambda record: None  # a disk that is full is told once, and not by every line
@@ -39,7 +39,7 @@ def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
 
 
 def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-    """Close the rows and write the result; one is done though the other is refused.
+    """Close the rows and write the result, each also if the other fails.
 
     Raises:
         StorageError: the file system refused.
@@ -60,8 +60,8 @@ def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any]
         raise StorageError(f"{where}; the run is {result['status']} all the same; {how_to_resume(folder)}") from refused
 
 
-def told(error: BaseException, folder: RunFolder) -> UserError:
-    """The error as the door reports it: a user's own with where to go on, a bug of ours with where its traceback is."""
+def advised(error: BaseException, folder: RunFolder) -> UserError:
+    """The error of a run as its user reads it: with how to go on, or where the traceback of a bug is."""
     how = how_to_resume(folder)
     if isinstance(error, ConfigError):
         return error

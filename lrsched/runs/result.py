@@ -1,4 +1,4 @@
-"""What a run came to: the content of ``result.json``."""
+"""The content of ``result.json``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lrsched.train.state import weights_sha256
 
 
 def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a run as it stands, whatever its end; nothing is evaluated for it.
+    """The result of a run as it stands, whatever its end; evaluates nothing.
 
     Args:
         parts: of the run.
@@ -41,7 +41,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
 
 
 def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: StopFlag) -> tuple[dict[str, Any], Outcome]:
-    """The result of a finished run with what the test part says of its final and of its best weights.
+    """The result of a finished run, with the test metrics of its final and of its best weights.
 
     The test part is looked at here and nowhere else: once, when nothing can be chosen by it any more.
     A signal meanwhile makes it a stopped run, with everything saved: resumed, it looks again.
@@ -64,7 +64,7 @@ def _look(parts: Parts, stop: StopFlag) -> dict[str, float]:
 
 
 def _look_with_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
-    """What the best weights reach; the final ones are put back."""
+    """Test the best weights, and put the final ones back."""
     model, weights = parts.state.model, parts.state.best_weights
     if weights is None:  # no evaluation was finite
         return {}

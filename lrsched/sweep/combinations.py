@@ -1,4 +1,4 @@
-"""Which jobs a sweep's overrides mean: every combination of the values, or pairs of those that are zipped."""
+"""List the jobs of a sweep: every combination of its values, zipped keys paired."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> lis
 
 
 def values_of(override: Override) -> list[str]:
-    """The values that a sweep over one key tries, as they are typed.
+    """The values to try of one key, as typed.
 
     Raises:
         ConfigError: there is none, or no end of them.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from lrsched.compose.nodes import raw
 from lrsched.console import tell, terminal
 from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
 from lrsched.signals import StopFlag
-from lrsched.sweep.record import Entry
 from lrsched.sweep.sweep import Sweep
 
 
@@ -24,19 +23,15 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
     if sweep.record.folder.is_dir():
         _compare(sweep)
         sweep.record.write()
-    conclude(sweep.record.entries, stop)
-
-
-def conclude(entries: Sequence[Entry], stop: StopFlag) -> None:
-    """Raise the error of a sweep of which a run did not finish, if one did not."""
     stop.check()
+    entries = sweep.record.entries
     undone = [entry for entry in entries if not entry.is_done]
     if undone:
         raise Incomplete(len(undone), len(entries), all_invalid=all(entry.exit_code == 2 for entry in entries))
 
 
 def _compare(sweep: Sweep) -> None:
-    """Leave the numbers of all runs in ``sweep.csv``, and say which schedule won, or that none did.
+    """Write ``sweep.csv`` and print the comparison.
 
     A run whose files turn out to be damaged is not done, although it was once.
     """

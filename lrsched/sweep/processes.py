@@ -1,4 +1,4 @@
-"""Jobs side by side, each in a process forked from this one: warm, isolated, watched.
+"""Run jobs side by side, each in a process forked from this one.
 
 What is imported and loaded before :meth:`Pool.run` is shared by all jobs, page by page, until one
 writes to it: torch is imported once and a data set lies in memory once. Whatever ends a job (an
@@ -36,7 +36,7 @@ WHERE = signal.SIGQUIT
 
 @dataclass(frozen=True)
 class Work:
-    """One process to be.
+    """A process to start.
 
     Args:
         name: for messages.
@@ -51,7 +51,7 @@ class Work:
 
 @dataclass(frozen=True)
 class End:
-    """How a job's process ended: with an exit code, or by a signal (its number); ``timed_out`` if it was ours."""
+    """How a job's process ended: exit code, or signal number; ``timed_out`` if the pool ended it."""
 
     code: int | None
     signal: int | None
@@ -72,7 +72,7 @@ class End:
 
 @dataclass
 class Running:
-    """A job at work: its process, its number among the jobs, the slot that it takes."""
+    """A running job: its process, its number among the jobs, its slot."""
 
     pid: int
     index: int
@@ -83,12 +83,12 @@ class Running:
 
 
 def in_turn(waiting: Sequence[int]) -> int | None:
-    """The first one."""
+    """The first waiting job."""
     return waiting[0] if waiting else None
 
 
 class Pool:
-    """Runs jobs, as many at a time as there are slots.
+    """Runs as many jobs at a time as it has slots.
 
     Args:
         slots: jobs at a time.
@@ -107,7 +107,7 @@ class Pool:
         look: Callable[[Sequence[Running]], None] = lambda running: None,
         choose: Callable[[Sequence[int]], int | None] = in_turn,
     ) -> None:
-        """Run them all; a raised flag is handed on to the running ones, and no more are started.
+        """Run all jobs; a raised flag is passed on to the running ones, and no more are started.
 
         Args:
             jobs: what is to be done.
@@ -182,7 +182,7 @@ class Pool:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

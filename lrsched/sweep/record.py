@@ -69,11 +69,11 @@ class Entry:
         self.status, self.ended = "skipped", ending_of(result or {}).ended
 
     def drop(self, reason: str) -> None:
-        """Leave it where it is paused, for good."""
+        """Leave it at its pause for good."""
         self.status, self.why, self.reason = "stopped", Why.DROPPED, reason
 
     def reopen(self) -> None:
-        """Forget how it ended: it goes on."""
+        """Forget its end: it goes on."""
         self.status = self.ended = self.why = None
         self.reason, self.exit_code = "", 0
 
@@ -82,12 +82,12 @@ class Entry:
 
     @property
     def is_done(self) -> bool:
-        """Whether it came as far as it was to come: to its end, or to where it was left on purpose."""
+        """Whether it came as far as it should: to its end, or to where the sweep left it on purpose."""
         return self.status in ("finished", "skipped") or self.why in (Why.DROPPED, Why.PAUSED)
 
 
 class Record:
-    """The runs of a sweep and what they cost: those of this command, and those of earlier ones of the same name.
+    """The runs of a sweep and their cost, those of earlier commands of the same name included.
 
     Args:
         folder: of the sweep.
@@ -103,16 +103,16 @@ class Record:
 
     @property
     def done(self) -> int:
-        """Runs that came as far as they were to come."""
+        """Runs that came as far as they should."""
         return sum(entry.is_done for entry in self.entries)
 
     @property
     def failed(self) -> int:
-        """Runs that did not, and were not stopped."""
+        """Runs that failed."""
         return sum(entry.status == "failed" for entry in self.entries)
 
     def keep_up(self) -> None:
-        """Write ``sweep.json`` now and then: in a sweep of thousands, writing it is no longer done in no time."""
+        """Write ``sweep.json`` now and then: with thousands of runs, writing takes time."""
         now = time.monotonic()
         if now >= self._again:
             self.write()
@@ -146,7 +146,7 @@ class Record:
         write_json(self.folder / FILE, content)
 
     def _written(self) -> dict[str, Any]:
-        """What is on record by now, nothing if it cannot be read; another command may have written to it, too."""
+        """The file as it is, empty if it cannot be read; another command may have written it too."""
         try:
             content = json.loads((self.folder / FILE).read_text("utf-8"))
             jobs = content["jobs"]

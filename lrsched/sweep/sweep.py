@@ -1,4 +1,4 @@
-"""The jobs of a sweep as they are known so far: composed, judged, named, and recorded as they end."""
+"""The jobs of a sweep: composed, checked, named, and recorded as they end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OURS = "${run_id:}"
 
 @dataclass
 class Valid:
-    """A job whose config is valid, as far as can be seen without its data.
+    """A job with a valid config, as far as can be seen without its data.
 
     Args:
         number: among the jobs, from 0.
@@ -73,7 +73,7 @@ class Valid:
 
     @property
     def launcher_overrides(self) -> list[str]:
-        """The overrides that another library's launcher is handed: with the folder, and threads where nobody said."""
+        """The overrides for another library's launcher, with the folder and the threads."""
         threads = [f"threads={THREADS}"] if self.one_thread else []
         return [*self.overrides, *threads, f"hydra.sweep.subdir={self.entry.run_id}"]
 
@@ -94,7 +94,7 @@ class Invalid:
 
 
 class Sweep:
-    """The jobs that are known so far, and what became of them.
+    """The jobs known so far, and their outcomes.
 
     A sweeper may plan all jobs at once, or some after it saw the outcome of others.
 
@@ -114,11 +114,11 @@ class Sweep:
         self._there = _by_digits(self.record.folder)
 
     def plan(self, overrides: Sequence[str], *, probe: bool = False) -> Valid | Invalid:
-        """One job, composed, and checked as far as can be without its data.
+        """Compose a job, and check it as far as possible without its data.
 
         Args:
             overrides: of the job.
-            probe: its run is none of the sweep's, but made to learn something of one.
+            probe: its run is no run of the sweep, but made to learn something about one.
         """
         key = tuple(overrides)
         if key not in self._jobs:
@@ -132,7 +132,7 @@ class Sweep:
         job.entry.trained = trained_here(job.folder, job.resumed_at)
 
     def config_of(self, job: Valid) -> DictConfig:
-        """The config that a job is run with."""
+        """The config to run a job with."""
         return self._composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
@@ -180,7 +180,7 @@ class Sweep:
             entries.append(job.entry)
 
     def _folder(self, number: int, overrides: list[str], digest: str) -> RunFolder:
-        """Where a job's run lies: where one of this config lies already, by whatever overrides it was asked for."""
+        """The folder of a job's run: an existing one of this config, whatever overrides made it."""
         if not self._names_runs:
             name = str(self._composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
             return RunFolder(self.record.folder / check_name("run id", name))

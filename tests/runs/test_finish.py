@@ -11,7 +11,7 @@ import pytest
 
 from lrsched.errors import NotFinite
 from lrsched.records import RunFolder
-from lrsched.runs.finish import told
+from lrsched.runs.finish import advised
 from lrsched.train.loop import Trainer
 from tests.helpers.cli import TINY
 
@@ -119,4 +119,4 @@ def test_what_cannot_go_on_is_left_as_it_is(run_cli, monkeypatch, spoil, code) -
 def test_passing_over_batches_is_proposed_until_it_was_tried(tmp_path: Path, tried: bool) -> None:
     error = NotFinite("train/loss is nan").advised("the words do not matter", tried=tried)
     assert error.advised("nor those of later advice").tried is tried
-    assert ("on_nonfinite=skip" in str(told(error, RunFolder(tmp_path)))) is not tried
+    assert ("on_nonfinite=skip" in str(advised(error, RunFolder(tmp_path)))) is not tried

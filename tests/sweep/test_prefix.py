@@ -9,7 +9,7 @@ import pytest
 
 from lrsched.horizon import Horizon
 from lrsched.schedules import WSD, Cosine, Exponential, MultiStep, Schedule, Step
-from lrsched.sweep.stages.prefix import Fork, Stand, Table, common, critical, plan, to_train
+from lrsched.sweep.stages.prefix import Fork, Stand, Table, common, critical_paths, plan_forks, to_train
 
 STEPS = (150, 250, 350, 500)
 
@@ -33,7 +33,7 @@ def fresh(tables: list[Table]) -> list[Stand]:
 def test_the_public_grid(fractions: tuple[int, ...], asked: int, trained: int) -> None:
     tables = grid(fractions)
     stands = fresh(tables)
-    forks = plan(stands, common(tables))
+    forks = plan_forks(stands, common(tables))
     assert sum(stand.steps for stand in stands) == asked
     # max (1 − c)·T over the runs, and c·T of each
     by_formula = 450 + sum(steps * percent // 100 for steps, percent in product(STEPS, fractions))
@@ -80,60 +80,60 @@ def test_a_fork_lies_at_the_last_step_before_the_first_difference(
     tables = [table(one, 100), table(other, 100)]
     assert common(tables)[0, 1] == first_difference
     expected = None if first_difference - 1 < 10 else Fork(0, first_difference - 1)
-    assert plan(fresh(tables), common(tables)) == [None, expected]
+    assert plan_forks(fresh(tables), common(tables)) == [None, expected]
 
 
 def test_cosines_of_different_lengths_share_nothing() -> None:
     tables = [table(Cosine(), 100), table(Cosine(), 200)]
-    assert plan(fresh(tables), common(tables)) == [None, None]
+    assert plan_forks(fresh(tables), common(tables)) == [None, None]
 
 
 def test_cosines_of_different_lengths_share_their_warm_up() -> None:
     tables = [table(Cosine(warmup="20st"), 100), table(Cosine(warmup="20st"), 200)]
-    assert plan(fresh(tables), common(tables)) == [Fork(1, 20), None]  # the longer one is the trunk
+    assert plan_forks(fresh(tables), common(tables)) == [Fork(1, 20), None]  # the longer one is the trunk
 
 
 def test_equal_tables_are_trained_once_but_for_the_last_step() -> None:
     tables = [table(Step(every="10st"), 100)] * 3
-    forks = plan(fresh(tables), common(tables))
+    forks = plan_forks(fresh(tables), common(tables))
     assert forks == [None, Fork(0, 99), Fork(0, 99)]
     assert to_train(fresh(tables), forks) == [100, 1, 1]
 
 
 def test_a_fork_must_be_worth_it() -> None:
     long = [table(Step(every=f"{at}st"), 2000) for at in (15, 30)]  # 14 steps are less than 1 % of 2000
-    assert plan(fresh(long), common(long)) == [None, None]
+    assert plan_forks(fresh(long), common(long)) == [None, None]
     short = [rows[:1000] for rows in long]
-    assert plan(fresh(short), common(short)) == [None, Fork(0, 14)]
+    assert plan_forks(fresh(short), common(short)) == [None, Fork(0, 14)]
 
 
 def test_what_is_finished_serves_only_where_it_kept_a_state() -> None:
     tables = grid((10, 20))  # 150, 250, 350 and 500 steps, each with 10 and 20 %; 6 is the trunk
     kept = [*fresh(tables[:6]), Stand(500, 500, done=True, kept=frozenset({225, 400})), Stand(500)]
-    forks = plan(kept, common(tables))
+    forks = plan_forks(kept, common(tables))
     # 3 leaves the trunk at 200: no state is left of that, and those that begin at 225 cannot give it.
     assert forks == [Fork(3, 135), Fork(3, 120), Fork(6, 225), None, Fork(6, 225), Fork(4, 280), None, Fork(6, 400)]
     assert to_train(kept, forks) == [15, 30, 25, 250, 125, 70, 0, 100]
     kept[6] = Stand(500, 500, done=True)
-    assert all(fork is None or fork.source != 6 for fork in plan(kept, common(tables)))
+    assert all(fork is None or fork.source != 6 for fork in plan_forks(kept, common(tables)))
 
 
 def test_what_is_under_way_serves_from_where_it_stands() -> None:
     tables = [table(WSD(decay="20%"), steps) for steps in (100, 200, 300)]
     stands = [Stand(100), Stand(200), Stand(300, at=120)]  # beyond the fork of the first, before that of the second
-    assert plan(stands, common(tables)) == [None, Fork(2, 160), None]
-    assert to_train(stands, plan(stands, common(tables))) == [100, 40, 180]
+    assert plan_forks(stands, common(tables)) == [None, Fork(2, 160), None]
+    assert to_train(stands, plan_forks(stands, common(tables))) == [100, 40, 180]
 
 
 def test_what_was_changed_on_its_way_serves_nobody() -> None:
     tables = [table(WSD(decay="20%"), steps) for steps in (100, 300)]
-    assert plan([Stand(100), Stand(300, at=20, sound=False)], common(tables)) == [None, None]
+    assert plan_forks([Stand(100), Stand(300, at=20, sound=False)], common(tables)) == [None, None]
 
 
 def test_those_who_are_waited_for_come_first() -> None:
     tables = grid((10, 20))
     stands = fresh(tables)
-    assert critical(stands, plan(stands, common(tables))) == [15, 30, 25, 50, 35, 70, 500, 100]
+    assert critical_paths(stands, plan_forks(stands, common(tables))) == [15, 30, 25, 50, 35, 70, 500, 100]
     chain = [Stand(100), Stand(100), Stand(300)]
     forks = [None, Fork(0, 50), Fork(1, 60)]
-    assert critical(chain, forks) == [50 + 10 + 240, 10 + 240, 240]
+    assert critical_paths(chain, forks) == [50 + 10 + 240, 10 + 240, 240]

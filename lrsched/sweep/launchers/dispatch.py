@@ -33,7 +33,7 @@ MARK = ".failed"
 
 @runtime_checkable
 class JobLauncher(Protocol):
-    """A launcher of ours: it is handed the jobs themselves, and starts no finished run again."""
+    """A launcher of ours: takes the jobs themselves, and skips finished runs."""
 
     def launch_jobs(self, sweep: Sweep, jobs: Sequence[Valid]) -> list[JobReturn]:
         """Run the jobs that are not finished; how each ended, in the order given."""
@@ -41,7 +41,7 @@ class JobLauncher(Protocol):
 
 
 def make_folder(sweep: Sweep) -> None:
-    """Make the sweep's folder, with its config and the jobs that are known.
+    """Make the sweep's folder, with its config and its known jobs.
 
     Raises:
         ConfigError: there is a run in it.
@@ -61,11 +61,11 @@ def make_folder(sweep: Sweep) -> None:
 
 @contextmanager
 def failing_fast(sweep: Path, wanted: bool) -> Iterator[None]:
-    """Within it a job is made; if it does not finish, no other one is begun.
+    """Run a job within it; if the job fails, no other job begins.
 
     Args:
         sweep: the folder.
-        wanted: else nothing is looked at, and nothing left.
+        wanted: ``sweep.fail_fast``; otherwise this does nothing.
 
     Raises:
         NotBegun: another job did not finish.
@@ -81,7 +81,7 @@ def failing_fast(sweep: Path, wanted: bool) -> Iterator[None]:
 
 
 def launch(sweep: Sweep, launcher: Launcher, jobs: Sequence[Valid]) -> list[JobReturn]:
-    """Hand valid jobs to a launcher: to ours all of them, to others those alone that are not finished.
+    """Hand jobs to a launcher: all of them to ours, only unfinished ones to another library's.
 
     Another library's launcher may lose a job with its worker, or be ended by a signal, and then says nothing of
     the other jobs either: what became of them is read from their folders.
@@ -109,7 +109,7 @@ def launch(sweep: Sweep, launcher: Launcher, jobs: Sequence[Valid]) -> list[JobR
 
 
 def _left(job: Valid, error: UserError, seconds: float) -> JobReturn:
-    """What became of a job whose launcher was ended, with this error, that many seconds after it got it."""
+    """The outcome of a job whose launcher ended with an error, so many seconds after it got the job."""
     folder = job.folder
     back = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
     result, who = result_within(folder, seconds), holder(folder.path)

@@ -1,69 +1,54 @@
-"""What the process of a job tells the one that forked it: a small file beside what it prints."""
+"""Messages of a job's process to its parent: a small file beside its output."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lrsched.console import say
 from lrsched.errors import UserError
 from lrsched.records import RunFolder, write_json
 
 
-@dataclass
-class Messages:
-    """Messages of a job.
-
-    Args:
-        warnings: of saved states that cannot be used; the sweep repeats them.
-        reason: the error that ended it, in words; empty where none did.
-        exit_code: of that error.
-    """
-
-    warnings: list[str] = field(default_factory=list)
-    reason: str = ""
-    exit_code: int = 0
-
-
 class Outbox:
-    """Writes the messages of a job, each as it comes: the process may be killed at any moment.
+    """Writes the messages of a job at once: its process may be killed at any moment.
 
     Args:
         folder: of the run.
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path, self._messages = _place(folder), Messages()
+        self._path, self._warnings = _place(folder), list[str]()
         self._path.unlink(missing_ok=True)  # an earlier attempt's
 
     def warn(self, message: str) -> None:
-        """Say it here, and let the sweep repeat it."""
+        """Print a warning here; the sweep repeats it."""
         say(message)
-        self._messages.warnings.append(message)
+        self._warnings.append(message)
         self._write()
 
     def fail(self, error: UserError) -> None:
-        """Say the error that ends the job."""
+        """Print and record the error that ends the job."""
         say(str(error))
-        self._messages.reason, self._messages.exit_code = str(error), error.exit_code
-        self._write()
+        self._write(reason=str(error), exit_code=error.exit_code)
 
-    def _write(self) -> None:
+    def _write(self, **ended: Any) -> None:
         with suppress(OSError):  # a full disk is what the error is about
-            write_json(self._path, asdict(self._messages))
+            write_json(self._path, {"warnings": self._warnings, **ended})
 
 
-def collect(folder: RunFolder) -> Messages:
-    """The messages of a job that has ended; its file is removed."""
+def collect(folder: RunFolder) -> Mapping[str, Any]:
+    """Read the messages of an ended job, and remove their file: ``warnings``, and ``reason`` of an error."""
     try:
-        return Messages(**json.loads(_place(folder).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return Messages()
+        return json.loads(_place(folder).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
     finally:
         _place(folder).unlink(missing_ok=True)
 
 
 def _place(folder: RunFolder) -> Path:
-    return folder.path.parent / f".{folder.path.name}.json"
+    return folder.path.with_name(f".{folder.path.name}.json")

@@ -1,8 +1,9 @@
-"""``hydra/launcher=pool``: the jobs of a sweep side by side, from one process that has everything loaded."""
+"""``hydra/launcher=pool``: run jobs side by side, forked from one process that has everything loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -18,7 +19,7 @@ from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
 from lrsched.sweep.launchers.messages import Outbox
-from lrsched.sweep.launchers.worker import Preloaded, outcome, preload, run_job, work_of
+from lrsched.sweep.launchers.worker import outcome, preload, run_job, work_of
 from lrsched.sweep.processes import End, Pool, Work, cores
 from lrsched.sweep.progress.watch import Watch
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def launch_overrides(
     context: HydraContext, sweep: Sweep, job_overrides: Sequence[Sequence[str]], stop: StopFlag
 ) -> list[JobReturn]:
-    """Run jobs of another library's sweeper, which knows their overrides alone.
+    """Run jobs that another library's sweeper gives as overrides.
 
     Returns:
         How each job ended, in the order given. None is raised: the sweeper decides what to do about a failure.
@@ -43,7 +44,7 @@ def launch_overrides(
 
 
 def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> list[JobReturn]:
-    """Run the jobs that are not finished; ``sweep.json`` is written anew whenever one ends.
+    """Run the unfinished jobs, and write ``sweep.json`` whenever one ends.
 
     Returns:
         How each job ended, in the order given.
@@ -61,10 +62,10 @@ def _run(
     sweep: Sweep,
     jobs: Sequence[Valid],
     due: Sequence[Valid],
-    loaded: Preloaded,
+    loaded: WorkerContext,
     stop: StopFlag,
 ) -> None:
-    """Run those that are due, beside those of ``jobs`` whose states may serve them."""
+    """Run the due jobs; other ``jobs`` may have states for them to begin with."""
     tree = _stage_tree([job for job in jobs if job.entry.status in (None, "finished", "skipped")], sweep, loaded)
     gpus = gpus_for([job.settings for job in due])
     slots = sweep.options.jobs or len(gpus) or cores()
@@ -74,10 +75,10 @@ def _run(
     def work(job: Valid) -> Work:
         def run(slot: int, outbox: Outbox) -> None:
             take_gpu(gpus, slot)
-            lent = WorkerContext(tree.share_of(job), loaded.data, board.slot(slot), outbox.warn)
+            lent = replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=outbox.warn)
             _run_with_hydra(context, sweep, job, lent, stop)
 
-        return work_of(job.folder, loaded.threads, run)
+        return work_of(job.folder, run)
 
     def choose(waiting: Sequence[int]) -> int | None:
         number = tree.choose(due, waiting)
@@ -94,7 +95,7 @@ def _run(
 
 
 def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[int, End], bool]:
-    """What the pool calls when a job ends: note it, and tell the user."""
+    """The function that records a job's end and tells the user."""
 
     def ended(number: int, end: End) -> bool:
         job = due[number]
@@ -113,7 +114,7 @@ def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[
 
 
 def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: WorkerContext, stop: StopFlag) -> None:
-    """Make the run of one job, within what Hydra does around a job: its logging, callbacks and environment."""
+    """Make the run of one job with Hydra's logging, callbacks and environment."""
     back = run_hydra_job(
         hydra_context=context,
         task_function=lambda config: run_job(config, job.overrides, job.folder, lent, stop),
@@ -125,8 +126,8 @@ def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: Worke
         raise back._return_value
 
 
-def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: Preloaded) -> StageTree:
-    """The stage tree, shown; the lengths of runs are known by now."""
+def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: WorkerContext) -> StageTree:
+    """Plan and print the stage tree; it knows the lengths of runs."""
     from lrsched.sweep.stages.show import show
     from lrsched.sweep.stages.tree import StageTree  # imports torch
 

@@ -1,4 +1,4 @@
-"""One job of a sweep in a process of its own, and what became of it."""
+"""Run one job of a sweep in its own process, and read its outcome."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -27,28 +27,12 @@ from lrsched.signals import SIGNALS, StopFlag
 from lrsched.sweep.launchers.messages import Outbox, collect
 from lrsched.sweep.processes import End, Pool, Work
 
-if TYPE_CHECKING:
-    from lrsched.assembly.data import Loaded
-
-
-@dataclass(frozen=True)
-class Preloaded:
-    """What is in memory before the first fork.
-
-    Args:
-        data: the data sets.
-        threads: torch's own choice of threads, for jobs that choose none.
-    """
-
-    data: Mapping[str, Loaded]
-    threads: int
-
 
 @contextmanager
-def preload(runs: Sequence[Settings]) -> Iterator[Preloaded]:
-    """Import what every job needs and load each data set once, before the first fork; release it at the end.
+def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
+    """Import modules and load data sets once, before the first fork; release them at the end.
 
-    With one thread: a pool of threads does not survive a fork, and torch makes it with the first operation.
+    With one thread: torch starts its thread pool with the first operation, and that does not survive a fork.
     """
     import torch
 
@@ -64,24 +48,20 @@ def preload(runs: Sequence[Settings]) -> Iterator[Preloaded]:
         if any("tensorboard" in run.logger for run in runs):
             import tensorboard.compat.proto.event_pb2
             import tensorboard.summary.writer.record_writer  # noqa: F401
-        yield Preloaded(load_each(runs), threads)
+        yield WorkerContext(load_each(runs), threads)
     finally:
         torch.set_num_threads(threads)
 
 
-def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object]) -> Work:
-    """The process that makes one run; what it prints goes beside the run folder, which it makes itself.
+def work_of(folder: RunFolder, run: Callable[[int, Outbox], object]) -> Work:
+    """Describe the process that makes one run; it prints to a file beside the run folder.
 
     Args:
         folder: of the run.
-        threads: torch's own choice.
-        run: makes it, given the number of the process's slot and where it leaves messages.
+        run: makes the run, given the process's slot and its outbox.
     """
 
     def within(slot: int) -> int:
-        import torch
-
-        torch.set_num_threads(threads)
         outbox = Outbox(folder)
         try:
             run(slot, outbox)
@@ -97,7 +77,12 @@ def work_of(folder: RunFolder, threads: int, run: Callable[[int, Outbox], object
 def run_job(
     config: DictConfig, overrides: Sequence[str], folder: RunFolder, context: WorkerContext, stop: StopFlag
 ) -> float | None:
-    """Make the run of one job, in the process that was forked for it; returns its monitored metric."""
+    """Make the run of a job in the current process; returns the monitored metric."""
+    import torch
+
+    stop.check()
+    if context.threads is not None:
+        torch.set_num_threads(context.threads)
     job = folder if config.get("resume") in (None, AUTO) else None  # one that lies elsewhere is resumed as it was made
     return make_run(config, overrides, stop, job=job, context=context, quiet=True)
 
@@ -106,11 +91,11 @@ def run_isolated(
     folder: RunFolder,
     config: DictConfig,
     overrides: Sequence[str],
-    loaded: Preloaded,
+    loaded: WorkerContext,
     stop: StopFlag,
     timeout: float | None,
 ) -> None:
-    """Make one run in a process of its own, and wait for it.
+    """Make one run in a forked process, and wait for it.
 
     Raises:
         UserError: it did not finish, and why.
@@ -118,17 +103,17 @@ def run_isolated(
     ends: list[End] = []
 
     def run(slot: int, outbox: Outbox) -> None:
-        run_job(config, overrides, folder, WorkerContext(data=loaded.data, warn=outbox.warn), stop)
+        run_job(config, overrides, folder, replace(loaded, warn=outbox.warn), stop)
 
     with stop.patient():
-        Pool(1, timeout=timeout).run([work_of(folder, loaded.threads, run)], stop, lambda _, end: not ends.append(end))
+        Pool(1, timeout=timeout).run([work_of(folder, run)], stop, lambda _, end: not ends.append(end))
     error = outcome(folder, ends[0])
     if error is not None:
         raise error
 
 
 def output_of(folder: RunFolder) -> Path:
-    """Where a job prints while it runs: it makes its run folder itself, once its config is known to be good."""
+    """The file a running job prints to; its run folder may not exist yet."""
     return folder.path.parent / f".{folder.path.name}.log"
 
 
@@ -148,18 +133,18 @@ def _places(folder: RunFolder) -> tuple[Path, Path]:
 
 
 def paused(folder: RunFolder) -> str:
-    """Where a run is paused (``sweep.until``), in words; nothing if it is not."""
+    """The reason of a paused run (``sweep.until``); empty if it is not paused."""
     result = folder.read_result() or {}
     return str(result.get("reason")) if ending_of(result).ended is Ended.PAUSED else ""
 
 
 def outcome(folder: RunFolder, end: End) -> UserError | None:
-    """Why a job did not finish its run, None if it did; its warnings are repeated.
+    """Why a job failed, or None; repeats its warnings.
 
-    The result says it where the job wrote one, else the job's messages do, else how its process ended.
+    Read from its result, else from its messages, else from how its process ended.
     """
     messages = collect(folder)
-    for warning in messages.warnings:
+    for warning in messages.get("warnings", ()):
         say(f"[{folder.path.name}] {warning}")
     if end.code == 0 and (finished(folder) or paused(folder)):
         for path in (output_of(folder), *_places(folder)):
@@ -169,7 +154,7 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
     if end.timed_out or end.signal is not None:
         return UserError(end.words)
     code, result = end.code or 0, result_within(folder, end.seconds)
-    reason = str(result.get("reason") or messages.reason)
+    reason = str(result.get("reason") or messages.get("reason", ""))
     if code - 128 in SIGNALS:  # before it began, there is no result
         return Stopped(code - 128, reason)
     reason = reason or f"{end.words}, before it was finished; see {output}"
@@ -179,13 +164,13 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
 
 
 def error_of(result: Mapping[str, Any]) -> UserError:
-    """Why a run failed, by its result."""
+    """The error that a result describes."""
     reason = str(result.get("reason"))
     return NotFinite(reason) if ending_of(result).ended is Ended.DIVERGED else UserError(reason)
 
 
 def result_within(folder: RunFolder, seconds: float) -> Mapping[str, Any]:
-    """The result of a run if it was written in the last so many seconds; an earlier attempt's is nothing."""
+    """The result of a run if it is at most so many seconds old, else an earlier attempt's: empty."""
     path = folder.result
     fresh = path.exists() and path.stat().st_mtime >= time.time() - seconds - 0.1
     return (folder.read_result() or {}) if fresh else {}

@@ -1,15 +1,15 @@
-"""How long jobs side by side will still take, by the steps that they made so far."""
+"""Estimate the time that parallel jobs still need, from the steps made so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 BASE_SECONDS = 3.0
-"""So long nothing is said: what the first steps took is no base for the others."""
+"""No estimate before: the first steps are slower than the others."""
 
 
 class Remaining:
-    """An estimate that is made anew at every look.
+    """A running estimate.
 
     Args:
         now: when the jobs began, on a clock that never runs backwards.
@@ -20,7 +20,7 @@ class Remaining:
         self._busy = 0.0  # seconds of all jobs together
 
     def look(self, now: float, trained: int, ahead: int | None, running: Sequence[tuple[int, int]]) -> float | None:
-        """Seconds until all is done, or None where there is nothing to say it by.
+        """Seconds until all jobs are done, or None if unknown.
 
         All jobs together go on as fast as they did; and none is done before its own steps are made, at the
         speed of one job, however few are left beside it.

@@ -1,4 +1,4 @@
-"""A sweep on a terminal: how many of its runs are done, and below that a line for each job that is at work."""
+"""Draw a sweep on a terminal: a line for all runs, and one for each running job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARGIN = 4
 
 @dataclass(frozen=True)
 class Tally:
-    """What has become of the runs of a sweep.
+    """Counts of a sweep's runs.
 
     Args:
         done: runs that came as far as they were to come.
@@ -48,7 +48,7 @@ class Tally:
 
 
 class Live:
-    """A context in which :meth:`look` draws; nothing of it stays. No thread draws: the process that it is in forks.
+    """A context in which :meth:`look` draws; it clears up behind itself. No thread: the process forks.
 
     Args:
         board: where the jobs say how far they are.
@@ -95,7 +95,7 @@ class Live:
         self._bars.stop()
 
     def look(self, running: Sequence[Running]) -> None:
-        """Draw, if it was not just done."""
+        """Draw, unless just drawn."""
         now = self._clock()
         if now - self._drawn >= REFRESH_SECONDS:
             self._drawn = now

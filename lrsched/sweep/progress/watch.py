@@ -1,4 +1,4 @@
-"""What a person sees of a sweep that is under way, where one looks on."""
+"""Show a running sweep, if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """The jobs of one pool, and how many steps they have made and are to make.
+    """Counts the steps made and to make by the jobs of one pool.
 
     Args:
-        sweep: whose runs they make.
+        sweep: that the jobs belong to.
         tree: how long they are, and who goes on from whom.
         due: the jobs.
-        stop: up: no more are begun.
+        stop: up: no more jobs begin.
     """
 
     def __init__(self, sweep: Sweep, tree: StageTree, due: Sequence[Valid], stop: StopFlag) -> None:
@@ -36,14 +36,14 @@ class Watch:
         self._before: dict[int, int] = {}  # and those that its run had made by then
 
     def begin(self, number: int) -> None:
-        """A job begins."""
+        """Note that a job begins."""
         one = self._due[number]
         self._before[number] = trained_here(one.folder, one.resumed_at)
         self._own[number] = self._tree.steps_of(one)
         self._tree.begin(one)
 
     def tally(self) -> Tally:
-        """What has become of them so far."""
+        """The counts so far."""
         record = self._sweep.record
         ended = [number for number in self._before if self._due[number].entry.status is not None]
         return Tally(
@@ -58,7 +58,7 @@ class Watch:
 
     @contextmanager
     def shown(self, board: ProgressBoard) -> Iterator[Callable[[Sequence[Running]], None]]:
-        """What looks at the running jobs, and shows them."""
+        """The function that draws the running jobs."""
         if not self._sweep.config.trainer.progress or not is_interactive(sys.stderr):
             yield lambda running: None
             return

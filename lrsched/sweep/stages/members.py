@@ -1,4 +1,4 @@
-"""The runs of a sweep that differ in schedule and length alone: where each stands, and what each will set."""
+"""Find the runs of a sweep that may share steps: they differ in schedule and length alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lrsched.sweep.stages.prefix import Stand, Table, common
 from lrsched.sweep.sweep import Valid
 
 MOST = 2**30
-"""Bytes that the tables of one cell may fill while they are compared."""
+"""Bytes that the tables of one group may fill while they are compared."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Member:
 
 
 def member_of(job: Valid, loaded: Mapping[str, Loaded]) -> Member | None:
-    """A run of the sweep as it stands, or None where its length is not known: its data cannot be loaded."""
+    """A run as it stands, or None if its data cannot be loaded: its length is unknown."""
     run, folder = job.settings, job.folder
     if run.resume not in (None, AUTO):
         return None  # it lies elsewhere, with a config of its own
@@ -58,7 +58,7 @@ def member_of(job: Valid, loaded: Mapping[str, Loaded]) -> Member | None:
 
 
 def _pace(run: Settings, loaded: Mapping[str, Loaded]) -> Pace | Horizon:
-    """The pace of a run's data: by what the config says that they hold, or else by looking."""
+    """The pace of a run's data, from the config's counts, else from the data."""
     if run.dataset.own.train_samples is not None:
         return foreseen(run, native=False)
     splits, t = load_data(run, loaded)[0], run.trainer
@@ -84,13 +84,13 @@ def _stand(job: Valid, steps: int) -> Stand:
 
 
 def _is_of(checkpoint: Checkpoint, digest: str) -> bool:
-    """Whether a state is what a config makes: nothing was changed on the way to it."""
+    """Whether a config makes this state: nothing was changed on the way."""
     manifest = checkpoint.manifest
     return manifest.get("config_sha256") == digest and not manifest.get("changes") and not manifest.get("inexact")
 
 
 @dataclass(frozen=True)
-class Cell:
+class Group:
     """Runs that may share steps.
 
     Args:
@@ -102,8 +102,8 @@ class Cell:
     shared: NDArray[np.int64]
 
 
-def cells(members: Sequence[Member], loaded: Mapping[str, Loaded]) -> Iterator[Cell]:
-    """The runs that may share steps: at least two, one of which is not begun."""
+def groups(members: Sequence[Member], loaded: Mapping[str, Loaded]) -> Iterator[Group]:
+    """Groups of runs that may share steps: at least two runs, one not begun."""
     alike: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         if member.stand.kept or not member.stand.done:
@@ -120,7 +120,7 @@ def cells(members: Sequence[Member], loaded: Mapping[str, Loaded]) -> Iterator[C
         for found in of_kind.values():
             size = sum(table.nbytes for _, table in found)
             if size <= MOST and _can_share([members[index] for index, _ in found]):
-                yield Cell([index for index, _ in found], common([table for _, table in found]))
+                yield Group([index for index, _ in found], common([table for _, table in found]))
 
 
 def _can_share(members: Sequence[Member]) -> bool:
@@ -138,7 +138,7 @@ def _without_schedule(run: Settings) -> str:
 
 
 def _seen(member: Member, models: dict[str, nn.Module], loaded: Mapping[str, Loaded]) -> Foreseen | None:
-    """What a run will set; built around one model for all runs that have this one, which nothing changes."""
+    """The values a run will set; runs of one model share it, as nothing changes it."""
     run = member.run
     name = run.model.text + run.dataset.text
     try:

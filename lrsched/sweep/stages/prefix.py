@@ -1,4 +1,4 @@
-"""Which runs of a sweep go on from a state of another one: a tree of stages, planned before the first step.
+"""Plan which runs go on from a state of another one: a tree of stages.
 
 Runs that differ in their schedule alone make the same updates as long as their tables agree bit for bit. One
 of them, the trunk, makes these updates for all; the others *fork* from it, at rest after so many steps.
@@ -31,7 +31,7 @@ class Stand:
     Args:
         steps: of the whole run.
         at: updates that it has made, or -1: it is not begun, and so may begin at a fork.
-        done: it is finished, or past being told anything.
+        done: finished, or already running with a fixed plan.
         sound: its states are what this config makes, and nothing else was ever changed in it.
         kept: steps of the states that it has kept for others, or is about to.
     """
@@ -80,8 +80,8 @@ def _shared_rows(a: Table, b: Table) -> int:
     return int(differ.argmax()) if differ.any() else rows
 
 
-def plan(stands: Sequence[Stand], shared: NDArray[np.int64]) -> list[Fork | None]:
-    """Where each run begins, or None: where it stands, or with its own first step.
+def plan_forks(stands: Sequence[Stand], shared: NDArray[np.int64]) -> list[Fork | None]:
+    """Where each run forks off another; None: it begins where it stands.
 
     The runs are taken one after another, and each one that is not begun forks from the one before it with
     which it shares most. Together they make the fewest updates possible, whatever the order: each makes those
@@ -108,7 +108,7 @@ def plan(stands: Sequence[Stand], shared: NDArray[np.int64]) -> list[Fork | None
 
 
 def _fork(source: int, rows: int, stands: Sequence[Stand], starts: dict[int, int]) -> Fork | None:
-    """The last state that a run with so many common rows can have of this one."""
+    """The last state of a run that another one, with so many common rows, can begin with."""
     stand, last = stands[source], int(rows) - 1
     if not stand.sound:
         return None
@@ -119,15 +119,15 @@ def _fork(source: int, rows: int, stands: Sequence[Stand], starts: dict[int, int
 
 
 def to_train(stands: Sequence[Stand], forks: Sequence[Fork | None]) -> list[int]:
-    """The updates that each run still has to make."""
+    """The updates each run has to make."""
     return [
         0 if stand.done else max(0, stand.steps - (fork.step if fork else max(0, stand.at)))
         for stand, fork in zip(stands, forks, strict=True)
     ]
 
 
-def critical(stands: Sequence[Stand], forks: Sequence[Fork | None]) -> list[int]:
-    """The updates that must be made one after another from the start of a run until all that hang on it are done."""
+def critical_paths(stands: Sequence[Stand], forks: Sequence[Fork | None]) -> list[int]:
+    """The updates from the start of a run until all that depend on it are done, in sequence."""
     longest = to_train(stands, forks)
     starts = [fork.step if fork else max(0, stand.at) for stand, fork in zip(stands, forks, strict=True)]
     takers: dict[int, list[int]] = {}

@@ -11,8 +11,8 @@ from pathlib import Path
 from lrsched.assembly.data import Loaded
 from lrsched.checkpoint.fork_point import FORKS, Point, Share
 from lrsched.runs.steps import forked_at
-from lrsched.sweep.stages.members import Cell, cells, member_of
-from lrsched.sweep.stages.prefix import Fork, Stand, critical, plan, to_train
+from lrsched.sweep.stages.members import Group, groups, member_of
+from lrsched.sweep.stages.prefix import Fork, Stand, critical_paths, plan_forks, to_train
 from lrsched.sweep.sweep import Valid
 
 
@@ -32,34 +32,34 @@ class StageTree:
         once = {job.run_id: job for job in jobs}.values()
         self.members = [member for job in once if (member := member_of(job, loaded)) is not None]
         self._index = {member.job.run_id: index for index, member in enumerate(self.members)}
-        self._cells = list(cells(self.members, loaded)) if share else []
+        self._groups = list(groups(self.members, loaded)) if share else []
         self._keeps: dict[int, frozenset[int]] = {}  # of the runs that are begun: the states that they keep
         self._settled: set[int] = set()  # those that need no state any more
         self.forks: list[Fork | None] = [None] * len(self.members)
-        self._lay(self._cells)
+        self._assign_forks(self._groups)
 
     @property
     def trees(self) -> list[list[int]]:
         """The numbers of the members that go on from each other, tree by tree."""
-        return [cell.indices for cell in self._cells if any(self.forks[index] for index in cell.indices)]
+        return [group.indices for group in self._groups if any(self.forks[index] for index in group.indices)]
 
     @property
     def asked(self) -> int:
-        """Updates that the runs have together, those that are finished too."""
+        """Updates of all runs together, finished ones too."""
         return sum(member.stand.steps for member in self.members)
 
     @property
     def steps(self) -> int:
-        """Updates that are to be made by the runs that are not begun."""
+        """Updates to make by runs that are not begun."""
         return sum(to_train(self._stands(), self.forks))
 
     def steps_of(self, job: Valid) -> int:
-        """Updates that a run is to make itself; 0 where its length is not known."""
+        """Updates a run has to make itself; 0 if its length is unknown."""
         index = self._index.get(job.run_id)
         return 0 if index is None else to_train([self._stand(index)], [self.forks[index]])[0]
 
     def choose(self, due: Sequence[Valid], waiting: Iterable[int]) -> int | None:
-        """Which of the waiting jobs is to begin: of those that can, the one that most hangs on; None if none can."""
+        """The waiting job to begin: of those that can, the one most others depend on; None if none can."""
         vain: set[Fork] = set()
         for number in sorted(waiting, key=lambda number: -self._weights.get(due[number].run_id, 0)):
             index = self._index.get(due[number].run_id)
@@ -85,7 +85,7 @@ class StageTree:
             self._keeps[index] = self.share_of(job).keep
 
     def end(self, job: Valid) -> int:
-        """Note that a run has ended, remove the states that nobody needs, and plan those anew that wait in vain.
+        """Note that a run ended, remove states no run needs, and plan runs anew that wait in vain.
 
         Returns:
             How many these are.
@@ -101,21 +101,21 @@ class StageTree:
                 _remove(self._point(fork).path)
         lost = [i for i, other in enumerate(self.forks) if other and other.source == index and self._waits_in_vain(i)]
         if lost:
-            self._lay([cell for cell in self._cells if index in cell.indices])
+            self._assign_forks([group for group in self._groups if index in group.indices])
         return len(lost)
 
-    def _lay(self, cells: Iterable[Cell]) -> None:
-        """Let the runs of these cells that are not begun fork where they share most."""
-        for cell in cells:
-            forks = plan([self._stand(index) for index in cell.indices], cell.shared)
-            for index, fork in zip(cell.indices, forks, strict=True):
+    def _assign_forks(self, groups: Iterable[Group]) -> None:
+        """Let the runs of these groups that are not begun fork where they share most."""
+        for group in groups:
+            forks = plan_forks([self._stand(index) for index in group.indices], group.shared)
+            for index, fork in zip(group.indices, forks, strict=True):
                 if index not in self._keeps:
-                    self.forks[index] = None if fork is None else Fork(cell.indices[fork.source], fork.step)
+                    self.forks[index] = None if fork is None else Fork(group.indices[fork.source], fork.step)
         self._needed: dict[Fork, set[int]] = {}
         for index, fork in enumerate(self.forks):
             if fork is not None and index not in self._settled:
                 self._needed.setdefault(fork, set()).add(index)
-        longest = critical(self._stands(), self.forks)
+        longest = critical_paths(self._stands(), self.forks)
         self._weights = {member.job.run_id: steps for member, steps in zip(self.members, longest, strict=True)}
         self._tidy()
 
@@ -133,7 +133,7 @@ class StageTree:
         return replace(member.stand, done=True, kept=kept)
 
     def _is_served(self, fork: Fork) -> bool:
-        """Whether nobody need wait for a state: it is there, or will never be."""
+        """Whether the wait for a state is over: it is there, or will never be."""
         return self._point(fork).is_there() or self.members[fork.source].job.entry.status is not None
 
     def _waits_in_vain(self, index: int) -> bool:
@@ -145,7 +145,7 @@ class StageTree:
         return Point(self.members[fork.source].folder, fork.step)
 
     def _tidy(self) -> None:
-        """Remove the states that nobody needs: all who begin with them have, or an earlier plan wanted them."""
+        """Remove the states no run needs any more."""
         needed = {self._point(fork).path for fork in self._needed}
         for folder in {member.folder.path.parent / FORKS for member in self.members}:
             for path in folder.glob("*/*"):

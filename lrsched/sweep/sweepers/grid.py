@@ -27,7 +27,7 @@ from lrsched.sweep.sweep import Invalid, Sweep, Valid
 def run_grid(
     context: HydraContext, config: DictConfig, launcher: Launcher, arguments: list[str], stop: StopFlag
 ) -> list[JobReturn]:
-    """A whole sweep over a grid, under any launcher.
+    """Run a sweep over a grid, under any launcher.
 
     Raises:
         ConfigError: the sweep itself cannot be read.
@@ -47,7 +47,7 @@ def plan_grid(
     arguments: list[str],
     check: Callable[[Sequence[Valid]], None] = lambda jobs: None,
 ) -> list[Valid]:
-    """The valid jobs that a command line means; the sweep's folder is made if there is one.
+    """Plan the jobs of a command line; make the sweep's folder if one is valid.
 
     Args:
         sweep: that they are jobs of.
@@ -83,7 +83,7 @@ def _check_swept(parsed: Sequence[Override], keys: set[str]) -> None:
 
 
 def _without_doubles(planned: Sequence[Valid | Invalid]) -> list[Valid | Invalid]:
-    """Each run once; two ways to go on with one run are refused."""
+    """Each run once; refuse two ways to go on with one run."""
     once: list[Valid | Invalid] = []
     folders = set[Path]()
     for job in planned:

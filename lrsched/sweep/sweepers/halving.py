@@ -1,4 +1,4 @@
-"""Successive halving: all runs a little way, the best part of them further, and the best of those to the end.
+"""Successive halving: train all runs a little, the best part further, the best of those to the end.
 
 The rungs are the whole run divided by powers of eta: with nine runs and eta = 3 all nine go to T/9, the best
 three to T/3, the best one to T. A run that goes on is resumed: no step is trained twice.
@@ -53,7 +53,7 @@ RUNGS = ".rungs"
 
 
 def rungs(choices: int, steps: int, eta: int) -> list[int]:
-    """The steps at which runs are ranked, and last the end: one rung for each time that eta divides their number.
+    """The steps at which runs are ranked, and the end: one rung for each time eta divides their number.
 
     >>> rungs(9, 900, 3), rungs(8, 900, 3), rungs(2, 900, 3)
     ([100, 300, 900], [300, 900], [900])
@@ -99,7 +99,7 @@ class Halving:
         self._options = read(HalvingOptions, options, "hydra.sweeper")
 
     def __call__(self, arguments: list[str]) -> list[JobReturn]:
-        """Run it.
+        """Run the sweep.
 
         Raises:
             ConfigError: the sweep cannot be read, or its runs have different lengths.
@@ -133,7 +133,7 @@ class Halving:
         return returns
 
     def _ranked(self, jobs: list[Valid], rung: int) -> list[Valid]:
-        """The best of some runs that came to a rung, or died before it; the others are dropped."""
+        """Rank runs at a rung; keep the best, drop the others."""
         copies = {job.run_id: copy_at(job.folder, rung) for job in jobs if job.entry.is_done}
         self._cool_down(list(copies.values()), rung)
         scores = {job.run_id: score(job, copies[job.run_id]) if job.run_id in copies else math.inf for job in jobs}
@@ -170,7 +170,7 @@ class Halving:
 
 
 def copy_at(run: RunFolder, rung: int) -> RunFolder:
-    """The copy of a run at a rung, whole or not there.
+    """Copy a run at a rung; the copy is whole or not there.
 
     It begins with the state of a run that stands at the rung. A run that is beyond it already (an earlier sweep took
     it further) cannot give that state any more: its copy makes the steps up to the rung anew, so that all are ranked
@@ -193,7 +193,7 @@ def copy_at(run: RunFolder, rung: int) -> RunFolder:
 
 
 def score(job: Valid, copy: RunFolder) -> float:
-    """The monitored metric of a copy, the less the better; infinite where it did not come to its end."""
+    """The monitored metric of a copy, lower is better; infinite if it did not finish."""
     result: dict[str, Any] = copy.read_result() or {}
     value = result.get("metrics", {}).get(job.settings.checkpoint.monitor)
     if value is None or not finished(copy):

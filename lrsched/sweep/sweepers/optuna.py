@@ -1,4 +1,4 @@
-"""A sweep that searches: Optuna asks for values, any launcher trains with them, Optuna is told what came of them.
+"""A search by Optuna: it proposes values, any launcher trains with them, it learns the outcome.
 
 Every trial counts towards ``n_trials``, however it ended:
 
@@ -48,7 +48,7 @@ from lrsched.sweep.sweepers.study import Study, StudyOptions
 
 @dataclass
 class Asked:
-    """A trial that is under way, and its runs."""
+    """A running trial, and its runs."""
 
     trial: FrozenTrial
     runs: list[Valid | Invalid]
@@ -106,7 +106,7 @@ class Search:
         return returns
 
     def _checked(self) -> Settings:
-        """The settings of one job; a space is refused where one of its ends is, and no trial is spent on it."""
+        """The settings of one job; refuses a space with an invalid end, before a trial is spent."""
         from lrsched.assembly.checks import check_choices  # imports torch
 
         for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
@@ -116,7 +116,7 @@ class Search:
         return run
 
     def _recalled(self) -> list[Asked]:
-        """What is to be gone on with of an earlier process's trials; the record learns of all of them."""
+        """The unfinished trials of an earlier process; enters all trials on the record."""
         under_way = []
         for trial in self._study.trials():
             runs = self._planned(trial.params)
@@ -152,7 +152,7 @@ class Search:
         return returns
 
     def _filled(self, under_way: list[Asked], size: int) -> list[Asked]:
-        """A batch: what is under way, and what is still to be asked with it.
+        """A batch: the running trials, and new ones beside them.
 
         Batches end at multiples of their size, also where a process was killed while it asked or told: each trial
         is asked with the same knowledge as in a study that nobody disturbed.

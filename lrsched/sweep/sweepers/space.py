@@ -1,4 +1,4 @@
-"""The space that a study searches, from the command line in Hydra's grammar: intervals, ranges and choices."""
+"""Read the space of a study from overrides in Hydra's grammar: intervals, ranges and choices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEED = "seed"
 
 @dataclass(frozen=True)
 class Space:
-    """What a study searches, and what all its runs have in common.
+    """The searched keys, and the overrides common to all runs.
 
     Args:
         searched: the distribution of each key.

@@ -1,4 +1,4 @@
-"""A study of Optuna that outlives its process: what was asked, and what came of it, is on disk before more happens.
+"""Persist every Optuna trial before acting on it.
 
 Each trial is sampled in a study in memory, from all that is known and a seed that is a function of its position, and
 written down whole: a process that is killed leaves no half of one, and the next process would ask for the same.
@@ -52,7 +52,7 @@ class StudyOptions:
     study_name: Optional[str] = None  # noqa: UP045
 
     def check_storage(self) -> None:
-        """Look at the URL, and connect to nothing yet.
+        """Check the URL, without connecting.
 
         Raises:
             ConfigError: it is none, or what speaks to such a database is not installed.
@@ -120,7 +120,7 @@ class Study:
         return list(asked.values())
 
     def propose(self) -> dict[str, Any]:
-        """The values of the trial that is to be asked next; nothing is written."""
+        """The values of the next trial; nothing is written."""
         with self._storage():
             known = self._study.get_trials(deepcopy=False)
         seed = key(self._options.seed, "study", len(self.trials())) % 2**32
@@ -135,7 +135,7 @@ class Study:
     def begin(
         self, values: Mapping[str, Any], runs: Mapping[str, str], again: FrozenTrial | None = None
     ) -> FrozenTrial:
-        """Write down that a trial is under way.
+        """Record that a trial begins.
 
         Args:
             values: of the searched keys.
@@ -152,7 +152,7 @@ class Study:
             return self._study.get_trials(deepcopy=False)[-1]
 
     def tell(self, trial: FrozenTrial, state: TrialState, value: float | None = None) -> None:
-        """Write down what came of a trial."""
+        """Record the outcome of a trial."""
         with self._storage():
             self._study.tell(trial.number, value, state=state, skip_if_finished=True)
 
@@ -163,7 +163,7 @@ class Study:
         return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
     def same_runs(self, trial: FrozenTrial, runs: Mapping[str, str]) -> None:
-        """Look whether a trial's values still make the runs that it was asked with.
+        """Check that a trial's values still make the runs it was asked with.
 
         Raises:
             ConfigError: they make others: what a study compares must differ in its values alone.
