@@ -39,9 +39,16 @@ def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
     for old, new in MOVED.items():
         _move(now, old, new)
     for key, value in LATER.items():
-        if _find(now, key) is _ABSENT:
+        if _find(now, key) is _ABSENT and not _belongs_to_a_class(now, key):
             _put(now, key, copy.deepcopy(value))
     return now
+
+
+def _belongs_to_a_class(config: dict[str, Any], key: str) -> bool:
+    """Whether a key would be an argument of a class that is named already: another class may not take it."""
+    groups = key.split(".")[:-1]
+    above = [_find(config, ".".join(groups[: n + 1])) for n in range(len(groups))]
+    return any(node is not _ABSENT and (not isinstance(node, dict) or "_target_" in node) for node in above)
 
 
 def _find(config: Any, key: str) -> Any:

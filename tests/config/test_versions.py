@@ -52,6 +52,16 @@ def test_a_key_that_moved_is_hashed_and_read_at_its_old_place(declared) -> None:
     assert config_sha256({"trainer": {"label_smoothing": 0.1}}) == config_sha256(old)
 
 
+def test_no_class_is_given_an_argument_that_it_may_not_take(monkeypatch) -> None:
+    monkeypatch.setattr(versions, "LATER", {"model.width": 1, "model.inner.width": 1, "scheduler.also.key": 2})
+    for config in (
+        {"model": {"_target_": "A"}, "scheduler": {"_target_": "B", "also": None}},
+        {"model": "${other}", "scheduler": None},
+    ):
+        assert as_read_now(config) == config
+    assert as_written_first({"model": {"_target_": "A", "width": 1}}) == {"model": {"_target_": "A"}}
+
+
 def test_without_declared_keys_nothing_changes() -> None:
     config = {"trainer": {"epochs": 2}, "empty": {}}
     assert as_written_first(config) == as_read_now(config) == config

@@ -48,9 +48,9 @@ def test_loading_them_is_fast() -> None:
     ("content", "message"),
     [
         (b"not gzip", "cannot be read as digits"),
-        (gzip.compress(b"1,2,3\n")[:-9], "cannot be read as digits"),
-        (gzip.compress(b"1,two,3\n"), "cannot be read as digits"),
-        (gzip.compress(b"1,2,3\n4,5,6\n"), r"holds \(2, 3\) numbers, not \(1797, 65\)"),
+        (gzip.compress(b"1,2,3\n", mtime=0)[:-9], "cannot be read as digits"),
+        (gzip.compress(b"1,two,3\n", mtime=0), "cannot be read as digits"),
+        (gzip.compress(b"1,2,3\n4,5,6\n", mtime=0), r"holds \(2, 3\) numbers, not \(1797, 65\)"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(

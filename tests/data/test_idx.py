@@ -19,7 +19,7 @@ HEADER = bytes([0, 0, 8, 3]) + struct.pack(">III", 2, 3, 4)
 @pytest.mark.parametrize("packed", [False, True])
 def test_values_and_shape(packed: bool, tmp_path: Path) -> None:
     file = tmp_path / ("images-idx3-ubyte" + (".gz" if packed else ""))
-    file.write_bytes(gzip.compress(HEADER + VALUES) if packed else HEADER + VALUES)
+    file.write_bytes(gzip.compress(HEADER + VALUES, mtime=0) if packed else HEADER + VALUES)
     assert torch.equal(idx.read(file), torch.arange(24, dtype=torch.uint8).reshape(2, 3, 4))
 
 
@@ -38,7 +38,7 @@ def test_labels_have_one_dimension(tmp_path: Path) -> None:
         (b"\x00\x00\x0d\x03" + HEADER[4:] + VALUES, "it starts with 00 00 0d 03"),  # floats
         (b"\x01\x00\x08\x03" + HEADER[4:] + VALUES, "it starts with 01 00 08 03"),
         (b"\x00\x00\x08\x00", "is not an IDX file"),  # no dimension
-        (gzip.compress(HEADER + VALUES), "it starts with 1f 8b"),  # packed, but named as if it were not
+        (gzip.compress(HEADER + VALUES, mtime=0), "it starts with 1f 8b"),  # packed, but named as if it were not
         (HEADER + VALUES[:-1], "holds 23 values, but its header says 2x3x4 = 24"),
         (HEADER + VALUES + b"!", "holds 25 values, but its header says 2x3x4 = 24"),
         (bytes([0, 0, 8, 1, 0, 0, 0, 0]), "is empty"),
@@ -53,7 +53,7 @@ def test_a_damaged_file_is_refused_by_name(content: bytes, message: str, tmp_pat
 
 def test_a_damaged_archive_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "train-images-idx3-ubyte.gz"
-    whole = gzip.compress(HEADER + VALUES)
+    whole = gzip.compress(HEADER + VALUES, mtime=0)
     for content in (b"no gzip", whole[:-9], whole[:12] + b"\xff\xff\xff" + whole[15:]):
         file.write_bytes(content)
         with pytest.raises(DataError, match=f"{file}: cannot be read"):

@@ -10,6 +10,7 @@ from lrsched.horizon import Horizon
 from tests.helpers.shelf import SHELF
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHELF)
 def test_a_million_steps_in_50_milliseconds(name: str) -> None:
