@@ -32,6 +32,7 @@ EXTRAS = {
     "optax": "optax",
     "optuna": "optuna",
     "pytest": "pytest",
+    "pytest-xdist": "xdist",
     "pytorch-lightning": "pytorch_lightning",
     "ray": "ray",
     "scipy": "",  # scikit-learn needs it

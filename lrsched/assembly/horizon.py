@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from lrsched.config import schema
 from lrsched.config.settings import Settings
+from lrsched.config.walk import leaves
 from lrsched.data.counts import Pace, pace, training_samples
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon, parse
@@ -81,7 +80,8 @@ def _without_epochs(run: Settings, native: bool) -> Horizon:
     remedy = "write train_samples and test_samples into the data set's YAML, or give +dataset.train_samples=NUMBER"
     if run.trainer.steps is None:
         raise ConfigError("trainer.steps", None, rule, f"give trainer.steps=NUMBER; or {remedy}")
-    counted = [(f"scheduler.{key}", text) for key, text in _texts(run.scheduler.arguments)]
+    found = leaves(run.scheduler.arguments)
+    counted = [(f"scheduler.{key}", text) for key, text in found if isinstance(text, str)]
     if native and run.scheduler.arguments.get("interval", "epoch") == "epoch":
         raise ConfigError("scheduler.interval", "epoch", f"{rule}, so that epochs are unknown", remedy)
     for key, text in counted:
@@ -92,15 +92,3 @@ def _without_epochs(run: Settings, native: bool) -> Horizon:
         if unit in ("ep", "sp"):
             raise ConfigError(key, text, f"{rule}, so that epochs are unknown", f"use % or st, or {remedy}")
     return Horizon(run.trainer.steps)
-
-
-def _texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a node, with its key below it."""
-    if isinstance(node, str):
-        yield key, node
-    elif isinstance(node, Mapping):
-        for name, item in node.items():
-            yield from _texts(item, f"{key}.{name}".lstrip("."))
-    elif isinstance(node, (list, tuple)):
-        for i, item in enumerate(node):
-            yield from _texts(item, f"{key}[{i}]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lrsched.config.component import Component
+from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError, Stopped
 
 SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
@@ -65,20 +66,9 @@ def memory() -> int:
 
 
 def _too_large(node: Component[Any], rule: str) -> ConfigError:
-    numbers = dict(_numbers(node.arguments, node.key))
+    found = leaves(node.arguments, node.key)
+    numbers = {name: value for name, value in found if type(value) in (int, float)}
     if not numbers:
         return ConfigError(node.key, node.target, rule)
     largest = max(numbers, key=lambda name: numbers[name])
     return ConfigError(largest, numbers[largest], rule, "give a smaller number")
-
-
-def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
-    """Every number in a node, with its key."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _numbers(item, f"{key}.{name}")
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from _numbers(item, f"{key}[{i}]")
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield key, value

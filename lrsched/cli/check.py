@@ -1,23 +1,22 @@
-"""``lrsched check``: are a run's checkpoints intact, and would they load? Nothing on disk is changed."""
+"""``lrsched check``: verify that a run's checkpoints are intact and load. Change nothing on disk."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from lrsched.checkpoint.lock import holder
 from lrsched.checkpoint.places import MANIFEST, Checkpoint, survey
+from lrsched.cli.command import Parser, exit_code
 from lrsched.console import say, tell
-from lrsched.errors import UNSET, CheckpointError, ConfigError, StorageError, UserError
+from lrsched.errors import CheckpointError, StorageError, UserError
 from lrsched.records import RunFolder
 from lrsched.runs.resume import must_hold_a_run
 
 LOOKS = 40
-"""How often a folder is looked at in which every checkpoint was deleted, for newer ones, while it was read."""
+"""Times to read a folder again while its run deletes every checkpoint for newer ones."""
 
 EPILOG = """\
 Each checkpoint is read whole: its manifest, its size, its SHA-256, the form of its archive; then it is loaded as data
@@ -28,19 +27,10 @@ exit code: 0 the newest checkpoint is valid; 4 it is damaged, or there is none; 
 """
 
 
-class _Arguments(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError("RUN_FOLDER", UNSET, message, "lrsched check --help shows what it takes")
-
-
 def main(arguments: Sequence[str]) -> int:
-    """The command; returns its exit code. What is wrong with a folder is one message on stderr."""
-    code = 0
-    try:
-        folders = _parser().parse_args(arguments).folders
-    except UserError as error:
-        say(str(error))
-        return error.exit_code
+    """Run the command; print one message on stderr for each folder with a fault. Return the exit code."""
+    folders: list[str] = []
+    code = exit_code(lambda: folders.extend(_parser().parse_args(arguments).folders))
     for folder in folders:
         try:
             for line in report(RunFolder(Path(folder))):
@@ -55,16 +45,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def report(folder: RunFolder) -> Iterator[str]:
-    """What there is to say of a run folder, line by line.
+    """Describe a run folder, line by line.
 
     Raises:
         ConfigError: there is no run in it.
-        CheckpointError: its newest checkpoint is not valid, told when all lines are out.
+        CheckpointError: its newest checkpoint is not valid; raised after the last line.
     """
     must_hold_a_run("RUN_FOLDER", folder)
     found, complaints = _looked_at(folder)
     writer = holder(folder.path)
-    yield _printable(f"{folder}: {_status(folder)}; {f'{writer} writes to it' if writer else 'nobody writes to it'}")
+    yield _printable(f"{folder}: {_status(folder)}; {f'{writer} writes to it' if writer else 'not in use'}")
     if found:
         yield _printable(f"  config {found[0].manifest.get('config_sha256', 'unknown')}")
         yield f"  {'step':>10}  {'bytes':>13}  {'sha256':<16}"
@@ -80,7 +70,7 @@ def report(folder: RunFolder) -> Iterator[str]:
 
 
 def _looked_at(folder: RunFolder) -> tuple[list[Checkpoint], list[str]]:
-    """The checkpoints and what is wrong with each; a process that writes meanwhile deletes old ones for new ones."""
+    """The checkpoints and what is wrong with each; read again while a running process deletes them for newer ones."""
     for _ in range(LOOKS):
         looked = [(checkpoint, _complaint(checkpoint)) for checkpoint in survey(folder.checkpoints)]
         left = [(checkpoint, complaint) for checkpoint, complaint in looked if complaint is not None]
@@ -91,7 +81,7 @@ def _looked_at(folder: RunFolder) -> tuple[list[Checkpoint], list[str]]:
 
 
 def _complaint(checkpoint: Checkpoint) -> str | None:
-    """What is wrong with a checkpoint, "" where nothing is, None where a running process just deleted it."""
+    """What is wrong with a checkpoint: "" if nothing, None if a running process has just deleted it."""
     from lrsched.checkpoint.store import load  # imports torch
 
     try:
@@ -102,7 +92,7 @@ def _complaint(checkpoint: Checkpoint) -> str | None:
 
 
 def _status(folder: RunFolder) -> str:
-    """How the run ended, by its result."""
+    """How the run ended, from its result."""
     result = folder.read_result()
     if result is None:
         return f"{folder.result.name} cannot be read" if folder.result.exists() else "no result yet"
@@ -110,17 +100,12 @@ def _status(folder: RunFolder) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without what a terminal would obey: a run folder may be a stranger's."""
+    """The text without control characters: a run folder may be a stranger's."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Arguments(
-        prog="lrsched check",
-        description="Verify a run's checkpoints, and print their steps and hashes. Nothing is changed.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    about = "Verify a run's checkpoints, and print their steps and hashes. Nothing is changed."
+    parser = Parser("check", "RUN_FOLDER", description=about, epilog=EPILOG)
     parser.add_argument("folders", nargs="+", metavar="RUN_FOLDER", help="as outputs/first; several can be given")
     return parser

@@ -1,4 +1,4 @@
-"""Hydra's flags, looked at before Hydra sees them: a wrong one is one message, like a wrong key."""
+"""Check Hydra's flags before Hydra does: a wrong one is one message, like a wrong key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrsched.errors import UNSET, ConfigError
 
 
 def check_flags(arguments: Sequence[str]) -> None:
-    """Refuse what is no flag of Hydra's, and the one that runs code out of a file.
+    """Refuse unknown flags, and the one that runs code from a file.
 
     Raises:
         ConfigError: an unknown flag, one without its value, or ``--experimental-rerun``.

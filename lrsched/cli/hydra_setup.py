@@ -1,10 +1,12 @@
-"""Set Hydra up for lrsched: the schema, the resolver of run ids, the plugins, and Python 3.14."""
+"""Set Hydra up for lrsched (the schema, the resolver of run ids, the plugins, Python 3.14), and call it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -35,6 +37,16 @@ def register() -> None:
         sys.path.append(PLUGINS)
     if _check_help is not None:
         argparse.ArgumentParser._check_help = _check_text  # type: ignore[attr-defined]
+
+
+def call(main: Callable[[], Any], arguments: Sequence[str]) -> None:
+    """Call a ``@hydra.main`` function with these arguments: it reads ``sys.argv``, which is as before afterwards."""
+    before = sys.argv
+    sys.argv = [*before[:1], *arguments]
+    try:
+        main()
+    finally:
+        sys.argv = before
 
 
 def run_id(*, _root_: DictConfig) -> str:

@@ -47,7 +47,7 @@ class _ConfigRunner:
                 stop.check()
                 return _in_its_own_process(cfg) if in_sweep else make_run(cfg, _asked(), stop)
         except (UserError, OSError, OmegaConfBaseException) as failure:
-            error = as_user_error(failure)
+            error = as_user_error(failure, _asked())
             say(f"[{' '.join(_asked())}] {error}" if in_sweep else str(error))
             ours = stop.listens  # else this is a launcher's process, which may do more about a signal than we do
             if not ours:

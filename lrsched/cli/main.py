@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import hydra
 from omegaconf import DictConfig
@@ -27,29 +28,18 @@ def train(cfg: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script: run the command that ``sys.argv`` names, and exit with its code."""
     forgive_readers()
-    command = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    if command in ("-h", "--help"):
-        lines = [f"  lrsched {name:<8} {line}" for name, line in COMMANDS.items()]
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        lines = [f"  lrsched {command:<8} {line}" for command, line in COMMANDS.items()]
         print("\n".join(["usage:", *lines, "", "lrsched train --help shows every choice and every key."]))
         return
-    if command not in COMMANDS:
-        print(f"lrsched: there is no command {command!r}; {nearest(command, COMMANDS)}", file=sys.stderr)
+    if name not in COMMANDS:
+        print(f"lrsched: there is no command {name!r}; {nearest(name, COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    if command == "preview":
-        from lrsched.cli.preview import main as preview
-
-        sys.exit(preview(sys.argv[2:]))
-    if command == "report":
-        from lrsched.cli.report import main as report
-
-        sys.exit(report(sys.argv[2:]))
-    if command == "check":
-        from lrsched.cli.check import main as check
-
-        sys.exit(check(sys.argv[2:]))
-    del sys.argv[1]
-    if trusted():  # as with python train.py, a module that is trusted may lie in the current folder
+    if name != "train":
+        sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))
+    if trusted():  # as with python train.py, a trusted module may lie in the current folder
         sys.path.insert(0, "")
-    open_door(train)
+    open_door(train, arguments)

@@ -1,13 +1,11 @@
-"""``lrsched preview``: the schedule of exactly this config, looked at before it is run."""
+"""``lrsched preview``: the schedule of exactly this config, drawn before it is run."""
 
 from __future__ import annotations
 
-import argparse
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import NoReturn
+from shutil import get_terminal_size
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -16,18 +14,18 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.cli.command import Parser, exit_code, write
 from lrsched.cli.hydra_setup import register
-from lrsched.compose.errors import complaint, hydras_own
+from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
 from lrsched.config.settings import settings
-from lrsched.console import say, tell, terminal
-from lrsched.errors import UNSET, ConfigError, StorageError, UserError
+from lrsched.console import tell, terminal
+from lrsched.errors import ConfigError, UserError
 from lrsched.preview.block import block
 from lrsched.preview.course import Course
 from lrsched.preview.forecast import forecast
 from lrsched.preview.plots import png
 from lrsched.preview.rows import csv_text
-from lrsched.records import write_atomically
 from lrsched.runs.resume import run_folder, stored
 from lrsched.sweep.combinations import values_of
 
@@ -43,22 +41,9 @@ YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved
 """
 
 
-class _Arguments(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError("preview", UNSET, message, "lrsched preview --help shows what it takes")
-
-
 def main(arguments: Sequence[str]) -> int:
-    """The command; returns its exit code. A user's mistake is one message."""
-    try:
-        _run(arguments)
-    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
-        if not isinstance(error, UserError) and not hydras_own(error):
-            raise
-        known = error if isinstance(error, UserError) else complaint(error)
-        say(str(known))
-        return known.exit_code
-    return 0
+    """Run the command; return its exit code."""
+    return exit_code(lambda: _run(arguments), arguments)
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -66,19 +51,13 @@ def _run(arguments: Sequence[str]) -> None:
     found = list(courses(options.overrides, options.config_dir))
     for file, content in ((options.png, png), (options.csv, lambda some, _: csv_text(some).encode())):
         if file is not None:
-            _write(file, content(found, file))
-    _, colour = terminal()
-    tell(block(found, width=min(shutil.get_terminal_size().columns, WIDEST), colour=colour))
+            write(Path(file), content(found, file))
+    tell(block(found, width=min(get_terminal_size().columns, WIDEST), colour=terminal()[1]))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Arguments(
-        prog="lrsched preview",
-        description="The schedule of exactly this config, without data or model.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    about = "The schedule of exactly this config, without data or model."
+    parser = Parser("preview", "preview", description=about, epilog=EXAMPLES)
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="as for a run; several: scheduler=cosine,step"
     )
@@ -89,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
-    """A course for each combination of the values given.
+    """The course of every combination of the values given.
 
     Args:
         overrides: as on the command line.
-        folder: of more configs, or None.
+        folder: a folder with more configs, or None.
 
     Raises:
-        ConfigError: a value that cannot be used, with the choice that it cannot be used with.
+        ConfigError: a value cannot be used; the message names the combination.
     """
     register()
     with initialize_config_module("lrsched.conf", version_base="1.3"):
@@ -111,7 +90,7 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
             try:
                 yield _course([*extra, *fixed, *chosen], [text for text in chosen if text.split("=")[0] != "scheduler"])
             except (UserError, HydraException, OmegaConfBaseException) as error:
-                known = error if isinstance(error, UserError) else complaint(error)
+                known = as_user_error(error, [*fixed, *chosen])
                 if not chosen or not isinstance(known, ConfigError):
                     raise known from error
                 rule = f"{known.rule} (with {' '.join(chosen)})"
@@ -119,7 +98,7 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
 
 
 def _course(overrides: list[str], others: list[str]) -> Course:
-    """Compose, check and look ahead, as a run of these overrides would."""
+    """Compose and check the config of these overrides as a run does, and draw its course."""
     cfg = compose("config", overrides=overrides, return_hydra_config=True)
     choice, asked = str(cfg.hydra.runtime.choices.scheduler), overrides  # as typed: not to be resolved
     run = _without_hydra(cfg)
@@ -139,10 +118,3 @@ def _existing(folder: str) -> str:
     if not path.is_dir():
         raise ConfigError("--config-dir", folder, "there is no such folder")
     return str(path)
-
-
-def _write(file: str, content: bytes) -> None:
-    try:
-        write_atomically(Path(file), content)
-    except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror}") from error

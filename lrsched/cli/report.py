@@ -6,11 +6,9 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from lrsched.console import say, tell, terminal
-from lrsched.errors import UNSET, ConfigError, StorageError, UserError
-from lrsched.records import write_atomically
+from lrsched.cli.command import Parser, exit_code, write
+from lrsched.console import tell, terminal
 from lrsched.report import compare_paths, render
 from lrsched.report.json import numbers
 from lrsched.report.plots import pictures
@@ -27,19 +25,9 @@ of their own; another model or other data are compared apart.
 """
 
 
-class _Arguments(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError("report", UNSET, message, "lrsched report --help shows what it takes")
-
-
 def main(arguments: Sequence[str]) -> int:
-    """The command; returns its exit code. A user's mistake is one message."""
-    try:
-        _run(arguments)
-    except UserError as error:
-        say(str(error))
-        return error.exit_code
-    return 0
+    """Run the command; return its exit code."""
+    return exit_code(lambda: _run(arguments))
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -52,18 +40,13 @@ def _run(arguments: Sequence[str]) -> None:
     if options.png is not None:
         files |= {Path(options.png) / name: content for name, content in pictures(found, options.png).items()}
     for file, content in files.items():
-        _write(file, content)
+        write(file, content, folder=True)
     tell(render(found, *terminal()).removesuffix("\n"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Arguments(
-        prog="lrsched report",
-        description="Compare runs and sweeps: each schedule at its best learning rate, seed against seed.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    about = "Compare runs and sweeps: each schedule at its best learning rate, seed against seed."
+    parser = Parser("report", "report", description=about, epilog=EXAMPLES)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a run folder, or a folder that holds some")
     parser.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
     parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
@@ -85,11 +68,3 @@ def _target(text: str) -> float | str:
         return float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from error
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, content)
-    except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror}") from error

@@ -1,31 +1,32 @@
-"""From a command line to runs: Hydra called with our flags, messages and exit codes."""
+"""``lrsched train``: check the flags, call Hydra, turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.flags import check_flags
 from lrsched.cli.help import FLAGS, show_help
-from lrsched.cli.hydra_setup import register
-from lrsched.compose.errors import complaint, hydras_own
+from lrsched.cli.hydra_setup import call, register
+from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.console import forgive_readers, say
-from lrsched.errors import UserError
 from lrsched.signals import stop_flag
 
 
-def open_door(main: Callable[[], Any]) -> None:
-    """Call a ``@hydra.main`` function; a user's mistake is one message and exit code 2.
+def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
+    """Call a ``@hydra.main`` function; print a user's mistake as one message, and exit with its code.
 
     Hydra reports errors itself and exits with 1, unless HYDRA_FULL_ERROR asks for the bare exception.
     We ask, and report; a person who asks gets the traceback as well.
+
+    Args:
+        main: the function.
+        arguments: its command line, that of the process by default.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     forgive_readers()
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -34,17 +35,15 @@ def open_door(main: Callable[[], Any]) -> None:
     stop.lower()
     try:
         with stop:
-            if any(flag in sys.argv[1:] for flag in FLAGS):
-                show_help(main)
+            if any(flag in words for flag in FLAGS):
+                show_help(main, words)
             else:
-                check_flags(sys.argv[1:])
-                main()
+                check_flags(words)
+                call(main, words)
             stop.check()  # a launcher may have caught what a signal raised in it
-    except (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError) as error:
-        if not isinstance(error, UserError) and not hydras_own(error):
-            raise
+    except RAISED as failure:
+        error = as_user_error(failure, words)
         if wants_traceback:
             traceback.print_exc()
-        known = error if isinstance(error, UserError) else complaint(error)
-        say(f"{known}{known.hint}")
-        sys.exit(known.exit_code)
+        say(f"{error}{error.hint}")
+        sys.exit(error.exit_code)

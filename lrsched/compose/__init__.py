@@ -1,1 +1,1 @@
-"""All that knows the configs of Hydra and OmegaConf."""
+"""Compose, compare, store and explain configs: the room that knows Hydra's and OmegaConf's."""

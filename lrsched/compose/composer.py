@@ -1,8 +1,8 @@
-"""The configs of a sweep's jobs. Hydra composes each from its YAML files; what many jobs share is composed once here.
+"""Compose the configs of a sweep's jobs. Hydra reads the YAML files for each job; this reads them once for many.
 
 Jobs that choose the same groups (``scheduler=cosine``) have the same files, and differ in values alone
-(``seed=3``), which Hydra itself puts in last. So the files are read and merged once for each choice of groups, and
-the values put into a copy. A sweep of a thousand jobs is planned in seconds, where Hydra takes a minute.
+(``seed=3``), which Hydra applies last. So the files are read and merged once for each choice of groups, and the
+values are applied to a copy. A sweep of a thousand jobs is planned in seconds, where Hydra takes a minute.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal import config_loader_impl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -27,10 +27,14 @@ class Composer:
     """
 
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
-        assert isinstance(loader, ConfigLoaderImpl)
         self.sweep, self._loader = sweep, loader
         given = [str(item) for item in sweep.hydra.overrides.hydra]
-        self._files = loader._parse_overrides_and_create_caching_repo(sweep.hydra.job.config_name, given)[1]
+        private: Any = loader  # three names of Hydra's that are not public
+        try:
+            self._files: Any = private._parse_overrides_and_create_caching_repo(sweep.hydra.job.config_name, given)[1]
+            self._apply, self._dirname = private._apply_overrides_to_config, config_loader_impl.get_overrides_dirname
+        except AttributeError:  # in another Hydra: it composes each job, in its own time
+            self._files = None
         self._parser = OverridesParser.create(config_loader=loader)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
@@ -38,7 +42,7 @@ class Composer:
         self._bare: dict[tuple[str, ...], DictConfig] = {}
 
     def bare(self, overrides: Sequence[str]) -> DictConfig:
-        """The config of one job without Hydra's own part, which is the larger one.
+        """The config of one job without Hydra's part, which is the larger one.
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -58,10 +62,12 @@ class Composer:
         """
         choices, values = self._split(overrides)
         config = self._finished(deepcopy(self._base(choices)), values)
+        if self._files is None:
+            return config
         task = [override for override in map(self._parse, overrides) if not override.is_hydra_override()]
         spelled: Any = config.hydra.job.config.override_dirname
         config.hydra.overrides.task = [override.input_line for override in task]
-        config.hydra.job.override_dirname = get_overrides_dirname(
+        config.hydra.job.override_dirname = self._dirname(
             task, exclude_keys=spelled.exclude_keys, item_sep=spelled.item_sep, kv_sep=spelled.kv_sep
         )
         return config
@@ -86,14 +92,16 @@ class Composer:
         return config
 
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
-        """What chooses files or tells Hydra how to work, and what sets values afterwards."""
+        """The overrides that choose files or configure Hydra, and those that set values afterwards."""
+        if self._files is None:
+            return tuple(overrides), []
         parsed = [self._parse(override) for override in overrides]
         early = [override.is_hydra_override() or self._is_choice(override) for override in parsed]
         choices = tuple(text for text, first in zip(overrides, early, strict=True) if first)
         return choices, [override for override, first in zip(parsed, early, strict=True) if not first]
 
     def _is_choice(self, override: Override) -> bool:
-        """Whether an override chooses a file, or sets a value: Hydra's own distinction."""
+        """Whether an override chooses a file instead of setting a value, as Hydra tells them apart."""
         key = override.key_or_group
         if key not in self._groups:
             self._groups[key] = self._files.group_exists(key)
@@ -110,6 +118,7 @@ class Composer:
         return self._bases[choices]
 
     def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
-        self._loader._apply_overrides_to_config(values, config)
-        OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is one time in all of a sweep
+        if values:
+            self._apply(values, config)
+        OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is one time for the whole sweep
         return config

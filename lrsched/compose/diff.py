@@ -1,4 +1,4 @@
-"""What a command line sets differently from a stored config, by name, and what of it is allowed."""
+"""Compare a composed config with a stored one, and refuse the changes that are not allowed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lrsched.compose.nodes import raw
 from lrsched.errors import UNSET, ConfigError, nearest
 
 FIXED = ("optimizer._target_",)
-"""What cannot be changed in a run, because what it has learnt is in another form."""
+"""Keys that a run cannot change: its state has another form for each value."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key with another value, resolved, UNSET where there is none; ``asked`` is the key of the override."""
+    """A key whose resolved value differs (UNSET: it has none); ``asked`` is the key of the override."""
 
     asked: str
     key: str
@@ -29,15 +29,15 @@ class Difference:
 
 
 def differences(asked: str, saved: DictConfig, composed: DictConfig) -> list[Difference]:
-    """What is different below a key of the command line."""
+    """The differences at and below a key of the command line."""
     found = _different(asked, _resolved(saved, asked), _resolved(composed, asked))
     return [Difference(asked, *item) for item in found]
 
 
 def recorded(changes: Iterable[Difference], saved: DictConfig, composed: DictConfig) -> dict[str, list[Any]]:
-    """The changes as they are written down, ``{key: [old, new]}``, not resolved: enough to undo them.
+    """The changes as the config keeps them, ``{key: [old, new]}``, not resolved: enough to undo them.
 
-    Where keys come or go, or are of another class, the whole of what the override named is written down.
+    Where a key comes or goes, or a class changes, it keeps the whole value of the override's key.
     """
     changes = list(changes)
     whole = {
@@ -48,7 +48,7 @@ def recorded(changes: Iterable[Difference], saved: DictConfig, composed: DictCon
 
 
 def refuse(changes: Sequence[Difference]) -> None:
-    """Refuse changes that were not allowed, all of them by name.
+    """Refuse changes that are not allowed, naming each.
 
     Raises:
         ConfigError: there is one.
@@ -82,7 +82,7 @@ def check_allowed(keys: Sequence[str], composed: DictConfig) -> list[str]:
 
 
 def refuse_fixed(changes: Iterable[Difference]) -> None:
-    """Refuse what no permission can make possible.
+    """Refuse changes that ``checkpoint.allow_change`` cannot allow.
 
     Raises:
         ConfigError: there is such a change.
@@ -108,7 +108,7 @@ def _resolved(config: DictConfig, key: str) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """A value in which interpolations are mere text: written at another place, they would say something else."""
+    """The value with its interpolations escaped: at another place they would mean something else."""
     if isinstance(value, str):
         return value.replace("${", "\\${")
     if isinstance(value, dict):

@@ -1,10 +1,9 @@
-"""Hydra's and OmegaConf's errors, told as key, value, rule and remedy."""
+"""Translate errors of Hydra and OmegaConf to ours: key, value, rule and remedy."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,19 +17,39 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
-from lrsched.compose.plugins import GROUPS as GROUPS_OF_HYDRA
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
 from lrsched.errors import UNSET, ConfigError, StorageError, UserError, nearest
 
-GROUPS = ("optimizer", "scheduler", "model", "dataset", "trainer", "checkpoint", "logger", "experiment", "debug")
+GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
+"""Groups of ``conf/``, Hydra's own aside."""
+
+RAISED = (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError)
+"""The classes of a user's mistake: Hydra raises some that are not its own."""
 
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
 
 
-def hydras_own(error: BaseException) -> bool:
-    """Whether Hydra or OmegaConf raised it: not all that they raise is of a class of theirs."""
+def as_user_error(error: Exception, overrides: Sequence[str] = ()) -> UserError:
+    """The error as a user reads it. One that is neither a user's, nor the file system's, nor Hydra's is raised again.
+
+    Args:
+        error: the error.
+        overrides: those that were composed; the message names the one at fault.
+    """
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        return StorageError(f"{error.strerror}: {error.filename}")
+    if not _hydra_raised(error):
+        raise error
+    return complaint(error, overrides)
+
+
+def _hydra_raised(error: BaseException) -> bool:
+    """Whether Hydra or OmegaConf raised it, whatever its class."""
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return True
     last = error.__traceback__
@@ -40,26 +59,17 @@ def hydras_own(error: BaseException) -> bool:
     return home.split(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
-def as_user_error(failure: Exception) -> UserError:
-    """An error of a config or of the file system as a user reads it; a user's error as it is."""
-    if isinstance(failure, UserError):
-        return failure
-    if isinstance(failure, OSError):
-        return StorageError(f"{failure.strerror}: {failure.filename}")
-    return complaint(failure)
-
-
 @contextmanager
-def as_user_errors() -> Iterator[None]:
-    """Within it errors of Hydra and OmegaConf are raised as a user reads them."""
+def as_user_errors(overrides: Sequence[str]) -> Iterator[None]:
+    """Within it errors of Hydra and OmegaConf about these overrides are raised as a user reads them."""
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise complaint(error) from error
+        raise complaint(error, overrides) from error
 
 
-def complaint(error: BaseException) -> ConfigError:
-    """The error as a user reads it."""
+def complaint(error: BaseException, overrides: Sequence[str] = ()) -> ConfigError:
+    """The error of Hydra or OmegaConf as a user reads it; ``overrides`` are those that were composed."""
     if isinstance(error, MissingConfigException):
         return _missing_choice(error)
     if isinstance(error, OverrideParseException):
@@ -75,12 +85,12 @@ def complaint(error: BaseException) -> ConfigError:
         return _wrong_type(cause)
     if isinstance(cause, OmegaConfBaseException):
         return ConfigError(cause.full_key or "config", UNSET, _first_line(cause))
-    return _other(error)
+    return _other(error, overrides)
 
 
 def _missing_choice(error: MissingConfigException) -> ConfigError:
     missing = str(error.missing_cfg_file or "config")
-    of_hydra = next((group for group in GROUPS_OF_HYDRA if missing.startswith(f"{group}/")), "")
+    of_hydra = next((group for group in plugins.GROUPS if missing.startswith(f"{group}/")), "")
     group, _, choice = (of_hydra, "/", missing[len(of_hydra) + 1 :]) if of_hydra else missing.partition("/")
     if not choice:
         folders = [str(folder) for folder in _searched(str(error))]
@@ -98,7 +108,7 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
 
 
 def _searched(message: str) -> list[Path]:
-    """The folders of the search path that Hydra ends its message with."""
+    """The folders of the search path, which ends Hydra's message."""
     folders = []
     for scheme, path in re.findall(r"provider=\S+, path=(pkg|file)://(\S+)", message):
         spec = find_spec(path.replace("/", ".")) if scheme == "pkg" else None
@@ -147,7 +157,7 @@ def _wrong_type(cause: ValidationError) -> ConfigError:
     return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
 
 
-def _other(error: BaseException) -> ConfigError:
+def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
     text = str(error)
     match = re.search(r"Could not override '([^']*)'. No match in the defaults list", text)
     if match and not match[1]:
@@ -164,16 +174,16 @@ def _other(error: BaseException) -> ConfigError:
             f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]",
         )
     if "Config group override must be" in text:
-        return _no_choice(sys.argv[1:])
-    endless = next((word for word in sys.argv[1:] if re.search(r"\d{300}", word)), None)
+        return _no_choice(overrides)
+    endless = next((word for word in overrides if re.search(r"\d{300}", word)), None)
     if endless is not None:
         key, _, value = endless.partition("=")
         return ConfigError(key.lstrip("+"), value, "holds a number that is beyond all use", "give a smaller one")
     return ConfigError("config", UNSET, " ".join(text.split()))
 
 
-def _no_choice(overrides: Iterable[str]) -> ConfigError:
-    """A group that was given a number or null, where the name of one of its files is wanted."""
+def _no_choice(overrides: Sequence[str]) -> ConfigError:
+    """A group was given a number or null instead of a file's name."""
     for override in overrides:
         key, equals, value = override.partition("=")
         group = key.lstrip("+~").partition("@")[0]

@@ -22,7 +22,7 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
 
 
 def raw(config: DictConfig, key: str) -> Any:
-    """What is written at a key, not resolved; None where there is nothing."""
+    """The value at a key, not resolved; None if there is none."""
     found: Any = OmegaConf.to_container(config, resolve=False)
     for name in key.replace("[", ".").replace("]", "").split("."):
         if isinstance(found, list) and name.isdigit() and int(name) < len(found):
@@ -35,12 +35,12 @@ def raw(config: DictConfig, key: str) -> Any:
 
 
 def put(config: DictConfig, key: str, value: Any) -> None:
-    """Write at a key, in place of what is there."""
+    """Set a key, replacing its value."""
     OmegaConf.update(config, key, value, merge=False, force_add=True)
 
 
 def copied(config: DictConfig) -> DictConfig:
-    """A copy without types, not resolved."""
+    """An untyped copy, not resolved."""
     copy = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
     assert isinstance(copy, DictConfig)
     return copy

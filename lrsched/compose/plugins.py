@@ -1,4 +1,4 @@
-"""Launchers and sweepers: those that are there to choose from, and how to come by others."""
+"""Launchers and sweepers: which are installed, and how to install others."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hydra.core.plugins import Plugins
 GROUPS = ("hydra/launcher", "hydra/sweeper")
 
 LAUNCHERS = {"joblib": "sweep", "submitit_local": "sweep", "submitit_slurm": "sweep", "ray": "ray"}
-"""Launchers of Hydra's that lrsched is tested with, and what of it installs them."""
+"""Hydra's launchers that lrsched is tested with, and the extra of lrsched that installs each."""
 
 
 def installed(group: str) -> set[str]:
-    """The names that plugins have put into a group; ours are files, and not among them."""
-    Plugins.instance()  # where nobody has looked for plugins yet, Hydra does it now
+    """The names that plugins added to a group; ours are files, and not among them."""
+    Plugins.instance()  # Hydra finds its plugins now, unless it has
     place = ConfigStore.instance().repo
     for part in group.split("/"):
         place = place.get(part, {})
@@ -21,6 +21,6 @@ def installed(group: str) -> set[str]:
 
 
 def how_to_install(group: str, name: str) -> str:
-    """The command for a choice that is not installed; nothing where we know of none."""
+    """The command that installs a choice; "" if we know none."""
     extra = LAUNCHERS.get(name) if group == "hydra/launcher" else None
     return f"pip install 'hydra-lrsched[{extra}]'" if extra else ""

@@ -1,4 +1,4 @@
-"""What the environment says must not be written down: ``${oc.env:…}`` stays text wherever a file is made."""
+"""Keep values of the environment out of files: ``${oc.env:…}`` is written as that text."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.base import Container
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
 SHORTEST = 6
-"""A value of fewer characters (``1``, ``data``) is no secret, and would be found in every text."""
+"""Fewer characters (``1``, ``data``) are no secret, and occur in every text."""
 
 
 def unmasked(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
-    """The config as a file may show it, and what to take out of any other text.
+    """The config as a file may show it, and what to replace in any other text.
 
     Returns:
-        The config as plain dicts and lists: resolved, except for what depends on the environment, which is
-        the text that was composed; and by each value that came from the environment, what stands for it.
+        The config as plain dicts and lists, resolved; a value that depends on the environment is the text that
+        was composed. And a mapping from each value of the environment to the text that stands for it.
     """
     found: dict[str, str] = {}
 
@@ -41,7 +40,7 @@ def unmasked(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def redacted(value: Any, secrets: Mapping[str, str]) -> Any:
-    """A text, or all texts in a result, without values of the environment."""
+    """A text, or every text in a result, without values of the environment."""
     if isinstance(value, str):
         for secret in sorted(secrets, key=len, reverse=True):
             value = value.replace(secret, secrets[secret])
@@ -66,7 +65,7 @@ class Redacting(logging.Formatter):
 
 @contextmanager
 def _env(resolver: Any) -> Iterator[None]:
-    """``${oc.env:…}`` by another resolver, for a moment."""
+    """Answer ``${oc.env:…}`` by another resolver, in the whole process: OmegaConf has no narrower place."""
     OmegaConf.register_new_resolver("oc.env", resolver, replace=True)
     try:
         yield
@@ -74,21 +73,22 @@ def _env(resolver: Any) -> Iterator[None]:
         OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
 
-def _shown(node: Any, raw: Any, real: Any) -> Any:
-    """``real``, but ``raw`` wherever the value is another one when the environment is not asked."""
+def _shown(config: Any, raw: Any, real: Any) -> Any:
+    """``real``, but ``raw`` for each value that differs while the environment answers with its own text."""
     if isinstance(raw, dict) and isinstance(real, dict):
-        return {name: _shown(_child(node, name), item, real[name]) for name, item in raw.items()}
+        return {name: _shown_at(config, name, item, real[name]) for name, item in raw.items()}
     if isinstance(raw, list) and isinstance(real, list):
-        return [_shown(_child(node, i), item, real[i]) for i, item in enumerate(raw)]
-    if not isinstance(raw, str) or "${" not in raw:
-        return real
-    with suppress(OmegaConfBaseException, ValueError, TypeError):
-        blind = node._maybe_dereference_node(throw_on_resolution_failure=True)
-        value = OmegaConf.to_container(blind, resolve=True) if isinstance(blind, Container) else blind._value()
-        if value == real:
-            return real
-    return raw
+        return [_shown_at(config, i, item, real[i]) for i, item in enumerate(raw)]
+    return real
 
 
-def _child(node: Any, name: Any) -> Any:
-    return node._get_node(name)
+def _shown_at(config: Any, name: Any, raw: Any, real: Any) -> Any:
+    if not isinstance(raw, str):
+        return _shown(config[name], raw, real)
+    if "${" in raw:
+        with suppress(OmegaConfBaseException, ValueError, TypeError):
+            value = config[name]
+            value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            return real if value == real else raw
+        return raw
+    return real

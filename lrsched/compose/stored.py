@@ -1,7 +1,7 @@
-"""Reading a run folder that may come from a stranger: its config is data, its paths lead nowhere else.
+"""Read a run folder that may come from a stranger: its config is data, its paths lead nowhere else.
 
-What a config could do by being read: unpack to any size, take values from the environment, be written
-through a link. What it names as ``_target_`` goes through the allowlist like a config that was typed.
+A config that is read could unpack to any size, take values from the environment, or be written through a
+link. Each ``_target_`` in it goes through the allowlist, like one that was typed.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from lrsched.records import RunFolder
 LARGEST = 2**20  # bytes; a config of ours has a few thousand
 DEEPEST = 40
 HARMLESS = ("oc.select", "oc.dict.keys", "oc.dict.values", "oc.deprecated")
-"""Resolvers that only look at the config itself. Not oc.decode and oc.create: they evaluate a text that may
-be put together of pieces, none of which looks like an interpolation, ``$`` and ``{oc.env:NAME}``."""
+"""Resolvers that read the config alone. Not oc.decode and oc.create: they evaluate a text, which may consist of
+pieces that do not look like an interpolation, ``$`` and ``{oc.env:NAME}``."""
 
-_OPEN = re.compile(r"(?<!\\)(?:\\\\)*\$\{")  # after an odd number of backslashes it is mere text
+_OPEN = re.compile(r"(?<!\\)(?:\\\\)*\$\{")  # after an odd number of backslashes it is plain text
 _REFERENCE = re.compile(rf"\$\{{\s*(?:[\w.\[\]/-]+\s*\}}|(?:{'|'.join(map(re.escape, HARMLESS))})\s*:)")
 
 
 def check_folder(folder: RunFolder) -> None:
-    """Refuse a run folder in which a name leads elsewhere: it would be written through.
+    """Refuse a run folder with a link: writing to it would write elsewhere.
 
     Raises:
-        CheckpointError: there is a symbolic link, or what is neither file nor folder.
+        CheckpointError: an entry is a symbolic link, or neither a file nor a folder.
     """
     for entry in _entries(folder.path):
         mode = os.lstat(entry).st_mode
@@ -44,7 +44,7 @@ def check_folder(folder: RunFolder) -> None:
 
 
 def read_config(folder: RunFolder) -> DictConfig:
-    """The stored config of a run: a mapping of bounded size and depth, not resolved.
+    """The stored config of a run, not resolved; bounded in size and depth.
 
     Raises:
         CheckpointError: it cannot be read, or is no config of ours.
@@ -66,7 +66,7 @@ def read_config(folder: RunFolder) -> DictConfig:
 
 
 def reaching_out(config: DictConfig) -> dict[str, str]:
-    """The keys whose text asks for more than the config itself, with that text."""
+    """The keys whose text refers to more than the config itself, with that text."""
     texts = _texts(OmegaConf.to_container(config, resolve=False))
     return {
         key: text for key, text in texts if any(not _REFERENCE.match(text, at.end() - 2) for at in _OPEN.finditer(text))
@@ -74,7 +74,7 @@ def reaching_out(config: DictConfig) -> dict[str, str]:
 
 
 def _check_events(text: str) -> None:
-    """Refuse aliases, which multiply what they stand for, and depth, on which a reader recurses."""
+    """Refuse aliases, which can unpack to any size, and depth, on which a reader recurses."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from lrsched.config import schema
 from lrsched.config.types import check_type
+from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError, nearest
 
 S = TypeVar("S")
@@ -20,18 +21,12 @@ def check_numbers(value: Any, key: str = "") -> None:
     Raises:
         ConfigError: NaN, an infinity, a float beyond float32 or a whole number beyond 64 bits.
     """
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            check_numbers(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            check_numbers(item, f"{key}[{i}]")
-    elif isinstance(value, float) and not abs(value) <= FLOAT32_MAX:
-        raise ConfigError(
-            key, value, f"must be a finite number, at most {FLOAT32_MAX:.3g} in size: float32 holds no more"
-        )
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ConfigError(key, value, "is a whole number beyond 64 bits")
+    for name, number in leaves(value, key):
+        if isinstance(number, float) and not abs(number) <= FLOAT32_MAX:
+            rule = f"must be a finite number, at most {FLOAT32_MAX:.3g} in size: float32 holds no more"
+            raise ConfigError(name, number, rule)
+        if isinstance(number, int) and not -(2**63) <= number < 2**63:
+            raise ConfigError(name, number, "is a whole number beyond 64 bits")
 
 
 def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:

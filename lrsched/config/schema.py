@@ -13,6 +13,9 @@ from typing import Any, Optional
 from lrsched.errors import ConfigError, suggestion
 from lrsched.horizon import POLICIES, parse
 
+GROUPS = ("scheduler", "optimizer", "model", "dataset")
+"""Groups that name a class, their ``_target_``."""
+
 Rule = Callable[[str, Any], None]
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import lrsched
 from lrsched.config import digest
+from lrsched.config.schema import GROUPS
 from lrsched.config.walk import Flat
 
 RATE, SEED = "optimizer.lr", "seed"
-GROUPS = ("scheduler", "optimizer", "model", "dataset")
 
 NEUTRAL_WITHIN = (
     *(f"{group}.{name}" for group, names in digest.NEUTRAL_WITHIN.items() for name in names),

@@ -138,7 +138,7 @@ class Sweep:
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""
         try:
-            with as_user_errors():
+            with as_user_errors(overrides):
                 config = self._composer.bare(overrides)
                 own = plain(config)
                 own["threads"] = own["threads"] or THREADS

@@ -50,7 +50,7 @@ def test_a_sound_run(run_cli, run: Path) -> None:
         content = (checkpoint(run, step) / "state.pt").read_bytes()
         expected.append([str(step), f"{len(content):,}", hashlib.sha256(content).hexdigest()[:16], "intact"])
     assert table(ended.out) == expected
-    assert "outputs/run: finished, all 12 steps are done; nobody writes to it" in ended.out
+    assert "outputs/run: finished, all 12 steps are done; not in use" in ended.out
     assert f"config {json.loads((run / 'result.json').read_text())['config_sha256']}" in ended.out
     assert contents(run) == before
 

@@ -82,3 +82,18 @@ def test_what_hydra_refuses_is_refused_in_its_words(hydra: tuple[ConfigLoader, D
         with pytest.raises(type(theirs.value)) as ours:
             compose(job)
         assert str(ours.value) == str(theirs.value)
+
+
+class Public:
+    """A loader of a Hydra whose private names are others."""
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self.load_sweep_config = loader.load_sweep_config
+
+
+def test_without_the_private_names_of_hydra_the_configs_are_the_same(hydra: tuple[ConfigLoader, DictConfig]) -> None:
+    loader, sweep = hydra
+    quick, slow = Composer(loader, sweep), Composer(Public(loader), sweep)  # type: ignore[arg-type]
+    for job in (["scheduler=wsd", "optimizer.lr=0.2"], [], ["hydra.sweep.subdir=there", "seed=1"]):
+        assert OmegaConf.to_yaml(slow.whole(job)) == OmegaConf.to_yaml(quick.whole(job))
+        assert OmegaConf.to_yaml(slow.bare(job)) == OmegaConf.to_yaml(quick.bare(job))

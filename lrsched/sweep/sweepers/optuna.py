@@ -110,7 +110,7 @@ class Search:
         from lrsched.assembly.checks import check_choices  # imports torch
 
         for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
-            with as_user_errors():
+            with as_user_errors(job):
                 run = settings(plain(self._composer.bare(job)))
             check_choices(run)
         return run
