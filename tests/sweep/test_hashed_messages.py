@@ -66,5 +66,8 @@ def test_a_program_that_reads_words_is_found_by_their_absence(root: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_the_suites_of_sweeps_halving_studies_and_reports_pass_without_a_word(root: Path, tmp_path: Path) -> None:
-    check(run_tests(root, tmp_path, "-n2", "-p", PLUGIN, "-m", "slow or not slow", *ALL), tmp_path)
+@pytest.mark.parametrize(("tier", "workers"), [("not slow", 2), ("slow", 0)])  # slow ones compare times: one by one
+def test_the_suites_of_sweeps_halving_studies_and_reports_pass_without_a_word(
+    root: Path, tmp_path: Path, tier: str, workers: int
+) -> None:
+    check(run_tests(root, tmp_path, f"-n{workers}", "-p", PLUGIN, "-m", tier, *ALL), tmp_path)
