@@ -110,7 +110,9 @@ def test_all_of_pytorchs_classes_are_above() -> None:
 def test_ours_show_row_s_of_the_table_at_step_s(run_cli, name: str) -> None:
     import lrsched.schedules as shelf
 
-    node = yaml.safe_load((CONF / f"{name}.yaml").read_text("utf-8"))
+    shared, own = (yaml.safe_load((CONF / f"{file}.yaml").read_text("utf-8")) for file in ("_schedule", name))
+    node = {**shared, **own}
+    del node["defaults"]
     schedule = getattr(shelf, node.pop("_target_").rpartition(".")[2])(**node | {"warmup": "2st"})
     table = schedule.table(Horizon(STEPS, STEPS_PER_EPOCH, 16), LR)
     moves = tuple(table)

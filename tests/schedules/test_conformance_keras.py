@@ -99,15 +99,21 @@ def test_restarts(steps: int, lr: float, first: int, mult: float, peak_decay: fl
 
 
 def test_a_restart_that_keras_misses_in_float32() -> None:
-    """The trap: with t_mul = 1.5 the third cycle begins at step 25, where a float32 logarithm stays in the second."""
+    """The trap: with t_mul = 1.5 the third cycle begins at step 25, where a float32 logarithm may stay in the second.
+
+    The cycle's number is the whole part of log(2.25) / log(1.5): 2, or a little less; processors differ.
+    """
     keras.config.set_floatx("float32")
     try:
+        one = keras.ops.convert_to_tensor([2.25, 1.5], "float32")
+        logarithms = keras.ops.log(one)
+        missed = float(logarithms[0] / logarithms[1]) < 2
         values = theirs("CosineDecayRestarts", 1.0, 100, first_decay_steps=10, t_mul=1.5)
     finally:
         keras.config.set_floatx("float64")
     ours = SGDR(convention="keras", first="10st", mult=1.5).plan(Horizon(steps=100)).table()
-    assert np.flatnonzero(np.abs(values - ours) > 1e-5).tolist() == [25]
-    assert (values[25], ours[25]) == pytest.approx((0.0, 1.0))
+    assert np.flatnonzero(np.abs(values - ours) > 1e-5).tolist() == [25] * missed
+    assert (values[25], ours[25]) == pytest.approx((1.0 - missed, 1.0))
 
 
 def test_float32_is_what_keras_computes_by_default() -> None:
