@@ -14,16 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
-from lrsched.config.settings import settings
 from lrsched.console import forgive_readers, say
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder, check_name
-from lrsched.runs.auto_resume import AUTO
-from lrsched.runs.resume import finished
-from lrsched.runs.start import make_run
 from lrsched.signals import stop_flag
-from lrsched.sweep.launchers.dispatch import failing_fast
-from lrsched.sweep.launchers.worker import paused, preload, run_isolated
 
 
 class _ConfigRunner:
@@ -45,7 +39,11 @@ class _ConfigRunner:
         try:
             with stop:  # in a launcher's process this is the outermost
                 stop.check()
-                return _in_its_own_process(cfg) if in_sweep else make_run(cfg, _asked(), stop)
+                if in_sweep:
+                    return _in_its_own_process(cfg)
+                from lrsched.runs.start import make_run  # not needed for --help and --cfg
+
+                return make_run(cfg, _asked(), stop)
         except (UserError, OSError, OmegaConfBaseException) as failure:
             error = as_user_error(failure, _asked())
             say(f"[{' '.join(_asked())}] {error}" if in_sweep else str(error))
@@ -71,6 +69,12 @@ def _unpickled() -> _ConfigRunner:
 
 def _in_its_own_process(cfg: DictConfig) -> float | None:
     """A job of a launcher that gives it no process of its own: whatever ends the job, it ends no other."""
+    from lrsched.config.settings import settings
+    from lrsched.runs.auto_resume import AUTO
+    from lrsched.runs.resume import finished
+    from lrsched.sweep.launchers.dispatch import failing_fast
+    from lrsched.sweep.launchers.worker import paused, preload, run_isolated
+
     run = settings(plain(cfg))
     elsewhere = cfg.resume not in (None, AUTO)
     folder = RunFolder(Path(str(cfg.resume))) if elsewhere else _folder_in_sweep(cfg)
