@@ -5,6 +5,7 @@
     UserError                 a person can mend it: one message, no traceback
     ├── ConfigError       2   a key has a value that cannot be used
     ├── DataError         2   a data set is missing or is not what it should be
+    ├── StateError        2   a state holds what no checkpoint can give back
     ├── NotFinite         3   a loss, gradient or metric is not a finite number
     ├── CheckpointError   4   no valid checkpoint, or it does not fit this code
     ├── RunFolderBusy     5   another process writes to the run folder
@@ -64,6 +65,31 @@ class DataError(UserError):
     """A data set is missing, damaged or in the wrong form."""
 
     exit_code = 2
+
+
+class StateError(UserError):
+    """A state holds something that no checkpoint can give back.
+
+    Args:
+        path: names it with dots, the part of the run first.
+        kind: its type.
+        shown: what it is.
+
+    >>> print(StateError("scheduler.history", "deque", "deque([1])"))
+    scheduler.history is no state that can be loaded again: deque([1]) is a deque; let state_dict() or \
+get_extra_state() give tensors, numbers, text, numpy arrays, and dicts, lists and tuples of these
+    """
+
+    exit_code = 2
+
+    def __init__(self, path: str, kind: str, shown: str) -> None:
+        self.path, self.kind, self.shown = path, kind, shown
+        super().__init__(path, kind, shown)
+
+    def __str__(self) -> str:
+        remedy = "tensors, numbers, text, numpy arrays, and dicts, lists and tuples of these"
+        what = f"{self.path} is no state that can be loaded again: {_as_override(self.shown)} is a {self.kind}"
+        return f"{what}; let state_dict() or get_extra_state() give {remedy}"
 
 
 class NotFinite(UserError):
