@@ -66,11 +66,15 @@ class RememberedFiles:
             self._nodes[key] = node
             store(configs, name, node, *place, **more)
 
-        ConfigRepository.load_config = load_config
-        CachingConfigRepository.__init__ = copy_lightly
-        ConfigLoaderImpl._compose_config_from_defaults_list = compose
-        ConfigStore.store = store_and_forget
-        defaults_list._create_defaults_list = create
+        replacements: list[tuple[Any, str, Any]] = [
+            (ConfigRepository, "load_config", load_config),
+            (CachingConfigRepository, "__init__", copy_lightly),
+            (ConfigLoaderImpl, "_compose_config_from_defaults_list", compose),
+            (ConfigStore, "store", store_and_forget),
+            (defaults_list, "_create_defaults_list", create),
+        ]
+        for owner, name, function in replacements:
+            setattr(owner, name, function)
 
     def _once(self, repo: Any, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         sources = tuple((source.provider, source.scheme(), source.path) for source in repo.get_sources())
