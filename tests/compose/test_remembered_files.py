@@ -34,7 +34,7 @@ def composed(*overrides: str) -> Any:
 
 def nodes(node: Any, where: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Every node of a config with its type, its flags and its value; the time of day is left out."""
-    content = node._content if isinstance(node, Container) else node._value()  # type: ignore[attr-defined]
+    content = node._content if isinstance(node, Container) else node._value()
     held = isinstance(content, (dict, list))
     about = re.sub(r"'\d\d-\d\d-\d\d'", "now", repr(node._metadata))
     yield where, type(node).__name__, about, "" if held else repr(content)
