@@ -143,23 +143,23 @@ def _with_children(value: Any, key: str) -> Any:
     return build(SCHEDULER, value, key)
 
 
+_ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
 def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The arguments as the class wants them: each one that it takes, of the type that it asks for."""
     parameters = inspect.signature(cls).parameters
     hints = _hints(cls)
-    offered = [name for name in parameters if name not in role.given]
+    kinds = {name: parameter.kind for name, parameter in parameters.items()}
+    open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
+    offered = [name for name, kind in kinds.items() if name not in role.given and kind not in _ANY_NUMBER]
     checked = {}
     for name, value in arguments.items():
-        if name not in offered:
+        if name not in offered and (not open_ended or name in role.given or name.startswith("_")):
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
         checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
     for name in offered:
-        parameter = parameters[name]
-        required = parameter.default is parameter.empty and parameter.kind in (
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        )
-        if required and name not in checked:
+        if parameters[name].default is inspect.Parameter.empty and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
     check_ranges(cls, checked, key)
     return checked

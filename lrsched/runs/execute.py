@@ -9,6 +9,7 @@ from typing import Any
 
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint import Store
+from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
@@ -74,6 +75,8 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         restored = restore(parts, run, request, store, about)
         request = with_history(request, restored.about["changes"])
     shared = find(point, about, request.context.warn) if point is not None and fresh else None
+    if fresh:
+        require_loadable(parts.state.state_dict())
     for caution in parts.cautions:
         say(f"warning: {caution}")
     loggers = _loggers(run, request.context.progress, terminal=run.trainer.progress and not quiet)
