@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.cli import _cluster, a_cluster, run_cli  # noqa: F401  (fixtures of every room)
+from tests.helpers.remembered_files import RememberedFiles
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start
 
@@ -21,6 +22,14 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def remembered_files() -> RememberedFiles:
+    """What Hydra made of the YAML files of this tree, which it reads once in a process."""
+    memory = RememberedFiles()
+    memory.install()
+    return memory
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
