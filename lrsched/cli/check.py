@@ -106,7 +106,7 @@ def _printable(text: str) -> str:
 
 def _parser() -> Parser:
     about = "Verify a run's checkpoints, and print their steps and hashes. Nothing is changed."
-    parser = Parser("check", "RUN_FOLDER", description=about, epilog=EPILOG)
+    parser = Parser("check", description=about, epilog=EPILOG)
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="RUN_FOLDER", help="as outputs/first; several can be given"
     )

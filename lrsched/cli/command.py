@@ -18,17 +18,15 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         name: of the command.
-        key: what an error names; the command by default.
         texts: ``description`` and ``epilog`` of the help, printed as they are.
     """
 
-    def __init__(self, name: str, key: str = "", **texts: Any) -> None:
+    def __init__(self, name: str, **texts: Any) -> None:
         form = argparse.RawDescriptionHelpFormatter
         super().__init__(prog=f"lrsched {name}", formatter_class=form, allow_abbrev=False, **texts)
-        self._key = key or name
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(self._key, UNSET, message, f"{self.prog} --help shows what it takes")
+        raise ConfigError(self.prog.split()[-1], UNSET, message, f"{self.prog} --help shows what it takes")
 
 
 def exit_code(run: Callable[[], object], overrides: Sequence[str] = ()) -> int:

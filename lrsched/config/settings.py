@@ -17,7 +17,6 @@ from lrsched.config.walk import is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
 from lrsched.records import check_name
 
-ROLES = (OPTIMIZER, SCHEDULER, MODEL, DATASET)
 TAKEN = re.compile(r"default|no_decay|layer\d+")
 """Names that the program gives to parameter groups of its own."""
 
@@ -40,7 +39,7 @@ def settings(config: Mapping[str, Any]) -> Settings:
     """
     run = read(schema.RunConfig, config, "")
     check_name("name", run.name)
-    for group in (role.group for role in ROLES):
+    for group in schema.GROUPS:
         node = getattr(run, group)
         if not is_mapping(node) or not isinstance(node.get("_target_"), str):
             remedy = f"choose one of conf/{group}/, as in {group}=NAME"
@@ -55,14 +54,12 @@ def settings(config: Mapping[str, Any]) -> Settings:
         if key.partition(".")[0] not in keys:
             raise ConfigError(f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, keys))
     check_numbers(config)
-    parts: dict[str, Any] = {
-        "optimizer": _optimizer(run.optimizer),
-        "scheduler": component(SCHEDULER, run.scheduler, "scheduler"),
-        "model": component(MODEL, run.model, "model"),
-        "dataset": component(DATASET, run.dataset, "dataset", schema.DatasetConfig),
-        "logger": {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()},
-    }
-    return Settings(**vars(run) | parts)
+    run.optimizer = _optimizer(run.optimizer)
+    run.scheduler = component(SCHEDULER, run.scheduler, "scheduler")
+    run.model = component(MODEL, run.model, "model")
+    run.dataset = component(DATASET, run.dataset, "dataset", schema.DatasetConfig)
+    run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
+    return Settings(**vars(run))
 
 
 @overload
@@ -118,7 +115,7 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
         ConfigError: names the entry and its key.
     """
     if rate is None and own.layer_decay is not None:
-        raise ConfigError("optimizer.lr", None, "is what optimizer.layer_decay scales", "give optimizer.lr=VALUE")
+        raise ConfigError("optimizer.lr", None, "optimizer.layer_decay scales it", "give optimizer.lr=VALUE")
     named: dict[str, schema.ParameterGroup] = {}
     for name, node in own.groups.items():
         key = f"optimizer.groups.{name}"
@@ -134,7 +131,7 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
             rule = "the group has a rate of its own"
             raise ConfigError(f"{key}.lr_scale", group.lr_scale, rule, "give one of the two")
         if group.lr_scale is not None and rate is None:
-            raise ConfigError("optimizer.lr", None, f"is what {key}.lr_scale scales", "give optimizer.lr=VALUE")
+            raise ConfigError("optimizer.lr", None, f"{key}.lr_scale scales it", "give optimizer.lr=VALUE")
         try:
             re.compile(group.params)
         except re.error as error:

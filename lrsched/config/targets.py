@@ -14,6 +14,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -166,16 +167,12 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
 
 
 def trusted() -> tuple[str, ...]:
-    """List the modules that the user trusts beyond our own."""
-    names = [name for name in os.environ.get("LRSCHED_TRUST", "").split(":") if name]
-    project = Path("pyproject.toml")
-    if project.is_file():
-        try:
-            table: dict[str, Any] = tomllib.loads(project.read_text("utf-8")).get("tool", {}).get("lrsched", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            table = {}  # a broken file trusts nobody
-        names += [name for name in table.get("trust", []) if isinstance(name, str)]
-    return tuple(dict.fromkeys(names))
+    """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
+    names = os.environ.get("LRSCHED_TRUST", "").split(":")
+    with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
+        names += [name for name in table.get("lrsched", {}).get("trust", []) if isinstance(name, str)]
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _within(name: str, homes: tuple[str, ...]) -> bool:

@@ -88,11 +88,10 @@ def _match_any(key: str, value: Any, hints: tuple[Any, ...]) -> tuple[bool, Any]
     for hint in hints:
         try:
             matched, result = _match(key, value, hint)
+            if matched:
+                return True, result
         except ConfigError as error:  # no duration; another type of the union may fit
             complaint = error
-            continue
-        if matched:
-            return True, result
     if complaint is not None:
         raise complaint
     return False, value
