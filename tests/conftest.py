@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,13 @@ def remembered_files() -> RememberedFiles:
     memory = RememberedFiles()
     memory.install()
     return memory
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _young_garbage(_one_thread: None, remembered_files: RememberedFiles) -> None:
+    """What has been imported by now stays: the garbage collector, and the pages of forked jobs, leave it alone."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
