@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import fork_server
 from tests.helpers.cli import _cluster, a_cluster, run_cli  # noqa: F401  (fixtures of every room)
 from tests.helpers.remembered_files import RememberedFiles
 
@@ -31,6 +32,13 @@ def remembered_files() -> RememberedFiles:
     memory = RememberedFiles()
     memory.install()
     return memory
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _server_ends() -> Iterator[None]:
+    """The server that forks runs, if a test has started it, ends with the tests."""
+    yield
+    fork_server.stop()
 
 
 @pytest.fixture(autouse=True, scope="session")
