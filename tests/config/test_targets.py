@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, build, check_arguments, resolve
+from lrsched.config.settings import component
+from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, check_arguments, resolve
 from lrsched.errors import ConfigError
 
 # Finding 7 of the study of Hydra's blocklist: all of these import, and many ran under hydra 1.3.8.
@@ -137,10 +138,10 @@ def test_a_class_that_takes_any_name_gets_it_but_for_what_is_ours_to_give() -> N
 def test_arguments_are_checked_against_the_signature(arguments: dict, message: str) -> None:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]}]
     with pytest.raises(ConfigError, match=message):
-        build(OPTIMIZER, {"_target_": "torch.optim.SGD", **arguments}, "optimizer", params=groups)
+        component(OPTIMIZER, {"_target_": "torch.optim.SGD", **arguments}, "optimizer").build(params=groups)
 
 
 def test_lists_become_the_tuples_that_a_class_asks_for() -> None:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]}]
     node = {"_target_": "torch.optim.Adam", "betas": [0.8, 0.9], "_partial_": True}
-    assert build(OPTIMIZER, node, "optimizer", params=groups).defaults["betas"] == (0.8, 0.9)
+    assert component(OPTIMIZER, node, "optimizer").build(params=groups).defaults["betas"] == (0.8, 0.9)
