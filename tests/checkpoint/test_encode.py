@@ -90,8 +90,10 @@ REFUSED = [
 
 
 def names(value: Any) -> str:
-    text = f"{type(value).__name__} {value!r}" if not isinstance(value, (Tensor, np.ndarray)) else f"{value.dtype}"
-    return "".join(letter for letter in text if letter.isalnum() or letter == " ")[:30]
+    """An id of a value that every process gives it."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        return f"{type(value).__name__} {value.dtype}"
+    return f"{type(value).__name__} {'' if ' at 0x' in repr(value) else value!r}"[:30]
 
 
 def equal(saved: Any, loaded: Any) -> bool:
