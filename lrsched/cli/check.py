@@ -11,7 +11,7 @@ from lrsched.checkpoint.lock import holder
 from lrsched.checkpoint.places import MANIFEST, Checkpoint, survey
 from lrsched.cli.command import Parser, exit_code
 from lrsched.console import say, tell
-from lrsched.errors import CheckpointError, StorageError, UserError
+from lrsched.errors import CheckpointError, UserError, refused
 from lrsched.records import RunFolder
 from lrsched.runs.resume import must_hold_a_run
 
@@ -36,9 +36,7 @@ def main(arguments: Sequence[str]) -> int:
             for line in report(RunFolder(Path(folder))):
                 tell(line)
         except (UserError, OSError) as failure:
-            known = (
-                failure if isinstance(failure, UserError) else StorageError(f"{failure.filename}: {failure.strerror}")
-            )
+            known = failure if isinstance(failure, UserError) else refused(failure)
             say(str(known))
             code = max(code, known.exit_code)
     return code

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.console import say
-from lrsched.errors import UNSET, ConfigError, StorageError
+from lrsched.errors import UNSET, ConfigError, storage
 from lrsched.records import write_atomically
 
 
@@ -52,9 +52,7 @@ def write(file: Path, content: bytes, *, folder: bool = False) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    try:
+    with storage(f"{file} cannot be written"):
         if folder:
             file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, content)
-    except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror}") from error
