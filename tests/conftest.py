@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import fork_server
 from tests.helpers.cli import _cluster, a_cluster, run_cli  # noqa: F401  (fixtures of every room)
 from tests.helpers.remembered_files import RememberedFiles
 
@@ -30,6 +32,20 @@ def remembered_files() -> RememberedFiles:
     memory = RememberedFiles()
     memory.install()
     return memory
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _server_ends() -> Iterator[None]:
+    """The server that forks runs, if a test has started it, ends with the tests."""
+    yield
+    fork_server.stop()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _young_garbage(_one_thread: None, remembered_files: RememberedFiles) -> None:
+    """What has been imported by now stays: the garbage collector, and the pages of forked jobs, leave it alone."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -61,8 +61,9 @@ class RememberedFiles:
 
         def store_and_forget(configs: Any, name: str, node: Any, *place: Any, **more: Any) -> None:
             key = (name, *map(str, place), *map(str, more.items()))
-            if self._nodes.get(key) is not node:
-                self._kept.clear()
+            if self._nodes.get(key) is node and f"{name}.yaml" in configs.repo:
+                return  # it is there already: each command stores the schema
+            self._kept.clear()
             self._nodes[key] = node
             store(configs, name, node, *place, **more)
 
