@@ -68,28 +68,9 @@ class DataError(UserError):
 
 
 class StateError(UserError):
-    """A state holds something that no checkpoint can give back.
-
-    Args:
-        path: names it with dots, the part of the run first.
-        kind: its type.
-        shown: what it is.
-
-    >>> print(StateError("scheduler.history", "deque", "deque([1])"))
-    scheduler.history is no state that can be loaded again: deque([1]) is a deque; let state_dict() or \
-get_extra_state() give tensors, numbers, text, numpy arrays, and dicts, lists and tuples of these
-    """
+    """A state holds something that no checkpoint can give back."""
 
     exit_code = 2
-
-    def __init__(self, path: str, kind: str, shown: str) -> None:
-        self.path, self.kind, self.shown = path, kind, shown
-        super().__init__(path, kind, shown)
-
-    def __str__(self) -> str:
-        remedy = "tensors, numbers, text, numpy arrays, and dicts, lists and tuples of these"
-        what = f"{self.path} is no state that can be loaded again: {_as_override(self.shown)} is a {self.kind}"
-        return f"{what}; let state_dict() or get_extra_state() give {remedy}"
 
 
 class NotFinite(UserError):
@@ -187,6 +168,15 @@ def storage(refusal: str, within: Path | None = None) -> Generator[None]:
     except OSError as error:
         where = "" if within is None else f" ({error.filename or within})"
         raise StorageError(f"{refusal}: {error.strerror}{where}") from error
+
+
+def refused(error: OSError) -> StorageError:
+    """What the file system refused, and for which file, where the error knows it.
+
+    >>> print(refused(OSError(28, "No space left on device", "out.csv")))
+    No space left on device: out.csv
+    """
+    return StorageError(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
 
 
 class Stopped(UserError):

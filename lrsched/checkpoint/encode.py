@@ -6,6 +6,7 @@ import copy
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from textwrap import shorten
 from typing import Any, cast
 
 import numpy as np
@@ -115,7 +116,11 @@ def culprit(value: Any, loads: Callable[[Any], bool], path: str) -> StateError:
     for name, part in parts:
         if not loads(part):
             return culprit(part, loads, f"{path}.{name}" if path else str(name))
-    return StateError(path or "the state", type(value).__name__, " ".join(repr(value).split()))
+    shown, kind = shorten(repr(value), 200, placeholder=" …"), type(value).__name__
+    return StateError(
+        f"{path or 'the state'} is no state that can be loaded again: {shown} is a {kind}; let state_dict() or "
+        "get_extra_state() give tensors, numbers, text, numpy arrays, and dicts, lists and tuples of these"
+    )
 
 
 def _with_items(mapping: dict[Any, Any], items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError
 from tests.checkpoint.conftest import is_state, state
 
@@ -98,7 +98,7 @@ CHILD = """
 import re, sys
 from pathlib import Path
 import torch
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

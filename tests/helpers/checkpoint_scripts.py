@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.places import STATE, aside
+from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError
 from tests.checkpoint.conftest import is_state, state
 

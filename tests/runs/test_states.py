@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from tests.helpers.cli import TINY
 
 HERE = "tests.helpers.strange_states"
