@@ -30,6 +30,7 @@ from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.record import Entry, Record
 
 if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
 
 THREADS = 1
@@ -99,15 +100,15 @@ class Sweep:
     A sweeper may plan all jobs at once, or some after it saw the outcome of others.
 
     Args:
-        composer: of the jobs' configs.
+        loader: Hydra's, which composes the jobs' configs.
+        config: of the sweep.
     """
 
-    def __init__(self, composer: Composer) -> None:
-        self.config = composer.sweep
+    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
+        self.config, self.composer = config, Composer(loader, config)
         self.record = Record(Path(str(self.config.hydra.sweep.dir)))
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
-        self._composer = composer
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
         self._numbers = count()
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS
@@ -133,13 +134,13 @@ class Sweep:
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config to run a job with."""
-        return self._composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        return self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""
         try:
             with as_user_errors(overrides):
-                config = self._composer.bare(overrides)
+                config = self.composer.bare(overrides)
                 own = plain(config)
                 own["threads"] = own["threads"] or THREADS
                 digest = config_sha256(own)
@@ -182,7 +183,7 @@ class Sweep:
     def _folder(self, number: int, overrides: list[str], digest: str) -> RunFolder:
         """The folder of a job's run: an existing one of this config, whatever overrides made it."""
         if not self._names_runs:
-            name = str(self._composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
+            name = str(self.composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
             return RunFolder(self.record.folder / check_name("run id", name))
         name = id_of(overrides, digest, self.swept)
         alike = [RunFolder(self.record.folder / other) for other in self._there.get(digest[:DIGITS], ())]

@@ -34,7 +34,7 @@ def launch_overrides(
     """Run jobs that another library's sweeper gives as overrides.
 
     Returns:
-        How each job ended, in the order given. None is raised: the sweeper decides what to do about a failure.
+        How each job ended, in the order given. A failed job raises nothing: the sweeper decides what to do about it.
     """
     jobs = [sweep.plan(overrides) for overrides in job_overrides]
     with hinting(sweep):
@@ -43,18 +43,13 @@ def launch_overrides(
     return [_returned(job) for job in jobs]
 
 
-def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> list[JobReturn]:
-    """Run the unfinished jobs, and write ``sweep.json`` whenever one ends.
-
-    Returns:
-        How each job ended, in the order given.
-    """
+def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> None:
+    """Run the unfinished jobs, and write ``sweep.json`` whenever one ends; finished ones may lend their states."""
     due = [job for job in jobs if job.entry.status is None]
-    if due:  # else nothing is imported for them either
+    if due:  # else there is nothing to import or load for them
         with preload([job.settings for job in due]) as loaded:
             _run(context, sweep, jobs, due, loaded, stop)
         sweep.record.write()
-    return [_returned(job) for job in jobs]
 
 
 def _run(

@@ -21,32 +21,23 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext
-from omegaconf import DictConfig
-
 from lrsched.assembly.horizon import foreseen
-from lrsched.compose.composer import Composer
-from lrsched.config.check import read
 from lrsched.config.run_id import key_of
-from lrsched.config.schema import ruled
+from lrsched.config.schema import at_least, ruled
 from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import FORK, stands_at, trained_here
-from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import swept
-from lrsched.sweep.finish import close, hinting
-from lrsched.sweep.launchers.dispatch import launch
 from lrsched.sweep.record import Entry
-from lrsched.sweep.sweep import Invalid, Sweep, Valid
-from lrsched.sweep.sweepers.grid import plan_grid
+from lrsched.sweep.sweep import Valid
+from lrsched.sweep.sweepers.grid import Grid
 
 RUNGS = ".rungs"
 """The folder in a sweep's folder that the copies lie in."""
@@ -64,11 +55,6 @@ def rungs(choices: int, steps: int, eta: int) -> list[int]:
     return [max(1, steps // eta**level) for level in range(levels, -1, -1)]
 
 
-def _at_least_two(key: str, value: Any) -> None:
-    if value < 2:
-        raise ConfigError(key, value, "must be at least 2: one choice in so many goes on")
-
-
 def _part(key: str, value: Any) -> None:
     if not 0 < value <= 1:
         raise ConfigError(key, value, "is a part of the steps done: above 0, at most 1")
@@ -78,59 +64,42 @@ def _part(key: str, value: Any) -> None:
 class HalvingOptions:
     """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/halving.yaml says what they are)."""
 
-    eta: int = ruled(3, _at_least_two)
+    eta: int = ruled(3, at_least(2))
     cooldown: float = ruled(0.2, _part)
 
 
-class Halving:
-    """One sweep by successive halving.
+class Halving(Grid):
+    """A sweep by successive halving over a grid."""
 
-    Args:
-        context, config, launcher: as Hydra hands them to a sweeper.
-        stop: raised by a signal.
-        options: the keys of ``hydra.sweeper``.
-    """
+    options_class = HalvingOptions
+    _options: HalvingOptions
 
-    def __init__(
-        self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
-    ) -> None:
-        self._context, self._launcher, self._stop = context, launcher, stop
-        self._sweep = Sweep(Composer(context.config_loader, config))
-        self._options = read(HalvingOptions, options, "hydra.sweeper")
+    def _check(self, jobs: Sequence[Valid]) -> None:
+        lengths = {_length(job) for job in jobs}
+        if len(lengths) > 1:
+            rule = "the runs of a halving have one length: they share its rungs"
+            raise ConfigError("trainer.steps", sorted(lengths), rule, "give trainer.steps=NUMBER")
+        until = jobs[0].settings.sweep.until
+        if until is not None:
+            raise ConfigError("sweep.until", until, "a halving pauses its runs at its rungs", "leave it out")
 
-    def __call__(self, arguments: list[str]) -> list[JobReturn]:
-        """Run the sweep.
+    def _train(self, jobs: list[Valid]) -> None:
+        with suppress(Stopped):  # close() raises it again, once it has compared the runs
+            for rung in rungs(len(_choices(jobs)), _length(jobs[0]), self._options.eta)[:-1]:
+                self._plan_and_launch([[*job.overrides, f"sweep.until={rung}"] for job in jobs])
+                jobs = self._ranked(jobs, rung)
+            self._launch(jobs)
 
-        Raises:
-            ConfigError: the sweep cannot be read, or its runs have different lengths.
-            Incomplete: a run that was to go on did not.
-            Stopped: by a signal; the runs that were under way are saved.
-        """
-        with hinting(self._sweep):
-            alive = plan_grid(self._sweep, self._context, arguments, _check)
-            returns: list[JobReturn] = []
-            try:
-                if alive:
-                    returns = self._climb(alive)
-            except Stopped:
-                pass  # the flag knows, and what there is is told first
-            close(self._sweep, self._stop)
-        return returns
+    def _plan_and_launch(self, jobs: Sequence[Sequence[str]], *, probe: bool = False) -> None:
+        planned = [self._sweep.plan(job, probe=probe) for job in jobs]
+        self._launch([job for job in planned if isinstance(job, Valid)])
 
-    def _climb(self, alive: list[Valid]) -> list[JobReturn]:
-        for rung in rungs(len(_choices(alive)), _length(alive[0]), self._options.eta)[:-1]:
-            self._launch([self._sweep.plan([*job.overrides, f"sweep.until={rung}"]) for job in alive])
-            alive = self._ranked(alive, rung)
-        return self._launch(alive)
-
-    def _launch(self, planned: Sequence[Valid | Invalid]) -> list[JobReturn]:
-        jobs = [job for job in planned if isinstance(job, Valid)]
+    def _launch(self, jobs: Sequence[Valid]) -> None:
         for job in jobs:
             if not finished(job.folder):
                 job.entry.reopen()
-        returns = launch(self._sweep, self._launcher, jobs)
+        super()._launch(jobs)
         self._stop.check()
-        return returns
 
     def _ranked(self, jobs: list[Valid], rung: int) -> list[Valid]:
         """Rank runs at a rung; keep the best, drop the others."""
@@ -166,7 +135,7 @@ class Halving:
     def _probe(self, copies: Sequence[RunFolder], *options: str) -> None:
         """Take copies further."""
         common = (f"name={self._sweep.record.folder.name}", "trainer.progress=false", *options)
-        self._launch([self._sweep.plan([f"resume={copy.path}", *common], probe=True) for copy in copies])
+        self._plan_and_launch([[f"resume={copy.path}", *common] for copy in copies], probe=True)
 
 
 def copy_at(run: RunFolder, rung: int) -> RunFolder:
@@ -210,17 +179,6 @@ def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:
         name = " ".join(item for item in job.overrides if key_of(item) in differ)
         found.setdefault(name, []).append(job)
     return found
-
-
-def _check(jobs: Sequence[Valid]) -> None:
-    """Refuse runs that cannot be halved."""
-    lengths = {_length(job) for job in jobs}
-    if len(lengths) > 1:
-        rule = "the runs of a halving have one length: they share its rungs"
-        raise ConfigError("trainer.steps", sorted(lengths), rule, "give trainer.steps=NUMBER")
-    until = jobs[0].settings.sweep.until
-    if until is not None:
-        raise ConfigError("sweep.until", until, "a halving pauses its runs at its rungs", "leave it out")
 
 
 def _length(job: Valid) -> int:

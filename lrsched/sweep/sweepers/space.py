@@ -6,13 +6,15 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lrsched.config.run_id import is_neutral
 from lrsched.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 LOG = "log"
 """The tag of an interval in which ratios count, and not differences: ``tag(log,interval(0.001,0.1))``."""
@@ -88,13 +90,16 @@ def space(overrides: Sequence[Override]) -> Space:
 
 
 def rounded(value: Any, distribution: BaseDistribution) -> Any:
-    """A sampled float with four significant digits, or of its interval's width: enough to tell apart, and to read.
+    """Round a sampled float to four significant digits of its interval's width, or of itself if that is smaller.
 
+    >>> from optuna.distributions import FloatDistribution
     >>> rounded(0.0989636690291, FloatDistribution(0.001, 0.5, log=True))
     0.09896
     >>> rounded(0.9941273549, FloatDistribution(0.99, 0.9999))
     0.994127
     """
+    from optuna.distributions import FloatDistribution
+
     if not isinstance(distribution, FloatDistribution) or distribution.step is not None:
         return value
     low, high = distribution.low, distribution.high
@@ -122,6 +127,12 @@ def _distribution(override: Override) -> BaseDistribution:
         return _interval(key, text, value)
     if isinstance(value, RangeSweep):
         return _range(key, text, value)
+    return _choices(key, text, override)
+
+
+def _choices(key: str, text: str, override: Override) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution
+
     choices = list(dict.fromkeys(override.sweep_string_iterator()))
     if not choices:
         raise ConfigError(key, text, "matches none of the choices", "give one of conf/")
@@ -136,23 +147,28 @@ def _interval(key: str, text: str, interval: IntervalSweep) -> BaseDistribution:
         raise ConfigError(key, text, "an interval goes from a finite number to a greater one")
     if log and low <= 0:
         raise ConfigError(key, text, "a logarithmic interval lies above 0", "give a greater lower end")
-    if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
+    return _numbers(low, high, log=log)
 
 
 def _range(key: str, text: str, given: RangeSweep) -> BaseDistribution:
-    """Hydra's range has its start and not its stop."""
+    """The values of a range of Hydra's, which includes its start and excludes its stop."""
     values = sorted(given.range()) if given.step else []
     if len(values) < 2:
         raise ConfigError(key, text, "a range holds at least two values", "write range(start,stop,step)")
-    if all(isinstance(value, int) for value in values):
-        return IntDistribution(int(values[0]), int(values[-1]), step=abs(int(given.step)))
-    return FloatDistribution(values[0], values[-1], step=abs(given.step))
+    return _numbers(values[0], values[-1], step=abs(given.step))
+
+
+def _numbers(low: Any, high: Any, **options: Any) -> BaseDistribution:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    whole = isinstance(low, int) and isinstance(high, int)
+    return (IntDistribution if whole else FloatDistribution)(low, high, **options)
 
 
 def _ends(distribution: BaseDistribution) -> Sequence[Any]:
+    from optuna.distributions import CategoricalDistribution
+
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    return [distribution.low, distribution.high]
+    bounded: Any = distribution
+    return [bounded.low, bounded.high]
