@@ -80,5 +80,10 @@ def swept(jobs: Sequence[Sequence[str]]) -> set[str]:
     >>> sorted(swept([["name=x", "seed=0", "+a=1"], ["name=x", "seed=1", "+a=2"]]))
     ['a', 'seed']
     """
-    common = set.intersection(*map(set, jobs)) if jobs else set()
+    common = in_common(jobs)
     return {key_of(item) for job in jobs for item in job if item not in common}
+
+
+def in_common(jobs: Sequence[Sequence[str]]) -> set[str]:
+    """The overrides that all jobs have."""
+    return set.intersection(*map(set, jobs)) if jobs else set()

@@ -42,56 +42,57 @@ OURS = "${run_id:}"
 
 
 @dataclass
-class Valid:
-    """A job with a valid config, as far as can be seen without its data.
+class Planned:
+    """A planned job.
 
     Args:
-        number: among the jobs, from 0.
         overrides: of the job.
-        settings: its config, checked.
-        digest: hash of its config.
-        folder: of its run.
-        one_thread: whether it gets THREADS, as it names no number itself.
-        resumed_at: the step of a run that lies elsewhere, before this sweep takes it further.
-        entry: what is on record of it.
-        error: that ended its last attempt, or None.
+        digest: hash of its config, empty if that cannot be composed.
+        entry: its run on the record.
     """
 
-    number: int
     overrides: list[str]
-    settings: Settings
     digest: str
-    folder: RunFolder
-    one_thread: bool
-    resumed_at: int
     entry: Entry
-    error: UserError | None = None
 
     @property
     def run_id(self) -> str:
         """The name of its run."""
         return self.entry.run_id
 
+
+@dataclass
+class Invalid(Planned):
+    """A job whose config cannot be used, and why."""
+
+    error: UserError
+
+
+@dataclass
+class Valid(Planned):
+    """A job with a valid config, as far as can be seen without its data.
+
+    Args:
+        number: among the jobs, from 0.
+        settings: its config, checked.
+        folder: of its run.
+        one_thread: whether it gets THREADS, because it names no number itself.
+        resumed_at: the step of a run in another folder, before this sweep resumes it.
+        error: that ended its last attempt, or None.
+    """
+
+    number: int
+    settings: Settings
+    folder: RunFolder
+    one_thread: bool
+    resumed_at: int
+    error: UserError | None = None
+
     @property
     def launcher_overrides(self) -> list[str]:
         """The overrides for another library's launcher, with the folder and the threads."""
         threads = [f"threads={THREADS}"] if self.one_thread else []
-        return [*self.overrides, *threads, f"hydra.sweep.subdir={self.entry.run_id}"]
-
-
-@dataclass(frozen=True)
-class Invalid:
-    """A job whose config cannot be used, and why; its digest is empty where the config cannot be composed."""
-
-    overrides: list[str]
-    digest: str
-    entry: Entry
-    error: UserError
-
-    @property
-    def run_id(self) -> str:
-        """The name that its run would have."""
-        return self.entry.run_id
+        return [*self.overrides, *threads, f"hydra.sweep.subdir={self.run_id}"]
 
 
 class Sweep:
@@ -130,7 +131,7 @@ class Sweep:
         """Note how a job ended, and how many steps it trained."""
         job.error = error
         job.entry.record_end(error, job.folder.read_result())
-        job.entry.trained = trained_here(job.folder, job.resumed_at)
+        job.entry.steps_trained = trained_here(job.folder, job.resumed_at)
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config to run a job with."""
@@ -161,21 +162,20 @@ class Sweep:
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
         run = settings(own)
         with suppress(UserError):  # data of unknown length: the run will know
-            entry.asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
+            entry.steps_asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
         if not elsewhere and finished(folder):
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
-            entry.trained = trained_here(folder)
+            entry.steps_trained = trained_here(folder)
         one_thread = config.threads is None and not elsewhere
-        return Valid(
-            number, entry.overrides, run, digest, folder, one_thread, stands_at(folder) if elsewhere else 0, entry
-        )
+        resumed_at = stands_at(folder) if elsewhere else 0
+        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
 
     def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
         """Put a job on record; two jobs that take one run further have one entry."""
         known = [entry for entry in entries if entry.run_id == job.run_id]
         if isinstance(job, Valid) and known:
-            known[0].asked = max(known[0].asked, job.entry.asked)
+            known[0].steps_asked = max(known[0].steps_asked, job.entry.steps_asked)
             job.entry = known[0]
         else:
             entries.append(job.entry)

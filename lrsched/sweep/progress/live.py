@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from lrsched.loggers.slots import Progress, ProgressBoard
 from lrsched.loggers.terminal import span
+from lrsched.sweep.combinations import in_common
 from lrsched.sweep.progress.eta import Remaining
 
 if TYPE_CHECKING:
@@ -186,5 +187,5 @@ def told_apart(jobs: Sequence[Sequence[str]]) -> list[str]:
     >>> told_apart([["name=a", "seed=0"], ["name=a", "seed=1"]])
     ['seed=0', 'seed=1']
     """
-    common = set.intersection(*map(set, jobs)) if len(jobs) > 1 else set()
+    common = in_common(jobs) if len(jobs) > 1 else ()
     return [" ".join(item for item in overrides if item not in common) for overrides in jobs]

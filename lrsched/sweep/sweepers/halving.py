@@ -130,7 +130,7 @@ class Halving(Grid):
         for copy in copies:  # those of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
             if run_id not in known:
-                self._sweep.record.probes.append(Entry(run_id, [], "finished", trained=trained_here(copy)))
+                self._sweep.record.probes.append(Entry(run_id, [], "finished", steps_trained=trained_here(copy)))
 
     def _probe(self, copies: Sequence[RunFolder], *options: str) -> None:
         """Take copies further."""

@@ -80,12 +80,9 @@ def space(overrides: Sequence[Override]) -> Space:
         else:
             searched[key.lstrip("+")] = _distribution(override)
     if not searched:
-        raise ConfigError(
-            "hydra/sweeper",
-            "optuna",
-            "there is nothing to search: no key has several values",
-            "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd",
-        )
+        rule = "there is nothing to search: no key has several values"
+        remedy = "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd"
+        raise ConfigError("hydra/sweeper", "optuna", rule, remedy)
     return Space(searched, given, list(last))
 
 
