@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> list[list[str]]:
-    """The overrides of each job.
+    """List the overrides of each job.
 
     Args:
         overrides: as parsed, in the order of the command line; the last one of a key counts.
-        zipped: keys whose values go together, first with first; True: all that have several.
+        zipped: keys whose values are paired, first with first; True: all keys with several values.
 
     Raises:
-        ConfigError: a key with no values to try; zipped keys with different numbers of them, or one that is not swept.
+        ConfigError: a key has no values to try, or zipped keys have different numbers of values or only one.
     """
     values: dict[str, list[str]] = {}
     for override in overrides:
@@ -41,10 +41,10 @@ def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> lis
 
 
 def values_of(override: Override) -> list[str]:
-    """The values to try of one key, as typed.
+    """The values of one key to try, as typed.
 
     Raises:
-        ConfigError: there is none, or no end of them.
+        ConfigError: there is none, or infinitely many.
     """
     key, typed = override.get_key_element().lstrip("+~"), override.get_value_string()
     if not override.is_discrete_sweep():
@@ -56,7 +56,7 @@ def values_of(override: Override) -> list[str]:
 
 
 def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[str]:
-    """The zipped keys as the overrides spell them, in their order."""
+    """The zipped keys, spelled and ordered as in the overrides."""
     swept = {key.lstrip("+~"): key for key, given in values.items() if len(given) > 1}
     if isinstance(zipped, bool):
         wanted = list(swept) if zipped else []

@@ -47,10 +47,9 @@ class Work:
 
 @dataclass(frozen=True)
 class End:
-    """How a job's process ended: exit code or signal number; ``timed_out`` if the pool ended it."""
+    """How a job's process ended: its exit code, negative if a signal ended it; ``timed_out`` if the pool did."""
 
-    code: int | None
-    signal: int | None
+    code: int
     seconds: float
     timed_out: bool = False
 
@@ -59,8 +58,8 @@ class End:
         """The end in words."""
         if self.timed_out:
             return f"timed out after {self.seconds:.0f} s"
-        if self.signal is not None:
-            name = signal.Signals(self.signal).name
+        if self.code < 0:
+            name = signal.Signals(-self.code).name
             hint = ": the system ended it, most often for want of memory" if name == "SIGKILL" else ""
             return f"killed by {name}{hint}"
         return f"ended with exit code {self.code}"
@@ -159,9 +158,7 @@ class Pool:
         pid, status = os.waitpid(child.pid, os.WNOHANG)
         took = time.monotonic() - child.since
         if pid:
-            code = os.waitstatus_to_exitcode(status)
-            killed = -code if code < 0 else None
-            return End(None if killed else code, killed, took, child.timed_out)
+            return End(os.waitstatus_to_exitcode(status), took, child.timed_out)
         if self._timeout is not None and took > self._timeout and child.asked is None:
             child.timed_out = True
             os.kill(child.pid, WHERE)

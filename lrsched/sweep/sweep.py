@@ -1,4 +1,4 @@
-"""The jobs of a sweep: composed, checked, named, and recorded as they end."""
+"""The jobs of a sweep: compose, check and name them, and record how they end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +33,11 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 THREADS = 1
-"""Threads of a job where the user says nothing: side by side, more would only be in each other's way. The same under
-every launcher, so that all come to the same bits."""
+"""Threads of a job if the user gives no number: jobs run side by side, and more threads would slow each other down.
+The same under every launcher, so that all launchers produce the same bits."""
 
 OURS = "${run_id:}"
-"""The name of a run's folder where the user chose none."""
+"""The name of a run's folder if the user chose none."""
 
 
 @dataclass
@@ -96,9 +95,9 @@ class Valid(Planned):
 
 
 class Sweep:
-    """The jobs known so far, and their outcomes.
+    """The planned jobs and their outcomes.
 
-    A sweeper may plan all jobs at once, or some after it saw the outcome of others.
+    A sweeper may plan all jobs at once, or some only after it has seen the outcome of others.
 
     Args:
         loader: Hydra's, which composes the jobs' configs.
@@ -111,7 +110,6 @@ class Sweep:
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
-        self._numbers = count()
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS
         self._there = _by_digits(self.record.folder)
 
@@ -120,15 +118,15 @@ class Sweep:
 
         Args:
             overrides: of the job.
-            probe: its run is no run of the sweep, but made to learn something about one.
+            probe: its run only measures a run of the sweep.
         """
         key = tuple(overrides)
         if key not in self._jobs:
-            self._jobs[key] = self._planned(next(self._numbers), list(overrides), probe=probe)
+            self._jobs[key] = self._planned(len(self._jobs), list(overrides), probe=probe)
         return self._jobs[key]
 
     def record_end(self, job: Valid, error: UserError | None) -> None:
-        """Note how a job ended, and how many steps it trained."""
+        """Record how a job ended, and how many steps it trained."""
         job.error = error
         job.entry.record_end(error, job.folder.read_result())
         job.entry.steps_trained = trained_here(job.folder, job.resumed_at)
@@ -161,7 +159,7 @@ class Sweep:
         folder = RunFolder(Path(str(config.resume))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
         run = settings(own)
-        with suppress(UserError):  # data of unknown length: the run will know
+        with suppress(UserError):  # the data will tell the length when the run loads them
             entry.steps_asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
         if not elsewhere and finished(folder):
             _must_be_of(folder, digest)
@@ -172,7 +170,7 @@ class Sweep:
         return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
 
     def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
-        """Put a job on record; two jobs that take one run further have one entry."""
+        """Put a job on record; two jobs that extend the same run share one entry."""
         known = [entry for entry in entries if entry.run_id == job.run_id]
         if isinstance(job, Valid) and known:
             known[0].steps_asked = max(known[0].steps_asked, job.entry.steps_asked)
@@ -181,7 +179,7 @@ class Sweep:
             entries.append(job.entry)
 
     def _folder(self, number: int, overrides: list[str], digest: str) -> RunFolder:
-        """The folder of a job's run: an existing one of this config, whatever overrides made it."""
+        """The folder of a job's run: an existing one of this config, even if other overrides made it."""
         if not self._names_runs:
             name = str(self.composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
             return RunFolder(self.record.folder / check_name("run id", name))
@@ -195,7 +193,7 @@ class Sweep:
 
 
 def _by_digits(folder: Path) -> dict[str, list[str]]:
-    """The run folders in a sweep's folder, by the digits of a hash at the end of their names."""
+    """The run folders in a sweep's folder, by the hash digits at the end of their names."""
     found: dict[str, list[str]] = defaultdict(list)
     if folder.is_dir():
         with os.scandir(folder) as entries:
@@ -213,7 +211,7 @@ def _is_of(folder: RunFolder, digest: str) -> bool:
 
 
 def _must_be_of(folder: RunFolder, digest: str) -> None:
-    """Refuse a finished run whose config is no longer the one that its name says."""
+    """Refuse a finished run whose config differs from the one in its name."""
     made = (folder.read_result() or {}).get("config_sha256")
     if made != digest:
         raise CheckpointError(

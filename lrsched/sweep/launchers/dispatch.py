@@ -1,8 +1,8 @@
 """Submit jobs to any Hydra launcher and collect their outcomes.
 
-``sweep.fail_fast`` holds under every launcher. Other libraries' launchers begin one job after another whatever became
-of the first: so a job that does not finish leaves a mark in the sweep's folder, and a job that finds it there does not
-begin, also on another machine that shares the folder. The command that begins a sweep takes the mark away.
+``sweep.fail_fast`` holds under every launcher. Other libraries' launchers start all jobs even if one fails: so a failed
+job leaves a mark in the sweep's folder, and a job that finds the mark does not begin, even on another machine that
+shares the folder. Each command that starts a sweep first removes the mark.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def make_folder(sweep: Sweep) -> None:
     """Make the sweep's folder, with its config and its known jobs.
 
     Raises:
-        ConfigError: there is a run in it.
+        ConfigError: it holds a single run.
         StorageError: the file system refused.
     """
     folder = sweep.record.folder
@@ -59,7 +59,7 @@ def make_folder(sweep: Sweep) -> None:
 
 @contextmanager
 def failing_fast(sweep: Path, wanted: bool) -> Iterator[None]:
-    """Run a job within it; if the job fails, no other job begins.
+    """A context for one job: if the job fails, no other job begins.
 
     Args:
         sweep: the folder.

@@ -1,4 +1,4 @@
-"""``hydra/launcher=pool``: run jobs side by side, forked from one process that has everything loaded."""
+"""``hydra/launcher=pool``: run jobs side by side, forked from a process that has everything loaded."""
 
 from __future__ import annotations
 

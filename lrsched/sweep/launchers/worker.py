@@ -180,15 +180,15 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
             path.unlink(missing_ok=True)
         return None
     output = _keep(folder)
-    if end.timed_out or end.signal is not None:
+    if end.timed_out or end.code < 0:
         return UserError(end.words)
-    code, result = end.code or 0, result_within(folder, end.seconds)
+    result = result_within(folder, end.seconds)
     reason = str(result.get("reason") or messages.get("reason", ""))
-    if code - 128 in SIGNALS:  # there is no result if it had not begun
-        return Stopped(code - 128, reason)
+    if end.code - 128 in SIGNALS:  # there is no result if it had not begun
+        return Stopped(end.code - 128, reason)
     reason = reason or f"{end.words}, before it was finished; see {output}"
     error = error_of({**result, "reason": reason})
-    error.exit_code = code or 1
+    error.exit_code = end.code or 1
     return error
 
 

@@ -1,14 +1,14 @@
-"""Successive halving: train all runs a little, the best part further, the best of those to the end.
+"""Successive halving: train all runs a little, the best part further, and the best of those to the end.
 
-The rungs are the whole run divided by powers of eta: with nine runs and eta = 3 all nine go to T/9, the best
-three to T/3, the best one to T. A run that goes on is resumed: no step is trained twice.
+The rungs are the length of a run divided by powers of eta: with nine runs and eta = 3 all nine train to T/9, the best
+three to T/3, the best one to T. Runs are resumed at each rung: no step is trained twice.
 
-Ranked is not the raw loss of a run whose rate has not decayed (it favours small rates: science knows errors of
-half the loss), but what a copy of it reaches after a short cooldown from where it stands; the copies are the price,
-``cooldown`` times the steps of the rung.
+The raw loss of a run whose rate has not decayed favours small rates (errors of half the loss are known). So runs are
+ranked by the metric that a copy of each reaches after a short cooldown; the copies cost ``cooldown`` times the steps
+of the rung.
 
-Runs that differ in their seed alone go on together or not at all, by their mean: the best of many single runs would be
-the luckiest, and what is left of each choice could not be compared seed against seed.
+Runs that differ only in their seed continue together, by their mean, or not at all: the best of many single runs would
+be the luckiest, and the remaining runs could not be compared seed by seed.
 
 Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
 AISTATS 2016, https://arxiv.org/abs/1502.07943
@@ -40,11 +40,11 @@ from lrsched.sweep.sweep import Valid
 from lrsched.sweep.sweepers.grid import Grid
 
 RUNGS = ".rungs"
-"""The folder in a sweep's folder that the copies lie in."""
+"""The folder of the copies, inside a sweep's folder."""
 
 
 def rungs(choices: int, steps: int, eta: int) -> list[int]:
-    """The steps at which runs are ranked, and the end: one rung for each time eta divides their number.
+    """The steps at which runs are ranked, and the last step: one rung for each time eta divides their number.
 
     >>> rungs(9, 900, 3), rungs(8, 900, 3), rungs(2, 900, 3)
     ([100, 300, 900], [300, 900], [900])
@@ -112,7 +112,7 @@ class Halving(Grid):
         kept = order[: max(1, len(order) // self._options.eta)]
         for place, name in enumerate(order[len(kept) :], start=len(kept) + 1):
             for job in choices[name]:
-                if job.run_id in copies and not finished(job.folder):  # else it is on record with its end
+                if job.run_id in copies and not finished(job.folder):  # a finished run keeps its end on the record
                     job.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
         self._sweep.record.write()
         monitor = jobs[0].settings.checkpoint.monitor
@@ -121,29 +121,29 @@ class Halving(Grid):
         return [job for name in kept for job in choices[name] if job.run_id in copies]
 
     def _cool_down(self, copies: Sequence[RunFolder], rung: int) -> None:
-        """Bring copies to the rung where they are not there yet, and cool them down from it."""
+        """Train copies up to the rung if they are behind it, and cool them down from there."""
         ahead = max(1, round(self._options.cooldown * rung))
         self._probe([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
         decay = (f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal")
         self._probe([copy for copy in copies if not finished(copy)], *decay)
         known = {entry.run_id for entry in self._sweep.record.probes}
-        for copy in copies:  # those of an earlier command cost steps, too
+        for copy in copies:  # copies of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
             if run_id not in known:
                 self._sweep.record.probes.append(Entry(run_id, [], "finished", steps_trained=trained_here(copy)))
 
     def _probe(self, copies: Sequence[RunFolder], *options: str) -> None:
-        """Take copies further."""
+        """Train copies further."""
         common = (f"name={self._sweep.record.folder.name}", "trainer.progress=false", *options)
         self._plan_and_launch([[f"resume={copy.path}", *common] for copy in copies], probe=True)
 
 
 def copy_at(run: RunFolder, rung: int) -> RunFolder:
-    """Copy a run at a rung; the copy is whole or not there.
+    """Copy a run at a rung, atomically.
 
-    It begins with the state of a run that stands at the rung. A run that is beyond it already (an earlier sweep took
-    it further) cannot give that state any more: its copy makes the steps up to the rung anew, so that all are ranked
-    after equally many steps.
+    The copy starts from the state of a run that stands at the rung. A run beyond the rung (an earlier sweep trained it
+    further) no longer has that state: its copy repeats the steps up to the rung, so that all runs are ranked after
+    equally many steps.
     """
     path = run.path.parent / RUNGS / run.path.name / str(rung)
     if path.exists():
@@ -172,7 +172,7 @@ def score(job: Valid, copy: RunFolder) -> float:
 
 
 def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:
-    """The jobs by what tells them apart, but for the seed."""
+    """The jobs by the overrides in which they differ, except the seed."""
     differ = swept([job.overrides for job in jobs]) - {"seed"}
     found: dict[str, list[Valid]] = {}
     for job in jobs:
