@@ -88,6 +88,8 @@ class Halving(Grid):
             for rung in rungs(len(_choices(jobs)), _length(jobs[0]), self._options.eta)[:-1]:
                 self._plan_and_launch([[*job.overrides, f"sweep.until={rung}"] for job in jobs])
                 jobs = self._ranked(jobs, rung)
+                if not jobs:
+                    break  # every run failed
             self._launch(jobs)
 
     def _plan_and_launch(self, jobs: Sequence[Sequence[str]], *, probe: bool = False) -> None:
