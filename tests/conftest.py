@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import fork_server
 from tests.helpers.cli import _cluster, a_cluster, run_cli  # noqa: F401  (fixtures of every room)
+from tests.helpers.remembered_files import RememberedFiles
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start
 
@@ -21,6 +24,28 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def remembered_files() -> RememberedFiles:
+    """What Hydra made of the YAML files of this tree, which it reads once in a process."""
+    memory = RememberedFiles()
+    memory.install()
+    return memory
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _server_ends() -> Iterator[None]:
+    """The server that forks runs, if a test has started it, ends with the tests."""
+    yield
+    fork_server.stop()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _young_garbage(_one_thread: None, remembered_files: RememberedFiles) -> None:
+    """What has been imported by now stays: the garbage collector, and the pages of forked jobs, leave it alone."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,6 @@
-"""The commands, their flags and exit codes, and the function that Hydra calls.
+"""Run the commands: their flags, their exit codes, and the function that Hydra calls.
 
-Nothing here imports torch before a run is to be made, so that ``--help``, ``--cfg job`` and TAB
-completion answer at once.
+Nothing here imports torch before it makes a run, so ``--help``, ``--cfg job`` and TAB completion answer at once.
 """
 
 from lrsched.cli.job import run_config

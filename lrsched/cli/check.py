@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from lrsched.checkpoint.lock import holder
 from lrsched.checkpoint.places import MANIFEST, Checkpoint, survey
 from lrsched.cli.command import Parser, exit_code
-from lrsched.console import say, tell
-from lrsched.errors import CheckpointError, StorageError, UserError
+from lrsched.console import tell
+from lrsched.errors import CheckpointError
 from lrsched.records import RunFolder
 from lrsched.runs.resume import must_hold_a_run
 
 LOOKS = 40
-"""Times to read a folder again while its run deletes every checkpoint for newer ones."""
+"""Times to read a folder while its run deletes every checkpoint for a newer one."""
 
 EPILOG = """\
 Each checkpoint is read whole: its manifest, its size, its SHA-256, the form of its archive; then it is loaded as data
@@ -28,60 +29,59 @@ exit code: 0 the newest checkpoint is valid; 4 it is damaged, or there is none; 
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; print one message on stderr for each folder with a fault. Return the exit code."""
-    folders: list[str] = []
+    """Run the command; print one message on stderr for each folder with a fault. Return the highest exit code."""
+    folders: list[Path] = []
     code = exit_code(lambda: folders.extend(_parser().parse_args(arguments).folders))
-    for folder in folders:
-        try:
-            for line in report(RunFolder(Path(folder))):
-                tell(line)
-        except (UserError, OSError) as failure:
-            known = (
-                failure if isinstance(failure, UserError) else StorageError(f"{failure.filename}: {failure.strerror}")
-            )
-            say(str(known))
-            code = max(code, known.exit_code)
-    return code
+    return max([code, *(exit_code(partial(_print_report, folder)) for folder in folders)])
+
+
+def _print_report(folder: Path) -> None:
+    for line in report(RunFolder(folder)):
+        tell(line)
 
 
 def report(folder: RunFolder) -> Iterator[str]:
     """Describe a run folder, line by line.
+
+    Args:
+        folder: of the run.
 
     Raises:
         ConfigError: there is no run in it.
         CheckpointError: its newest checkpoint is not valid; raised after the last line.
     """
     must_hold_a_run("RUN_FOLDER", folder)
-    found, complaints = _looked_at(folder)
+    found = _looked_at(folder)
     writer = holder(folder.path)
     yield _printable(f"{folder}: {_status(folder)}; {f'{writer} writes to it' if writer else 'not in use'}")
     if found:
-        yield _printable(f"  config {found[0].manifest.get('config_sha256', 'unknown')}")
+        yield _printable(f"  config {found[0][0].manifest.get('config_sha256', 'unknown')}")
         yield f"  {'step':>10}  {'bytes':>13}  {'sha256':<16}"
-    for checkpoint, complaint in zip(found, complaints, strict=True):
+    for checkpoint, complaint in found:
         size, digest = checkpoint.manifest.get("bytes", "?"), checkpoint.manifest.get("sha256", "?")[:16]
         shown = f"{size:>13,}" if isinstance(size, int) else f"{size:>13}"
         yield _printable(f"  {checkpoint.step:>10}  {shown}  {digest:<16}  {complaint or 'intact'}")
-    if not complaints:
+    if not found:
         raise CheckpointError(f"no valid checkpoint in {folder.checkpoints}: there is none")
-    if complaints[0]:
-        older = "an older one is taken on resume" if "" in complaints else "none is left to resume from"
-        raise CheckpointError(f"the newest checkpoint is not valid: {complaints[0]}; {older}")
+    if newest := found[0][1]:
+        intact = any(not complaint for _, complaint in found)
+        older = "resume takes an older one" if intact else "none is left to resume from"
+        raise CheckpointError(f"the newest checkpoint is not valid: {newest}; {older}")
 
 
-def _looked_at(folder: RunFolder) -> tuple[list[Checkpoint], list[str]]:
-    """The checkpoints and what is wrong with each; read again while a running process deletes them for newer ones."""
+def _looked_at(folder: RunFolder) -> list[tuple[Checkpoint, str]]:
+    """Read the checkpoints, newest first, each with its fault; again while a process deletes all for newer ones."""
     for _ in range(LOOKS):
         looked = [(checkpoint, _complaint(checkpoint)) for checkpoint in survey(folder.checkpoints)]
         left = [(checkpoint, complaint) for checkpoint, complaint in looked if complaint is not None]
         if left or not holder(folder.path):
-            return [checkpoint for checkpoint, _ in left], [complaint for _, complaint in left]
+            return left
         time.sleep(0.05)
-    return [], []
+    return []
 
 
 def _complaint(checkpoint: Checkpoint) -> str | None:
-    """What is wrong with a checkpoint: "" if nothing, None if a running process has just deleted it."""
+    """Say what is wrong with a checkpoint: "" if nothing, None if a running process has just deleted it."""
     from lrsched.checkpoint.store import load  # imports torch
 
     try:
@@ -92,7 +92,7 @@ def _complaint(checkpoint: Checkpoint) -> str | None:
 
 
 def _status(folder: RunFolder) -> str:
-    """How the run ended, from its result."""
+    """Say how the run ended, from its result."""
     result = folder.read_result()
     if result is None:
         return f"{folder.result.name} cannot be read" if folder.result.exists() else "no result yet"
@@ -100,12 +100,14 @@ def _status(folder: RunFolder) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without control characters: a run folder may be a stranger's."""
+    """Replace control characters in a text: a run folder may be a stranger's."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _parser() -> Parser:
     about = "Verify a run's checkpoints, and print their steps and hashes. Nothing is changed."
-    parser = Parser("check", "RUN_FOLDER", description=about, epilog=EPILOG)
-    parser.add_argument("folders", nargs="+", metavar="RUN_FOLDER", help="as outputs/first; several can be given")
+    parser = Parser("check", description=about, epilog=EPILOG)
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="RUN_FOLDER", help="as outputs/first; several can be given"
+    )
     return parser

@@ -1,4 +1,4 @@
-"""What the commands ``preview``, ``report`` and ``check`` share: a parser, exit codes, files."""
+"""Parse arguments, give exit codes and write files for the commands ``preview``, ``report`` and ``check``."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from typing import Any, NoReturn
 
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.console import say
-from lrsched.errors import UNSET, ConfigError, StorageError
+from lrsched.errors import UNSET, ConfigError, storage
 from lrsched.records import write_atomically
 
 
 class Parser(argparse.ArgumentParser):
-    """The arguments of ``lrsched NAME``. A wrong one raises ConfigError instead of ending the process.
+    """Parses the arguments of ``lrsched NAME``. A wrong one raises ConfigError instead of ending the process.
 
     Args:
         name: of the command.
-        key: what an error names, as a config's error names a key.
         texts: ``description`` and ``epilog`` of the help, printed as they are.
     """
 
-    def __init__(self, name: str, key: str, **texts: Any) -> None:
+    def __init__(self, name: str, **texts: Any) -> None:
         form = argparse.RawDescriptionHelpFormatter
         super().__init__(prog=f"lrsched {name}", formatter_class=form, allow_abbrev=False, **texts)
-        self._key = key
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(self._key, UNSET, message, f"{self.prog} --help shows what it takes")
+        raise ConfigError(self.prog.split()[-1], UNSET, message, f"{self.prog} --help shows what it takes")
 
 
 def exit_code(run: Callable[[], object], overrides: Sequence[str] = ()) -> int:
-    """Run a command; print a user's mistake as one message, which names the override at fault.
+    """Run a command. Print a user's mistake, or what the file system refused, as one message.
+
+    Args:
+        run: the command.
+        overrides: the overrides that it composes; the message names the one at fault.
 
     Returns:
         The exit code: 0, or that of the mistake.
     """
     try:
         run()
-    except RAISED as failure:
+    except (*RAISED, OSError) as failure:
         error = as_user_error(failure, overrides)
         say(str(error))
         return error.exit_code
@@ -47,14 +49,12 @@ def exit_code(run: Callable[[], object], overrides: Sequence[str] = ()) -> int:
 
 
 def write(file: Path, content: bytes, *, folder: bool = False) -> None:
-    """Write a file that the user asked for, and with ``folder`` the folder that it lies in.
+    """Write a file that the user asked for; with ``folder``, make its folder too.
 
     Raises:
         StorageError: it cannot be written.
     """
-    try:
+    with storage(f"{file} cannot be written"):
         if folder:
             file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, content)
-    except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror}") from error

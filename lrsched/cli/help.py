@@ -1,4 +1,4 @@
-"""``--help``: every choice and every key. Hydra's own help takes three times as long to make."""
+"""Print ``--help``: every choice and every key, in a third of the time of Hydra's own help."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAGS = ("--help", "-h")
 
 
 def show_help(main: Callable[[], Any], arguments: Sequence[str]) -> None:
-    """Print the choices, and the config as it would run with the rest of the command line."""
+    """Print the choices, and the config that the rest of the command line would run."""
     print(HEADER)
     for group, names in choices(arguments).items():
         print(textwrap.fill(f"{group}: {', '.join(names)}", width=100, subsequent_indent="    "))
@@ -40,18 +40,16 @@ def show_help(main: Callable[[], Any], arguments: Sequence[str]) -> None:
 
 
 def choices(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """The names in every config group: ours, those of a ``--config-dir`` and those of plugins."""
+    """List the names in each config group: ours, those of a ``--config-dir`` and those of plugins."""
     spec = find_spec("lrsched.conf")
-    folders = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
+    folders = (spec.submodule_search_locations if spec else None) or ()
     flags = argparse.ArgumentParser(add_help=False)
-    flags.add_argument("--config-dir", "-cd", type=Path)
+    flags.add_argument("--config-dir", "-cd")
     own = flags.parse_known_args(list(arguments))[0].config_dir
-    found: dict[str, set[str]] = {}
-    for folder in [*folders, *([own] if own else [])]:
-        for name in choices_in(folder):
+    found = {group: installed(group) for group in GROUPS}
+    for folder in filter(None, [*folders, own]):
+        for name in choices_in(Path(folder)):
             group = next((group for group in GROUPS if name.startswith(f"{group}/")), name.partition("/")[0])
             if group != name:
                 found.setdefault(group, set()).add(name.removeprefix(f"{group}/"))
-    for group in GROUPS:
-        found.setdefault(group, set()).update(installed(group))
     return {group: sorted(names, key=lambda name: ("/" in name, name)) for group, names in sorted(found.items())}

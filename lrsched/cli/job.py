@@ -1,4 +1,4 @@
-"""The function that Hydra calls with a composed config: one run, alone or as a job of a sweep."""
+"""Make the run of a composed config, alone or as a job of a sweep: the function that Hydra calls."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
-from lrsched.compose.nodes import plain
+from lrsched.compose.nodes import as_written, plain
 from lrsched.console import forgive_readers, say
 from lrsched.errors import Stopped, UserError
 from lrsched.records import RunFolder, check_name
@@ -21,10 +21,10 @@ from lrsched.signals import stop_flag
 
 
 class _ConfigRunner:
-    """Make the run of a composed config, alone or as a job of a sweep. Hydra calls it.
+    """Makes the run of a composed config. Hydra calls it.
 
-    It is an object and no function because other launchers pickle it for processes of their own: there Hydra has to
-    be set up before it composes a config, and importing a module of ours does not do that.
+    An object, because other launchers pickle it for processes of their own: unpickling it sets Hydra up there, before
+    a config is composed. Importing a module of ours does not.
     """
 
     def __call__(self, cfg: DictConfig) -> float | None:
@@ -34,24 +34,24 @@ class _ConfigRunner:
             The monitored metric of the finished run, which a sweeper may optimise.
         """
         in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-        forgive_readers()  # in a launcher's process nobody has yet
+        forgive_readers()  # nobody has yet, in a launcher's process
         stop = stop_flag()
         try:
-            with stop:  # in a launcher's process this is the outermost
+            with stop:  # the outermost one, in a launcher's process
                 stop.check()
                 if in_sweep:
                     return _in_its_own_process(cfg)
-                from lrsched.runs.start import make_run  # not needed for --help and --cfg
+                from lrsched.runs.start import make_run  # slow, and --help and --cfg do without it
 
                 return make_run(cfg, _asked(), stop)
         except (UserError, OSError, OmegaConfBaseException) as failure:
             error = as_user_error(failure, _asked())
             say(f"[{' '.join(_asked())}] {error}" if in_sweep else str(error))
-            ours = stop.listens  # else this is a launcher's process, which may do more about a signal than we do
+            ours = stop.listens  # else a launcher's process, which has handlers of its own
             if not ours:
                 stop.hand_on()
-            if in_sweep and not (ours and isinstance(error, Stopped)):  # a signal to our process means the sweep too
-                raise error from failure  # the launcher records it and goes on with the next job
+            if in_sweep and not (ours and isinstance(error, Stopped)):  # a signal to us ends the sweep too
+                raise error from failure  # the launcher records it, and begins the next job
             sys.exit(error.exit_code)
 
     def __reduce__(self) -> tuple[Callable[[], _ConfigRunner], tuple[()]]:
@@ -68,7 +68,7 @@ def _unpickled() -> _ConfigRunner:
 
 
 def _in_its_own_process(cfg: DictConfig) -> float | None:
-    """A job of a launcher that gives it no process of its own: whatever ends the job, it ends no other."""
+    """Run a job in a process of its own, where its launcher gives it none: what ends it ends no other job."""
     from lrsched.config.settings import settings
     from lrsched.runs.auto_resume import AUTO
     from lrsched.runs.resume import finished
@@ -78,7 +78,7 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     run = settings(plain(cfg))
     elsewhere = cfg.resume not in (None, AUTO)
     folder = RunFolder(Path(str(cfg.resume))) if elsewhere else _folder_in_sweep(cfg)
-    if elsewhere or not finished(folder):  # one that lies elsewhere may be extended
+    if elsewhere or not finished(folder):  # a finished run elsewhere may be extended
         with failing_fast(Path("outputs") / run.name, run.sweep.fail_fast), preload([run]) as loaded:
             run_isolated(folder, cfg, _asked(), loaded, stop_flag(), run.sweep.timeout)
         say(f"{folder.path.name}: {paused(folder) or 'finished'}")
@@ -87,13 +87,11 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
 
 
 def _asked() -> list[str]:
-    """The overrides as they were typed: an interpolation in them is not resolved, it may be a secret or nothing."""
-    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
-    assert isinstance(overrides, list)
-    return [str(item) for item in overrides]
+    """List the overrides as typed, not resolved: an interpolation may be a secret, or name nothing."""
+    return [str(item) for item in as_written(HydraConfig.get().overrides.task)]
 
 
 def _folder_in_sweep(cfg: DictConfig) -> RunFolder:
-    """The run folder of a sweep's job."""
+    """Find the run folder of a sweep's job."""
     run_id = check_name("run id", str(HydraConfig.get().sweep.subdir))
     return RunFolder(Path("outputs") / check_name("name", str(cfg.name)) / run_id)

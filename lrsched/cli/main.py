@@ -28,7 +28,7 @@ def train(cfg: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Entry point of the console script: run the command that ``sys.argv`` names, and exit with its code."""
+    """Run the command that ``sys.argv`` names, and exit with its code: the entry point of the console script."""
     forgive_readers()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
@@ -40,6 +40,6 @@ def main() -> None:
         sys.exit(2)
     if name != "train":
         sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))
-    if trusted():  # as with python train.py, a trusted module may lie in the current folder
+    if trusted():  # a trusted module may lie in the current folder, as with python train.py
         sys.path.insert(0, "")
     open_door(train, arguments)

@@ -1,4 +1,4 @@
-"""``lrsched preview``: the schedule of exactly this config, drawn before it is run."""
+"""``lrsched preview``: draw the schedule of a config before it is run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.command import Parser, exit_code, write
@@ -57,10 +57,9 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _parser() -> Parser:
     about = "The schedule of exactly this config, without data or model."
-    parser = Parser("preview", "preview", description=about, epilog=EXAMPLES)
-    parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="as for a run; several: scheduler=cosine,step"
-    )
+    parser = Parser("preview", description=about, epilog=EXAMPLES)
+    several = "as for a run; several: scheduler=cosine,step"
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help=several)
     parser.add_argument("--png", metavar="F", help="draw a picture (needs matplotlib)")
     parser.add_argument("--csv", metavar="F", help="write step, epoch and every value that moves, a row for each step")
     parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
@@ -68,10 +67,10 @@ def _parser() -> Parser:
 
 
 def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
-    """The course of every combination of the values given.
+    """Draw the course of each combination of the values given.
 
     Args:
-        overrides: as on the command line.
+        overrides: as typed.
         folder: a folder with more configs, or None.
 
     Raises:
@@ -80,12 +79,10 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
     register()
     with initialize_config_module("lrsched.conf", version_base="1.3"):
         extra = [f"hydra.searchpath=['file://{_existing(folder)}']"] if folder is not None else []
-        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-        parsed = parser.parse_overrides(list(overrides))
+        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(overrides))
         swept = [item for item in parsed if item.is_sweep_override()]
         fixed = [str(item.input_line) for item in parsed if not item.is_sweep_override()]
-        several = [list(dict.fromkeys(values_of(item))) for item in swept]
-        for values in product(*several):
+        for values in product(*(dict.fromkeys(values_of(item)) for item in swept)):
             chosen = [f"{item.get_key_element()}={value}" for item, value in zip(swept, values, strict=True)]
             try:
                 yield _course([*extra, *fixed, *chosen], [text for text in chosen if text.split("=")[0] != "scheduler"])
@@ -99,22 +96,18 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
 
 def _course(overrides: list[str], others: list[str]) -> Course:
     """Compose and check the config of these overrides as a run does, and draw its course."""
-    cfg = compose("config", overrides=overrides, return_hydra_config=True)
-    choice, asked = str(cfg.hydra.runtime.choices.scheduler), overrides  # as typed: not to be resolved
-    run = _without_hydra(cfg)
-    if run.get("resume") is not None:  # a run that is to be continued, at another length perhaps
-        choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, asked).config
+    run = compose("config", overrides=overrides, return_hydra_config=True)
+    choice = str(run.hydra.runtime.choices.scheduler)
+    with open_dict(run):
+        del run["hydra"]
+    if run.get("resume") is not None:  # resume a run, perhaps at another length
+        choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, overrides).config
     return forecast(settings(plain(run)), " ".join([choice, *others]))
 
 
-def _without_hydra(cfg: DictConfig) -> DictConfig:
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return cfg
-
-
-def _existing(folder: str) -> str:
+def _existing(folder: str) -> Path:
+    """Make the path of a folder absolute; refuse one that does not exist."""
     path = Path(folder).absolute()
     if not path.is_dir():
         raise ConfigError("--config-dir", folder, "there is no such folder")
-    return str(path)
+    return path

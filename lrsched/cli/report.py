@@ -32,13 +32,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
-    found = compare_paths([Path(path) for path in options.paths], options.metric, options.mode, options.target)
+    found = compare_paths(options.paths, options.metric, options.mode, options.target)
     files: dict[Path, bytes] = {}
     if options.json is not None:
         text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-        files[Path(options.json)] = text.encode()
+        files[options.json] = text.encode()
     if options.png is not None:
-        files |= {Path(options.png) / name: content for name, content in pictures(found, options.png).items()}
+        files |= {options.png / name: content for name, content in pictures(found, str(options.png)).items()}
     for file, content in files.items():
         write(file, content, folder=True)
     tell(render(found, *terminal()).removesuffix("\n"))
@@ -46,18 +46,14 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _parser() -> Parser:
     about = "Compare runs and sweeps: each schedule at its best learning rate, seed against seed."
-    parser = Parser("report", "report", description=about, epilog=EXAMPLES)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a run folder, or a folder that holds some")
+    parser = Parser("report", description=about, epilog=EXAMPLES)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a run folder, or a folder that holds some")
     parser.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
     parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
-    parser.add_argument(
-        "--target",
-        type=_target,
-        metavar="X",
-        help="steps until the metric reaches X; auto: what every schedule reaches",
-    )
-    parser.add_argument("--json", metavar="F", help="write all numbers")
-    parser.add_argument("--png", metavar="FOLDER", help="draw curves.png and rates.png (needs matplotlib)")
+    steps = "steps until the metric reaches X; auto: what every schedule reaches"
+    parser.add_argument("--target", type=_target, metavar="X", help=steps)
+    parser.add_argument("--json", type=Path, metavar="F", help="write all numbers")
+    parser.add_argument("--png", type=Path, metavar="FOLDER", help="draw curves.png and rates.png (needs matplotlib)")
     return parser
 
 

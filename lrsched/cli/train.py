@@ -19,12 +19,12 @@ from lrsched.signals import stop_flag
 def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
     """Call a ``@hydra.main`` function; print a user's mistake as one message, and exit with its code.
 
-    Hydra reports errors itself and exits with 1, unless HYDRA_FULL_ERROR asks for the bare exception.
-    We ask, and report; a person who asks gets the traceback as well.
+    Hydra reports errors itself and exits with 1, unless HYDRA_FULL_ERROR asks for the bare exception. So this sets it,
+    and reports; a person who had set it gets the traceback too.
 
     Args:
         main: the function.
-        arguments: its command line, that of the process by default.
+        arguments: its command line; that of the process by default.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     forgive_readers()

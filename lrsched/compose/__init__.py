@@ -1,1 +1,1 @@
-"""Compose, compare, store and explain configs: the room that knows Hydra's and OmegaConf's."""
+"""Compose, compare, store and explain configs of Hydra and OmegaConf."""

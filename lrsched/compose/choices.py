@@ -1,4 +1,4 @@
-"""The choices of a config group: its YAML files, but those that begin with ``_``, which others are made of."""
+"""List the choices of a config group: its YAML files, without shared ones, whose names begin with ``_``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _all_options = ConfigLoaderImpl.get_group_options
 
 
 def choices_in(folder: Path) -> set[str]:
-    """The choices in a folder and below it, by their paths without suffix: ``torch/StepLR``."""
+    """List the choices in a folder and below it, by path without suffix: ``torch/StepLR``."""
     found = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml"))
     return {path.as_posix() for path in found if not any(part.startswith("_") for part in path.parts)}
 
 
 def hide_shared_files() -> None:
-    """Leave files that begin with ``_`` out of what Hydra completes and what ``glob(*)`` stands for."""
+    """Hide shared files from Hydra's TAB completion and from ``glob(*)``. Hydra has no public hook for that."""
     ConfigLoaderImpl.get_group_options = _options
 
 

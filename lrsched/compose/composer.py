@@ -1,8 +1,8 @@
-"""Compose the configs of a sweep's jobs. Hydra reads the YAML files for each job; this reads them once for many.
+"""Compose the configs of a sweep's jobs, reading the YAML files once for many jobs.
 
-Jobs that choose the same groups (``scheduler=cosine``) have the same files, and differ in values alone
-(``seed=3``), which Hydra applies last. So the files are read and merged once for each choice of groups, and the
-values are applied to a copy. A sweep of a thousand jobs is planned in seconds, where Hydra takes a minute.
+Jobs that choose the same groups (``scheduler=cosine``) have the same files. They differ in values alone (``seed=3``),
+which Hydra applies last. So this reads and merges the files once for each choice of groups, and applies the values to
+a copy: it plans a thousand jobs in seconds, where Hydra, which reads the files for each job, takes a minute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 
 class Composer:
-    """Composes jobs as ``load_sweep_config`` does, to the same configs and with the same errors.
+    """Composes jobs as Hydra's ``load_sweep_config`` does: the same configs, the same errors.
 
     Args:
         loader: Hydra's.
@@ -29,11 +29,11 @@ class Composer:
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
         self.sweep, self._loader = sweep, loader
         given = [str(item) for item in sweep.hydra.overrides.hydra]
-        private: Any = loader  # three names of Hydra's that are not public
+        private: Any = loader  # uses three names that are not public
         try:
             self._files: Any = private._parse_overrides_and_create_caching_repo(sweep.hydra.job.config_name, given)[1]
             self._apply, self._dirname = private._apply_overrides_to_config, config_loader_impl.get_overrides_dirname
-        except AttributeError:  # in another Hydra: it composes each job, in its own time
+        except AttributeError:  # another Hydra: let it compose each job
             self._files = None
         self._parser = OverridesParser.create(config_loader=loader)
         self._parsed: dict[str, Override] = {}
@@ -42,7 +42,7 @@ class Composer:
         self._bare: dict[tuple[str, ...], DictConfig] = {}
 
     def bare(self, overrides: Sequence[str]) -> DictConfig:
-        """The config of one job without Hydra's part, which is the larger one.
+        """Compose the config of one job without Hydra's part, which is the larger one.
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -55,7 +55,7 @@ class Composer:
         return self._finished(deepcopy(self._bare[choices]), values)
 
     def whole(self, overrides: Sequence[str]) -> DictConfig:
-        """The config of one job as Hydra runs it.
+        """Compose the config of one job as Hydra runs it.
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -73,13 +73,13 @@ class Composer:
         return config
 
     def job(self, overrides: Sequence[str], number: int, run_id: str | None, threads: int) -> DictConfig:
-        """The config that a job of a sweep is run with.
+        """Compose the config that a job of a sweep is run with.
 
         Args:
             overrides: of the job.
             number: among the jobs.
-            run_id: the name of its folder; None: as the config says.
-            threads: where the config names no number.
+            run_id: the name of its folder; None: the one that the config names.
+            threads: used if the config names no number.
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -92,7 +92,7 @@ class Composer:
         return config
 
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
-        """The overrides that choose files or configure Hydra, and those that set values afterwards."""
+        """Split overrides into those that choose files or configure Hydra, and those that set values afterwards."""
         if self._files is None:
             return tuple(overrides), []
         parsed = [self._parse(override) for override in overrides]
@@ -101,7 +101,7 @@ class Composer:
         return choices, [override for override, first in zip(parsed, early, strict=True) if not first]
 
     def _is_choice(self, override: Override) -> bool:
-        """Whether an override chooses a file instead of setting a value, as Hydra tells them apart."""
+        """Whether an override chooses a file instead of setting a value, by Hydra's own rule."""
         key = override.key_or_group
         if key not in self._groups:
             self._groups[key] = self._files.group_exists(key)
@@ -120,5 +120,5 @@ class Composer:
     def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
         if values:
             self._apply(values, config)
-        OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is one time for the whole sweep
+        OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is the same in the whole sweep
         return config

@@ -9,15 +9,16 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lrsched.compose.nodes import raw
+from lrsched.config.walk import is_list, is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
 
 FIXED = ("optimizer._target_",)
-"""Keys that a run cannot change: its state has another form for each value."""
+"""Keys that a run cannot change: the form of its state depends on them."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key whose resolved value differs (UNSET: it has none); ``asked`` is the key of the override."""
+    """A key whose resolved value differs (UNSET: it has none). ``asked`` is the key of the override."""
 
     asked: str
     key: str
@@ -29,15 +30,15 @@ class Difference:
 
 
 def differences(asked: str, saved: DictConfig, composed: DictConfig) -> list[Difference]:
-    """The differences at and below a key of the command line."""
+    """List the differences at and below a key of the command line."""
     found = _different(asked, _resolved(saved, asked), _resolved(composed, asked))
     return [Difference(asked, *item) for item in found]
 
 
 def recorded(changes: Iterable[Difference], saved: DictConfig, composed: DictConfig) -> dict[str, list[Any]]:
-    """The changes as the config keeps them, ``{key: [old, new]}``, not resolved: enough to undo them.
+    """Write changes as the config keeps them, ``{key: [old, new]}``, not resolved: enough to undo them.
 
-    Where a key comes or goes, or a class changes, it keeps the whole value of the override's key.
+    Keeps the whole value of the override's key where a key comes or goes, or a class changes.
     """
     changes = list(changes)
     whole = {
@@ -48,10 +49,10 @@ def recorded(changes: Iterable[Difference], saved: DictConfig, composed: DictCon
 
 
 def refuse(changes: Sequence[Difference]) -> None:
-    """Refuse changes that are not allowed, naming each.
+    """Refuse changes, naming each.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: there is a change.
     """
     if not changes:
         return
@@ -68,17 +69,17 @@ def refuse(changes: Sequence[Difference]) -> None:
 
 
 def check_allowed(keys: Sequence[str], composed: DictConfig) -> list[str]:
-    """The keys of ``checkpoint.allow_change``, each one known.
+    """Check the keys of ``checkpoint.allow_change``, and return them.
 
     Raises:
         ConfigError: there is no such key, or it cannot be changed.
     """
-    for key in map(str, keys):
+    for key in keys:
         if OmegaConf.select(composed, key, default=UNSET) is UNSET:
-            parent = OmegaConf.select(composed, key.rpartition(".")[0]) if "." in key else composed
-            known = [key.rpartition(".")[0] + "." * ("." in key) + str(name) for name in parent or ()]
+            group, dot, _ = key.rpartition(".")
+            known = [f"{group}{dot}{name}" for name in (OmegaConf.select(composed, group) if group else composed) or ()]
             raise ConfigError("checkpoint.allow_change", key, "there is no such key", nearest(key, known))
-    return [str(key) for key in keys]
+    return list(keys)
 
 
 def refuse_fixed(changes: Iterable[Difference]) -> None:
@@ -94,7 +95,7 @@ def refuse_fixed(changes: Iterable[Difference]) -> None:
 
 
 def _different(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
+    if is_mapping(old) and is_mapping(new):
         names = dict.fromkeys([*old, *new])
         return [
             item for name in names for item in _different(f"{key}.{name}", old.get(name, UNSET), new.get(name, UNSET))
@@ -108,12 +109,12 @@ def _resolved(config: DictConfig, key: str) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """The value with its interpolations escaped: at another place they would mean something else."""
+    """Escape the interpolations of a value: at another place they would mean something else."""
     if isinstance(value, str):
         return value.replace("${", "\\${")
-    if isinstance(value, dict):
+    if is_mapping(value):
         return {name: _literal(item) for name, item in value.items()}
-    return [_literal(item) for item in value] if isinstance(value, list) else value
+    return [_literal(item) for item in value] if is_list(value) else value
 
 
 def _text(value: Any) -> str:

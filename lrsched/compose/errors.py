@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,15 +29,18 @@ GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debu
 RAISED = (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError)
 """The classes of a user's mistake: Hydra raises some that are not its own."""
 
+WRITTEN = "an override is written key=value"
+"""The remedy for one that is not."""
+
 _TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "text"}
 
 
 def as_user_error(error: Exception, overrides: Sequence[str] = ()) -> UserError:
-    """The error as a user reads it. One that is neither a user's, nor the file system's, nor Hydra's is raised again.
+    """Translate an error to what a user reads. Raise it again if it is no user's, no file system's and no Hydra's.
 
     Args:
         error: the error.
-        overrides: those that were composed; the message names the one at fault.
+        overrides: the overrides that were composed; the message names the one at fault.
     """
     if isinstance(error, UserError):
         return error
@@ -49,7 +52,7 @@ def as_user_error(error: Exception, overrides: Sequence[str] = ()) -> UserError:
 
 
 def _hydra_raised(error: BaseException) -> bool:
-    """Whether Hydra or OmegaConf raised it, whatever its class."""
+    """Whether Hydra or OmegaConf raised an error, of whatever class."""
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return True
     last = error.__traceback__
@@ -60,8 +63,8 @@ def _hydra_raised(error: BaseException) -> bool:
 
 
 @contextmanager
-def as_user_errors(overrides: Sequence[str]) -> Iterator[None]:
-    """Within it errors of Hydra and OmegaConf about these overrides are raised as a user reads them."""
+def as_user_errors(overrides: Sequence[str]) -> Generator[None]:
+    """Translate errors of Hydra and OmegaConf that are raised inside, about these overrides."""
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
@@ -69,7 +72,7 @@ def as_user_errors(overrides: Sequence[str]) -> Iterator[None]:
 
 
 def complaint(error: BaseException, overrides: Sequence[str] = ()) -> ConfigError:
-    """The error of Hydra or OmegaConf as a user reads it; ``overrides`` are those that were composed."""
+    """Translate an error of Hydra or OmegaConf; ``overrides`` are those that were composed."""
     if isinstance(error, MissingConfigException):
         return _missing_choice(error)
     if isinstance(error, OverrideParseException):
@@ -93,13 +96,9 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
     of_hydra = next((group for group in plugins.GROUPS if missing.startswith(f"{group}/")), "")
     group, _, choice = (of_hydra, "/", missing[len(of_hydra) + 1 :]) if of_hydra else missing.partition("/")
     if not choice:
-        folders = [str(folder) for folder in _searched(str(error))]
-        return ConfigError(
-            "--config-name",
-            group,
-            f"there is no such config in {', '.join(folders) or 'the folder given'}",
-            "leave it out: the config is lrsched's own, and --config-dir adds to it",
-        )
+        folders = ", ".join(map(str, _searched(str(error)))) or "the folder given"
+        remedy = "leave it out: the config is lrsched's own, and --config-dir adds to it"
+        return ConfigError("--config-name", group, f"there is no such config in {folders}", remedy)
     options = {name for folder in _searched(str(error)) for name in choices_in(folder / group)}
     if remedy := how_to_install(group, choice):
         return ConfigError(group, choice, "is not installed", remedy)
@@ -108,8 +107,8 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
 
 
 def _searched(message: str) -> list[Path]:
-    """The folders of the search path, which ends Hydra's message."""
-    folders = []
+    """Read the folders of the search path off the end of Hydra's message."""
+    folders: list[Path] = []
     for scheme, path in re.findall(r"provider=\S+, path=(pkg|file)://(\S+)", message):
         spec = find_spec(path.replace("/", ".")) if scheme == "pkg" else None
         folders += map(Path, (spec.submodule_search_locations or []) if spec else [path])
@@ -117,11 +116,8 @@ def _searched(message: str) -> list[Path]:
 
 
 def _unreadable(error: OverrideParseException) -> ConfigError:
-    key, _, value = error.override.partition("=")
-    if not value and "=" not in error.override:
-        remedy = "an override is written key=value"
-    else:
-        remedy = "quote a value that holds = , { } [ ] or blanks: \"key='value'\""
+    key, equals, value = error.override.partition("=")
+    remedy = "quote a value that holds = , { } [ ] or blanks: \"key='value'\"" if equals else WRITTEN
     return ConfigError(key, value or UNSET, "this override cannot be read", remedy)
 
 
@@ -132,10 +128,9 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
     parent = unknown.rpartition(".")[0]
     siblings = schema.names(schema.RunConfig) if cause.parent_node is None else cause.parent_node
     known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
-    if not known:  # a mapping that is open, and empty
-        return ConfigError(
-            key, UNSET, "has no entries yet, and an override cannot know that one is meant", f"write +{key}"
-        )
+    if not known:  # an open, empty mapping
+        rule = "has no entries yet, and an override without + changes an entry that is there"
+        return ConfigError(key, UNSET, rule, f"write +{key}")
     return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
 
 
@@ -167,12 +162,8 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
     match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
     if match:
-        return ConfigError(
-            match[1],
-            match[2],
-            "several values are a sweep",
-            f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]",
-        )
+        remedy = f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]"
+        return ConfigError(match[1], match[2], "several values are a sweep", remedy)
     if "Config group override must be" in text:
         return _no_choice(overrides)
     endless = next((word for word in overrides if re.search(r"\d{300}", word)), None)
@@ -183,17 +174,16 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
 
 
 def _no_choice(overrides: Sequence[str]) -> ConfigError:
-    """A group was given a number or null instead of a file's name."""
+    """Name the group that was given a number or null instead of a file's name."""
     for override in overrides:
         key, equals, value = override.partition("=")
         group = key.lstrip("+~").partition("@")[0]
-        if equals and (group in GROUPS or not group) and not re.match(r"[A-Za-z\[]", value.replace("null", "0")):
-            if not group:
-                break
-            return ConfigError(
-                group, value, "is no choice of this group", f"give {group}=NAME, a file of conf/{group}/"
-            )
-    return ConfigError("config", UNSET, "an override has no key", "an override is written key=value")
+        if equals and not group:
+            break
+        if group in GROUPS and equals and not re.match(r"[A-Za-z\[]", value.replace("null", "0")):
+            remedy = f"give {group}=NAME, a file of conf/{group}/"
+            return ConfigError(group, value, "is no choice of this group", remedy)
+    return ConfigError("config", UNSET, "an override has no key", WRITTEN)
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,25 +9,34 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import complaint
+from lrsched.config.walk import is_list, is_mapping
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as plain dicts and lists, every interpolation resolved."""
+    """Convert a config to plain dicts and lists, every interpolation resolved.
+
+    Raises:
+        ConfigError: a value is missing, or an interpolation cannot be resolved.
+    """
     try:
-        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise complaint(error) from error
-    assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
 
+def as_written(config: Any) -> Any:
+    """Convert a config, or a list of one, to plain dicts and lists, no interpolation resolved."""
+    return OmegaConf.to_container(config, resolve=False)
+
+
 def raw(config: DictConfig, key: str) -> Any:
-    """The value at a key, not resolved; None if there is none."""
-    found: Any = OmegaConf.to_container(config, resolve=False)
+    """Find the value at a key, not resolved; None if there is none."""
+    found = as_written(config)
     for name in key.replace("[", ".").replace("]", "").split("."):
-        if isinstance(found, list) and name.isdigit() and int(name) < len(found):
+        if is_list(found) and name.isdigit() and int(name) < len(found):
             found = found[int(name)]
-        elif isinstance(found, dict):
+        elif is_mapping(found):
             found = found.get(name)
         else:
             return None
@@ -40,19 +49,18 @@ def put(config: DictConfig, key: str, value: Any) -> None:
 
 
 def copied(config: DictConfig) -> DictConfig:
-    """An untyped copy, not resolved."""
-    copy = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
-    assert isinstance(copy, DictConfig)
+    """Copy a config without its types, not resolved."""
+    copy: Any = OmegaConf.create(as_written(config))
     return copy
 
 
 def to_yaml(config: DictConfig) -> str:
-    """The config as YAML, not resolved."""
+    """Write a config as YAML, not resolved."""
     return OmegaConf.to_yaml(config)
 
 
 def within(key: str, roots: Iterable[str]) -> bool:
-    """Whether a key is one of these, or lies below one.
+    """Whether a key is one of ``roots``, or lies below one.
 
     >>> within("optimizer.lr", ["optimizer"]), within("optimizers", ["optimizer"])
     (True, False)

@@ -1,4 +1,4 @@
-"""Launchers and sweepers: which are installed, and how to install others."""
+"""List the installed launchers and sweepers, and say how to install others."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hydra.core.plugins import Plugins
 GROUPS = ("hydra/launcher", "hydra/sweeper")
 
 LAUNCHERS = {"joblib": "sweep", "submitit_local": "sweep", "submitit_slurm": "sweep", "ray": "ray"}
-"""Hydra's launchers that lrsched is tested with, and the extra of lrsched that installs each."""
+"""Launchers of others that lrsched is tested with, each with the extra of lrsched that installs it."""
 
 
 def installed(group: str) -> set[str]:
-    """The names that plugins added to a group; ours are files, and not among them."""
-    Plugins.instance()  # Hydra finds its plugins now, unless it has
+    """List the names that plugins added to a group. Ours are YAML files, so they are not among them."""
+    Plugins.instance()  # makes Hydra find its plugins, once
     place = ConfigStore.instance().repo
     for part in group.split("/"):
         place = place.get(part, {})
@@ -21,6 +21,6 @@ def installed(group: str) -> set[str]:
 
 
 def how_to_install(group: str, name: str) -> str:
-    """The command that installs a choice; "" if we know none."""
+    """Give the command that installs a choice; "" if we know none."""
     extra = LAUNCHERS.get(name) if group == "hydra/launcher" else None
     return f"pip install 'hydra-lrsched[{extra}]'" if extra else ""

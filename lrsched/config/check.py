@@ -1,4 +1,4 @@
-"""Read plain mappings into schema dataclasses; refuse unknown keys and values out of their range."""
+"""Read plain mappings into schema dataclasses; refuse unknown keys, and values of another type or out of range."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from lrsched.config import schema
 from lrsched.config.types import check_type
-from lrsched.config.walk import leaves
+from lrsched.config.walk import is_mapping, leaves
 from lrsched.errors import ConfigError, nearest
 
 S = TypeVar("S")
@@ -16,7 +16,7 @@ FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 
 
 def check_numbers(value: Any, key: str = "") -> None:
-    """Refuse, at any depth, numbers that no tensor could hold.
+    """Refuse numbers that no tensor can hold, at any depth.
 
     Raises:
         ConfigError: NaN, an infinity, a float beyond float32 or a whole number beyond 64 bits.
@@ -30,7 +30,16 @@ def check_numbers(value: Any, key: str = "") -> None:
 
 
 def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
-    """An instance of a schema dataclass from a mapping; every key known, every value checked."""
+    """Make an instance of a schema dataclass from a mapping.
+
+    Args:
+        cls: the schema.
+        node: the values by name.
+        prefix: the key of the node, "" for the whole config.
+
+    Raises:
+        ConfigError: an unknown key, or a value of another type or out of its range.
+    """
     hints = get_type_hints(cls)
     items = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = {}
@@ -42,24 +51,27 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
         if dataclasses.is_dataclass(hint):
             values[name] = _entry(hint, value, key)  # type: ignore[arg-type]
             continue
-        values[name] = check_type(key, value, hint)
-        each = items[name].metadata.get("items")
-        if each is not None:
-            values[name] = [_entry(each, item, f"{key}[{i}]") for i, item in enumerate(values[name])]
-        rule = items[name].metadata.get("rule")
-        if rule is not None:
-            rule(key, values[name])
+        checked = check_type(key, value, hint)
+        if each := items[name].metadata.get("items"):
+            checked = [_entry(each, item, f"{key}[{i}]") for i, item in enumerate(checked)]
+        if rule := items[name].metadata.get("rule"):
+            rule(key, checked)
+        values[name] = checked
     return cls(**values)
 
 
 def _entry(cls: type[S], value: Any, key: str) -> S:
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise ConfigError(key, value, f"must be a mapping of {', '.join(schema.names(cls))}")
     return read(cls, value, key)
 
 
 def take(cls: type[S], node: Mapping[str, Any], prefix: str) -> tuple[S, dict[str, Any]]:
-    """Split a group's node into its reserved keys, typed, and the rest, which its target takes."""
+    """Split a group's node into its reserved keys, typed, and the arguments of its target.
+
+    Raises:
+        ConfigError: a reserved key has a value of another type or out of its range.
+    """
     reserved = set(schema.names(cls))
     mine = {name: value for name, value in node.items() if name in reserved}
     rest = {name: value for name, value in node.items() if name not in reserved}

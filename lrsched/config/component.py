@@ -11,21 +11,21 @@ from typing import Any, Generic, TypeVar
 from lrsched.config.targets import Role, check_arguments, construct, resolve
 
 Own = TypeVar("Own")
-"""The schema class of the keys that a group's class never sees; None where a group has none."""
+"""The schema class of a group's reserved keys; None where it has none."""
 
 
 @dataclass(frozen=True)
 class Component(Generic[Own]):
-    """What a config group chose: a class, the arguments for it, and the keys that are ours.
+    """The choice of a config group: a class, its arguments, and the group's reserved keys.
 
-    Nothing is imported before ``cls`` is asked for: a config is checked without torch.
+    Imports the class when ``cls`` is first read, so a config is checked without torch.
 
     Args:
         role: what the group may name.
         key: of the node, for messages.
         target: the dotted name of the class.
         arguments: for the class, by name.
-        own: the group's reserved keys, typed and within their ranges.
+        own: the group's reserved keys, which the class never sees, typed and within their ranges.
     """
 
     role: Role
@@ -39,12 +39,12 @@ class Component(Generic[Own]):
         """The class.
 
         Raises:
-            ConfigError: the allowlist does not hold it, or there is no such class.
+            ConfigError: the name is not on the allowlist, or names no class of the right kind.
         """
         return resolve(self.role, self.target, self.key)
 
     def check(self) -> None:
-        """Refuse a class or arguments that cannot be used, without building anything.
+        """Refuse a class or arguments that cannot be used; build nothing.
 
         Raises:
             ConfigError: names the key.
@@ -52,7 +52,10 @@ class Component(Generic[Own]):
         check_arguments(self.cls, self.role, self.arguments, self.key)
 
     def build(self, **given: Any) -> Any:
-        """An instance; ``given`` is what the trainer hands over.
+        """Make an instance.
+
+        Args:
+            given: what the trainer hands over.
 
         Raises:
             ConfigError: the class or one of its arguments cannot be used.
@@ -61,6 +64,6 @@ class Component(Generic[Own]):
 
     @property
     def text(self) -> str:
-        """The whole node as text: equal for equal nodes."""
+        """The whole node as text; equal nodes have equal texts."""
         own = None if self.own is None else asdict(self.own)  # type: ignore[call-overload]
         return json.dumps([self.target, self.arguments, own], sort_keys=True, default=str)

@@ -10,14 +10,14 @@ from typing import Any
 from lrsched.config.versions import as_written_first
 
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
-"""Root keys that do not change what a run computes (bit-exactness across devices is the fingerprint's matter)."""
+"""Root keys that do not change what a run computes. (The fingerprint compares devices.)"""
 
 NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}
-"""Keys of groups that do not either."""
+"""Keys of groups that do not change it either."""
 
 
 def computing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without the keys that do not change the result, in the form that all versions share."""
+    """Keep the keys of a config that change the result, in the form that all versions share."""
     kept = {key: value for key, value in as_written_first(config).items() if key not in NEUTRAL}
     for group, names in NEUTRAL_WITHIN.items():
         if isinstance(kept.get(group), Mapping):
@@ -26,13 +26,13 @@ def computing(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_sha256(config: Mapping[str, Any]) -> str:
-    """SHA-256 of a resolved config without what does not change the result."""
+    """Hash the keys of a resolved config that change the result, by SHA-256."""
     return hashlib.sha256(json.dumps(computing(config), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def was_made_with(config: Mapping[str, Any], digest: str) -> bool:
-    """Whether a hash can be that of a config as it is stored.
+    """Whether a hash can be that of a stored config.
 
-    One that refers to other values (``${optimizer.lr}``) has to be resolved first, and is believed.
+    Believes a config that refers to other values (``${optimizer.lr}``): its hash is of the resolved one.
     """
     return "${" in json.dumps(computing(config), default=str) or config_sha256(config) == digest

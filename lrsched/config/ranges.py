@@ -1,10 +1,11 @@
-"""Ranges that PyTorch's own optimizers and schedulers do not check: they would train, to no end."""
+"""Check ranges that PyTorch's own optimizers and schedulers leave unchecked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lrsched.config.walk import is_list
 from lrsched.errors import ConfigError
 
 Range = tuple[Callable[[float], bool], str]
@@ -26,22 +27,22 @@ RANGES: dict[str, Range] = {
 
 
 def check_ranges(cls: type, arguments: Mapping[str, Any], key: str) -> None:
-    """Refuse arguments of a class of PyTorch's with which it cannot work.
+    """Refuse arguments with which a class of PyTorch cannot work.
 
     Args:
-        cls: the class; those of other homes check their own arguments.
-        arguments: by name; a list is looked at number by number.
+        cls: the class. Classes of other homes check their own arguments.
+        arguments: by name; each number of a list is checked.
         key: the group's key, for messages.
 
     Raises:
-        ConfigError: a number out of its range, or bounds of a cycle that are the wrong way round.
+        ConfigError: a number out of its range, or a cycle whose lower bound is above the upper one.
     """
     if not cls.__module__.startswith("torch.optim."):
         return
     for name, value in arguments.items():
         if name in RANGES:
             holds, rule = RANGES[name]
-            for number in value if isinstance(value, (list, tuple)) else [value]:
+            for number in value if is_list(value) else [value]:
                 if isinstance(number, (int, float)) and not holds(number):
                     raise ConfigError(f"{key}.{name}", value, rule)
     low, high = arguments.get("base_lr"), arguments.get("max_lr")

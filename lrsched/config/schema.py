@@ -1,13 +1,14 @@
-"""The keys of lrsched itself: their types, defaults and ranges.
+"""Define lrsched's own keys: their types, defaults and ranges.
 
-The YAML files in ``conf/`` say the same with comments that teach; a test holds the two together.
-What a group's ``_target_`` takes is not written here: its own signature is its schema.
+The YAML files in ``conf/`` say the same, with comments that teach; a test compares the two. The arguments of a
+group's ``_target_`` are not here: the signature of the class is their schema.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, Optional
 
 from lrsched.errors import ConfigError, suggestion
@@ -19,50 +20,43 @@ GROUPS = ("scheduler", "optimizer", "model", "dataset")
 Rule = Callable[[str, Any], None]
 
 
+def must(hold: Callable[[Any], bool], rule: str, remedy: str = "") -> Rule:
+    """A rule that a value must hold; null, where a key allows it, holds every rule.
+
+    Args:
+        hold: whether a value holds the rule.
+        rule: the rule in words.
+        remedy: what to do about a value that breaks it.
+    """
+
+    def check(key: str, value: Any) -> None:
+        if value is not None and not hold(value):
+            raise ConfigError(key, value, rule, remedy)
+
+    return check
+
+
 def at_least(least: float) -> Rule:
-    def rule(key: str, value: Any) -> None:
-        if value is not None and not value >= least:
-            raise ConfigError(key, value, f"must be at least {least}")
-
-    return rule
+    """Require a number of at least ``least``."""
+    return must(lambda value: value >= least, f"must be at least {least}")
 
 
-def within(least: float, most: float) -> Rule:
-    def rule(key: str, value: Any) -> None:
-        if value is not None and not least <= value <= most:
-            raise ConfigError(key, value, f"must lie between {least} and {most}")
-
-    return rule
-
-
-def above(bound: float) -> Rule:
-    def rule(key: str, value: Any) -> None:
-        if value is not None and not (bound < value < float("inf")):
-            raise ConfigError(key, value, f"must be a finite number above {bound}")
-
-    return rule
-
-
-def fraction(key: str, value: Any) -> None:
-    if not 0 <= value < 1:
-        raise ConfigError(key, value, "is a fraction: at least 0 and below 1")
-
-
-def part(key: str, value: Any) -> None:
-    if value is not None and not 0 < value <= 1:
-        raise ConfigError(key, value, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
-
-
-def held_out(key: str, value: Any) -> None:
-    if not 0 < value < 1:
-        raise ConfigError(key, value, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten")
+ABOVE_0 = must(lambda value: 0 < value < inf, "must be a finite number above 0")
+FRACTION = must(lambda value: 0 <= value < 1, "is a fraction: at least 0 and below 1")
+LAYER_DECAY = must(lambda value: 0 < value <= 1, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
+HELD_OUT = must(
+    lambda value: 0 < value < 1, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten"
+)
+THREADS = must(lambda value: 1 <= value <= 1024, "must lie between 1 and 1024")
 
 
 def duration(key: str, value: Any) -> None:
+    """Require a duration."""
     parse(value, key)
 
 
 def auto_or_duration(key: str, value: Any) -> None:
+    """Require a duration or ``auto``."""
     if value != "auto":
         try:
             parse(value, key)
@@ -72,6 +66,8 @@ def auto_or_duration(key: str, value: Any) -> None:
 
 
 def one_of(*words: str) -> Rule:
+    """Require one of some words; the message suggests the nearest."""
+
     def rule(key: str, value: Any) -> None:
         if value is not None and value not in words:
             raise ConfigError(key, value, f"must be one of {', '.join(words)}", suggestion(str(value), words))
@@ -80,11 +76,11 @@ def one_of(*words: str) -> Rule:
 
 
 def ruled(default: Any, rule: Rule) -> Any:
-    """A dataclass field with a rule that its value must obey."""
+    """Make a dataclass field whose value must hold a rule."""
     return field(default=default, metadata={"rule": rule})
 
 
-# omegaconf 2.3 reads these annotations too: Optional[int], not int | None, keeps them to what it knows.
+# OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
 
 
 @dataclass
@@ -99,7 +95,7 @@ class EarlyStop:
 
 @dataclass
 class Extension:
-    """Until step ``at`` the run was planned for other ``epochs`` or ``steps``; then it went on by ``policy``."""
+    """A change of length: planned for ``epochs`` or ``steps`` until step ``at``, extended by ``policy`` from there."""
 
     at: int = ruled(0, at_least(0))
     policy: str = ruled("keep", one_of(*POLICIES))
@@ -109,17 +105,17 @@ class Extension:
 
 @dataclass
 class TrainerConfig:
-    """How long and in what manner to train."""
+    """How long and how to train."""
 
     epochs: int = ruled(30, at_least(1))
     steps: Optional[int] = ruled(None, at_least(1))
     on_extend: Optional[str] = ruled(None, one_of(*POLICIES))
-    extensions: list[Any] = field(default_factory=list, metadata={"items": Extension})
+    extensions: list[Any] = field(default_factory=list[Any], metadata={"items": Extension})
     accumulate: int = ruled(1, at_least(1))
-    clip_norm: Optional[float] = ruled(None, above(0))
+    clip_norm: Optional[float] = ruled(None, ABOVE_0)
     on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
-    label_smoothing: float = ruled(0.0, fraction)
+    label_smoothing: float = ruled(0.0, FRACTION)
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     early_stop: EarlyStop = field(default_factory=EarlyStop)
@@ -133,35 +129,35 @@ class TrainerConfig:
 
 @dataclass
 class Change:
-    """At step ``at`` the run was given other settings: ``keys`` says which, as ``{key: [old, new]}``.
+    """A change of settings at step ``at``: ``keys`` holds ``{key: [old, new]}``.
 
-    ``config_sha256`` is that of the config before.
+    ``config_sha256`` is the hash of the config before the change.
     """
 
     at: int = ruled(0, at_least(0))
     config_sha256: str = ""
-    keys: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass
 class CheckpointConfig:
-    """When the run is saved, which checkpoints are kept, and what a resumed run may do differently."""
+    """When to save the run, which checkpoints to keep, and which keys a resumed run may change."""
 
     every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))
-    allow_change: list[str] = field(default_factory=list)
+    allow_change: list[str] = field(default_factory=list[str])
     inexact: bool = False
-    changes: list[Any] = field(default_factory=list, metadata={"items": Change})
+    changes: list[Any] = field(default_factory=list[Any], metadata={"items": Change})
 
 
 @dataclass
 class SweepConfig:
-    """How the runs of a sweep are made."""
+    """How to make the runs of a sweep."""
 
     jobs: Optional[int] = ruled(None, at_least(1))
-    timeout: Optional[float] = ruled(None, above(0))
+    timeout: Optional[float] = ruled(None, ABOVE_0)
     fail_fast: bool = False
     share: bool = True
     zip: Any = False
@@ -170,7 +166,7 @@ class SweepConfig:
 
 @dataclass
 class Augmentation:
-    """Batched augmentation of training images."""
+    """Random changes of training images."""
 
     crop: int = ruled(0, at_least(0))
     flip: bool = False
@@ -178,21 +174,21 @@ class Augmentation:
 
 @dataclass
 class DatasetConfig:
-    """The keys of ``dataset`` that its class never sees."""
+    """The reserved keys of ``dataset``, which its class never sees."""
 
     train_samples: Optional[int] = ruled(None, at_least(1))
     test_samples: int = ruled(0, at_least(0))
     batch_size: int = ruled(128, at_least(1))
     eval_batch_size: int = ruled(1024, at_least(1))
-    validation: float = ruled(0.1, held_out)
-    test: float = ruled(0.2, held_out)
+    validation: float = ruled(0.1, HELD_OUT)
+    test: float = ruled(0.2, HELD_OUT)
     split_seed: int = ruled(0, at_least(0))
     augment: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass
 class ParameterGroup:
-    """One entry of ``optimizer.groups``: what the parameters whose names match have of their own."""
+    """One entry of ``optimizer.groups``: settings for the parameters whose names match ``params``."""
 
     params: str = "???"
     lr: Optional[float] = ruled(None, at_least(0))
@@ -202,16 +198,16 @@ class ParameterGroup:
 
 @dataclass
 class OptimizerConfig:
-    """The keys of ``optimizer`` that its class never sees."""
+    """The reserved keys of ``optimizer``, which its class never sees."""
 
     no_decay: bool = True
-    layer_decay: Optional[float] = ruled(None, part)
-    groups: dict[str, Any] = field(default_factory=dict)
+    layer_decay: Optional[float] = ruled(None, LAYER_DECAY)
+    groups: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass
 class NativeConfig:
-    """The keys of ``scheduler`` that a class in PyTorch's form never sees."""
+    """The reserved keys of ``scheduler``, which a class in PyTorch's form never sees."""
 
     interval: str = ruled("epoch", one_of("epoch", "step", "evaluation"))
     monitor: str = "val/loss"
@@ -225,7 +221,7 @@ class RunConfig:
     name: str = "???"
     resume: Optional[str] = None
     device: str = "auto"
-    threads: Optional[int] = ruled(None, within(1, 1024))
+    threads: Optional[int] = ruled(None, THREADS)
     optimizer: Any = "???"
     scheduler: Any = "???"
     model: Any = "???"
@@ -233,9 +229,9 @@ class RunConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
-    logger: Any = field(default_factory=dict)
+    logger: Any = field(default_factory=dict[str, Any])
 
 
 def names(schema: type) -> list[str]:
-    """The keys of a schema."""
+    """List the keys of a schema."""
     return [item.name for item in fields(schema)]

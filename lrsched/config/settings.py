@@ -1,4 +1,4 @@
-"""From the composed config, a plain dict, to typed settings: every value is checked before anything is built."""
+"""Turn the composed config, a plain dict, into typed settings. Checks every value before anything is built."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, Role, arguments_in
 from lrsched.config.types import check_type
+from lrsched.config.walk import is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
 from lrsched.records import check_name
 
-ROLES = (OPTIMIZER, SCHEDULER, MODEL, DATASET)
 TAKEN = re.compile(r"default|no_decay|layer\d+")
-"""Names of parameter groups that the program gives itself."""
+"""Names that the program gives to parameter groups of its own."""
 
 
 class Settings(schema.RunConfig):
-    """The config of a run, in which each node of a group is parsed: the same fields, of narrower types."""
+    """The config of a run with each group's node parsed: the same fields, of narrower types."""
 
     optimizer: Component[schema.OptimizerConfig]
     scheduler: Component[None]
@@ -32,42 +32,34 @@ class Settings(schema.RunConfig):
 
 
 def settings(config: Mapping[str, Any]) -> Settings:
-    """The config of a run, typed and within its ranges.
+    """Type and check the config of a run.
 
     Raises:
         ConfigError: an unknown key, a value of another type or out of its range.
     """
     run = read(schema.RunConfig, config, "")
     check_name("name", run.name)
-    for group in (role.group for role in ROLES):
+    for group in schema.GROUPS:
         node = getattr(run, group)
-        if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-            raise ConfigError(
-                group, node, "must be a mapping with a _target_", f"choose one of conf/{group}/, as in {group}=NAME"
-            )
-    loggers = run.logger or {}
-    if not isinstance(loggers, Mapping) or not all(isinstance(node, Mapping) for node in loggers.values()):
-        raise ConfigError(
-            "logger", loggers, "must be a mapping of loggers", "choose some, as in logger=[tensorboard,csv]"
-        )
+        if not is_mapping(node) or not isinstance(node.get("_target_"), str):
+            remedy = f"choose one of conf/{group}/, as in {group}=NAME"
+            raise ConfigError(group, node, "must be a mapping with a _target_", remedy)
+    loggers: Any = run.logger or {}
+    if not is_mapping(loggers) or not all(map(is_mapping, loggers.values())):
+        remedy = "choose some, as in logger=[tensorboard,csv]"
+        raise ConfigError("logger", loggers, "must be a mapping of loggers", remedy)
     _check_device(run.device)
+    keys = schema.names(schema.RunConfig)
     for i, key in enumerate(run.checkpoint.allow_change):
-        if key.partition(".")[0] not in schema.names(schema.RunConfig):
-            raise ConfigError(
-                f"checkpoint.allow_change[{i}]",
-                key,
-                "is no key of the config",
-                nearest(key, schema.names(schema.RunConfig)),
-            )
+        if key.partition(".")[0] not in keys:
+            raise ConfigError(f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, keys))
     check_numbers(config)
-    parts: dict[str, Any] = {
-        "optimizer": _optimizer(run.optimizer),
-        "scheduler": component(SCHEDULER, run.scheduler, "scheduler"),
-        "model": component(MODEL, run.model, "model"),
-        "dataset": component(DATASET, run.dataset, "dataset", schema.DatasetConfig),
-        "logger": {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()},
-    }
-    return Settings(**{**vars(run), **parts})
+    run.optimizer = _optimizer(run.optimizer)
+    run.scheduler = component(SCHEDULER, run.scheduler, "scheduler")
+    run.model = component(MODEL, run.model, "model")
+    run.dataset = component(DATASET, run.dataset, "dataset", schema.DatasetConfig)
+    run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
+    return Settings(**vars(run))
 
 
 @overload
@@ -91,14 +83,14 @@ def component(role: Role, node: Mapping[str, Any], key: str, own: type[Any] | No
 
 
 def base_rate(optimizer: Component[schema.OptimizerConfig]) -> float:
-    """The base learning rate: ``optimizer.lr``, or the default of the class (which is imported then)."""
+    """Find the base learning rate: ``optimizer.lr``, or else the default of the class, which this imports."""
     if "lr" in optimizer.arguments:
         return optimizer.arguments["lr"]
     return _rate(inspect.signature(optimizer.cls).parameters["lr"].default)
 
 
 def _rate(value: Any) -> float:
-    """``optimizer.lr`` as a float: lr=1 is a rate too, and Adafactor asserts a float."""
+    """Read ``optimizer.lr`` as a float: lr=1 is a rate too, and Adafactor asserts a float."""
     rate = check_type("optimizer.lr", value, float)
     if not 0 <= rate < float("inf"):
         raise ConfigError("optimizer.lr", value, "must be a finite number, at least 0")
@@ -123,24 +115,23 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
         ConfigError: names the entry and its key.
     """
     if rate is None and own.layer_decay is not None:
-        raise ConfigError("optimizer.lr", None, "is what optimizer.layer_decay scales", "give optimizer.lr=VALUE")
+        raise ConfigError("optimizer.lr", None, "optimizer.layer_decay scales it", "give optimizer.lr=VALUE")
     named: dict[str, schema.ParameterGroup] = {}
     for name, node in own.groups.items():
         key = f"optimizer.groups.{name}"
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(name)) or TAKEN.fullmatch(name):
             rule = "a name is a letter and then letters, digits, - or _, and not default, no_decay or layer0, layer1, …"
             raise ConfigError(key, UNSET, rule, "give it another name")
-        if not isinstance(node, Mapping):
+        if not is_mapping(node):
             raise ConfigError(key, node, "must be a mapping", "as in {params: head.*, lr_scale: 10}")
         if "params" not in node:
             raise ConfigError(f"{key}.params", UNSET, "says which parameters are meant", "as in params: head.*")
         named[name] = group = read(schema.ParameterGroup, node, key)
         if group.lr is not None and group.lr_scale is not None:
-            raise ConfigError(
-                f"{key}.lr_scale", group.lr_scale, "the group has a rate of its own", "give one of the two"
-            )
+            rule = "the group has a rate of its own"
+            raise ConfigError(f"{key}.lr_scale", group.lr_scale, rule, "give one of the two")
         if group.lr_scale is not None and rate is None:
-            raise ConfigError("optimizer.lr", None, f"is what {key}.lr_scale scales", "give optimizer.lr=VALUE")
+            raise ConfigError("optimizer.lr", None, f"{key}.lr_scale scales it", "give optimizer.lr=VALUE")
         try:
             re.compile(group.params)
         except re.error as error:
@@ -155,6 +146,5 @@ def _check_device(device: str) -> None:
         remedy = "did you mean 'cuda'?" if kind == "gpu" else nearest(kind, known)
         raise ConfigError("device", device, "is no device", remedy)
     if ":" in device and not re.fullmatch(r"cuda:\d{1,4}", device):
-        raise ConfigError(
-            "device", device, "only GPUs of CUDA are numbered", "give cpu, mps, cuda, or cuda:0, cuda:1, …"
-        )
+        remedy = "give cpu, mps, cuda, or cuda:0, cuda:1, …"
+        raise ConfigError("device", device, "only GPUs of CUDA are numbered", remedy)

@@ -1,10 +1,9 @@
-"""The allowlist: which objects a config may name, checked on what a name resolves to.
+"""The allowlist: which classes a config may name.
 
-A ``_target_`` is code that a text chooses. So a name must lie in a home of its role, and what it
-resolves to must be a class of the right kind *defined* there: an alias of ``os.system`` inside an
-allowed module is neither. More homes come from trusted places only: the environment variable
-``LRSCHED_TRUST`` (``mypackage:other.module``) or ``[tool.lrsched] trust`` in the ``pyproject.toml`` of
-the current folder, never from YAML or from a checkpoint.
+A ``_target_`` is a text that chooses code. So a name must lie in a home of its role, and it must resolve to a class
+of the right kind that is *defined* there: an alias of ``os.system`` inside an allowed module is neither. Trusted
+places alone add homes: the environment variable ``LRSCHED_TRUST`` (``mypackage:other.module``), and
+``[tool.lrsched] trust`` in the ``pyproject.toml`` of the current folder; never YAML or a checkpoint.
 """
 
 from __future__ import annotations
@@ -15,12 +14,15 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, get_type_hints
 
 from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
+from lrsched.config.walk import is_list, is_mapping
 from lrsched.errors import ConfigError, nearest
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -33,8 +35,8 @@ class Role:
     Args:
         group: the config group.
         homes: packages in which its classes are defined.
-        kinds: base classes, one of which it must have, by dotted name (imported only when needed).
-        given: arguments that the trainer hands over, so the config must not.
+        kinds: base classes by dotted name, imported when needed; a class must have one of them.
+        given: arguments that the trainer hands over, and a config must not.
     """
 
     group: str
@@ -57,10 +59,15 @@ LOGGER = Role("logger", ("lrsched.loggers",), ("lrsched.loggers.base.Logger",))
 
 
 def resolve(role: Role, target: str, key: str) -> type:
-    """The class that a ``_target_`` names.
+    """Find the class that a ``_target_`` names.
+
+    Args:
+        role: what the group may name.
+        target: the dotted name.
+        key: of the node, for messages.
 
     Raises:
-        ConfigError: it is not an allowed name, there is no such thing, or it is not of the right kind.
+        ConfigError: the name is not allowed, names nothing, or names something of another kind.
     """
     key = f"{key}._target_"
     homes = (*role.homes, *trusted())
@@ -75,30 +82,15 @@ def resolve(role: Role, target: str, key: str) -> type:
     defined_in = f"{getattr(found, '__module__', '')}."
     if not isinstance(found, type) or not _within(defined_in, homes):
         raise ConfigError(key, target, f"is not a class defined in {', '.join(homes)}")
-    # One kind after the other, the lighter first: what is a Schedule is known to be one without torch.
-    kind = next((kind for kind in map(_import, role.kinds) if issubclass(found, kind)), None)
+    # Tries the lightest kind first: a Schedule is found to be one without torch.
+    kind = next((kind for kind in map(resolve_name, role.kinds) if issubclass(found, kind)), None)
     if kind is None or inspect.isabstract(found) or found is kind:
         raise ConfigError(key, target, f"is no {role.group}: it is not a kind of {' or '.join(role.kinds)}")
     return found
 
 
-def build(role: Role, node: Mapping[str, Any], key: str, **given: Any) -> Any:
-    """What a node describes: ``_target_`` and its arguments.
-
-    Args:
-        role: what the group may name.
-        node: from the config.
-        key: of the node, for messages.
-        given: what the trainer hands over.
-
-    Raises:
-        ConfigError: the target or one of its arguments cannot be used.
-    """
-    return construct(role, resolve(role, str(node["_target_"]), key), arguments_in(node), key, **given)
-
-
 def arguments_in(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A node without its target, and without ``_partial_``, which says what always holds."""
+    """Read a node without its target, and without ``_partial_: true``, which always holds."""
     return {
         name: value
         for name, value in node.items()
@@ -107,10 +99,17 @@ def arguments_in(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def construct(role: Role, cls: type, arguments: Mapping[str, Any], key: str, **given: Any) -> Any:
-    """An instance of a class that :func:`resolve` found.
+    """Make an instance of a class that :func:`resolve` found.
+
+    Args:
+        role: what the group may name.
+        cls: the class.
+        arguments: from the config.
+        key: of the node, for messages.
+        given: what the trainer hands over.
 
     Raises:
-        ConfigError: one of the arguments cannot be used.
+        ConfigError: the class cannot be built with these arguments.
     """
     if role is SCHEDULER:
         arguments = {name: _with_children(value, f"{key}.{name}") for name, value in arguments.items()}
@@ -125,57 +124,55 @@ def construct(role: Role, cls: type, arguments: Mapping[str, Any], key: str, **g
 
 
 def _with_children(value: Any, key: str) -> Any:
-    """An argument of a scheduler, in which each mapping with a ``_target_`` has become the schedule it names."""
-    if isinstance(value, list):
+    """Build the schedules in an argument of a scheduler: every mapping with a ``_target_``, at any depth."""
+    if is_list(value):
         return [_with_children(item, f"{key}[{i}]") for i, item in enumerate(value)]
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         return value
     if "_target_" not in value:
         return {name: _with_children(item, f"{key}.{name}") for name, item in value.items()}
     target = str(value["_target_"])
-    if not issubclass(resolve(SCHEDULER, target, key), _import(CURVE)):
+    cls = resolve(SCHEDULER, target, key)
+    if not issubclass(cls, resolve_name(CURVE)):
         raise ConfigError(
             f"{key}._target_",
             target,
-            "is stepped as the run goes, and has no place inside a curve that is known beforehand",
-            "a schedule holds schedules, of lrsched.schedules",
+            "is stepped as the run goes, so a curve that is known beforehand cannot hold it",
+            "give a schedule of lrsched.schedules",
         )
-    return build(SCHEDULER, value, key)
+    return construct(SCHEDULER, cls, arguments_in(value), key)
 
 
 def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The arguments as the class wants them: each one that it takes, of the type that it asks for."""
+    """Convert arguments to the types that the class asks for.
+
+    Raises:
+        ConfigError: an argument that the class does not take, one of another type or out of its range, or one missing.
+    """
     parameters = inspect.signature(cls).parameters
     hints = _hints(cls)
     offered = [name for name in parameters if name not in role.given]
-    checked = {}
+    checked: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in offered:
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
         checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
     for name in offered:
         parameter = parameters[name]
-        required = parameter.default is parameter.empty and parameter.kind in (
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        )
-        if required and name not in checked:
+        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.default is parameter.empty and not variadic and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
     check_ranges(cls, checked, key)
     return checked
 
 
 def trusted() -> tuple[str, ...]:
-    """Modules that the user trusts beyond our own."""
-    names = [name for name in os.environ.get("LRSCHED_TRUST", "").split(":") if name]
-    project = Path("pyproject.toml")
-    if project.is_file():
-        try:
-            table = tomllib.loads(project.read_text("utf-8")).get("tool", {}).get("lrsched", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            table = {}  # a broken file trusts nobody
-        names += [name for name in table.get("trust", []) if isinstance(name, str)]
-    return tuple(dict.fromkeys(names))
+    """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
+    names = os.environ.get("LRSCHED_TRUST", "").split(":")
+    with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
+        names += [name for name in table.get("lrsched", {}).get("trust", []) if isinstance(name, str)]
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _within(name: str, homes: tuple[str, ...]) -> bool:
@@ -191,7 +188,7 @@ def _find(role: Role, target: str, key: str) -> Any:
             found: Any = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name and name.startswith(error.name):
-                continue  # this part is not a module: it is a class, looked for in the module above
+                continue  # a class, not a module: look for it in the module above
             raise ConfigError(key, target, f"cannot be imported: {error}") from error
         for step, part in enumerate(parts[cut:], start=cut):
             try:
@@ -201,20 +198,14 @@ def _find(role: Role, target: str, key: str) -> Any:
                 where = ".".join(parts[:step])
                 raise ConfigError(key, target, f"there is no {part} in {where}", nearest(part, known)) from None
         return found
-    raise ConfigError(
-        key, target, f"there is no module {parts[0]}", f"is it installed? {role.group} must be importable"
-    )
+    remedy = f"is it installed? {role.group} must be importable"
+    raise ConfigError(key, target, f"there is no module {parts[0]}", remedy)
 
 
-def _import(dotted: str) -> Any:
-    module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    """Annotations of a constructor; none where they cannot be evaluated."""
+def _hints(cls: Any) -> dict[str, Any]:
+    """Read the annotations of a constructor; none where they cannot be evaluated."""
     try:
-        # A dataclass's are those of its fields, each to be read in the module that wrote it.
+        # A dataclass is read by its fields, each in the module that wrote it.
         return get_type_hints(cls if is_dataclass(cls) else cls.__init__, include_extras=True)
     except (NameError, TypeError, AttributeError):
         return {}

@@ -1,23 +1,26 @@
-"""Whether a value from YAML is of an annotated type, and what to say when it is not."""
+"""Check a value from YAML against an annotated type, and name that type in words."""
 
 from __future__ import annotations
 
 import types
-import typing
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+from lrsched.config.walk import is_list
 from lrsched.errors import ConfigError, suggestion
 from lrsched.horizon import RULE, parse
 
-_UNKNOWN = (Any, object)
-
 
 def check_type(key: str, value: Any, hint: Any) -> Any:
-    """``value`` as its type wants it (lists become tuples where a tuple is asked for).
+    """Convert a value to a type: a list becomes a tuple where the type is one; any other value stays as it is.
+
+    Args:
+        key: of the value, for messages.
+        value: from YAML.
+        hint: the annotation.
 
     Raises:
-        ConfigError: the value is not of that type; names the rule.
+        ConfigError: the value is of another type.
 
     >>> check_type("betas", [0.9, 0.99], tuple[float, float])
     (0.9, 0.99)
@@ -33,11 +36,11 @@ def check_type(key: str, value: Any, hint: Any) -> Any:
 
 
 def describe(hint: Any) -> str:
-    """A type in words."""
+    """Name a type in words, as a rule: ``must be …``."""
     simple = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     if hint in simple:
         return simple[hint]
-    origin, arguments = get_origin(hint), get_args(hint)
+    origin, arguments = get_origin(hint) or hint, get_args(hint)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin is Annotated:
@@ -49,15 +52,16 @@ def describe(hint: Any) -> str:
         return f"a list of {len(arguments)}: " + ", ".join(map(describe, arguments))
     if origin in (tuple, list, Sequence):
         return "a list" + (f", each {describe(arguments[0])}" if arguments else "")
-    if origin in (dict, Mapping) or hint is dict:
+    if origin in (dict, Mapping):
         return "a mapping {name: value}"
     return getattr(hint, "__name__", str(hint))
 
 
 def _match(key: str, value: Any, hint: Any) -> tuple[bool, Any]:
-    if hint in _UNKNOWN or isinstance(hint, (typing.TypeVar, str)):
+    """Whether a value is of a type, and the value converted to it."""
+    if hint in (Any, object) or isinstance(hint, (TypeVar, str)):
         return True, value
-    origin, arguments = get_origin(hint), get_args(hint)
+    origin, arguments = get_origin(hint) or hint, get_args(hint)
     if origin is Annotated:
         if RULE in arguments[1:]:
             parse(value, key)
@@ -66,43 +70,42 @@ def _match(key: str, value: Any, hint: Any) -> tuple[bool, Any]:
         return any(type(value) is type(a) and value == a for a in arguments), value
     if origin in (Union, types.UnionType):
         return _match_any(key, value, arguments)
-    if origin in (tuple, list, Sequence) or hint in (tuple, list):
-        return _match_list(key, value, origin or hint, arguments)
-    if origin in (dict, Mapping) or hint is dict:
+    if origin in (tuple, list, Sequence):
+        return _match_list(key, value, origin, arguments)
+    if origin in (dict, Mapping):
         return isinstance(value, Mapping), value
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool), value
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool), value
-    if hint is None or hint is type(None):
+    if hint is None:
         return value is None, value
-    return (isinstance(value, hint) if isinstance(hint, type) else True), value
+    if hint in (int, float) and isinstance(value, bool):
+        return False, value
+    kinds = (int, float) if hint is float else hint
+    return not isinstance(hint, type) or isinstance(value, kinds), value
 
 
 def _match_any(key: str, value: Any, hints: tuple[Any, ...]) -> tuple[bool, Any]:
+    """Match the first type of a union that fits."""
     complaint: ConfigError | None = None
     for hint in hints:
         try:
             matched, result = _match(key, value, hint)
-        except ConfigError as error:  # a text that is no duration, where another kind of value may be right
+            if matched:
+                return True, result
+        except ConfigError as error:  # no duration; another type of the union may fit
             complaint = error
-            continue
-        if matched:
-            return True, result
     if complaint is not None:
         raise complaint
     return False, value
 
 
 def _match_list(key: str, value: Any, origin: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    """Match a list item by item."""
+    if not is_list(value):
         return False, value
-    if origin is tuple and arguments and Ellipsis not in arguments:
-        if len(value) != len(arguments):
-            return False, value
-        hints = arguments
-    else:
+    hints = arguments
+    if origin is not tuple or not arguments or Ellipsis in arguments:
         hints = (arguments[0] if arguments else Any,) * len(value)
+    if len(value) != len(hints):
+        return False, value
     items = [_match(key, item, hint) for item, hint in zip(value, hints, strict=True)]
     results = [result for _, result in items]
     return all(matched for matched, _ in items), tuple(results) if origin is tuple else results

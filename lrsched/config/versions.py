@@ -1,10 +1,10 @@
-"""What configs of other versions mean: keys that came later, keys that moved.
+"""Translate configs between versions: keys that were added, keys that moved.
 
-Two runs compute the same if their configs do, whichever version wrote them. So a config is hashed in the form that the
-oldest version which knows it would have written, and read in the form of this one.
+Two runs compute the same if their configs do, whichever version wrote them. So a config is hashed in the form of the
+oldest version that knows its keys, and read in the form of this one.
 
-A version that adds a key adds a line to :data:`LATER`, if runs without the key computed what its default computes; a
-version that moves one adds a line to :data:`MOVED`.
+A version that adds a key adds a line to :data:`LATER`, if runs without the key computed what its default computes. A
+version that moves a key adds a line to :data:`MOVED`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched.config.walk import is_mapping
+
 LATER: Mapping[str, Any] = {}
-"""Keys that came after 0.1.0, dotted, with the value that computes what versions without them computed."""
+"""Dotted keys added after 0.1.0, each with the value that computes what versions without it computed."""
 
 MOVED: Mapping[str, str] = {}
-"""Keys that have another place since, dotted: ``{old place: new place}``."""
+"""Dotted keys that moved after 0.1.0: ``{old place: new place}``."""
 
 _ABSENT = object()
 
 
 def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as the oldest version that knows it would have written it: what is hashed."""
+    """Write a config as the oldest version that knows its keys would: the form that is hashed."""
     first = copy.deepcopy(dict(config))
     for old, new in MOVED.items():
         _move(first, new, old)
@@ -34,7 +36,7 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored config of any version in the form of this one."""
+    """Read a stored config of any version in the form of this one."""
     now = copy.deepcopy(dict(config))
     for old, new in MOVED.items():
         _move(now, old, new)
@@ -45,7 +47,7 @@ def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _belongs_to_a_class(config: dict[str, Any], key: str) -> bool:
-    """Whether a key would be an argument of a class that is named already: another class may not take it."""
+    """Whether a key would be an argument of a class that the config names: not every class takes it."""
     groups = key.split(".")[:-1]
     above = [_find(config, ".".join(groups[: n + 1])) for n in range(len(groups))]
     return any(node is not _ABSENT and (not isinstance(node, dict) or "_target_" in node) for node in above)
@@ -53,7 +55,7 @@ def _belongs_to_a_class(config: dict[str, Any], key: str) -> bool:
 
 def _find(config: Any, key: str) -> Any:
     for name in key.split("."):
-        config = config.get(name, _ABSENT) if isinstance(config, dict) else _ABSENT
+        config = config.get(name, _ABSENT) if is_mapping(config) else _ABSENT
     return config
 
 
@@ -70,7 +72,7 @@ def _put(config: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _take(config: dict[str, Any], key: str) -> Any:
-    """Take a value out, and every mapping that it leaves empty."""
+    """Remove a value, and every mapping that it leaves empty; return the value."""
     group, _, name = key.rpartition(".")
     holder = _find(config, group) if group else config
     value = holder.pop(name)

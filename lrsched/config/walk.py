@@ -1,17 +1,27 @@
-"""Walks over nested configs: their leaves by dotted key."""
+"""Walk over nested configs: their leaves by dotted key."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 Flat = Mapping[str, Any]
 """Dotted keys and plain values."""
 
 
+def is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a value is a mapping; a config's has names as keys."""
+    return isinstance(value, Mapping)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether a value is a list, or the tuple that was made of one."""
+    return isinstance(value, (list, tuple))
+
+
 def leaves(node: Any, key: str = "", *, into_lists: bool = True) -> Iterator[tuple[str, Any]]:
-    """Every value at the end of a branch, with its dotted key; an empty mapping or list is one too.
+    """Yield each value at the end of a branch, with its dotted key. An empty mapping or list is such a value.
 
     Args:
         node: a config, or a part of it.
@@ -21,10 +31,10 @@ def leaves(node: Any, key: str = "", *, into_lists: bool = True) -> Iterator[tup
     >>> list(leaves({"lr": 0.1, "betas": [0.9, 0.99]}, "optimizer"))
     [('optimizer.lr', 0.1), ('optimizer.betas[0]', 0.9), ('optimizer.betas[1]', 0.99)]
     """
-    if isinstance(node, Mapping) and node:
+    if is_mapping(node) and node:
         for name, item in node.items():
             yield from leaves(item, f"{key}.{name}" if key else str(name), into_lists=into_lists)
-    elif into_lists and isinstance(node, (list, tuple)) and node:
+    elif into_lists and is_list(node) and node:
         for i, item in enumerate(node):
             yield from leaves(item, f"{key}[{i}]")
     else:
@@ -32,17 +42,13 @@ def leaves(node: Any, key: str = "", *, into_lists: bool = True) -> Iterator[tup
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A nested config as dotted keys and values. A list, and an empty mapping, is one value, as JSON text.
+    """Flatten a config to dotted keys and values. A list or an empty mapping becomes one value, as JSON text.
 
     >>> flat({"seed": 0, "model": {"hidden": [64, 32], "dropout": 0.5}, "also": {}})
     {'seed': 0, 'model.hidden': '[64,32]', 'model.dropout': 0.5, 'also': '{}'}
     """
     return {
-        key: json.dumps(value, separators=(",", ":"), default=str) if _is_container(value) else value
+        key: json.dumps(value, separators=(",", ":"), default=str) if is_mapping(value) or is_list(value) else value
         for key, value in leaves(config, into_lists=False)
         if key
     }
-
-
-def _is_container(value: Any) -> bool:
-    return isinstance(value, (Mapping, list, set, tuple))

@@ -25,8 +25,10 @@ class CIFAR10(Source):
         https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf
     """
 
+    source = "CIFAR10"
+
     root: str = "data"
 
     def load(self) -> Arrays:
         """Images uint8 [50000, 3, 32, 32], and the test part."""
-        return cifar.load("CIFAR10", self.root)
+        return cifar.load(self.source, self.root)

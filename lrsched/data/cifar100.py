@@ -1,15 +1,12 @@
 """CIFAR-100."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
-from lrsched.data import cifar
-from lrsched.data.arrays import Arrays, Source
+from lrsched.data.cifar10 import CIFAR10
 
 
 @dataclass(frozen=True, kw_only=True)
-class CIFAR100(Source):
+class CIFAR100(CIFAR10):
     """Small photographs: 50,000 + 10,000 colour images of 32x32 pixels, a hundred fine classes.
 
     With 500 training images per class, regularisation decides.
@@ -25,8 +22,4 @@ class CIFAR100(Source):
         https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf
     """
 
-    root: str = "data"
-
-    def load(self) -> Arrays:
-        """Images uint8 [50000, 3, 32, 32], and the test part."""
-        return cifar.load("CIFAR100", self.root)
+    source = "CIFAR100"

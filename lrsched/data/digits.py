@@ -39,10 +39,9 @@ class Digits(Source):
             table = np.loadtxt(io.BytesIO(gzip.decompress(file.read_bytes())), delimiter=",", dtype=np.uint8)
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise DataError(f"{file}: cannot be read as digits ({error}); reinstall scikit-learn") from error
-        if table.shape != (SAMPLES, SIDE * SIDE + 1):
-            raise DataError(
-                f"{file}: holds {table.shape} numbers, not {(SAMPLES, SIDE * SIDE + 1)}; reinstall scikit-learn"
-            )
+        form = (SAMPLES, SIDE * SIDE + 1)
+        if table.shape != form:
+            raise DataError(f"{file}: holds {table.shape} numbers, not {form}; reinstall scikit-learn")
         x = torch.from_numpy(table[:, :-1].copy()).view(SAMPLES, 1, SIDE, SIDE)
         y = torch.from_numpy(table[:, -1].astype(np.int64))
         return Arrays(x, y, None, None, classes=10)

@@ -69,17 +69,14 @@ def read(file: Path) -> Tensor:
     dimensions = content[3] if len(content) > 3 else 0
     header = 4 + 4 * dimensions
     if content[:3] != bytes((0, 0, UNSIGNED_BYTE)) or not dimensions or len(content) < header:
-        raise DataError(
-            f"{file}: is not an IDX file of unsigned bytes (it starts with {content[:4].hex(' ') or 'nothing'}); "
-            f"{REMEDY}"
-        )
+        start = content[:4].hex(" ") or "nothing"
+        raise DataError(f"{file}: is not an IDX file of unsigned bytes (it starts with {start}); {REMEDY}")
     sizes = struct.unpack_from(f">{dimensions}I", content, 4)
-    if len(content) - header != math.prod(sizes):
-        raise DataError(
-            f"{file}: holds {len(content) - header} values, but its header says "
-            f"{'x'.join(map(str, sizes))} = {math.prod(sizes)}; {REMEDY}"
-        )
-    if not math.prod(sizes):
+    values, said = len(content) - header, math.prod(sizes)
+    if values != said:
+        form = "x".join(map(str, sizes))
+        raise DataError(f"{file}: holds {values} values, but its header says {form} = {said}; {REMEDY}")
+    if not values:
         raise DataError(f"{file}: is empty; {REMEDY}")
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(sizes)
 

@@ -79,20 +79,19 @@ class Loader:
 
     def batch(self, step: int) -> list[Batch]:
         """The micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        indices = self._indices(0 if self._overfit is not None else epoch)
-        start = position * self.samples_per_step
-        indices = indices[start : start + self.samples_per_step]
-        if len(indices) <= self.batch_size:
-            return [self._take(indices, step, 0)]
-        return [self._take(part, step, m) for m, part in enumerate(indices.split(self.batch_size))]
+        numbers = self._numbers(step)
+        if len(numbers) <= self.batch_size:
+            return [self._take(numbers, step, 0)]
+        return [self._take(part, step, m) for m, part in enumerate(numbers.split(self.batch_size))]
 
     def sample_numbers(self, step: int) -> list[int]:
         """The numbers of the training samples of update ``step``."""
+        return self._numbers(step).tolist()
+
+    def _numbers(self, step: int) -> Tensor:
         epoch, position = divmod(step, self.steps_per_epoch)
         start = position * self.samples_per_step
-        order = self._indices(0 if self._overfit is not None else epoch)
-        return order[start : start + self.samples_per_step].tolist()
+        return self._indices(0 if self._overfit is not None else epoch)[start : start + self.samples_per_step]
 
     def _indices(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:

@@ -23,8 +23,10 @@ class MNIST(Source):
         https://doi.org/10.1109/5.726791
     """
 
+    source = "MNIST"
+
     root: str = "data"
 
     def load(self) -> Arrays:
         """Images uint8 [60000, 1, 28, 28], and the test part."""
-        return idx.load("MNIST", self.root)
+        return idx.load(self.source, self.root)

@@ -95,12 +95,8 @@ def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tupl
     for label, these in members.items():
         if not 0 < wanted[label] < len(these):
             side = "held-out part" if not wanted[label] else "rest"
-            raise ConfigError(
-                purpose,
-                fraction,
-                f"leaves no sample of class {label} in the {side}: it has {len(these)} of {len(labels)}",
-                "give a fraction nearer to 0.5, or more data",
-            )
+            rule = f"leaves no sample of class {label} in the {side}: it has {len(these)} of {len(labels)}"
+            raise ConfigError(purpose, fraction, rule, "give a fraction nearer to 0.5, or more data")
         generator = torch.Generator().manual_seed(key(seed, f"split/{purpose}", label))
         shuffled = these[torch.randperm(len(these), generator=generator)]
         held.append(shuffled[: wanted[label]])

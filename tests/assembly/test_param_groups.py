@@ -154,7 +154,7 @@ def test_mistakes(keys: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("keys", [{"layer_decay": 0.5}, {"groups": {"head": {"params": "head.*", "lr_scale": 2}}}])
 def test_a_multiple_needs_a_rate_to_multiply(keys: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"optimizer.lr=null: is what .* scales"):
+    with pytest.raises(ConfigError, match=r"optimizer.lr=null: optimizer\..* scales it"):
         named_groups(read(schema.OptimizerConfig, keys, "optimizer"), None)
 
 

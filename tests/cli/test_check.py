@@ -71,7 +71,7 @@ def test_a_damaged_newest_checkpoint(run_cli, run: Path, name: str) -> None:
     assert f"step-0000000012/{name}: damaged" in verdicts[0]
     assert verdicts[1:] == ["intact", "intact"]
     assert ended.err.startswith("lrsched: the newest checkpoint is not valid: ")
-    assert ended.err.endswith("an older one is taken on resume\n")
+    assert ended.err.endswith("resume takes an older one\n")
     assert contents(run) == before
 
 

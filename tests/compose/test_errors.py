@@ -67,7 +67,10 @@ MISTAKES = [
     ),
     (["scheduler=plateau", "scheduler.monitor=loss"], "scheduler.monitor=loss: is no metric of an evaluation"),
     (["scheduler.also.weight_decay=same"], "scheduler.also.weight_decay: has no entries yet"),
-    (["optimizer.groups={a: {params: x}}"], "an override cannot know that one is meant; write +optimizer.groups"),
+    (
+        ["optimizer.groups={a: {params: x}}"],
+        "changes an entry that is there; write +optimizer.groups",
+    ),
     (["+scheduler.also.lr=same"], "scheduler.also.lr: lr is what the schedule itself moves"),
     (["+scheduler.also.weight_decy=same"], "does not have; did you mean 'weight_decay'?"),
     (["+scheduler.also.momentum=cosine"], "scheduler.also.momentum=cosine: must be a schedule, or same"),

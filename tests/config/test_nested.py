@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lrsched.config.targets import SCHEDULER, build
+from lrsched.config.settings import component
+from lrsched.config.targets import SCHEDULER
 from lrsched.errors import ConfigError
 from lrsched.schedules import Constant, Cosine, Noise, Product, Sequence
 
@@ -20,10 +21,11 @@ def test_nodes_become_schedules() -> None:
         {"length": "50%", "schedule": node("Constant")},
         {"length": "rest", "schedule": node("Noise", of=node("Cosine", final=0.5), seed=3)},
     ]
-    built = build(SCHEDULER, node("Sequence", parts=parts), "scheduler")
+    built = component(SCHEDULER, node("Sequence", parts=parts), "scheduler").build()
     noise = Noise(of=Cosine(final=0.5), seed=3)
     assert built == Sequence(parts=[{"length": "50%", "schedule": Constant()}, {"length": "rest", "schedule": noise}])
-    assert build(SCHEDULER, node("Product", factors=[node("Cosine")]), "scheduler") == Product(factors=[Cosine()])
+    product = component(SCHEDULER, node("Product", factors=[node("Cosine")]), "scheduler").build()
+    assert product == Product(factors=[Cosine()])
 
 
 @pytest.mark.parametrize(
@@ -50,5 +52,5 @@ def test_nodes_become_schedules() -> None:
 def test_the_whole_key_is_named(nested: Any, said: str) -> None:
     parts = [{"length": "50%", "schedule": node("Constant")}, {"length": "rest", "schedule": nested}]
     with pytest.raises(ConfigError) as caught:
-        build(SCHEDULER, node("Sequence", parts=parts), "scheduler")
+        component(SCHEDULER, node("Sequence", parts=parts), "scheduler").build()
     assert said in str(caught.value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, build, resolve
+from lrsched.config.settings import component
+from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, resolve
 from lrsched.errors import ConfigError
 
 # Finding 7 of the study of Hydra's blocklist: all of these import, and many ran under hydra 1.3.8.
@@ -121,10 +122,10 @@ def test_a_project_file_in_the_current_folder_can_trust(tmp_path, monkeypatch) -
 def test_arguments_are_checked_against_the_signature(arguments: dict, message: str) -> None:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]}]
     with pytest.raises(ConfigError, match=message):
-        build(OPTIMIZER, {"_target_": "torch.optim.SGD", **arguments}, "optimizer", params=groups)
+        component(OPTIMIZER, {"_target_": "torch.optim.SGD", **arguments}, "optimizer").build(params=groups)
 
 
 def test_lists_become_the_tuples_that_a_class_asks_for() -> None:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]}]
     node = {"_target_": "torch.optim.Adam", "betas": [0.8, 0.9], "_partial_": True}
-    assert build(OPTIMIZER, node, "optimizer", params=groups).defaults["betas"] == (0.8, 0.9)
+    assert component(OPTIMIZER, node, "optimizer").build(params=groups).defaults["betas"] == (0.8, 0.9)

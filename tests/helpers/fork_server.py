@@ -7,13 +7,14 @@ in every child, and under pytest that is pytest.)
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +42,14 @@ _PAUSE = 0.001  # seconds between two looks at a child
 def start(said: Path, work: Callable[[], Any]) -> int:
     """Run ``work`` in a new child with its output in ``said``; return the child's process id."""
     return _server().ask(partial(_fork, said, work))
+
+
+def start_program(arguments: Sequence[str], cwd: Path, stdout: Path, stderr: Path) -> int:
+    """Run ``lrsched ARGUMENTS`` in a new child to its own end, that of the interpreter; return its process id.
+
+    All but the imports is what a fresh process does. ``stdout`` and ``stderr`` may be one file, or a named pipe.
+    """
+    return _server().ask(partial(_fork_program, tuple(arguments), cwd, stdout, stderr, dict(os.environ)))
 
 
 def wait(pid: int, seconds: float) -> int | None:
@@ -91,6 +100,8 @@ def serve() -> None:
     for name in PRELOADED:
         import_module(name)
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()  # or else each child goes through all of PyTorch when it ends
     assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
     orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nobody else speaks on the pipe
@@ -122,6 +133,30 @@ def _fork(said: Path, work: Callable[[], Any]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _fork_program(
+    arguments: tuple[str, ...], cwd: Path, stdout: Path, stderr: Path, environment: dict[str, str]
+) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    out = os.open(stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    both = stderr == stdout
+    error = out if both else os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for number, descriptor in enumerate((os.open(os.devnull, os.O_RDONLY), out, error)):
+        os.dup2(descriptor, number)
+    os.close(out)
+    if not both:
+        os.close(error)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["lrsched", *arguments]
+    from lrsched.cli.main import main
+
+    main()
+    sys.exit()  # out of the loop of orders, and through Python's own end
 
 
 def _wait(pid: int, seconds: float) -> int | None:

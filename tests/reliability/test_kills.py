@@ -75,7 +75,6 @@ def strike(tmp_path: Path, kills: int, seed: int) -> Counter[str]:
     return total
 
 
-@pytest.mark.alone
 def test_forty_kills(tmp_path: Path) -> None:
     count = strike(tmp_path, kills=40, seed=4)
     assert count["mismatches"] == 0

@@ -84,7 +84,6 @@ def strike(command: Sequence[str], tmp_path: Path, kills: int, seed: int) -> Non
             assert not list(folder.path.rglob("*.tmp"))
 
 
-@pytest.mark.alone
 def test_a_sweep_whose_parent_is_killed_three_times(tmp_path: Path) -> None:
     strike(PAIR, tmp_path, kills=3, seed=5)
 

@@ -13,15 +13,10 @@ import pytest
 from lrsched.checkpoint import RunLock
 from lrsched.errors import RunFolderBusy
 from tests.helpers.cli import TINY
+from tests.helpers.fork_server import start_program, wait
 from tests.runs.test_resume import stop_at
 
 RUN = (*TINY, "logger=none", "trainer.log_every=1st")
-FIRST = "import sys; sys.argv = ['lrsched', 'train', *sys.argv[1:]]; from lrsched.cli.main import main; main()"
-
-
-def begun(*overrides: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", FIRST, *RUN, *overrides]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
 def test_a_run_that_is_under_way_is_not_resumed(run_cli, monkeypatch) -> None:
@@ -100,9 +95,10 @@ def test_a_job_of_a_sweep_waits_for_what_a_killed_sweep_is_still_saving(run_cli)
 
 def test_of_two_starts_of_one_name_one_wins(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    starts = [begun("name=run") for _ in range(2)]
-    ends = [(start.communicate()[1], start.returncode) for start in starts]
-    codes = sorted(code for _, code in ends)
+    said = [tmp_path / "first", tmp_path / "second"]
+    starts = [start_program(["train", *RUN, "name=run"], tmp_path, Path(os.devnull), path) for path in said]
+    ends = [(wait(pid, 120), path.read_text()) for pid, path in zip(starts, said, strict=True)]
+    codes = sorted(code for code, _ in ends if code is not None)
     assert codes in ([0, 2], [0, 5]), ends
     assert [path.name for path in Path("outputs").iterdir()] == ["run"]
 

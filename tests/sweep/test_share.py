@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from lrsched.checkpoint import fork_point as share
 from lrsched.checkpoint.places import STATE
 from lrsched.train.loop import Trainer
 from tests.helpers.cli import TINY, Ended
+from tests.helpers.fork_server import start_program, wait
 
 # Dropout, augmentation, shuffling, and rows and evaluations that are out of step with each other and the forks.
 RANDOM = (
@@ -188,13 +187,13 @@ def test_a_state_that_is_damaged_is_not_used(run_cli, monkeypatch) -> None:
 
 def test_a_sweep_whose_parent_is_killed_goes_on_with_the_states_that_were_kept(run_cli, tmp_path: Path) -> None:
     options = ("-m", *RANDOM, *WSD, "sweep.jobs=1", "checkpoint.every=5st")
-    command = [sys.executable, "-c", "from lrsched.cli.main import main; main()", "train", *options, "name=shared"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as sweep:
-        forks = tmp_path / "outputs" / "shared" / share.FORKS
-        until = time.monotonic() + 60
-        while not list(forks.glob("*/step-*24/manifest.json")) and time.monotonic() < until:
-            time.sleep(0.005)
-        sweep.kill()
+    sweep = start_program(["train", *options, "name=shared"], tmp_path, Path(os.devnull), Path(os.devnull))
+    forks = tmp_path / "outputs" / "shared" / share.FORKS
+    until = time.monotonic() + 60
+    while not list(forks.glob("*/step-*24/manifest.json")) and time.monotonic() < until:
+        time.sleep(0.005)
+    os.kill(sweep, signal.SIGKILL)
+    assert wait(sweep, 60) == -signal.SIGKILL
     time.sleep(1)  # its job was told, and saves
     again = run_cli(*options, "name=shared")
     assert again.code == 0, again.err
