@@ -55,16 +55,11 @@ def hinting(sweep: Sweep) -> Iterator[None]:
     """Tell the user how to finish a sweep that was interrupted, or in which a run did not finish."""
     try:
         yield
-    except (Stopped, Incomplete) as error:
-        error.hint = _how_to_go_on(sweep)
+    except (Stopped, Incomplete) as error:  # a run with an invalid config is not left: it would fail again
+        entries = sweep.record.entries
+        left = [entry for entry in entries if not entry.is_done and entry.exit_code != ConfigError.exit_code]
+        if left and sweep.record.folder.is_dir():
+            name = str(sweep.config.name)
+            named = "" if raw(sweep.config, "name") == name else f" with name={name}"
+            error.hint = f"; the same command{named} goes on with what is left"
         raise
-
-
-def _how_to_go_on(sweep: Sweep) -> str:
-    """The hint; empty if no run is left. A run with an invalid config is not left: it would fail again."""
-    left = [entry for entry in sweep.record.entries if not entry.is_done and entry.exit_code != ConfigError.exit_code]
-    if not left or not sweep.record.folder.is_dir():
-        return ""
-    name = str(sweep.config.name)
-    named = "" if raw(sweep.config, "name") == name else f" with name={name}"
-    return f"; the same command{named} goes on with what is left"

@@ -77,11 +77,6 @@ class Running:
     timed_out: bool = False
 
 
-def in_turn(waiting: Sequence[int]) -> int | None:
-    """The first waiting job."""
-    return waiting[0] if waiting else None
-
-
 class Pool:
     """Runs as many jobs at a time as it has slots.
 
@@ -100,7 +95,7 @@ class Pool:
         stop: StopFlag,
         ended: Callable[[int, End], bool],
         look: Callable[[Sequence[Running]], None] = lambda running: None,
-        choose: Callable[[Sequence[int]], int | None] = in_turn,
+        choose: Callable[[Sequence[int]], int | None] = lambda waiting: waiting[0],
     ) -> None:
         """Run all jobs; once the flag is up, pass the signal on to the running jobs and start no more.
 
@@ -117,7 +112,7 @@ class Pool:
             if stop.number is not None:
                 waiting.clear()
                 self._ask(running, stop.number)
-            while free and (index := choose(waiting)) is not None:
+            while free and waiting and (index := choose(waiting)) is not None:
                 waiting.remove(index)
                 slot = free.pop(0)
                 running.append(Running(self._start(jobs[index], slot), index, slot, time.monotonic()))

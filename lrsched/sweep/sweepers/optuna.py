@@ -64,7 +64,6 @@ class Search(SweepRunner):
             RunFolderBusy: another process runs this study.
             StorageError: the study cannot be read or written.
         """
-        self._options.check_storage()
         self._space = space(overrides)
         self._sweep.swept = self._space.varied
         run = self._checked()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 from lrsched.config.schema import at_least, one_of, ruled
 from lrsched.errors import ConfigError, StorageError
@@ -30,6 +30,19 @@ RUNS, AGAIN, MONITOR = "runs", "again", "monitor"
 """Names of what a study keeps besides Optuna's own: a trial's runs, the trial it repeats, the study's metric."""
 
 
+def _database(key: str, url: Any) -> None:
+    """Check a URL, without connecting."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        if url is not None:
+            create_engine(url)
+    except (ArgumentError, ImportError, ValueError) as error:  # (the URL may hold a password)
+        remedy = "give a URL, as in sqlite:///study.db, and install what speaks to it"
+        raise ConfigError(key, "…", str(error), remedy) from error
+
+
 @dataclass
 class StudyOptions:
     """The keys of ``hydra.sweeper``, explained in conf/hydra/sweeper/optuna.yaml."""
@@ -38,24 +51,8 @@ class StudyOptions:
     n_jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
     sampler: str = ruled("tpe", one_of("tpe", "random"))
     seed: int = ruled(0, at_least(0))
-    storage: Optional[str] = None  # noqa: UP045
+    storage: Optional[str] = ruled(None, _database)  # noqa: UP045
     study_name: Optional[str] = None  # noqa: UP045
-
-    def check_storage(self) -> None:
-        """Check the URL, without connecting.
-
-        Raises:
-            ConfigError: it is no URL, or the driver of such a database is not installed.
-        """
-        from sqlalchemy import create_engine
-        from sqlalchemy.exc import ArgumentError
-
-        try:
-            if self.storage is not None:
-                create_engine(self.storage)
-        except (ArgumentError, ImportError, ValueError) as error:  # (the URL may hold a password)
-            remedy = "give a URL, as in sqlite:///study.db, and install what speaks to it"
-            raise ConfigError("hydra.sweeper.storage", "…", str(error), remedy) from error
 
 
 class Study:
@@ -81,19 +78,19 @@ class Study:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.name = options.study_name or folder.name
-        self._options, self._searched, self._mode = options, dict(searched), mode
-        direction = "minimize" if mode == "min" else "maximize"
+        self._options, self._searched = options, dict(searched)
+        self._direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
         with self._storage():
             storage = optuna.storages.RDBStorage(  # NullPool: no connection is open when jobs are forked
                 options.storage or f"sqlite:///{folder / 'study.db'}", engine_kwargs={"poolclass": NullPool}
             )
             self._study = optuna.create_study(
-                storage=storage, study_name=self.name, direction=direction, load_if_exists=True
+                storage=storage, study_name=self.name, direction=self._direction, load_if_exists=True
             )
             if MONITOR not in self._study.user_attrs:
                 self._study.set_user_attr(MONITOR, monitor)
             found = (self._study.direction.name.lower(), self._study.user_attrs[MONITOR])
-        if found != (direction, monitor):
+        if found != (self._direction, monitor):
             raise self._other(f"it is to {' '.join(found)}")
         for trial in self.trials():
             self._check(trial)
@@ -111,7 +108,7 @@ class Study:
 
         known = self._stored()
         seed = key(self._options.seed, "study", len(self.trials())) % 2**32
-        scratch = optuna.create_study(sampler=_sampler(self._options.sampler, seed), direction=self._study.direction)
+        scratch = optuna.create_study(sampler=_sampler(self._options.sampler, seed), direction=self._direction)
         scratch.add_trials(known)
         values = scratch.ask(self._searched).params
         return {name: rounded(value, self._searched[name]) for name, value in values.items()}
@@ -147,7 +144,7 @@ class Study:
         from optuna.trial import TrialState
 
         complete = [trial for trial in self.trials() if trial.state == TrialState.COMPLETE]
-        better = min if self._mode == "min" else max
+        better = min if self._direction == "minimize" else max
         return better(complete, key=lambda trial: trial.value or 0.0, default=None)
 
     def same_runs(self, trial: FrozenTrial, runs: Mapping[str, str]) -> None:
