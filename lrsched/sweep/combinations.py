@@ -48,10 +48,10 @@ def values_of(override: Override) -> list[str]:
     """
     key, typed = override.get_key_element().lstrip("+~"), override.get_value_string()
     if not override.is_discrete_sweep():
-        raise ConfigError(key, typed, "says a range without the values to try in it", "list them, as 0.1,0.3")
+        raise ConfigError(key, typed, "is an interval without values to try", "list them, as 0.1,0.3")
     values = list(override.sweep_string_iterator())
     if not values:
-        raise ConfigError(key, typed, "stands for no value at all", "list some, as a,b; --help shows all choices")
+        raise ConfigError(key, typed, "stands for no value", "list some, as a,b; --help shows all choices")
     return values
 
 
@@ -66,11 +66,11 @@ def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[st
         wanted = [str(key) for key in zipped]
         for key in wanted:
             if key not in swept:
-                raise ConfigError("sweep.zip", key, "this key has one value or none", nearest(key, swept))
+                raise ConfigError("sweep.zip", key, "this key has at most one value", nearest(key, swept))
     together = [key for name, key in swept.items() if name in wanted]
     if len({len(values[key]) for key in together}) > 1:
         counts = ", ".join(f"{key} has {len(values[key])}" for key in together)
-        raise ConfigError("sweep.zip", wanted, f"zipped keys have equally many values, and {counts}")
+        raise ConfigError("sweep.zip", wanted, f"zipped keys must have the same number of values; {counts}")
     return together
 
 

@@ -215,6 +215,6 @@ def _must_be_of(folder: RunFolder, digest: str) -> None:
     made = (folder.read_result() or {}).get("config_sha256")
     if made != digest:
         raise CheckpointError(
-            f"{folder} holds a run of another config than its name says: it was taken further, or changed, since; "
+            f"{folder} holds a run whose config differs from its name, because it was extended or changed; "
             "move it away, or give the sweep another name"
         )

@@ -114,8 +114,8 @@ def _left(job: Valid, error: UserError, seconds: float) -> UserError | None:
         return None
     if who is not None:
         if isinstance(error, NotBegun):
-            return Abandoned(f"left under way: {who} writes to it")
-        return RunFolderBusy(f"{error}; {who} writes to it still, and goes on")
+            return Abandoned(f"left running: {who} writes to it")
+        return RunFolderBusy(f"{error}; {who} still runs it")
     if ended is Ended.SIGNAL:
         return Stopped(signal.SIGTERM, reason)
     if reason:

@@ -54,7 +54,7 @@ def _check_swept(overrides: Sequence[Override], keys: set[str]) -> None:
     for key, override in {key_of(override.get_key_element()): override for override in overrides}.items():
         if key in keys and key != "resume" and is_neutral(key.replace("/", ".")):
             value = str(override.input_line).partition("=")[2]
-            rule = "this key changes nothing that a run computes, so that all its values make one run"
+            rule = "this key changes no result of a run: all its values would make the same run"
             raise ConfigError(key, value, rule, "give it one value")
 
 
@@ -69,8 +69,8 @@ def _without_duplicates(planned: Sequence[Valid | Invalid]) -> list[Valid | Inva
             folders.add(job.folder.path)
             once.append(job)
         elif job.settings.resume is not None:
-            raise ConfigError("resume", job.settings.resume, "a sweep goes on with a run once", "give two commands")
-    doubles = len(planned) - len(once)
-    if doubles:
-        say(f"{count(doubles, 'job')} of {len(planned)} would make a run that another one makes")
+            raise ConfigError("resume", job.settings.resume, "a sweep resumes a run only once", "give two commands")
+    duplicates = len(planned) - len(once)
+    if duplicates:
+        say(f"{count(duplicates, 'job')} of {len(planned)} would repeat the run of another job")
     return once
