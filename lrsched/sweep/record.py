@@ -73,7 +73,7 @@ class Entry:
         self.status, self.why, self.reason = "stopped", Why.DROPPED, reason
 
     def reopen(self) -> None:
-        """Forget its end: it goes on."""
+        """Forget its end, because it continues."""
         self.status = self.ended = self.why = None
         self.reason, self.exit_code = "", 0
 
@@ -95,7 +95,7 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.entries: list[Entry] = []  # the runs of this command, in its order
+        self.entries: list[Entry] = []  # the runs of this command, in order
         self.probes: list[Entry] = []  # probe runs (cooldowns at rungs); their steps count as cost
         self._began = time.monotonic()
         self._again = 0.0

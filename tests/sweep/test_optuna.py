@@ -192,7 +192,7 @@ def test_a_study_of_other_settings_is_not_mixed_with(study) -> None:
     assert study(1).code == 0
     ended = study(2, RATES, "trainer.epochs=3")
     assert ended.code == 2
-    assert "hydra.sweeper.study_name=sweep: there is such a study with other settings: trial 0 was " in ended.err
+    assert "hydra.sweeper.study_name=sweep: a study of this name has other settings: trial 0 was " in ended.err
     assert len(trials()) == 1
 
 
@@ -216,7 +216,7 @@ def of(place: Path, searched: Any = RATE, monitor: str = "val/loss", mode: str =
 def test_a_study_over_another_space_or_of_another_metric_is_refused(tmp_path: Path, changed: Any, how: str) -> None:
     first = of(tmp_path)
     first.begin(first.propose(), {})
-    with pytest.raises(ConfigError, match=f"study_name=study: there is such a study with other settings: {how}"):
+    with pytest.raises(ConfigError, match=f"study_name=study: a study of this name has other settings: {how}"):
         of(tmp_path, **changed)
 
 

@@ -43,7 +43,7 @@ def launch_overrides(
 
 
 def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> None:
-    """Run the unfinished jobs, and write ``sweep.json`` whenever one ends; finished runs may lend their states."""
+    """Run the unfinished jobs and keep ``sweep.json`` up to date; finished runs may lend them their states."""
     due = [job for job in jobs if job.entry.status is None]
     if not due:
         return  # there is nothing to import or load

@@ -51,7 +51,7 @@ class Trial:
 
 
 class Search(SweepRunner):
-    """A sweep by a study, which goes on until it has its trials."""
+    """A sweep by a study: trains until the study has its trials."""
 
     options_class = StudyOptions
     _options: StudyOptions
@@ -82,7 +82,7 @@ class Search(SweepRunner):
                 self._say_best()
 
     def _checked(self) -> Settings:
-        """The settings of one job; refuses a space with an invalid end, before a trial is spent."""
+        """The settings of one job; refuses a space with an invalid corner before a trial is spent."""
         from lrsched.assembly.checks import check_choices  # imports torch
 
         for job in (job for values in self._space.corners() for job in self._space.jobs(values)):

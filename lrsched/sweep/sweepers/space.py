@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 LOG = "log"
-"""The tag of an interval in which ratios count, and not differences: ``tag(log,interval(0.001,0.1))``."""
+"""The tag of a logarithmic interval: ``tag(log,interval(0.001,0.1))``."""
 
 SEED = "seed"
-"""The key that is repeated and not searched: the best of several seeds is luck."""
+"""The key that is repeated instead of searched: the best of several seeds is luck."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Space:
 
     Args:
         searched: the distribution of each key.
-        given: the overrides of every other key: one, or of the seed several.
-        order: all keys as they are typed (``+model.width``), in the order of the command line: that of the run ids too.
+        given: the overrides of every other key: one each, and several of the seed.
+        order: all keys as typed (``+model.width``), in the order of the command line, which run ids follow.
     """
 
     searched: dict[str, BaseDistribution]
@@ -51,7 +51,7 @@ class Space:
         """The overrides of each run of a trial.
 
         Args:
-            values: of the searched keys. A float is written so that it reads back exactly.
+            values: of the searched keys; each float reads back exactly.
         """
         columns = [self.given.get(key) or [f"{key}={values[key.lstrip('+')]}"] for key in self.order]
         return [list(row) for row in itertools.product(*columns)]
@@ -67,7 +67,7 @@ def space(overrides: Sequence[Override]) -> Space:
     """Read the space from overrides; the last one of a key counts.
 
     Raises:
-        ConfigError: nothing is searched, or it cannot be searched so.
+        ConfigError: no key is searched, or one cannot be searched.
     """
     last = {override.get_key_element(): override for override in overrides}
     searched: dict[str, BaseDistribution] = {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
 
 RUNS, AGAIN, MONITOR = "runs", "again", "monitor"
-"""Names of what a study keeps besides Optuna's own: a trial's runs, the trial it repeats, the study's metric."""
+"""Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, and the metric of the study."""
 
 
 def _database(key: str, url: Any) -> None:
@@ -169,7 +169,7 @@ class Study:
                 raise self._other(f"trial {trial.number} searched another {name}: {distribution}") from error
 
     def _other(self, how: str) -> ConfigError:
-        rule = f"there is such a study with other settings: {how}"
+        rule = f"a study of this name has other settings: {how}"
         return ConfigError("hydra.sweeper.study_name", self.name, rule, "repeat its command, or give another name=")
 
     def _stored(self) -> list[FrozenTrial]:
