@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import Override
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
 from lrsched.config.settings import Settings, settings
