@@ -24,7 +24,7 @@ from hydra import compose, initialize_config_module
 from torch.nn.functional import cross_entropy
 
 from lrsched.assembly.parts import Parts, assemble
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain
 from lrsched.config.settings import settings
 from lrsched.loggers import TensorBoard

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from _measure import machine
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = {

@@ -66,10 +66,10 @@ class _Forgiving(io.FileIO):
 
 def _forgiving(stream: TextIO) -> TextIO:
     """The same stream with another raw end; one that leads to no file as it is."""
-    buffer = getattr(stream, "buffer", None)
-    raw = getattr(buffer, "raw", buffer)
+    buffer: object = getattr(stream, "buffer", None)
+    raw: object = getattr(buffer, "raw", buffer)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO) or isinstance(raw, _Forgiving):
-        return stream
+        return cast(TextIO, stream)
     stream.flush()
     forgiving = _Forgiving(raw.fileno(), "w", closefd=False)
     return io.TextIOWrapper(

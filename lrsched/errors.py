@@ -163,6 +163,15 @@ def storage(refusal: str, within: Path | None = None) -> Generator[None]:
         raise StorageError(f"{refusal}: {error.strerror}{where}") from error
 
 
+def refused(error: OSError) -> StorageError:
+    """What the file system refused, and for which file, where the error knows it.
+
+    >>> print(refused(OSError(28, "No space left on device", "out.csv")))
+    No space left on device: out.csv
+    """
+    return StorageError(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+
+
 class Stopped(UserError):
     """The run was stopped by a signal, after its checkpoint was saved."""
 

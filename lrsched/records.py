@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lrsched.errors import CheckpointError, ConfigError
 
@@ -59,7 +58,7 @@ class RunFolder:
             result = json.loads(self.result.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
             return None
-        return result if isinstance(result, dict) else None
+        return cast(dict[str, Any], result) if isinstance(result, dict) else None
 
 
 class Rows:
@@ -160,13 +159,11 @@ def make_folder(path: Path) -> None:
         sync_folder(folder.parent)
 
 
-_without_sync: set[int] = set()
-
-
-def sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> str | None:
     """Make the names in a folder durable: a rename lives in the folder, not in the file.
 
-    Some file systems (network mounts among them) cannot do this for a folder; that is warned of once for each.
+    Returns:
+        Why this file system cannot do it, as some network mounts cannot; None: it is done.
 
     Raises:
         OSError: the file system failed, with ``path`` named.
@@ -180,14 +177,8 @@ def sync_folder(path: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-        device = os.stat(path).st_dev
-        if device not in _without_sync:
-            _without_sync.add(device)
-            logging.getLogger("lrsched").warning(
-                "%s: this file system cannot make a folder durable (%s): a power cut may cost the newest checkpoint",
-                path,
-                error.strerror,
-            )
+        return error.strerror
+    return None
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -201,7 +192,7 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
+        return [finite(item) for item in cast(Iterable[Any], value)]
     return value

@@ -34,7 +34,7 @@ def shelf(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
     def names() -> list[str]:
         """Every public class of the shelf; imports all its files."""
-        found = set()
+        found: set[str] = set()
         for module in pkgutil.iter_modules(path):
             loaded = importlib.import_module(f"{package}.{module.name}")
             found |= {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -69,7 +69,7 @@ class StopFlag:
                 handler(number, None)
 
     @contextmanager
-    def patient(self) -> Iterator[StopFlag]:
+    def patient(self) -> Generator[StopFlag]:
         """Within it a signal waits until somebody looks."""
         self._patience += 1
         try:

@@ -6,9 +6,7 @@ import errno
 import fcntl
 import os
 import time
-import weakref
 from pathlib import Path
-from types import TracebackType
 
 from lrsched.errors import RunFolderBusy, StorageError
 
@@ -33,6 +31,7 @@ class RunLock:
         self._patience = patience
         self.path = folder / ".lock"
         self._descriptor: int | None = None
+        os.register_at_fork(after_in_child=self._close)  # the parent keeps its lock: a child's LOCK_UN would end it
 
     def acquire(self) -> None:
         """Take the lock.
@@ -49,7 +48,6 @@ class RunLock:
                 raise StorageError(f"{self.path} cannot be locked: {_reason(error)}") from error
             if descriptor is not None:
                 self._descriptor = descriptor
-                _held.add(self)
                 return
             if time.monotonic() > until:
                 break
@@ -87,7 +85,6 @@ class RunLock:
         return None
 
     def _close(self) -> None:
-        _held.discard(self)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -96,9 +93,7 @@ class RunLock:
         self.acquire()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 
@@ -138,14 +133,3 @@ def _reason(error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "it is a symbolic link; delete it"
     return error.strerror or str(error)
-
-
-_held: weakref.WeakSet[RunLock] = weakref.WeakSet()
-
-
-def _not_inherited() -> None:
-    for lock in list(_held):
-        lock._close()  # the parent keeps its lock: it ends with the last descriptor or on release
-
-
-os.register_at_fork(after_in_child=_not_inherited)

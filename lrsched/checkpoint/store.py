@@ -52,6 +52,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._at: int | None = None  # step of the checkpoint written or loaded last
+        self._warned = False  # that this file system cannot make a folder durable
 
     def save(self, step: int, state: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
         """Write one checkpoint durably: after return, any crash leaves it in place.
@@ -81,12 +82,18 @@ class Store:
                 path.mkdir()
                 write_atomically(path / STATE, content, mode=0o600)
                 write_atomically(path / MANIFEST, written(manifest), mode=0o600)
-                sync_folder(path)
-                sync_folder(self.folder)
+                refusals = [sync_folder(folder) for folder in (path, self.folder)]
             except OSError:
                 with suppress(OSError):  # report the first error; the next start sweeps up the rest
                     put_back(path)
                 raise
+        if any(refusals) and not self._warned:
+            self._warned = True
+            log.warning(
+                "%s: this file system cannot make a folder durable (%s): a power cut may cost the newest checkpoint",
+                path,
+                refusals[0],
+            )
         self._at = step
         self._delete(aside(path))
         return path

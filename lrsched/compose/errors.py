@@ -21,7 +21,7 @@ from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
-from lrsched.errors import UNSET, ConfigError, StorageError, UserError, nearest
+from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
 GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
 """Groups of ``conf/``, Hydra's own aside."""
@@ -45,7 +45,7 @@ def as_user_error(error: Exception, overrides: Sequence[str] = ()) -> UserError:
     if isinstance(error, UserError):
         return error
     if isinstance(error, OSError) and not isinstance(error, HydraException):
-        return StorageError(f"{error.strerror}: {error.filename}")
+        return refused(error)
     if not _hydra_raised(error):
         raise error
     return complaint(error, overrides)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lrsched.assembly.parts import Parts, assemble
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.fork_point import kept_by
+from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256

@@ -12,7 +12,7 @@ from typing import Any
 from lrsched.assembly.memory import is_out_of_memory
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.console import command, say
-from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError
+from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
 
@@ -44,20 +44,20 @@ def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any]
     Raises:
         StorageError: the file system refused.
     """
-    refused: OSError | None = None
+    failure: OSError | None = None
     try:
         if journal is not None:
             journal.close(result["metrics"], result["status"])
     except OSError as error:
-        refused = error
+        failure = error
     try:
         write_json(folder.result, redacted(result, secrets))
     except OSError as error:
-        refused = error
+        failure = error
     log.info("%s: %s", result["status"], result.get("reason", ""))
-    if refused is not None:
-        where = f"{refused.strerror}: {refused.filename or folder.result}"
-        raise StorageError(f"{where}; the run is {result['status']} all the same; {how_to_resume(folder)}") from refused
+    if failure is not None:
+        where = f"{failure.strerror}: {failure.filename or folder.result}"
+        raise StorageError(f"{where}; the run is {result['status']} all the same; {how_to_resume(folder)}") from failure
 
 
 def advised(error: BaseException, folder: RunFolder) -> UserError:
@@ -79,7 +79,7 @@ def advised(error: BaseException, folder: RunFolder) -> UserError:
     if isinstance(error, UserError):
         return type(error)(f"{error}; {how}")
     if isinstance(error, OSError):
-        return StorageError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}; {how}")
+        return StorageError(f"{refused(error)}; {how}")
     if isinstance(error, KeyboardInterrupt):
         return Stopped(signal.SIGINT, f"interrupted; {how}")
     if is_out_of_memory(error):

@@ -8,10 +8,10 @@ from typing import Any
 
 from lrsched.assembly.parts import Parts
 from lrsched.assembly.simulate import bring_to
-from lrsched.checkpoint import Checkpoint, Store
 from lrsched.checkpoint.fork_point import Point
-from lrsched.checkpoint.store import load
-from lrsched.errors import CheckpointError, StorageError
+from lrsched.checkpoint.places import Checkpoint
+from lrsched.checkpoint.store import Store, load
+from lrsched.errors import CheckpointError, StorageError, storage
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.restore import DATA, Restored
 from lrsched.train.environment import comparable
@@ -55,10 +55,8 @@ def begin(
     optimizer = {**saved["run"]["optimizer"], "param_groups": state.optimizer_state()["param_groups"]}
     own = {"scheduler": deepcopy(state.scheduler.state_dict()), "optimizer": optimizer, "metrics_bytes": len(rows)}
     state.load_state_dict({**saved["run"], **own})
-    try:
+    with storage(f"{folder.metrics} cannot be written"):
         write_atomically(folder.metrics, rows)
-    except OSError as error:
-        raise StorageError(f"{folder.metrics} cannot be written: {error.strerror}") from error
     store.save(point.step, state.state_dict(), about)
     note = f"the first {point.step} steps were made by {point.source}, whose schedule is the same until then"
     return Restored(len(rows), about, [note], forked=True)

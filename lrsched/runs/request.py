@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from lrsched.console import command
-from lrsched.errors import ConfigError, RunFolderBusy, StorageError
+from lrsched.errors import ConfigError, RunFolderBusy, storage
 from lrsched.records import RunFolder
 from lrsched.runs.context import WorkerContext
 
@@ -56,10 +56,8 @@ def claim(request: RunRequest) -> tuple[RunRequest, RunLock]:
     """
     folder, again = request.folder, 1
     while True:
-        try:
+        with storage(f"the run folder {folder} cannot be made"):
             folder.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"the run folder {folder} cannot be made: {error.strerror}") from error
         lock = RunLock(folder.path)
         try:
             lock.acquire()

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.parts import Parts
-from lrsched.checkpoint import Checkpoint, Store
+from lrsched.checkpoint.places import Checkpoint
+from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import copied, plain, put, raw, within
 from lrsched.compose.stored import reaching_out
 from lrsched.config.settings import Settings, settings

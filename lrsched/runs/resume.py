@@ -177,6 +177,6 @@ def _take_free(stored: DictConfig, composed: DictConfig, keys: Sequence[str]) ->
 
 
 def _newest_step(folder: RunFolder) -> int:
-    from lrsched.checkpoint import Store  # imports torch
+    from lrsched.checkpoint.store import Store  # imports torch
 
     return Store(folder.checkpoints).newest()[0].step

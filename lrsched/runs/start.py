@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
 from lrsched.config.settings import settings

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.places import MANIFEST, is_there, place
+from lrsched.checkpoint.store import Store
 from lrsched.errors import StorageError
 from lrsched.train.journal import Journal
 from lrsched.train.state import RunState

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from lrsched.ended import Ended
 from lrsched.errors import NotFinite, Stopped
 from lrsched.horizon import Horizon

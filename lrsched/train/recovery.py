@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from lrsched.checkpoint import Checkpoint, Store
-from lrsched.checkpoint.store import load
+from lrsched.checkpoint.places import Checkpoint
+from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError, NotFinite
 from lrsched.train.journal import Journal
 from lrsched.train.nonfinite import all_finite

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import torch
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.manifest import written
+from lrsched.checkpoint.store import Store
 
 
 def state(value: float) -> dict[str, Any]:

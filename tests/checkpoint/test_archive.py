@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch._utils import _rebuild_tensor_v2
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.archive import packed, unpacked
+from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError
 from tests.checkpoint.conftest import is_state, refit, state
 

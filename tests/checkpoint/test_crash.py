@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from lrsched.checkpoint import Store
-from lrsched.checkpoint.store import load
+from lrsched.checkpoint.store import Store, load
 from lrsched.errors import UserError
 from tests.helpers.checkpoint_scripts import SCENES, Scene, fresh, goes_on, nothing_is_lost, prepared
 

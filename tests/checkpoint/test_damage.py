@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.manifest import written
 from lrsched.checkpoint.places import STATE
-from lrsched.checkpoint.store import load
+from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError, StorageError
 from tests.checkpoint.conftest import is_state, state
 

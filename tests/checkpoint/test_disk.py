@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 import torch
 
-from lrsched.checkpoint import RunLock, Store
-from lrsched.checkpoint.store import load
+from lrsched.checkpoint.lock import RunLock
+from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError, StorageError
 from lrsched.records import Rows, make_folder, sync_folder, write_atomically
 from tests.checkpoint.conftest import in_a_child, is_state, state
@@ -215,7 +215,6 @@ def test_a_folder_that_cannot_be_synced_is_warned_of_once(two: Store, monkeypatc
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr("lrsched.records._without_sync", set())
     monkeypatch.setattr(logging.getLogger("lrsched"), "propagate", True)
     with caplog.at_level(logging.WARNING, "lrsched"):
         for step in (3, 4):

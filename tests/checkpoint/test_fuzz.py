@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lrsched.checkpoint import Store
-from lrsched.checkpoint.store import load
+from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError
 from tests.checkpoint.conftest import in_a_child, refit, state
 

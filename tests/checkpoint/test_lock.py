@@ -240,6 +240,6 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_who_locks_does_not_wait_for_torch() -> None:
-    code = "import sys; from lrsched.checkpoint import RunLock; print('torch' in sys.modules, RunLock.__name__)"
+    code = "import sys; from lrsched.checkpoint.lock import RunLock; print('torch' in sys.modules, RunLock.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "RunLock"]

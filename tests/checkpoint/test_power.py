@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from tests.helpers.checkpoint_scripts import SCENES, Scene, nothing_is_lost, prepared
 from tests.helpers.lossy_disk import Change, Disk, lay_out
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.manifest import sealed, written
 from lrsched.checkpoint.places import STATE, aside
+from lrsched.checkpoint.store import Store
 from tests.checkpoint.conftest import is_state, state
 
 CONFIG = "c0ffee00" * 8

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from tests.helpers.cli import TINY
 
 RUN = (*TINY, "name=run", "checkpoint.every=1ep", "checkpoint.keep=3", "checkpoint.monitor=val/loss")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lrsched.checkpoint import Store
 from lrsched.checkpoint.places import STATE, aside
+from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError
 from tests.checkpoint.conftest import is_state, state
 

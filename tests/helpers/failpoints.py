@@ -56,7 +56,7 @@ POINTS: dict[str, tuple[str, str, Pick]] = {
     "replace state.pt": ("os", "replace", _replaces("state.pt")),
     "replace the manifest": ("os", "replace", _replaces("manifest.json")),
     "sync a folder": ("os", "fsync", _is_folder),
-    "prune": ("lrsched.checkpoint:Store", "prune", _always),
+    "prune": ("lrsched.checkpoint.store:Store", "prune", _always),
     "delete": ("os", "unlink", lambda path, **_: str(path).endswith("manifest.json")),
     "delete a folder": ("shutil", "rmtree", _always),
     "replace result.json": ("os", "replace", _replaces("result.json")),

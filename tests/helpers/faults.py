@@ -24,7 +24,7 @@ def stop_at(step: int, number: int = signal.SIGTERM) -> None:
 
 def kill_after_save(step: int) -> None:
     """Die by SIGKILL right after the checkpoint of this step: print and close nothing."""
-    from lrsched.checkpoint import Store
+    from lrsched.checkpoint.store import Store
 
     original = Store.save
 
@@ -48,7 +48,7 @@ def log_steps(path: str) -> None:
 
     Lines are ``from S`` (the step that the run starts or goes on from), ``done S``, ``saving S``, ``saved S``.
     """
-    from lrsched.checkpoint import Store
+    from lrsched.checkpoint.store import Store
     from lrsched.train.loop import Trainer
     from lrsched.train.update import Update
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from lrsched.data.loader import InOrder, Loader, Standardise
 from lrsched.horizon import Horizon
 from lrsched.loggers.base import RunInfo

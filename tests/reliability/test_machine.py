@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 )
 from torch import nn
 
-from lrsched.checkpoint import RunLock, Store
+from lrsched.checkpoint.lock import RunLock
+from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError, RunFolderBusy, StorageError
 from lrsched.train.state import RunState, weights_sha256
 from lrsched.train.update import Update

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from lrsched.checkpoint import Store
-from lrsched.checkpoint.store import load
+from lrsched.checkpoint.store import Store, load
 from tests.helpers.cases import OPTIONS
 from tests.helpers.compare_runs import differences, differing
 from tests.helpers.faults import draw_globally, kill_after_save, overflow_at_first, poison, stop_and_kill

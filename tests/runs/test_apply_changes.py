@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from lrsched.checkpoint import Store
+from lrsched.checkpoint.store import Store
 from tests.helpers.cli import TINY
 from tests.runs.test_resume import stop_at
 

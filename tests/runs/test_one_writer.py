@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from lrsched.errors import RunFolderBusy
 from tests.helpers.cli import TINY
 from tests.helpers.fork_server import start_program, wait
@@ -84,7 +84,7 @@ def test_a_job_of_a_sweep_waits_for_what_a_killed_sweep_is_still_saving(run_cli)
     assert run_cli(*sweep).code == 0
     (folder,) = (path for path in Path("outputs/sweep").iterdir() if path.is_dir())
     (folder / "result.json").unlink()
-    hold = "import sys, time; from pathlib import Path; from lrsched.checkpoint import RunLock\n"
+    hold = "import sys, time; from pathlib import Path; from lrsched.checkpoint.lock import RunLock\n"
     hold += "with RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(1.5)"
     with subprocess.Popen([sys.executable, "-c", hold, folder], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

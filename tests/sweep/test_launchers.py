@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from tests.helpers.cli import TINY
 from tests.sweep.test_deaths import REASONS, TRACEBACKS, stamps, traceback_of
 

@@ -18,7 +18,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from lrsched.errors import ConfigError
 from tests.helpers.cli import TINY, Ended
 from tests.sweep.test_deaths import stamps

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 
 from lrsched.checkpoint.lock import holder
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import Abandoned, ConfigError, NotBegun, RunFolderBusy, Stopped, StorageError, UserError
+from lrsched.errors import Abandoned, ConfigError, NotBegun, RunFolderBusy, Stopped, UserError, storage
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at
@@ -50,13 +50,11 @@ def make_folder(sweep: Sweep) -> None:
     folder = sweep.record.folder
     if RunFolder(folder).holds_a_run():
         raise ConfigError("name", folder.name, f"{folder} holds a single run, not a sweep", "give another name")
-    try:
+    with storage(f"the sweep's folder {folder} cannot be written"):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).unlink(missing_ok=True)
         write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(sweep.config).encode())
         sweep.record.write()
-    except OSError as error:
-        raise StorageError(f"the sweep's folder {folder} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from lrsched.assembly.data import Loaded, load_data
 from lrsched.assembly.horizon import LONGEST, foreseen, run_horizon
 from lrsched.assembly.parts import build_model
 from lrsched.assembly.simulate import Foreseen, foresee
-from lrsched.checkpoint import Checkpoint, Store
 from lrsched.checkpoint.fork_point import kept_by
+from lrsched.checkpoint.places import Checkpoint
+from lrsched.checkpoint.store import Store
 from lrsched.config.settings import Settings
 from lrsched.data.counts import Pace, pace
 from lrsched.errors import UserError

@@ -25,7 +25,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from lrsched.checkpoint import RunLock
+from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
