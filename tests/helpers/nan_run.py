@@ -143,7 +143,7 @@ class Run:
             return norm
 
         update.check = self.update.check
-        self.trainer._update = update  # type: ignore[assignment]
+        self.trainer.update = update  # type: ignore[assignment]
         with pytest.raises(Killed):
             self()
         return self
