@@ -144,8 +144,9 @@ def settle(path: Path) -> list[Path]:
     if not _is_whole(path):
         put_back(path)
         return []
-    for file in path.iterdir():  # whole to a reader, which is not yet durable
-        _sync_file(file)
+    for name in path.iterdir():  # whole to a reader, which is not yet durable
+        with open(name, "rb") as file:
+            os.fsync(file.fileno())
     sync_folder(path)
     sync_folder(path.parent)
     delete(waiting)
@@ -191,11 +192,3 @@ def _is_whole(path: Path) -> bool:
         if isinstance(cause, OSError) and cause.errno not in _NO_FILE:
             raise cause from None
         return False
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
