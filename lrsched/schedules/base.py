@@ -114,13 +114,8 @@ class Schedule:
     def lead(self, horizon: Horizon) -> int:
         """Steps of the warm-up in front of the body."""
         warm = horizon.resolve(self.warmup, "warmup")
-        require(
-            warm < horizon.steps,
-            "warmup",
-            self.warmup,
-            f"is {warm} steps and leaves nothing of a run of {horizon.steps} steps",
-            "shorten it or train longer",
-        )
+        rule = f"is {warm} steps and leaves nothing of a run of {horizon.steps} steps"
+        require(warm < horizon.steps, "warmup", self.warmup, rule, "shorten it or train longer")
         return warm
 
     def ramp(self, steps: int, peak: float) -> Phase:

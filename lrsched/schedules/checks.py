@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
@@ -77,3 +77,9 @@ def momentum_range(key: str, value: Any) -> None:
 def rise(numbers: Sequence[float | Fraction]) -> bool:
     """Whether each number is larger than the one before it."""
     return all(before < after for before, after in pairwise(numbers))
+
+
+def unreached(what: str, at: Mapping[str, int], steps: int) -> list[str]:
+    """Warn of each duration whose step lies after the last of ``steps`` steps; ``what`` names its kind."""
+    late = {duration: step for duration, step in at.items() if step >= steps}
+    return [f"{what} {d} is step {n} of a schedule of {steps} steps: it is never reached" for d, n in late.items()]
