@@ -15,6 +15,7 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import readable
 from lrsched.records import NAME
 from tests.helpers.cli import TINY
+from tests.helpers.readers import train_into
 
 
 def test_a_sweep_makes_a_run_of_each_choice_in_its_own_folder(run_cli) -> None:
@@ -244,9 +245,7 @@ def test_what_does_not_change_the_result_does_not_change_the_hash(key: str) -> N
 
 
 def test_a_sweep_whose_reader_has_gone_away_still_says_that_a_run_did_not_finish(tmp_path: Path) -> None:
-    code = "import sys; sys.argv[0] = 'lrsched'; from lrsched.cli.main import main; main()"
-    rates = "optimizer.momentum=0 optimizer.nesterov=false optimizer.lr=0.1,1e30"
-    command = f'{sys.executable} -c "{code}" train -m {" ".join(TINY)} logger=none name=sweep {rates} | true'
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1, done.stderr
-    assert "1 of 2 runs did not finish" in done.stderr
+    rates = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=0.1,1e30")
+    code, said = train_into(tmp_path, "true", "-m", *TINY, "logger=none", "name=sweep", *rates, streams="")
+    assert code == 1, said
+    assert "1 of 2 runs did not finish" in said
