@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> list[list[str]]:
-    """The overrides of each job.
+    """List the overrides of each job.
 
     Args:
         overrides: as parsed, in the order of the command line; the last one of a key counts.
-        zipped: keys whose values go together, first with first; True: all that have several.
+        zipped: keys whose values are paired, first with first; True: all keys with several values.
 
     Raises:
-        ConfigError: a key with no values to try; zipped keys with different numbers of them, or one that is not swept.
+        ConfigError: a key has no values to try, or zipped keys have different numbers of values or only one.
     """
     values: dict[str, list[str]] = {}
     for override in overrides:
@@ -41,22 +41,22 @@ def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> lis
 
 
 def values_of(override: Override) -> list[str]:
-    """The values to try of one key, as typed.
+    """The values of one key to try, as typed.
 
     Raises:
-        ConfigError: there is none, or no end of them.
+        ConfigError: there is none, or infinitely many.
     """
     key, typed = override.get_key_element().lstrip("+~"), override.get_value_string()
     if not override.is_discrete_sweep():
-        raise ConfigError(key, typed, "says a range without the values to try in it", "list them, as 0.1,0.3")
+        raise ConfigError(key, typed, "is an interval without values to try", "list them, as 0.1,0.3")
     values = list(override.sweep_string_iterator())
     if not values:
-        raise ConfigError(key, typed, "stands for no value at all", "list some, as a,b; --help shows all choices")
+        raise ConfigError(key, typed, "stands for no value", "list some, as a,b; --help shows all choices")
     return values
 
 
 def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[str]:
-    """The zipped keys as the overrides spell them, in their order."""
+    """The zipped keys, spelled and ordered as in the overrides."""
     swept = {key.lstrip("+~"): key for key, given in values.items() if len(given) > 1}
     if isinstance(zipped, bool):
         wanted = list(swept) if zipped else []
@@ -66,11 +66,11 @@ def _together(values: dict[str, list[str]], zipped: bool | list[str]) -> list[st
         wanted = [str(key) for key in zipped]
         for key in wanted:
             if key not in swept:
-                raise ConfigError("sweep.zip", key, "this key has one value or none", nearest(key, swept))
+                raise ConfigError("sweep.zip", key, "this key has at most one value", nearest(key, swept))
     together = [key for name, key in swept.items() if name in wanted]
     if len({len(values[key]) for key in together}) > 1:
         counts = ", ".join(f"{key} has {len(values[key])}" for key in together)
-        raise ConfigError("sweep.zip", wanted, f"zipped keys have equally many values, and {counts}")
+        raise ConfigError("sweep.zip", wanted, f"zipped keys must have the same number of values; {counts}")
     return together
 
 
@@ -80,5 +80,10 @@ def swept(jobs: Sequence[Sequence[str]]) -> set[str]:
     >>> sorted(swept([["name=x", "seed=0", "+a=1"], ["name=x", "seed=1", "+a=2"]]))
     ['a', 'seed']
     """
-    common = set.intersection(*map(set, jobs)) if jobs else set()
+    common = in_common(jobs)
     return {key_of(item) for job in jobs for item in job if item not in common}
+
+
+def in_common(jobs: Sequence[Sequence[str]]) -> set[str]:
+    """The overrides that all jobs have."""
+    return set.intersection(*map(set, jobs)) if jobs else set()

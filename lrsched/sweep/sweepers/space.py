@@ -6,19 +6,21 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lrsched.config.run_id import is_neutral
 from lrsched.errors import ConfigError, nearest
 
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
 LOG = "log"
-"""The tag of an interval in which ratios count, and not differences: ``tag(log,interval(0.001,0.1))``."""
+"""The tag of a logarithmic interval: ``tag(log,interval(0.001,0.1))``."""
 
 SEED = "seed"
-"""The key that is repeated and not searched: the best of several seeds is luck."""
+"""The key that is repeated instead of searched: the best of several seeds is luck."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Space:
 
     Args:
         searched: the distribution of each key.
-        given: the overrides of every other key: one, or of the seed several.
-        order: all keys as they are typed (``+model.width``), in the order of the command line: that of the run ids too.
+        given: the overrides of every other key: one each, and several of the seed.
+        order: all keys as typed (``+model.width``), in the order of the command line, which run ids follow.
     """
 
     searched: dict[str, BaseDistribution]
@@ -49,7 +51,7 @@ class Space:
         """The overrides of each run of a trial.
 
         Args:
-            values: of the searched keys. A float is written so that it reads back exactly.
+            values: of the searched keys; each float reads back exactly.
         """
         columns = [self.given.get(key) or [f"{key}={values[key.lstrip('+')]}"] for key in self.order]
         return [list(row) for row in itertools.product(*columns)]
@@ -65,7 +67,7 @@ def space(overrides: Sequence[Override]) -> Space:
     """Read the space from overrides; the last one of a key counts.
 
     Raises:
-        ConfigError: nothing is searched, or it cannot be searched so.
+        ConfigError: no key is searched, or one cannot be searched.
     """
     last = {override.get_key_element(): override for override in overrides}
     searched: dict[str, BaseDistribution] = {}
@@ -78,23 +80,23 @@ def space(overrides: Sequence[Override]) -> Space:
         else:
             searched[key.lstrip("+")] = _distribution(override)
     if not searched:
-        raise ConfigError(
-            "hydra/sweeper",
-            "optuna",
-            "there is nothing to search: no key has several values",
-            "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd",
-        )
+        rule = "there is nothing to search: no key has several values"
+        remedy = "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd"
+        raise ConfigError("hydra/sweeper", "optuna", rule, remedy)
     return Space(searched, given, list(last))
 
 
 def rounded(value: Any, distribution: BaseDistribution) -> Any:
-    """A sampled float with four significant digits, or of its interval's width: enough to tell apart, and to read.
+    """Round a sampled float to four significant digits of its interval's width, or of itself if that is smaller.
 
+    >>> from optuna.distributions import FloatDistribution
     >>> rounded(0.0989636690291, FloatDistribution(0.001, 0.5, log=True))
     0.09896
     >>> rounded(0.9941273549, FloatDistribution(0.99, 0.9999))
     0.994127
     """
+    from optuna.distributions import FloatDistribution
+
     if not isinstance(distribution, FloatDistribution) or distribution.step is not None:
         return value
     low, high = distribution.low, distribution.high
@@ -122,6 +124,12 @@ def _distribution(override: Override) -> BaseDistribution:
         return _interval(key, text, value)
     if isinstance(value, RangeSweep):
         return _range(key, text, value)
+    return _choices(key, text, override)
+
+
+def _choices(key: str, text: str, override: Override) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution
+
     choices = list(dict.fromkeys(override.sweep_string_iterator()))
     if not choices:
         raise ConfigError(key, text, "matches none of the choices", "give one of conf/")
@@ -136,23 +144,28 @@ def _interval(key: str, text: str, interval: IntervalSweep) -> BaseDistribution:
         raise ConfigError(key, text, "an interval goes from a finite number to a greater one")
     if log and low <= 0:
         raise ConfigError(key, text, "a logarithmic interval lies above 0", "give a greater lower end")
-    if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
+    return _numbers(low, high, log=log)
 
 
 def _range(key: str, text: str, given: RangeSweep) -> BaseDistribution:
-    """Hydra's range has its start and not its stop."""
+    """The values of a range of Hydra's, which includes its start and excludes its stop."""
     values = sorted(given.range()) if given.step else []
     if len(values) < 2:
         raise ConfigError(key, text, "a range holds at least two values", "write range(start,stop,step)")
-    if all(isinstance(value, int) for value in values):
-        return IntDistribution(int(values[0]), int(values[-1]), step=abs(int(given.step)))
-    return FloatDistribution(values[0], values[-1], step=abs(given.step))
+    return _numbers(values[0], values[-1], step=abs(given.step))
+
+
+def _numbers(low: Any, high: Any, **options: Any) -> BaseDistribution:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    whole = isinstance(low, int) and isinstance(high, int)
+    return (IntDistribution if whole else FloatDistribution)(low, high, **options)
 
 
 def _ends(distribution: BaseDistribution) -> Sequence[Any]:
+    from optuna.distributions import CategoricalDistribution
+
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    return [distribution.low, distribution.high]
+    bounded: Any = distribution
+    return [bounded.low, bounded.high]
