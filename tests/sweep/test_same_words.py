@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -19,7 +18,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.composer import Composer
+from lrsched.compose.nodes import plain
+from lrsched.compose.overrides import parse
+from lrsched.compose.stored import read_config
+from lrsched.config.digest import config_sha256
+from lrsched.records import RunFolder
 from lrsched.sweep.combinations import combinations
+from tests.helpers.cli import TINY
+from tests.sweep.test_launchers import LAUNCHERS as OTHERS
+from tests.sweep.test_launchers import installed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,21 +93,17 @@ FORMS: tuple[Form, ...] = (
     ("trainer.steps=5", ("trainer.steps=null,7", "trainer.steps=null", "trainer.steps=7")),
     # groups
     (("scheduler=cosine,torch/StepLR", "scheduler=cosine", "scheduler=torch/StepLR"), "optimizer=adamw"),
-    ("scheduler=glob([os]*step*)", SEEDS) if False else ("experiment=mnist_cnn", "~logger.tensorboard", SEEDS),
+    ("experiment=mnist_cnn", "~logger.tensorboard", SEEDS),
     (("scheduler=choice(step)", "scheduler=step"), "logger=[csv]", "logger=[csv,tensorboard]"),
     (("logger=[csv],[tensorboard,csv],none", "logger=[csv]", "logger=[tensorboard,csv]", "logger=none"),),
-    ("+scheduler@other=step", ("scheduler@other.gamma=1", "scheduler@other.gamma=1"))
-    if False
-    else ("+scheduler@other=step", SEEDS),
+    ("+scheduler@other=step", SEEDS),
     # lists
     ("model.hidden=[64]", "model.hidden=[32,16]", SEEDS),
     (("model.hidden=[64],[32,16]", "model.hidden=[64]", "model.hidden=[32,16]"), ("+x=[a],[b]", "+x=[a]", "+x=[b]")),
     ("+x=[1]", "+x=[2]", SEEDS),
     ("+x=[{a: 1},{b: 2}]", ("x.0.a=3,4", "x.0.a=3", "x.0.a=4")),
     # values that a text could be mistaken for
-    (("+x=str(1),2,'3'", "+x=str(1)", "+x=2", "+x='3'"), SEEDS)
-    if False
-    else (("+x='1',2", "+x='1'", "+x=2"), "+y=str(1)"),
+    (("+x='1',2", "+x='1'", "+x=2"), "+y=str(1)"),
     (("+x=str(1,2)", "+x=str(1)", "+x=str(2)"), "+y=str([1,a])", "+z=str({a: true})"),
     (("+x=null,'null'", "+x=null", "+x='null'"), "+y=", "+z=''"),
     (("+x='a,b',c\\,d", "+x='a,b'", "+x='c,d'"), "+y='it\\'s'"),
@@ -118,14 +121,14 @@ FORMS: tuple[Form, ...] = (
 
 
 @pytest.fixture(scope="module")
-def hydra() -> Iterator[tuple[ConfigLoader, DictConfig]]:
+def hydra() -> tuple[ConfigLoader, DictConfig]:
     """Hydra's loader, and the config of a sweep."""
     register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         state = GlobalHydra.instance().hydra
         assert state is not None
         loader = state.config_loader
-        yield loader, loader.load_configuration("config", ["name=x"], run_mode=RunMode.MULTIRUN)
+        return loader, loader.load_configuration("config", ["name=x"], run_mode=RunMode.MULTIRUN)
 
 
 def typed(form: Form) -> list[str]:
@@ -145,42 +148,131 @@ def text(config: DictConfig) -> str:
     return OmegaConf.to_yaml(config)
 
 
-def composed(compose, words: Sequence[str]) -> str:
-    """What a config is composed to, or how it is refused."""
+def composed(loader: ConfigLoader, words: Sequence[str]) -> str:
+    """What the config of a run is, or how its words are refused."""
+    return shown(lambda: loader.load_configuration("config", list(words), RunMode.RUN))
+
+
+def shown(compose: Callable[[], DictConfig]) -> str:
     try:
-        return text(compose(words))
+        return text(compose())
     except (HydraException, OmegaConfBaseException) as error:
         return type(error).__name__
 
 
 def parsed(loader: ConfigLoader, form: Form) -> list[Override]:
-    return OverridesParser.create(config_loader=loader).parse_overrides(typed(form))
+    return parse(typed(form), loader)
 
 
 def label(form: Form) -> str:
     return " ".join(typed(form))
 
 
-def test_there_are_forms_enough_and_most_are_configs(hydra) -> None:
+def test_most_forms_are_configs(hydra) -> None:
     loader, _ = hydra
-    refused = [
-        form
-        for form in FORMS
-        if len(composed(lambda words: loader.load_configuration("config", list(words), RunMode.RUN), alone(form)[0]))
-        < 100
-    ]
-    print(list(map(label, refused)))
-    assert len(FORMS) >= 50
-    assert len(refused) <= 6
+    configs = [form for form in FORMS if "\n" in composed(loader, alone(form)[0])]
+    assert len(configs) >= 45
 
 
 @pytest.mark.parametrize("form", FORMS, ids=label)
 def test_a_job_is_the_run_of_its_words(hydra, form: Form) -> None:
     loader, sweep = hydra
-    wanted = [
-        composed(lambda w: loader.load_configuration("config", list(w), RunMode.RUN), words) for words in alone(form)
-    ]
+    composer = Composer(loader, sweep)
     jobs = combinations(parsed(loader, form), False)
-    for compose in (Composer(loader, sweep).bare, lambda words: loader.load_sweep_config(sweep, list(words))):
-        got = [composed(compose, job) for job in jobs]
-        assert list(dict.fromkeys(got)) == list(dict.fromkeys(wanted))
+    got = [shown(lambda job=job: composer.bare(job)) for job in jobs]
+    assert list(dict.fromkeys(got)) == list(dict.fromkeys(composed(loader, words) for words in alone(form)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS, ids=label)
+def test_a_job_of_another_launcher_is_the_run_of_its_words(hydra, form: Form) -> None:
+    loader, sweep = hydra
+    jobs = combinations(parsed(loader, form), False)
+    got = [shown(lambda job=job: loader.load_sweep_config(sweep, job)) for job in jobs]
+    assert list(dict.fromkeys(got)) == list(dict.fromkeys(composed(loader, words) for words in alone(form)))
+
+
+@pytest.mark.parametrize(
+    "form", [*FORMS[:6], *(pytest.param(form, marks=pytest.mark.slow) for form in FORMS[6:])], ids=label
+)
+def test_a_trial_is_the_run_of_its_words(hydra, form: Form) -> None:
+    pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    from lrsched.sweep.sweepers.space import space
+
+    loader, _ = hydra
+    searched = parsed(loader, (*form, ("weight=1,2",)))  # a space must have something to search
+    found = space(searched)
+    choices = {
+        name: of.choices if isinstance(of, CategoricalDistribution) else [0.0, 0.25, 0.5, 0.75]
+        for name, of in found.searched.items()
+        if isinstance(of, (CategoricalDistribution, FloatDistribution))
+    }
+    assert choices.keys() == found.searched.keys()
+    got = [
+        composed(loader, [word for word in job if not word.startswith("weight=")])
+        for values in itertools.product(*choices.values())
+        for job in found.jobs(dict(zip(choices, values, strict=True)))
+    ]
+    assert set(got) == {composed(loader, words) for words in alone(form)}
+
+
+def test_zipped_words_keep_their_order_where_it_counts() -> None:
+    words = ["+x={a: 1},{a: 2}", "seed=0,1", "x.a=3,4", "+x={b: 5},{b: 6}"]
+    jobs = combinations(parse(words), ["x", "seed"])
+    assert jobs == [
+        ["+x={a:1}", "seed=0", "x.a=3", "+x={b:5}"],
+        ["+x={a:1}", "seed=0", "x.a=4", "+x={b:5}"],
+        ["+x={a:2}", "seed=1", "x.a=3", "+x={b:6}"],
+        ["+x={a:2}", "seed=1", "x.a=4", "+x={b:6}"],
+    ]
+
+
+MAPPINGS: Form = (
+    (
+        "+optimizer.groups={a: {params: '.*weight', lr: 0.1}},{}",
+        "+optimizer.groups={a: {params: '.*weight', lr: 0.1}}",
+        "+optimizer.groups={}",
+    ),
+    (
+        "+optimizer.groups={b: {params: '.*bias', lr: 0.1}},{}",
+        "+optimizer.groups={b: {params: '.*bias', lr: 0.1}}",
+        "+optimizer.groups={}",
+    ),
+)
+RUN = (*TINY, "trainer.epochs=1", "logger=none", "threads=1")
+
+
+@pytest.mark.parametrize(
+    ("sweeper", "launcher"),
+    [
+        ("grid", "pool"),
+        ("grid", "basic"),
+        *(
+            pytest.param(sweeper, launcher, marks=pytest.mark.slow)
+            for sweeper in ("grid", "halving", "optuna")
+            for launcher in ("pool", "basic", "joblib", "submitit_local")
+            if (sweeper, launcher) not in [("grid", "pool"), ("grid", "basic")]
+        ),
+    ],
+)
+def test_two_mappings_with_two_values_are_four_runs(run_cli, sweeper: str, launcher: str) -> None:
+    if launcher in OTHERS:
+        installed(launcher)
+    if sweeper == "optuna":
+        pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
+    wanted = set()
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for words in alone(MAPPINGS):
+            config = compose("config", [*RUN, *words])
+            wanted.add(config_sha256(plain(config)))
+    options = {"grid": [], "halving": [], "optuna": ["hydra.sweeper.n_trials=16", "hydra.sweeper.sampler=random"]}
+    sweep = (f"hydra/sweeper={sweeper}", f"hydra/launcher={launcher}", *options[sweeper])
+    ended = run_cli("-m", *RUN, *sweep, *typed(MAPPINGS), "name=sweep")
+    assert ended.code == 0, ended.err
+    folders = [path.parent for path in Path("outputs/sweep").glob("*/config.yaml")]
+    made = {config_sha256(plain(read_config(RunFolder(folder)))) for folder in folders}
+    assert made == wanted
+    assert len(wanted) == 4
