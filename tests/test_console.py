@@ -12,28 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.cli import TINY
-from tests.helpers.fork_server import start_program, wait
+from tests.helpers.readers import train_into
 
 RUN = (*TINY, "logger=none", "name=x")
 RATES = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=0.1,0.2,1e30,0.3")
 
 
-def run(folder: Path, reader: str, *arguments: str, streams: str = "2>&1") -> tuple[int | None, str]:
-    """``lrsched train ARGUMENTS STREAMS | READER``: the exit code of what stands before the pipe, and other output."""
-    pipe = folder / "pipe"
-    stderr = pipe if streams else folder / "stderr"
-    os.mkfifo(pipe)
-    command = ["bash", "-c", f"{reader} < {pipe}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        code = wait(start_program(["train", *arguments], folder, pipe, stderr), 120)
-        _, said = process.communicate()
-    return code, said if streams else said + stderr.read_text()
-
-
 @pytest.mark.parametrize("launcher", ["pool", "basic"])
 @pytest.mark.parametrize("reader", ["head -1", "true"])
 def test_a_sweep_goes_on_to_its_end_and_keeps_its_exit_code(tmp_path: Path, launcher: str, reader: str) -> None:
-    assert run(tmp_path, reader, "-m", *RUN, *RATES, f"hydra/launcher={launcher}") == (1, "")
+    assert train_into(tmp_path, reader, "-m", *RUN, *RATES, f"hydra/launcher={launcher}") == (1, "")
     folder = tmp_path / "outputs" / "x"
     jobs = json.loads((folder / "sweep.json").read_text())["jobs"]
     assert sorted(job["status"] for job in jobs) == ["failed", "finished", "finished", "finished"]
@@ -44,7 +32,7 @@ def test_a_sweep_goes_on_to_its_end_and_keeps_its_exit_code(tmp_path: Path, laun
 @pytest.mark.parametrize("streams", ["", "2>&1"])
 @pytest.mark.parametrize(("more", "code"), [("", 0), ("optimizer.lr=1e30", 3), ("trainer.epochs=0", 2)])
 def test_a_run_goes_on_to_its_end_and_keeps_its_exit_code(tmp_path: Path, streams: str, more: str, code: int) -> None:
-    ended, said = run(tmp_path, "true", *RUN, *more.split(), "trainer.progress=true", streams=streams)
+    ended, said = train_into(tmp_path, "true", *RUN, *more.split(), "trainer.progress=true", streams=streams)
     assert ended == code, said
     assert (tmp_path / "outputs" / "x").exists() == (code != 2)
 

@@ -43,9 +43,6 @@ EXTRAS = {
 }
 """What an extra installs, and the module to hide; nothing where a dependency of ours brings it as well."""
 
-KNOWN = {"lrsched.sweep.sweepers.optuna", "lrsched.sweep.sweepers.space", "lrsched.sweep.sweepers.study"}
-"""Modules that still need an extra. One that needs none by now fails too: take it out of here."""
-
 SCRIPT = """
 import argparse, importlib, json, os, signal, sys
 
@@ -121,10 +118,7 @@ def test_every_extra_is_hidden() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_importing_a_module_changes_nothing_and_needs_no_extra(module: str) -> None:
     found = changes(tuple(MODULES))[module]
-    if module in KNOWN:
-        assert found, f"{module} needs no extra by now: take it out of KNOWN"
-    else:
-        assert not found
+    assert not found
 
 
 def test_a_change_is_seen(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def foreseen(run: Settings, *, native: bool) -> Horizon:
     Raises:
         ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
     """
-    t, reserved = run.trainer, run.dataset.own
+    reserved = run.dataset.own
     if reserved.train_samples is None:
         return _without_epochs(run, native)
     try:
@@ -63,15 +63,18 @@ def foreseen(run: Settings, *, native: bool) -> Horizon:
         )
     except ConfigError as error:
         raise error.under("dataset") from error
-    return run_horizon(
-        t,
-        pace(
-            samples,
-            batch_size=reserved.batch_size,
-            accumulate=t.accumulate,
-            limit=t.limit_batches,
-            overfit=t.overfit_batches,
-        ),
+    return run_horizon(run.trainer, pace_of(run, samples))
+
+
+def pace_of(run: Settings, samples: int) -> Pace:
+    """The pace of a run over so many training samples."""
+    trainer = run.trainer
+    return pace(
+        samples,
+        batch_size=run.dataset.own.batch_size,
+        accumulate=trainer.accumulate,
+        limit=trainer.limit_batches,
+        overfit=trainer.overfit_batches,
     )
 
 

@@ -63,7 +63,12 @@ def word_of(override: Override) -> str:
 
 def values_of(override: Override) -> list[str]:
     """Write each value of a discrete sweep, so that it reads back as itself."""
-    return [Transformer.str(_quoted(value)) for value in override.sweep_iterator()]
+    return [written(value) for value in override.sweep_iterator()]
+
+
+def written(value: ParsedElementType) -> str:
+    """Write a value in Hydra's grammar, so that it reads back as itself."""
+    return Transformer.str(_quoted(value))
 
 
 def _quoted(value: ParsedElementType) -> ParsedElementType:

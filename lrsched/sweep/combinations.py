@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> list[list[str]]:
-    """The overrides of each job: what the same words say without ``-m``, with one value of each.
+    """List the overrides of each job: the words of the command line, with one value of each.
 
     Args:
-        overrides: as parsed, in the order of the command line; of those that replace a key whole, the last one counts.
-        zipped: keys whose values go together, first with first; True: all that have several.
+        overrides: as parsed, in the order of the command line; the last one that sets a key counts.
+        zipped: keys whose values are paired, first with first; True: all keys with several values.
 
     Raises:
-        ConfigError: a key with no values to try; zipped keys with different numbers of them, or one that is not swept.
+        ConfigError: a key has no values to try, or zipped keys have different numbers of values or only one.
     """
     left = standing(overrides)
     words = [words_of(override) for override in left]
@@ -41,19 +41,19 @@ def combinations(overrides: Sequence[Override], zipped: bool | list[str]) -> lis
 
 
 def words_of(override: Override) -> list[str]:
-    """An override of each value to try of one key, or the one that it is.
+    """List the values of one override to try, each as an override; one of a single value is itself.
 
     Raises:
-        ConfigError: there is none, or no end of them.
+        ConfigError: there is none, or infinitely many.
     """
     if not override.is_sweep_override():
         return [word_of(override)]
     key, typed = override.get_key_element().lstrip("+~"), override.get_value_string()
     if not override.is_discrete_sweep():
-        raise ConfigError(key, typed, "says a range without the values to try in it", "list them, as 0.1,0.3")
+        raise ConfigError(key, typed, "is an interval without values to try", "list them, as 0.1,0.3")
     values = values_of(override)
     if not values:
-        raise ConfigError(key, typed, "stands for no value at all", "list some, as a,b; --help shows all choices")
+        raise ConfigError(key, typed, "stands for no value", "list some, as a,b; --help shows all choices")
     return [f"{override.get_key_element()}={value}" for value in values]
 
 
@@ -68,11 +68,11 @@ def _together(keys: Sequence[str], words: Sequence[Sequence[str]], zipped: bool 
         wanted = [str(key) for key in zipped]
         for key in wanted:
             if key not in swept.values():
-                raise ConfigError("sweep.zip", key, "this key has one value or none", nearest(key, swept.values()))
+                raise ConfigError("sweep.zip", key, "this key has at most one value", nearest(key, swept.values()))
     together = [place for place, key in swept.items() if key in wanted]
     if len({len(words[place]) for place in together}) > 1:
         counts = ", ".join(f"{keys[place]} has {len(words[place])}" for place in together)
-        raise ConfigError("sweep.zip", wanted, f"zipped keys have equally many values, and {counts}")
+        raise ConfigError("sweep.zip", wanted, f"zipped keys must have the same number of values; {counts}")
     return together
 
 
@@ -82,5 +82,10 @@ def swept(jobs: Sequence[Sequence[str]]) -> set[str]:
     >>> sorted(swept([["name=x", "seed=0", "+a=1"], ["name=x", "seed=1", "+a=2"]]))
     ['a', 'seed']
     """
-    common = set.intersection(*map(set, jobs)) if jobs else set()
+    common = in_common(jobs)
     return {key_of(item) for job in jobs for item in job if item not in common}
+
+
+def in_common(jobs: Sequence[Sequence[str]]) -> set[str]:
+    """The overrides that all jobs have."""
+    return set.intersection(*map(set, jobs)) if jobs else set()

@@ -1,4 +1,4 @@
-"""The end of a sweep: its record, the comparison of its runs, an error if some did not finish, and how to go on."""
+"""End a sweep: complete its record, compare its runs, and raise an error if one did not finish."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
 def _compare(sweep: Sweep) -> None:
     """Write ``sweep.csv`` and print the comparison.
 
-    A run whose files turn out to be damaged is not done, although it was once.
+    A run whose files are damaged is no longer done.
     """
     from lrsched.report import sweep_table, write_sweep_csv
     from lrsched.report.read import read_runs
 
     folder = sweep.record.folder
     sweep.record.write()  # the report reads it
-    with suppress(ConfigError):  # there is no run to speak of
+    with suppress(ConfigError):  # the report finds no run
         runs = read_runs([folder])
         lost = {os.path.relpath(run.path, folder): run.reason for run in runs if run.status == "broken"}
         for entry in sweep.record.entries:
@@ -52,21 +52,14 @@ def _compare(sweep: Sweep) -> None:
 
 @contextmanager
 def hinting(sweep: Sweep) -> Iterator[None]:
-    """Tell the user how to finish a sweep that is interrupted, or of which a run did not finish."""
+    """Tell the user how to finish a sweep that was interrupted, or in which a run did not finish."""
     try:
         yield
-    except (Stopped, Incomplete) as error:
-        error.hint = _how_to_go_on(sweep)
+    except (Stopped, Incomplete) as error:  # a run with an invalid config is not left: it would fail again
+        entries = sweep.record.entries
+        left = [entry for entry in entries if not entry.is_done and entry.exit_code != ConfigError.exit_code]
+        if left and sweep.record.folder.is_dir():
+            name = str(sweep.config.name)
+            named = "" if raw(sweep.config, "name") == name else f" with name={name}"
+            error.hint = f"; the same command{named} goes on with what is left"
         raise
-
-
-def _how_to_go_on(sweep: Sweep) -> str:
-    """Nothing where no run is left; a config that cannot be used is not left: it would come to the same end."""
-    entries = sweep.record.entries
-    if not sweep.record.folder.is_dir():
-        return ""
-    if all(entry.is_done or entry.exit_code == ConfigError.exit_code for entry in entries):
-        return ""
-    name = str(sweep.config.name)
-    named = "" if raw(sweep.config, "name") == name else f" with name={name}"
-    return f"; the same command{named} goes on with what is left"

@@ -1,11 +1,10 @@
 """Run jobs side by side, each in a process forked from this one.
 
-What is imported and loaded before :meth:`Pool.run` is shared by all jobs, page by page, until one
-writes to it: torch is imported once and a data set lies in memory once. Whatever ends a job (an
-exception, ``sys.exit``, a signal, no memory, a hang) ends that job and no other.
+All jobs share what is imported and loaded before :meth:`Pool.run`, page by page, until one writes to it: torch
+is imported once and a data set lies in memory once. Whatever ends a job (an exception, ``sys.exit``, a signal, no
+memory, a hang) ends that job only.
 
-This process must be single-threaded when it forks: a lock that another thread holds would stay held
-in the child for ever.
+This process must be single-threaded when it forks: a lock held by another thread would stay held in the child.
 """
 
 from __future__ import annotations
@@ -24,14 +23,13 @@ from pathlib import Path
 from lrsched.signals import StopFlag
 
 POLL = 0.01
-"""Seconds between two looks at the jobs: far below what a job takes, far above what a look costs."""
+"""Seconds between two polls of the jobs: far less than a job takes, far more than a poll costs."""
 
 GRACE = 30.0
-"""Seconds that a job has to save and leave after it was asked to stop; then it is killed."""
-
+"""Seconds that a job has to save and exit after a request to stop; then it is killed."""
 
 WHERE = signal.SIGQUIT
-"""Has a job print where it is: of one that hangs, nothing else could be told."""
+"""The signal that makes a job print its stack: the only trace of a job that hangs."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +37,19 @@ class Work:
     """A process to start.
 
     Args:
-        name: for messages.
-        run: what it does in the child, given the number of its slot; returns its exit code.
-        output: file that takes what it prints.
+        run: what the child does, given the number of its slot; returns its exit code.
+        output: the file that it prints to.
     """
 
-    name: str
     run: Callable[[int], int]
     output: Path
 
 
 @dataclass(frozen=True)
 class End:
-    """How a job's process ended: exit code, or signal number; ``timed_out`` if the pool ended it."""
+    """How a job's process ended: its exit code, negative if a signal ended it; ``timed_out`` if the pool did."""
 
-    code: int | None
-    signal: int | None
+    code: int
     seconds: float
     timed_out: bool = False
 
@@ -63,8 +58,8 @@ class End:
         """The end in words."""
         if self.timed_out:
             return f"timed out after {self.seconds:.0f} s"
-        if self.signal is not None:
-            name = signal.Signals(self.signal).name
+        if self.code < 0:
+            name = signal.Signals(-self.code).name
             hint = ": the system ended it, most often for want of memory" if name == "SIGKILL" else ""
             return f"killed by {name}{hint}"
         return f"ended with exit code {self.code}"
@@ -72,19 +67,14 @@ class End:
 
 @dataclass
 class Running:
-    """A running job: its process, its number among the jobs, its slot."""
+    """A running job: its process, its number among the jobs and its slot."""
 
     pid: int
     index: int
     slot: int
     since: float
-    asked: float | None = None  # when it was asked to stop
+    asked: float | None = None  # when the pool asked it to stop
     timed_out: bool = False
-
-
-def in_turn(waiting: Sequence[int]) -> int | None:
-    """The first waiting job."""
-    return waiting[0] if waiting else None
 
 
 class Pool:
@@ -93,7 +83,7 @@ class Pool:
     Args:
         slots: jobs at a time.
         timeout: seconds that a job may take, or None.
-        fail_fast: start no more jobs after one that ended badly.
+        fail_fast: start no more jobs after one failed.
     """
 
     def __init__(self, slots: int, *, timeout: float | None = None, fail_fast: bool = False) -> None:
@@ -105,16 +95,16 @@ class Pool:
         stop: StopFlag,
         ended: Callable[[int, End], bool],
         look: Callable[[Sequence[Running]], None] = lambda running: None,
-        choose: Callable[[Sequence[int]], int | None] = in_turn,
+        choose: Callable[[Sequence[int]], int | None] = lambda waiting: waiting[0],
     ) -> None:
-        """Run all jobs; a raised flag is passed on to the running ones, and no more are started.
+        """Run all jobs; once the flag is up, pass the signal on to the running jobs and start no more.
 
         Args:
-            jobs: what is to be done.
-            stop: patient; asked between two looks.
-            ended: told the number and the end of each job as it ends; whether it ended well.
-            look: handed the running jobs now and then, to show them.
-            choose: which of the waiting ones is started next; None: none can be yet, and it is asked again.
+            jobs: the processes to start.
+            stop: patient; checked at each poll.
+            ended: called with the number and the end of each job as it ends; returns whether it ended well.
+            look: called with the running jobs at each poll, to show them.
+            choose: picks the waiting job to start next; None: none can start yet.
         """
         waiting, running = list(range(len(jobs))), list[Running]()
         free = list(range(self._slots))
@@ -122,7 +112,7 @@ class Pool:
             if stop.number is not None:
                 waiting.clear()
                 self._ask(running, stop.number)
-            while free and (index := choose(waiting)) is not None:
+            while free and waiting and (index := choose(waiting)) is not None:
                 waiting.remove(index)
                 slot = free.pop(0)
                 running.append(Running(self._start(jobs[index], slot), index, slot, time.monotonic()))
@@ -147,7 +137,7 @@ class Pool:
         try:
             _leave_with(parent)
             _print_to(job.output)
-            faulthandler.enable()  # of a crash in compiled code there would be no traceback
+            faulthandler.enable()  # a crash in compiled code leaves no traceback otherwise
             faulthandler.register(WHERE)
             code = job.run(slot)
         except SystemExit as end:
@@ -157,15 +147,13 @@ class Pool:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(code)  # nothing of the parent's is to be cleaned up here
+            os._exit(code)  # skips the parent's clean-up
 
     def _watch(self, child: Running) -> End | None:
         pid, status = os.waitpid(child.pid, os.WNOHANG)
         took = time.monotonic() - child.since
         if pid:
-            code = os.waitstatus_to_exitcode(status)
-            killed = -code if code < 0 else None
-            return End(None if killed else code, killed, took, child.timed_out)
+            return End(os.waitstatus_to_exitcode(status), took, child.timed_out)
         if self._timeout is not None and took > self._timeout and child.asked is None:
             child.timed_out = True
             os.kill(child.pid, WHERE)
@@ -187,11 +175,11 @@ def cores() -> int:
 
 
 def _leave_with(parent: int) -> None:
-    """Ask the system to stop this process when its parent dies, so that no sweep leaves jobs behind. Linux only."""
+    """Let the system stop this process when its parent dies, so that no sweep leaves jobs behind. Linux only."""
     if sys.platform == "linux":
         set_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before that
+    if os.getppid() != parent:  # it has died already
         os._exit(128 + signal.SIGTERM)
 
 

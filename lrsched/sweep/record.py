@@ -1,4 +1,4 @@
-"""The record of a sweep, ``sweep.json``: its runs and what they cost, written anew as they end."""
+"""The record of a sweep, ``sweep.json``: its runs and their cost, rewritten as they end."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from lrsched.records import write_json
 FILE = "sweep.json"
 
 RARELY = 20
-"""Writing takes at most one part in so many of a sweep's time."""
+"""Writing takes at most 1 / RARELY of a sweep's time."""
 
 
 @dataclass
 class Entry:
-    """One run of a sweep.
+    """One run of a sweep: a job of ``sweep.json``, field by field.
 
     Args:
         run_id: name of its folder.
         overrides: of its job.
         status: None while it waits or runs, then finished, failed, stopped or skipped (an earlier command finished it).
-        ended: how the run ended, where it did.
+        ended: how the run ended, None if it did not.
         why: why the sweep left it before its end, on purpose.
         reason: the end in words.
-        exit_code: of the error that ended it, else 0.
-        asked: updates that it shall have made in the end.
-        trained: updates made for it alone, not by another run that it goes on from.
+        steps_asked: updates it is to have made in the end.
+        steps_trained: updates made for it alone, without those of a run it was forked from.
+        exit_code: of the error that ended it, else 0; not written.
     """
 
     run_id: str
@@ -41,16 +41,16 @@ class Entry:
     ended: Ended | None = None
     why: Why | None = None
     reason: str = ""
+    steps_asked: int = 0
+    steps_trained: int = 0
     exit_code: int = 0
-    asked: int = 0
-    trained: int = 0
 
     def record_end(self, error: UserError | None, result: Mapping[str, Any] | None = None) -> None:
-        """Note how its job ended.
+        """Record how its job ended.
 
         Args:
             error: that ended it, or None.
-            result: of the run, where there was no error.
+            result: of the run, if there was no error.
         """
         self.reopen()
         if error is not None:
@@ -65,15 +65,15 @@ class Entry:
             self.status, self.ended = "finished", ended or Ended.FINISHED
 
     def skip(self, result: Mapping[str, Any] | None) -> None:
-        """Note that an earlier command finished it, with this result."""
+        """Record that an earlier command finished it, with this result."""
         self.status, self.ended = "skipped", ending_of(result or {}).ended
 
     def drop(self, reason: str) -> None:
-        """Leave it at its pause for good."""
+        """Record that the sweep leaves it at its pause for good."""
         self.status, self.why, self.reason = "stopped", Why.DROPPED, reason
 
     def reopen(self) -> None:
-        """Forget its end: it goes on."""
+        """Forget its end, because it continues."""
         self.status = self.ended = self.why = None
         self.reason, self.exit_code = "", 0
 
@@ -82,12 +82,12 @@ class Entry:
 
     @property
     def is_done(self) -> bool:
-        """Whether it came as far as it should: to its end, or to where the sweep left it on purpose."""
+        """Whether it reached its end, or the step at which the sweep left it on purpose."""
         return self.status in ("finished", "skipped") or self.why in (Why.DROPPED, Why.PAUSED)
 
 
 class Record:
-    """The runs of a sweep and their cost, those of earlier commands of the same name included.
+    """The runs of a sweep and their cost, including those of earlier commands of the same name.
 
     Args:
         folder: of the sweep.
@@ -95,7 +95,7 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.entries: list[Entry] = []  # the runs of this command, in its order
+        self.entries: list[Entry] = []  # the runs of this command, in order
         self.probes: list[Entry] = []  # probe runs (cooldowns at rungs); their steps count as cost
         self._began = time.monotonic()
         self._again = 0.0
@@ -103,16 +103,16 @@ class Record:
 
     @property
     def done(self) -> int:
-        """Runs that came as far as they should."""
+        """The number of runs that are done."""
         return sum(entry.is_done for entry in self.entries)
 
     @property
     def failed(self) -> int:
-        """Runs that failed."""
+        """The number of runs that failed."""
         return sum(entry.status == "failed" for entry in self.entries)
 
     def keep_up(self) -> None:
-        """Write ``sweep.json`` now and then: with thousands of runs, writing takes time."""
+        """Write ``sweep.json``, but seldom: with thousands of runs, writing takes time."""
         now = time.monotonic()
         if now >= self._again:
             self.write()
@@ -120,33 +120,21 @@ class Record:
 
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
-        jobs = [
-            {
-                "run_id": entry.run_id,
-                "overrides": entry.overrides,
-                "status": entry.status,
-                "ended": entry.ended,
-                "why": entry.why,
-                "reason": entry.reason,
-                "steps_asked": entry.asked,
-                "steps_trained": entry.trained,
-            }
-            for entry in self.entries
-        ]
+        jobs = [{name: value for name, value in vars(entry).items() if name != "exit_code"} for entry in self.entries]
         mine = {entry.run_id for entry in self.entries}
         jobs += [job for job in self._written().get("jobs", ()) if job.get("run_id") not in mine]
         content = {
             "jobs": jobs,
             "steps_asked": sum(_number(job.get("steps_asked")) for job in jobs),
             "steps_trained": sum(_number(job.get("steps_trained")) for job in jobs)
-            + sum(entry.trained for entry in self.probes),
+            + sum(entry.steps_trained for entry in self.probes),
             "wall_seconds": self._seconds + time.monotonic() - self._began,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / FILE, content)
 
     def _written(self) -> dict[str, Any]:
-        """The file as it is, empty if it cannot be read; another command may have written it too."""
+        """The content of the file, empty if it cannot be read; another command may have written it since."""
         try:
             content = json.loads((self.folder / FILE).read_text("utf-8"))
             jobs = content["jobs"]

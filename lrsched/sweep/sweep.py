@@ -1,4 +1,4 @@
-"""The jobs of a sweep: composed, checked, named, and recorded as they end."""
+"""The jobs of a sweep: compose, check and name them, and record how they end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,86 +29,87 @@ from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.record import Entry, Record
 
 if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
 
 THREADS = 1
-"""Threads of a job where the user says nothing: side by side, more would only be in each other's way. The same under
-every launcher, so that all come to the same bits."""
+"""Threads of a job if the user gives no number: jobs run side by side, and more threads would slow each other down.
+The same under every launcher, so that all launchers produce the same bits."""
 
 OURS = "${run_id:}"
-"""The name of a run's folder where the user chose none."""
+"""The name of a run's folder if the user chose none."""
 
 
 @dataclass
-class Valid:
-    """A job with a valid config, as far as can be seen without its data.
+class Planned:
+    """A planned job.
 
     Args:
-        number: among the jobs, from 0.
         overrides: of the job.
-        settings: its config, checked.
-        digest: hash of its config.
-        folder: of its run.
-        one_thread: whether it gets THREADS, as it names no number itself.
-        resumed_at: the step of a run that lies elsewhere, before this sweep takes it further.
-        entry: what is on record of it.
-        error: that ended its last attempt, or None.
+        digest: hash of its config, empty if that cannot be composed.
+        entry: its run on the record.
     """
 
-    number: int
     overrides: list[str]
-    settings: Settings
     digest: str
-    folder: RunFolder
-    one_thread: bool
-    resumed_at: int
     entry: Entry
-    error: UserError | None = None
 
     @property
     def run_id(self) -> str:
         """The name of its run."""
         return self.entry.run_id
 
+
+@dataclass
+class Invalid(Planned):
+    """A job whose config cannot be used, and why."""
+
+    error: UserError
+
+
+@dataclass
+class Valid(Planned):
+    """A job with a valid config, as far as can be seen without its data.
+
+    Args:
+        number: among the jobs, from 0.
+        settings: its config, checked.
+        folder: of its run.
+        one_thread: whether it gets THREADS, because it names no number itself.
+        resumed_at: the step of a run in another folder, before this sweep resumes it.
+        error: that ended its last attempt, or None.
+    """
+
+    number: int
+    settings: Settings
+    folder: RunFolder
+    one_thread: bool
+    resumed_at: int
+    error: UserError | None = None
+
     @property
     def launcher_overrides(self) -> list[str]:
         """The overrides for another library's launcher, with the folder and the threads."""
         threads = [f"threads={THREADS}"] if self.one_thread else []
-        return [*self.overrides, *threads, f"hydra.sweep.subdir={self.entry.run_id}"]
-
-
-@dataclass(frozen=True)
-class Invalid:
-    """A job whose config cannot be used, and why; its digest is empty where the config cannot be composed."""
-
-    overrides: list[str]
-    digest: str
-    entry: Entry
-    error: UserError
-
-    @property
-    def run_id(self) -> str:
-        """The name that its run would have."""
-        return self.entry.run_id
+        return [*self.overrides, *threads, f"hydra.sweep.subdir={self.run_id}"]
 
 
 class Sweep:
-    """The jobs known so far, and their outcomes.
+    """The planned jobs and their outcomes.
 
-    A sweeper may plan all jobs at once, or some after it saw the outcome of others.
+    A sweeper may plan all jobs at once, or some only after it has seen the outcome of others.
 
     Args:
-        composer: of the jobs' configs.
+        loader: Hydra's, which composes the jobs' configs.
+        config: of the sweep.
     """
 
-    def __init__(self, composer: Composer) -> None:
-        self.config = composer.sweep
+    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
+        self.config, self.composer = config, Composer(loader, config)
         self.record = Record(Path(str(self.config.hydra.sweep.dir)))
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
-        self._composer = composer
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
-        self._numbers = count()
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS
         self._there = _by_digits(self.record.folder)
 
@@ -118,28 +118,28 @@ class Sweep:
 
         Args:
             overrides: of the job.
-            probe: its run is no run of the sweep, but made to learn something about one.
+            probe: its run only measures a run of the sweep.
         """
         key = tuple(overrides)
         if key not in self._jobs:
-            self._jobs[key] = self._planned(next(self._numbers), list(overrides), probe=probe)
+            self._jobs[key] = self._planned(len(self._jobs), list(overrides), probe=probe)
         return self._jobs[key]
 
     def record_end(self, job: Valid, error: UserError | None) -> None:
-        """Note how a job ended, and how many steps it trained."""
+        """Record how a job ended, and how many steps it trained."""
         job.error = error
         job.entry.record_end(error, job.folder.read_result())
-        job.entry.trained = trained_here(job.folder, job.resumed_at)
+        job.entry.steps_trained = trained_here(job.folder, job.resumed_at)
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config to run a job with."""
-        return self._composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        return self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""
         try:
             with as_user_errors(overrides):
-                config = self._composer.bare(overrides)
+                config = self.composer.bare(overrides)
                 own = plain(config)
                 own["threads"] = own["threads"] or THREADS
                 digest = config_sha256(own)
@@ -159,30 +159,29 @@ class Sweep:
         folder = RunFolder(Path(str(config.resume))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
         run = settings(own)
-        with suppress(UserError):  # data of unknown length: the run will know
-            entry.asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
+        with suppress(UserError):  # the data will tell the length when the run loads them
+            entry.steps_asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
         if not elsewhere and finished(folder):
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
-            entry.trained = trained_here(folder)
+            entry.steps_trained = trained_here(folder)
         one_thread = config.threads is None and not elsewhere
-        return Valid(
-            number, entry.overrides, run, digest, folder, one_thread, stands_at(folder) if elsewhere else 0, entry
-        )
+        resumed_at = stands_at(folder) if elsewhere else 0
+        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
 
     def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
-        """Put a job on record; two jobs that take one run further have one entry."""
+        """Put a job on record; two jobs that extend the same run share one entry."""
         known = [entry for entry in entries if entry.run_id == job.run_id]
         if isinstance(job, Valid) and known:
-            known[0].asked = max(known[0].asked, job.entry.asked)
+            known[0].steps_asked = max(known[0].steps_asked, job.entry.steps_asked)
             job.entry = known[0]
         else:
             entries.append(job.entry)
 
     def _folder(self, number: int, overrides: list[str], digest: str) -> RunFolder:
-        """The folder of a job's run: an existing one of this config, whatever overrides made it."""
+        """The folder of a job's run: an existing one of this config, even if other overrides made it."""
         if not self._names_runs:
-            name = str(self._composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
+            name = str(self.composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
             return RunFolder(self.record.folder / check_name("run id", name))
         name = id_of(overrides, digest, self.swept)
         alike = [RunFolder(self.record.folder / other) for other in self._there.get(digest[:DIGITS], ())]
@@ -194,7 +193,7 @@ class Sweep:
 
 
 def _by_digits(folder: Path) -> dict[str, list[str]]:
-    """The run folders in a sweep's folder, by the digits of a hash at the end of their names."""
+    """The run folders in a sweep's folder, by the hash digits at the end of their names."""
     found: dict[str, list[str]] = defaultdict(list)
     if folder.is_dir():
         with os.scandir(folder) as entries:
@@ -212,10 +211,10 @@ def _is_of(folder: RunFolder, digest: str) -> bool:
 
 
 def _must_be_of(folder: RunFolder, digest: str) -> None:
-    """Refuse a finished run whose config is no longer the one that its name says."""
+    """Refuse a finished run whose config differs from the one in its name."""
     made = (folder.read_result() or {}).get("config_sha256")
     if made != digest:
         raise CheckpointError(
-            f"{folder} holds a run of another config than its name says: it was taken further, or changed, since; "
+            f"{folder} holds a run whose config differs from its name, because it was extended or changed; "
             "move it away, or give the sweep another name"
         )

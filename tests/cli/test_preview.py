@@ -192,7 +192,7 @@ MISTAKES = [
     (["dataset.test=0"], "dataset.test=0: is a part of the data: above 0 and below 1"),
     (["trainer.epochs=0"], "trainer.epochs=0: must be at least 1"),
     (["trainer.epocs=3"], "trainer.epocs: there is no such key; did you mean 'trainer.epochs'?"),
-    (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1): says a range without the values to try"),
+    (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1): is an interval without values to try"),
     (["resume=outputs/x"], "resume=outputs/x: there is no such folder"),
     (["cosine"], "cosine: this override cannot be read"),
     (["--pgn", "x.png"], "lrsched: preview: unrecognized arguments: --pgn"),

@@ -102,7 +102,7 @@ def test_a_glob_that_matches_nothing_is_no_sweep(run_cli, extra: tuple[str, ...]
     ended = run_cli("-m", *TINY, "scheduler=glob(zz*)", *extra)
     assert ended.code == 2
     assert ended.err == (
-        "lrsched: scheduler=glob(zz*): stands for no value at all; list some, as a,b; --help shows all choices\n"
+        "lrsched: scheduler=glob(zz*): stands for no value; list some, as a,b; --help shows all choices\n"
     )
     assert not (ended.cwd / "outputs").exists()
 

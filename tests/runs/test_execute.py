@@ -6,8 +6,6 @@ import hashlib
 import json
 import math
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import yaml
 
 from lrsched.records import read_rows
 from tests.helpers.cli import TINY
+from tests.helpers.readers import train_into
 
 
 def test_a_run_leaves_the_files_of_the_contract(run_cli) -> None:
@@ -180,8 +179,6 @@ def test_missing_data_is_one_message_that_names_the_files(run_cli) -> None:
 
 
 def test_a_reader_of_stdout_that_has_gone_away_is_no_fault_of_the_run(tmp_path: Path) -> None:
-    code = "import sys; sys.argv[0] = 'lrsched'; from lrsched.cli.main import main; main()"
-    command = f'{sys.executable} -c "{code}" train {" ".join(TINY)} name=run | true'
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    code, said = train_into(tmp_path, "true", *TINY, "name=run", streams="")
+    assert code == 0, said
     assert json.loads((tmp_path / "outputs/run/result.json").read_text())["status"] == "finished"

@@ -105,12 +105,12 @@ def test_a_trial_that_was_under_way_is_taken_up_again_and_its_batch_is_filled(st
     assert study(4).code == 0
     assert study(2, name="killed").code == 0
     third = trials()[2]
-    lost = Study(StudyOptions(), "killed", Path("outputs/killed"), third.distributions, "val/loss", "min")
+    lost = Study(StudyOptions(), Path("outputs/killed"), third.distributions, "val/loss", "min")
     lost.begin(lost.propose(), third.user_attrs["runs"])  # what a process leaves that is killed in between
     assert [trial.state.name for trial in trials("killed")] == ["COMPLETE", "COMPLETE", "RUNNING"]
     ended = study(4, name="killed")
     assert ended.code == 0, ended.err
-    assert "3 of 4 trials were asked for before, 1 to be gone on with" in ended.err
+    assert "3 of 4 trials were made before, 1 of them to be resumed" in ended.err
     assert outcomes("killed") == outcomes()
 
 
@@ -192,7 +192,7 @@ def test_a_study_of_other_settings_is_not_mixed_with(study) -> None:
     assert study(1).code == 0
     ended = study(2, RATES, "trainer.epochs=3")
     assert ended.code == 2
-    assert "hydra.sweeper.study_name=sweep: there is such a study with other settings: trial 0 was " in ended.err
+    assert "hydra.sweeper.study_name=sweep: a study of this name has other settings: trial 0 was " in ended.err
     assert len(trials()) == 1
 
 
@@ -201,7 +201,7 @@ RATE = {"rate": FloatDistribution(1e-4, 1.0, log=True)}
 
 def of(place: Path, searched: Any = RATE, monitor: str = "val/loss", mode: str = "min", **options: Any) -> Study:
     """A study without runs."""
-    return Study(StudyOptions(**options), "study", place, searched, monitor, mode)
+    return Study(StudyOptions(study_name="study", **options), place, searched, monitor, mode)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def of(place: Path, searched: Any = RATE, monitor: str = "val/loss", mode: str =
 def test_a_study_over_another_space_or_of_another_metric_is_refused(tmp_path: Path, changed: Any, how: str) -> None:
     first = of(tmp_path)
     first.begin(first.propose(), {})
-    with pytest.raises(ConfigError, match=f"study_name=study: there is such a study with other settings: {how}"):
+    with pytest.raises(ConfigError, match=f"study_name=study: a study of this name has other settings: {how}"):
         of(tmp_path, **changed)
 
 

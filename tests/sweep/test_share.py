@@ -155,7 +155,7 @@ def test_those_who_wait_for_a_run_that_died_are_planned_anew(run_cli, monkeypatc
     assert [job["status"] for job in record(broken, "shared")["jobs"]] == ["finished", "finished", "failed"]
     # The longest saved 5 steps; the next one is the trunk then, and the shortest goes on from its step 20.
     assert steps(broken, "shared") == (100, 5 + 30 + 5)
-    assert "2 runs waited for it, planned anew: 35 steps to train by those that wait" in broken.err
+    assert "2 runs waited for it, replanned: waiting runs have 35 steps to train" in broken.err
     again = run_cli(*options, "name=shared")
     assert again.code == 0, again.err
     alone = run_cli(*options, "name=alone", "sweep.share=false")

@@ -15,6 +15,7 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import readable
 from lrsched.records import NAME
 from tests.helpers.cli import TINY
+from tests.helpers.readers import train_into
 
 
 def test_a_sweep_makes_a_run_of_each_choice_in_its_own_folder(run_cli) -> None:
@@ -119,7 +120,7 @@ def test_a_sweep_over_runs_that_lie_elsewhere_takes_each_further(run_cli, launch
 def test_a_run_is_made_once_however_often_it_is_asked_for(run_cli) -> None:
     ended = run_cli("-m", *TINY, "name=sweep", "seed=0,0", "optimizer.lr=0.1,0.10,1e-1,0.2")
     assert ended.code == 0, ended.err
-    assert "6 jobs of 8 would make a run that another one makes" in ended.err
+    assert "6 jobs of 8 would repeat the run of another job" in ended.err
     jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
     assert [job["status"] for job in jobs] == ["finished"] * 2
     assert len([path for path in Path("outputs/sweep").iterdir() if path.is_dir()]) == 2
@@ -139,7 +140,7 @@ def test_a_run_is_made_once_however_often_it_is_asked_for(run_cli) -> None:
 def test_what_makes_no_other_run_is_not_swept(run_cli, override: str) -> None:
     ended = run_cli("-m", *TINY, "name=sweep", "seed=0,1", override)
     assert ended.code == 2, ended.err
-    assert f"{override}: this key changes nothing that a run computes" in ended.err
+    assert f"{override}: this key changes no result of a run" in ended.err
     assert not Path("outputs").exists()
 
 
@@ -147,7 +148,7 @@ def test_a_run_is_not_taken_further_in_two_ways_at_once(run_cli) -> None:
     assert run_cli(*TINY, "name=one").code == 0
     ended = run_cli("-m", "resume=outputs/one", "trainer.epochs=3", "trainer.on_extend=stretch,restart", "name=further")
     assert ended.code == 2
-    assert "resume=outputs/one: a sweep goes on with a run once; give two commands" in ended.err
+    assert "resume=outputs/one: a sweep resumes a run only once; give two commands" in ended.err
 
 
 def test_a_sweep_is_not_put_into_the_folder_of_a_run(run_cli) -> None:
@@ -171,7 +172,7 @@ def test_a_finished_run_that_was_damaged_since_is_not_done(run_cli) -> None:
     assert "config.yaml cannot be read" in record()["jobs"][0]["reason"]
     (second / "result.json").write_text('{"status": "finished"}')
     assert run_cli(*command).code == 1
-    assert "holds a run of another config than its name says" in record()["jobs"][1]["reason"]
+    assert "holds a run whose config differs from its name" in record()["jobs"][1]["reason"]
 
 
 def test_a_run_that_was_taken_further_is_no_run_of_the_sweep_any_more(run_cli) -> None:
@@ -182,7 +183,7 @@ def test_a_run_that_was_taken_further_is_no_run_of_the_sweep_any_more(run_cli) -
     assert run_cli(*further).code == 0
     again = run_cli(*command)
     assert again.code == 1
-    assert f"outputs/sweep/{run_id} holds a run of another config than its name says" in again.err
+    assert f"outputs/sweep/{run_id} holds a run whose config differs from its name" in again.err
     assert again.result(f"sweep/{run_id}")["step"] == 18
 
 
@@ -244,9 +245,7 @@ def test_what_does_not_change_the_result_does_not_change_the_hash(key: str) -> N
 
 
 def test_a_sweep_whose_reader_has_gone_away_still_says_that_a_run_did_not_finish(tmp_path: Path) -> None:
-    code = "import sys; sys.argv[0] = 'lrsched'; from lrsched.cli.main import main; main()"
-    rates = "optimizer.momentum=0 optimizer.nesterov=false optimizer.lr=0.1,1e30"
-    command = f'{sys.executable} -c "{code}" train -m {" ".join(TINY)} logger=none name=sweep {rates} | true'
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1, done.stderr
-    assert "1 of 2 runs did not finish" in done.stderr
+    rates = ("optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.lr=0.1,1e30")
+    code, said = train_into(tmp_path, "true", "-m", *TINY, "logger=none", "name=sweep", *rates, streams="")
+    assert code == 1, said
+    assert "1 of 2 runs did not finish" in said

@@ -137,7 +137,7 @@ def test_no_more_jobs_at_a_time_than_slots(tmp_path: Path, slots: int) -> None:
         return number
 
     ends: dict[int, End] = {}
-    jobs = [Work(f"{i}", lambda slot, i=i: job(i), tmp_path / f"{i}.log") for i in range(5)]
+    jobs = [Work(lambda slot, i=i: job(i), tmp_path / f"{i}.log") for i in range(5)]
     look = lambda running: at_once.append(len(running))  # noqa: E731
     Pool(slots).run(jobs, StopFlag(), lambda index, end: not ends.update({index: end}), look)
     assert max(at_once) == slots
@@ -156,7 +156,7 @@ def test_a_job_may_wait_for_another(tmp_path: Path) -> None:
     def choose(waiting: Sequence[int]) -> int | None:
         return next((number for number in waiting if number == 1 or done.exists()), None)
 
-    jobs = [Work("second", lambda slot: 0, tmp_path / "0.log"), Work("first", lambda slot: first(), tmp_path / "1.log")]
+    jobs = [Work(lambda slot: 0, tmp_path / "0.log"), Work(lambda slot: first(), tmp_path / "1.log")]
     Pool(2).run(jobs, StopFlag(), lambda index, end: not order.append(index), choose=choose)
     assert order == [1, 0]
     assert os.path.exists(tmp_path / "1.log")

@@ -1,13 +1,13 @@
-"""What Hydra finds of lrsched: sweepers and a launcher. Hydra takes plugins from this top-level namespace alone.
+"""Hydra plugins: our sweepers and our launcher. Hydra finds plugins in this top-level namespace only.
 
-Imported at every start of Hydra, so nothing heavy is imported here.
+Every start of Hydra imports this file, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -20,9 +20,20 @@ from omegaconf import DictConfig
 
 from lrsched.signals import stop_flag
 
+if TYPE_CHECKING:
+    from lrsched.sweep.sweepers.base import SweepRunner
+
 
 class GridSweeper(Sweeper):
-    """``hydra/sweeper=grid``: every combination of the values given, or pairs (``sweep.zip``), under any launcher."""
+    """``hydra/sweeper=grid``: every combination of the given values, or pairs (``sweep.zip``), under any launcher.
+
+    Args:
+        params: a sweep in YAML, read from the config itself, as it is written.
+        options: the other keys of ``hydra.sweeper``, explained in ``conf/hydra/sweeper``.
+    """
+
+    def __init__(self, params: Any = None, **options: Any) -> None:
+        self._options = options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -32,53 +43,43 @@ class GridSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Any:
-        from lrsched.sweep.sweepers.grid import run_grid
+    def sweep(self, arguments: list[str]) -> None:
+        self._runner()(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
 
-        return run_grid(self._context, self._config, self._launcher, arguments, stop_flag())
+    def _runner(self) -> type[SweepRunner]:
+        """Import the class that runs the sweep."""
+        from lrsched.sweep.sweepers.grid import Grid
+
+        return Grid
 
 
 class HalvingSweeper(GridSweeper):
-    """``hydra/sweeper=halving``: the grid, of which only the best part is trained further, again and again.
+    """``hydra/sweeper=halving``: successive halving over the grid; only the best part is trained further."""
 
-    Args:
-        options: the keys of ``conf/hydra/sweeper/halving.yaml``, where each is explained.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        self._options = options
-
-    def sweep(self, arguments: list[str]) -> Any:
+    def _runner(self) -> type[SweepRunner]:
         from lrsched.sweep.sweepers.halving import Halving
 
-        return Halving(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
+        return Halving
 
 
 class OptunaSweeper(GridSweeper):
-    """``hydra/sweeper=optuna``: a study of Optuna over intervals and choices, which goes on where it was left.
+    """``hydra/sweeper=optuna``: a resumable Optuna study over intervals and choices."""
 
-    Args:
-        options: the keys of ``conf/hydra/sweeper/optuna.yaml``, where each is explained.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        self._options = options
-
-    def sweep(self, arguments: list[str]) -> Any:
+    def _runner(self) -> type[SweepRunner]:
         from lrsched.errors import ConfigError
 
         if find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper", "optuna", "is not installed", "pip install 'hydra-lrsched[optuna]'")
         from lrsched.sweep.sweepers.optuna import Search
 
-        return Search(self._context, self._config, self._launcher, stop_flag(), self._options)(arguments)
+        return Search
 
 
 class OptunaIsOurs(SearchPathPlugin):
-    """Lets ``hydra/sweeper=optuna`` mean ours, where a plugin of somebody else's has put one of this name in store.
+    """Make ``hydra/sweeper=optuna`` mean ours, even if another plugin has stored a config of this name.
 
-    Hydra would take that one for the schema of our file, and refuse it. It calls this when it has found all plugins
-    and before it composes anything.
+    Hydra would take that config for the schema of our file and refuse our keys. It calls this method after it has
+    found all plugins and before it composes anything.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
@@ -86,23 +87,22 @@ class OptunaIsOurs(SearchPathPlugin):
 
 
 class PoolLauncher(Launcher):
-    """``hydra/launcher=pool``: a process a job, side by side, from one that has everything loaded."""
+    """``hydra/launcher=pool``: one process per job, side by side, forked from one that has everything loaded."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context, self._config = hydra_context, config
         self._sweep: Any = None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run jobs of another library's sweeper; all its batches are of one sweep."""
-        from lrsched.compose.composer import Composer
+        """Run jobs of another library's sweeper; all its batches belong to one sweep."""
         from lrsched.sweep.launchers.pool import launch_overrides
         from lrsched.sweep.sweep import Sweep
 
-        self._sweep = self._sweep or Sweep(Composer(self._context.config_loader, self._config))
+        self._sweep = self._sweep or Sweep(self._context.config_loader, self._config)
         return launch_overrides(self._context, self._sweep, job_overrides, stop_flag())
 
-    def launch_jobs(self, sweep: Any, jobs: Sequence[Any]) -> list[JobReturn]:
-        """Run jobs of a sweeper of ours."""
+    def launch_jobs(self, sweep: Any, jobs: Sequence[Any]) -> None:
+        """Run jobs of one of our sweepers."""
         from lrsched.sweep.launchers.pool import launch
 
-        return launch(self._context, sweep, jobs, stop_flag())
+        launch(self._context, sweep, jobs, stop_flag())

@@ -1,1 +1,1 @@
-"""Start the jobs of a sweep, and learn what became of them."""
+"""Start the jobs of a sweep and collect their outcomes."""

@@ -1,8 +1,8 @@
 """Submit jobs to any Hydra launcher and collect their outcomes.
 
-``sweep.fail_fast`` holds under every launcher. Other libraries' launchers begin one job after another whatever became
-of the first: so a job that does not finish leaves a mark in the sweep's folder, and a job that finds it there does not
-begin, also on another machine that shares the folder. The command that begins a sweep takes the mark away.
+``sweep.fail_fast`` holds under every launcher. Other libraries' launchers start all jobs even if one fails: so a failed
+job leaves a mark in the sweep's folder, and a job that finds the mark does not begin, even on another machine that
+shares the folder. Each command that starts a sweep first removes the mark.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ MARK = ".failed"
 
 @runtime_checkable
 class JobLauncher(Protocol):
-    """A launcher of ours: takes the jobs themselves, and skips finished runs."""
+    """A launcher of ours: takes the jobs themselves, skips finished runs, and records how each job ended."""
 
-    def launch_jobs(self, sweep: Sweep, jobs: Sequence[Valid]) -> list[JobReturn]:
-        """Run the jobs that are not finished; how each ended, in the order given."""
+    def launch_jobs(self, sweep: Sweep, jobs: Sequence[Valid]) -> None:
+        """Run the jobs that are not finished."""
         ...
 
 
@@ -44,7 +44,7 @@ def make_folder(sweep: Sweep) -> None:
     """Make the sweep's folder, with its config and its known jobs.
 
     Raises:
-        ConfigError: there is a run in it.
+        ConfigError: it holds a single run.
         StorageError: the file system refused.
     """
     folder = sweep.record.folder
@@ -59,7 +59,7 @@ def make_folder(sweep: Sweep) -> None:
 
 @contextmanager
 def failing_fast(sweep: Path, wanted: bool) -> Iterator[None]:
-    """Run a job within it; if the job fails, no other job begins.
+    """A context for one job: if the job fails, no other job begins.
 
     Args:
         sweep: the folder.
@@ -78,55 +78,53 @@ def failing_fast(sweep: Path, wanted: bool) -> Iterator[None]:
         raise
 
 
-def launch(sweep: Sweep, launcher: Launcher, jobs: Sequence[Valid]) -> list[JobReturn]:
-    """Hand jobs to a launcher: all of them to ours, only unfinished ones to another library's.
+def launch(sweep: Sweep, launcher: Launcher, jobs: Sequence[Valid]) -> None:
+    """Hand jobs to a launcher, and record how each ended: all jobs to ours, unfinished ones to another library's.
 
-    Another library's launcher may lose a job with its worker, or be ended by a signal, and then says nothing of
-    the other jobs either: what became of them is read from their folders.
+    Another library's launcher may lose a job with its worker, or be ended by a signal, and then reports no outcome
+    of the other jobs either: their outcomes are read from their folders.
     """
-    ours = isinstance(launcher, JobLauncher)
-    due = [job for job in jobs if ours or not job.entry.is_done]
-    returns, began = list[JobReturn](), time.monotonic()
+    due = [job for job in jobs if not job.entry.is_done]
+    began = time.monotonic()
     try:
         if isinstance(launcher, JobLauncher):
-            returns = launcher.launch_jobs(sweep, due)
-        elif due:
-            returns = list(launcher.launch([job.launcher_overrides for job in due], initial_job_idx=0))
-    except (Stopped, SystemExit):  # by a signal, which the stop flag knows, too
-        returns = [_left(job, NotBegun("was not begun"), time.monotonic() - began) for job in due]
+            launcher.launch_jobs(sweep, jobs)
+            return
+        returns = launcher.launch([job.launcher_overrides for job in due], initial_job_idx=0) if due else []
+        errors = [None if back.status == JobStatus.COMPLETED else _as_user_error(back) for back in returns]
+    except (Stopped, SystemExit):  # by a signal, which has raised the stop flag, too
+        errors = [_left(job, NotBegun("was not begun"), time.monotonic() - began) for job in due]
     except UserError:
         raise
     except Exception as error:
         traceback.print_exc()
         lost = UserError(f"the launcher failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
-        returns = [_left(job, lost, time.monotonic() - began) for job in due]
-    for job, back in zip(due, returns, strict=True):
+        errors = [_left(job, lost, time.monotonic() - began) for job in due]
+    for job, error in zip(due, errors, strict=True):
         if job.entry.status is None:
-            sweep.record_end(job, None if back.status == JobStatus.COMPLETED else _why(back))
-    return returns
+            sweep.record_end(job, error)
 
 
-def _left(job: Valid, error: UserError, seconds: float) -> JobReturn:
-    """The outcome of a job whose launcher ended with an error, so many seconds after it got the job."""
+def _left(job: Valid, error: UserError, seconds: float) -> UserError | None:
+    """Why a job did not finish whose launcher ended with an error, so many seconds after it got the job."""
     folder = job.folder
-    back = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
     result, who = result_within(folder, seconds), holder(folder.path)
     reason, ended = str(result.get("reason", "")), ending_of(result).ended
     if finished(folder) or ended is Ended.PAUSED:
-        back.status, back.return_value = JobStatus.COMPLETED, None
-    elif who is not None and isinstance(error, NotBegun):
-        back.return_value = Abandoned(f"left under way: {who} writes to it")
-    elif who is not None:
-        back.return_value = RunFolderBusy(f"{error}; {who} writes to it still, and goes on")
-    elif ended is Ended.SIGNAL:
-        back.return_value = Stopped(signal.SIGTERM, reason)
-    elif not reason and isinstance(error, NotBegun) and folder.holds_a_run():
-        back.return_value = Abandoned(f"left at step {stands_at(folder)}")
-    else:
-        back.return_value = error_of(result) if reason else error
-    return back
+        return None
+    if who is not None:
+        if isinstance(error, NotBegun):
+            return Abandoned(f"left running: {who} writes to it")
+        return RunFolderBusy(f"{error}; {who} still runs it")
+    if ended is Ended.SIGNAL:
+        return Stopped(signal.SIGTERM, reason)
+    if reason:
+        return error_of(result)
+    if isinstance(error, NotBegun) and folder.holds_a_run():
+        return Abandoned(f"left at step {stands_at(folder)}")
+    return error
 
 
-def _why(back: JobReturn) -> UserError:
+def _as_user_error(back: JobReturn) -> UserError:
     error = back._return_value
     return error if isinstance(error, UserError) else UserError(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Give each job one GPU, where there are any."""
+"""Give each job one GPU, if there are any."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def gpus_for(runs: Sequence[RunConfig]) -> list[str | None]:
-    """The GPUs for jobs, one each: its name, or None for a device that the config names.
+    """The GPUs that jobs may use, one each: the name of each, or None for a device that the config names.
 
-    Counting must not start CUDA, which does not survive the coming fork.
+    Counting must not start CUDA, which does not survive a fork.
     """
     wanted = {run.device for run in runs}
     named = [device for device in wanted if device.startswith("cuda:")]
@@ -28,7 +28,7 @@ def gpus_for(runs: Sequence[RunConfig]) -> list[str | None]:
 
 
 def take_gpu(gpus: Sequence[str | None], slot: int) -> None:
-    """Hide all GPUs from this process but the one of its slot."""
+    """Hide all GPUs from this process except the one of its slot."""
     gpu = gpus[slot % len(gpus)] if gpus else None
     if gpu is not None:
         os.environ[VISIBLE] = gpu

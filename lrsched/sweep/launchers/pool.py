@@ -1,4 +1,4 @@
-"""``hydra/launcher=pool``: run jobs side by side, forked from one process that has everything loaded."""
+"""``hydra/launcher=pool``: run jobs side by side, forked from a process that has everything loaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
-from lrsched.sweep.launchers.messages import Outbox
 from lrsched.sweep.launchers.worker import outcome, preload, run_job, work_of
 from lrsched.sweep.processes import End, Pool, Work, cores
 from lrsched.sweep.progress.watch import Watch
@@ -34,7 +33,7 @@ def launch_overrides(
     """Run jobs that another library's sweeper gives as overrides.
 
     Returns:
-        How each job ended, in the order given. None is raised: the sweeper decides what to do about a failure.
+        How each job ended, in the order given. A failed job raises nothing: the sweeper decides what to do about it.
     """
     jobs = [sweep.plan(overrides) for overrides in job_overrides]
     with hinting(sweep):
@@ -43,78 +42,55 @@ def launch_overrides(
     return [_returned(job) for job in jobs]
 
 
-def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> list[JobReturn]:
-    """Run the unfinished jobs, and write ``sweep.json`` whenever one ends.
-
-    Returns:
-        How each job ended, in the order given.
-    """
+def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> None:
+    """Run the unfinished jobs and keep ``sweep.json`` up to date; finished runs may lend them their states."""
     due = [job for job in jobs if job.entry.status is None]
-    if due:  # else nothing is imported for them either
-        with preload([job.settings for job in due]) as loaded:
-            _run(context, sweep, jobs, due, loaded, stop)
-        sweep.record.write()
-    return [_returned(job) for job in jobs]
+    if not due:
+        return  # there is nothing to import or load
+    with preload([job.settings for job in due]) as loaded:
+        tree = _stage_tree([job for job in jobs if job.entry.status in (None, "finished", "skipped")], sweep, loaded)
+        gpus = gpus_for([job.settings for job in due])
+        slots = sweep.options.jobs or len(gpus) or cores()
+        board, watch = ProgressBoard(slots), Watch(sweep, tree, due, stop)
 
+        def work(job: Valid) -> Work:
+            def run(slot: int, warn: Callable[[str], None]) -> None:
+                take_gpu(gpus, slot)
+                lent = replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=warn)
+                _run_with_hydra(context, sweep, job, lent, stop)
 
-def _run(
-    context: HydraContext,
-    sweep: Sweep,
-    jobs: Sequence[Valid],
-    due: Sequence[Valid],
-    loaded: WorkerContext,
-    stop: StopFlag,
-) -> None:
-    """Run the due jobs; other ``jobs`` may have states for them to begin with."""
-    tree = _stage_tree([job for job in jobs if job.entry.status in (None, "finished", "skipped")], sweep, loaded)
-    gpus = gpus_for([job.settings for job in due])
-    slots = sweep.options.jobs or len(gpus) or cores()
-    board = ProgressBoard(slots)
-    watch = Watch(sweep, tree, due, stop)
+            return work_of(job.folder, run)
 
-    def work(job: Valid) -> Work:
-        def run(slot: int, outbox: Outbox) -> None:
-            take_gpu(gpus, slot)
-            lent = replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=outbox.warn)
-            _run_with_hydra(context, sweep, job, lent, stop)
-
-        return work_of(job.folder, run)
-
-    def choose(waiting: Sequence[int]) -> int | None:
-        number = tree.choose(due, waiting)
-        if number is not None:
-            watch.begin(number)
-        return number
-
-    pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast)
-    with stop.patient(), watch.shown(board) as look:
-        pool.run([work(job) for job in due], stop, _recorder(sweep, tree, due), look, choose)
+        pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast)
+        with stop.patient(), watch.shown(board) as look:
+            pool.run([work(job) for job in due], stop, _recorder(sweep, tree, due), look, watch.choose)
     for job in due:
         if job.entry.status is None:
             sweep.record_end(job, NotBegun("was not begun" if stop.number else "was not begun: sweep.fail_fast"))
+    sweep.record.write()
 
 
 def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[int, End], bool]:
-    """The function that records a job's end and tells the user."""
+    """The function that records and reports the end of a job; returns whether it ended well."""
 
     def ended(number: int, end: End) -> bool:
         job = due[number]
         error = outcome(job.folder, end)
         sweep.record_end(job, error)
-        anew = tree.end(job)
-        sweep.record.keep_up()
-        if job.entry in sweep.record.entries:  # and not a probe
-            come = sweep.record.done + sweep.record.failed
-            say(f"[{come}/{len(sweep.record.entries)}] {job.entry}")
-        if anew:
-            say(f"{count(anew, 'run')} waited for it, planned anew: {tree.steps} steps to train by those that wait")
+        replanned = tree.end(job)
+        record = sweep.record
+        record.keep_up()
+        if job.entry in record.entries:  # and not a probe
+            say(f"[{record.done + record.failed}/{len(record.entries)}] {job.entry}")
+        if replanned:
+            say(f"{count(replanned, 'run')} waited for it, replanned: waiting runs have {tree.steps} steps to train")
         return error is None
 
     return ended
 
 
 def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: WorkerContext, stop: StopFlag) -> None:
-    """Make the run of one job with Hydra's logging, callbacks and environment."""
+    """Run one job with Hydra's logging, callbacks and environment."""
     back = run_hydra_job(
         hydra_context=context,
         task_function=lambda config: run_job(config, job.overrides, job.folder, lent, stop),
@@ -127,13 +103,13 @@ def _run_with_hydra(context: HydraContext, sweep: Sweep, job: Valid, lent: Worke
 
 
 def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: WorkerContext) -> StageTree:
-    """Plan and print the stage tree; it knows the lengths of runs."""
+    """Plan and print the stage tree, and record the lengths that it knows."""
     from lrsched.sweep.stages.show import show
     from lrsched.sweep.stages.tree import StageTree  # imports torch
 
     tree = StageTree(there, loaded.data, share=sweep.options.share)
     for member in tree.members:
-        member.job.entry.asked = max(member.job.entry.asked, member.stand.steps)
+        member.job.entry.steps_asked = max(member.job.entry.steps_asked, member.stand.steps)
     if any(member.job.entry in sweep.record.entries for member in tree.members):
         say(f"{tree.asked} steps asked for, {tree.steps} to train")
     show(tree)
@@ -141,12 +117,10 @@ def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: WorkerContext) -> 
 
 
 def _returned(job: Valid | Invalid) -> JobReturn:
-    """What Hydra's sweepers read of a job."""
+    """The outcome of a job, for the sweepers of other libraries."""
     back = JobReturn(overrides=job.overrides, status=JobStatus.FAILED)
-    result = job.folder.read_result() if isinstance(job, Valid) else None
-    if isinstance(job, Valid) and job.error is None and result is not None:
+    back.return_value = job.error
+    if isinstance(job, Valid) and job.error is None and (result := job.folder.read_result()) is not None:
         back.status = JobStatus.COMPLETED
         back.return_value = (result.get("metrics") or {}).get(job.settings.checkpoint.monitor)
-    else:
-        back.return_value = job.error
     return back

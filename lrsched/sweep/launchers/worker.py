@@ -1,7 +1,8 @@
-"""Run one job of a sweep in its own process, and read its outcome."""
+"""Run one job of a sweep in its own process, and read its messages and its outcome."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,13 +19,12 @@ from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import NotFinite, Stopped, UserError
-from lrsched.records import RunFolder
+from lrsched.records import RunFolder, write_json
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.context import WorkerContext
 from lrsched.runs.resume import finished
 from lrsched.runs.start import make_run
 from lrsched.signals import SIGNALS, StopFlag
-from lrsched.sweep.launchers.messages import Outbox, collect
 from lrsched.sweep.processes import End, Pool, Work
 
 
@@ -32,7 +32,7 @@ from lrsched.sweep.processes import End, Pool, Work
 def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
     """Import modules and load data sets once, before the first fork; release them at the end.
 
-    With one thread: torch starts its thread pool with the first operation, and that does not survive a fork.
+    Use one thread: torch starts its thread pool at the first operation, and a thread pool does not survive a fork.
     """
     import torch
 
@@ -44,7 +44,7 @@ def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
     torch.set_num_threads(1)
     try:
         if any(is_native(run.scheduler) for run in runs):
-            import torch._dynamo  # (a second or two, and the first step with such a scheduler asks for it)
+            import torch._dynamo  # (a second or two; the first step with such a scheduler needs it)
         if any("tensorboard" in run.logger for run in runs):
             import tensorboard.compat.proto.event_pb2
             import tensorboard.summary.writer.record_writer  # noqa: F401
@@ -53,37 +53,50 @@ def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
         torch.set_num_threads(threads)
 
 
-def work_of(folder: RunFolder, run: Callable[[int, Outbox], object]) -> Work:
-    """Describe the process that makes one run; it prints to a file beside the run folder.
+def work_of(folder: RunFolder, run: Callable[[int, Callable[[str], None]], object]) -> Work:
+    """Describe the process that makes one run; it prints to a file next to the run folder.
+
+    Its warnings and its error go into another file at once, because the process may be killed at any moment.
 
     Args:
         folder: of the run.
-        run: makes the run, given the process's slot and its outbox.
+        run: makes the run, given the process's slot and a function that issues a warning.
     """
+    path, warnings = _messages_of(folder), list[str]()
+
+    def write(**error: str) -> None:
+        with suppress(OSError):  # a full disk is what the error is about
+            write_json(path, {"warnings": warnings, **error})
+
+    def warn(message: str) -> None:
+        say(message)
+        warnings.append(message)
+        write()
 
     def within(slot: int) -> int:
-        outbox = Outbox(folder)
+        path.unlink(missing_ok=True)  # an earlier attempt's
         try:
-            run(slot, outbox)
+            run(slot, warn)
         except (UserError, OSError, OmegaConfBaseException) as failure:
             error = as_user_error(failure)
-            outbox.fail(error)
+            say(str(error))
+            write(reason=str(error))
             return error.exit_code
         return 0
 
-    return Work(folder.path.name, within, output_of(folder))
+    return Work(within, output_of(folder))
 
 
 def run_job(
     config: DictConfig, overrides: Sequence[str], folder: RunFolder, context: WorkerContext, stop: StopFlag
 ) -> float | None:
-    """Make the run of a job in the current process; returns the monitored metric."""
+    """Run a job in the current process; returns the monitored metric."""
     import torch
 
     stop.check()
     if context.threads is not None:
         torch.set_num_threads(context.threads)
-    job = folder if config.get("resume") in (None, AUTO) else None  # one that lies elsewhere is resumed as it was made
+    job = folder if config.get("resume") in (None, AUTO) else None  # a run in another folder is resumed as it was made
     return make_run(config, overrides, stop, job=job, context=context, quiet=True)
 
 
@@ -98,12 +111,12 @@ def run_isolated(
     """Make one run in a forked process, and wait for it.
 
     Raises:
-        UserError: it did not finish, and why.
+        UserError: why it did not finish.
     """
     ends: list[End] = []
 
-    def run(slot: int, outbox: Outbox) -> None:
-        run_job(config, overrides, folder, replace(loaded, warn=outbox.warn), stop)
+    def run(slot: int, warn: Callable[[str], None]) -> None:
+        run_job(config, overrides, folder, replace(loaded, warn=warn), stop)
 
     with stop.patient():
         Pool(1, timeout=timeout).run([work_of(folder, run)], stop, lambda _, end: not ends.append(end))
@@ -113,15 +126,31 @@ def run_isolated(
 
 
 def output_of(folder: RunFolder) -> Path:
-    """The file a running job prints to; its run folder may not exist yet."""
-    return folder.path.parent / f".{folder.path.name}.log"
+    """The file that a running job prints to; its run folder may not exist yet."""
+    return folder.path.with_name(f".{folder.path.name}.log")
+
+
+def _messages_of(folder: RunFolder) -> Path:
+    """The file with the warnings and the error of a job, for its parent to read."""
+    return folder.path.with_name(f".{folder.path.name}.json")
+
+
+def _collected(folder: RunFolder) -> Mapping[str, Any]:
+    """The messages of an ended job, ``warnings`` and perhaps a ``reason``; removes their file."""
+    path = _messages_of(folder)
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _keep(folder: RunFolder) -> Path:
     """Keep the output of a job that failed: in its run folder if it has one, else next to it."""
     if not folder.holds_a_run():
         with suppress(OSError):
-            folder.path.rmdir()  # Hydra made it; it is empty, or it stays
+            folder.path.rmdir()  # Hydra made it; it stays unless it is empty
     kept = _places(folder)[0 if folder.path.is_dir() else 1]
     with suppress(FileNotFoundError):
         os.replace(output_of(folder), kept)
@@ -143,7 +172,7 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
 
     Read from its result, else from its messages, else from how its process ended.
     """
-    messages = collect(folder)
+    messages = _collected(folder)
     for warning in messages.get("warnings", ()):
         say(f"[{folder.path.name}] {warning}")
     if end.code == 0 and (finished(folder) or paused(folder)):
@@ -151,15 +180,15 @@ def outcome(folder: RunFolder, end: End) -> UserError | None:
             path.unlink(missing_ok=True)
         return None
     output = _keep(folder)
-    if end.timed_out or end.signal is not None:
+    if end.timed_out or end.code < 0:
         return UserError(end.words)
-    code, result = end.code or 0, result_within(folder, end.seconds)
+    result = result_within(folder, end.seconds)
     reason = str(result.get("reason") or messages.get("reason", ""))
-    if code - 128 in SIGNALS:  # before it began, there is no result
-        return Stopped(code - 128, reason)
+    if end.code - 128 in SIGNALS:  # there is no result if it had not begun
+        return Stopped(end.code - 128, reason)
     reason = reason or f"{end.words}, before it was finished; see {output}"
     error = error_of({**result, "reason": reason})
-    error.exit_code = code or 1
+    error.exit_code = end.code or 1
     return error
 
 
@@ -170,7 +199,7 @@ def error_of(result: Mapping[str, Any]) -> UserError:
 
 
 def result_within(folder: RunFolder, seconds: float) -> Mapping[str, Any]:
-    """The result of a run if it is at most so many seconds old, else an earlier attempt's: empty."""
+    """The result of a run; empty if it is older than so many seconds, because an earlier attempt wrote it."""
     path = folder.result
     fresh = path.exists() and path.stat().st_mtime >= time.time() - seconds - 0.1
     return (folder.read_result() or {}) if fresh else {}

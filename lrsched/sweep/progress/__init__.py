@@ -1,1 +1,1 @@
-"""Show how far a sweep is."""
+"""Show the progress of a sweep."""

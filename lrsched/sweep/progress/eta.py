@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 BASE_SECONDS = 3.0
-"""No estimate before: the first steps are slower than the others."""
+"""Seconds without an estimate: the first steps are slower than the others."""
 
 
 class Remaining:
-    """A running estimate.
+    """Estimates the remaining time again and again.
 
     Args:
-        now: when the jobs began, on a clock that never runs backwards.
+        now: the time at which the jobs began, on a monotonic clock.
     """
 
     def __init__(self, now: float) -> None:
@@ -22,14 +22,14 @@ class Remaining:
     def look(self, now: float, trained: int, ahead: int | None, running: Sequence[tuple[int, int]]) -> float | None:
         """Seconds until all jobs are done, or None if unknown.
 
-        All jobs together go on as fast as they did; and none is done before its own steps are made, at the
-        speed of one job, however few are left beside it.
+        The estimate assumes that all jobs together keep their speed, and that each running job makes its remaining
+        steps at the mean speed of one job.
 
         Args:
-            now: on the same clock; a look has to come several times a second.
-            trained: steps that were made by jobs that have ended.
-            ahead: steps of those that are not begun; None: not known.
-            running: steps made and to be made by each that is at work.
+            now: on the same clock; call this several times a second.
+            trained: steps made by jobs that have ended.
+            ahead: steps of jobs that have not begun; None: unknown.
+            running: steps made and steps left of each running job.
 
         >>> sweep = Remaining(0.0)
         >>> sweep.look(2.0, 0, 300, [(100, 100), (100, 100)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from lrsched.loggers.slots import Progress, ProgressBoard
 from lrsched.loggers.terminal import span
+from lrsched.sweep.combinations import in_common
 from lrsched.sweep.progress.eta import Remaining
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.2
 BAR = 20
 MARGIN = 4
-"""Columns of a bar, and of what stays free at the end of a line."""
+"""Columns of a bar, and columns left free at the end of a line."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class Tally:
     """Counts of a sweep's runs.
 
     Args:
-        done: runs that came as far as they were to come.
-        failed: runs that did not; one that was stopped is neither.
+        done: runs that are done.
+        failed: runs that failed; a stopped run is neither.
         total: runs of the sweep.
-        trained: steps made by the jobs of this pool that have ended.
-        ahead: steps of those that are not begun; None: not known.
-        own: steps that each job that has begun was to make, by its number in the pool.
-        stopping: no more are begun.
+        trained: steps made by ended jobs of this pool.
+        ahead: steps of jobs that have not begun; None: unknown.
+        own: steps that each job had to make when it began, by its number in the pool.
+        stopping: no more jobs begin.
     """
 
     done: int
@@ -48,14 +49,14 @@ class Tally:
 
 
 class Live:
-    """A context in which :meth:`look` draws; it clears up behind itself. No thread: the process forks.
+    """A context in which :meth:`look` draws; its end clears the drawing. No thread draws, because the process forks.
 
     Args:
-        board: where the jobs say how far they are.
-        labels: what to call each job, by its number in the pool.
-        tally: what has become of the runs so far.
-        stream: where to draw.
-        clock: seconds that never run backwards.
+        board: the progress of the running jobs.
+        labels: the name of each job, by its number in the pool.
+        tally: counts the runs so far.
+        stream: where to draw, None for stderr.
+        clock: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Live:
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             console=self._console,
             auto_refresh=False,
-            redirect_stdout=False,  # stdout is for results; what goes to stderr is printed above the bars
+            redirect_stdout=False,  # stdout is for results; other output on stderr appears above the bars
             transient=True,
         )
         self._all = self._bars.add_task("", total=tally().total)
@@ -119,10 +120,10 @@ class Live:
         self._bars.update(self._all, completed=tally.done, description=text, refresh=True)
 
     def _fitted(self, text: str) -> str:
-        """As much of a text as there is room for beside a bar.
+        """Cut a text to the room next to a bar.
 
-        The end of a line stays free: the ``^C`` that a terminal prints there would begin another one, and the
-        bars would be looked for a line too low.
+        The end of a line stays free: the ``^C`` that a terminal prints there would begin a new line, and the next
+        drawing would start one line too low.
         """
         from rich.text import Text
 
@@ -132,13 +133,13 @@ class Live:
 
 
 def _made_and_left(seen: Progress, own: int | None) -> tuple[int, int]:
-    """Steps that a job has made itself, and those that it has to make.
+    """The steps that a job has made itself, and the steps that it has left.
 
     >>> _made_and_left(Progress(80, 120, "", 0.0), 70), _made_and_left(Progress(80, 120, "", 0.0), None)
     ((30, 40), (80, 40))
-    >>> _made_and_left(Progress(0, 0, "", 0.0), 70)  # it says nothing yet
+    >>> _made_and_left(Progress(0, 0, "", 0.0), 70)  # no progress yet
     (0, 70)
-    >>> _made_and_left(Progress(0, 120, "", 0.0), 70)  # it takes over what another one made
+    >>> _made_and_left(Progress(0, 120, "", 0.0), 70)  # it starts from another run's state
     (0, 70)
     """
     left = max(seen.steps - seen.step, 0)
@@ -149,7 +150,7 @@ def _made_and_left(seen: Progress, own: int | None) -> tuple[int, int]:
 
 
 def summed_up(tally: Tally, elapsed: float, left: float | None) -> str:
-    """All runs in a line.
+    """Summarise all runs in one line.
 
     >>> summed_up(Tally(4, 1, 12), 41.0, 80.0)
     '4/12 runs  1 failed  0:41  about 1:20 left'
@@ -168,7 +169,7 @@ def summed_up(tally: Tally, elapsed: float, left: float | None) -> str:
 
 
 def described(seen: Progress) -> str:
-    """How far a job is, in words.
+    """Describe a job's progress.
 
     >>> described(Progress(40, 120, "val/loss", 0.25))
     '40/120  val/loss 0.2500'
@@ -181,10 +182,10 @@ def described(seen: Progress) -> str:
 
 
 def told_apart(jobs: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each job: of its overrides those that not all have.
+    """Name each job by the overrides that not all jobs have.
 
     >>> told_apart([["name=a", "seed=0"], ["name=a", "seed=1"]])
     ['seed=0', 'seed=1']
     """
-    common = set.intersection(*map(set, jobs)) if len(jobs) > 1 else set()
+    common = in_common(jobs) if len(jobs) > 1 else ()
     return [" ".join(item for item in overrides if item not in common) for overrides in jobs]

@@ -20,37 +20,38 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Counts the steps made and to make by the jobs of one pool.
+    """Chooses the jobs of one pool, and counts their steps.
 
     Args:
-        sweep: that the jobs belong to.
-        tree: how long they are, and who goes on from whom.
+        sweep: of the jobs.
+        tree: the stage tree of their runs.
         due: the jobs.
-        stop: up: no more jobs begin.
+        stop: no more jobs begin once it is up.
     """
 
     def __init__(self, sweep: Sweep, tree: StageTree, due: Sequence[Valid], stop: StopFlag) -> None:
         self._sweep, self._tree, self._due, self._stop = sweep, tree, due, stop
         self._known = {job.run_id for job in due} <= {member.job.run_id for member in tree.members}
-        self._own: dict[int, int] = {}  # steps that each job that has begun was to make
-        self._before: dict[int, int] = {}  # and those that its run had made by then
+        self._own: dict[int, int] = {}  # steps that each job had to make when it began
+        self._before: dict[int, int] = {}  # steps that its run had made by then
 
-    def begin(self, number: int) -> None:
-        """Note that a job begins."""
-        one = self._due[number]
-        self._before[number] = trained_here(one.folder, one.resumed_at)
-        self._own[number] = self._tree.steps_of(one)
-        self._tree.begin(one)
+    def choose(self, waiting: Sequence[int]) -> int | None:
+        """The job to begin next, which begins now; None if none can."""
+        number = self._tree.choose(self._due, waiting)
+        if number is not None:
+            job = self._due[number]
+            self._before[number] = trained_here(job.folder, job.resumed_at)
+            self._own[number] = self._tree.begin(job)
+        return number
 
     def tally(self) -> Tally:
         """The counts so far."""
-        record = self._sweep.record
-        ended = [number for number in self._before if self._due[number].entry.status is not None]
+        record, jobs = self._sweep.record, [(self._due[number], before) for number, before in self._before.items()]
         return Tally(
             record.done,
             record.failed,
             len(record.entries),
-            trained=sum(self._due[number].entry.trained - self._before[number] for number in ended),
+            trained=sum(job.entry.steps_trained - before for job, before in jobs if job.entry.status is not None),
             ahead=self._tree.steps if self._known else None,
             own=self._own,
             stopping=self._stop.number is not None,
@@ -58,9 +59,9 @@ class Watch:
 
     @contextmanager
     def shown(self, board: ProgressBoard) -> Iterator[Callable[[Sequence[Running]], None]]:
-        """The function that draws the running jobs."""
+        """Give the function that draws the running jobs, if stderr is a terminal."""
         if not self._sweep.config.trainer.progress or not is_interactive(sys.stderr):
             yield lambda running: None
             return
-        with Live(board, told_apart([one.overrides for one in self._due]), self.tally) as live:
+        with Live(board, told_apart([job.overrides for job in self._due]), self.tally) as live:
             yield live.look

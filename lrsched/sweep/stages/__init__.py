@@ -1,1 +1,1 @@
-"""Steps that runs share: a tree of stages."""
+"""Share steps between runs: the stage tree."""

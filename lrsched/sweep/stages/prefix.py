@@ -1,11 +1,11 @@
-"""Plan which runs go on from a state of another one: a tree of stages.
+"""Plan which runs fork from a state of another run: a stage tree.
 
-Runs that differ in their schedule alone make the same updates as long as their tables agree bit for bit. One
-of them, the trunk, makes these updates for all; the others *fork* from it, at rest after so many steps.
+Runs that differ only in their schedule make the same updates as long as their tables agree bit for bit. One of
+them, the trunk, makes these updates for all; the others *fork* from it, at rest after that many steps.
 
 A fork lies at the last step at which two tables agree, and each run makes the update of that step itself. So
-a decay, which starts with the value that it decays from, is trained whole by its run; and the last row of a
-run, which is logged and evaluated like no other, is its own.
+each run trains its whole decay, which starts at the value that it decays from, and makes its own last row, which
+is logged and evaluated like no other.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST = 10
-"""Steps that a fork must spare, and 1 % of the run: below that, saving and loading a state cost more."""
+"""A fork must save this many steps, and 1 % of the run: below that, saving and loading a state costs more."""
 
 Table = NDArray[np.float64]
-"""What update s is made with, in row s: float64[steps, values]."""
+"""The values in force at update s, in row s: float64[steps, values]."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Stand:
 
     Args:
         steps: of the whole run.
-        at: updates that it has made, or -1: it is not begun, and so may begin at a fork.
+        at: updates that it has made, or -1 if it has not begun: it may start at a fork.
         done: finished, or already running with a fixed plan.
-        sound: its states are what this config makes, and nothing else was ever changed in it.
-        kept: steps of the states that it has kept for others, or is about to.
+        sound: its states were made by this config alone, without later changes.
+        kept: steps of the states that it has saved for others, or will.
     """
 
     steps: int
@@ -45,17 +45,17 @@ class Stand:
 
 @dataclass(frozen=True)
 class Fork:
-    """A run begins with the state of run ``source`` after ``step`` updates."""
+    """The start of a run: the state of run ``source`` after ``step`` updates."""
 
     source: int
     step: int
 
 
 def common(tables: Sequence[Table]) -> NDArray[np.int64]:
-    """How many rows two tables share from the first on, bit for bit: int64[runs, runs].
+    """Count the leading rows that each pair of tables shares, bit for bit: int64[runs, runs].
 
-    In sorted order those with a common beginning are neighbours, and what two share is the least that any
-    neighbours between them share.
+    In sorted order tables with a common beginning are neighbours, and two tables share the least number of rows that
+    any neighbours between them share.
 
     >>> import numpy as np
     >>> common([np.array([[1.0], [1.0]]), np.array([[2.0]]), np.array([[1.0], [0.5], [0.1]])]).tolist()
@@ -81,34 +81,36 @@ def _shared_rows(a: Table, b: Table) -> int:
 
 
 def plan_forks(stands: Sequence[Stand], shared: NDArray[np.int64]) -> list[Fork | None]:
-    """Where each run forks off another; None: it begins where it stands.
+    """Choose where each run forks from another; None: it starts where it stands.
 
-    The runs are taken one after another, and each one that is not begun forks from the one before it with
-    which it shares most. Together they make the fewest updates possible, whatever the order: each makes those
-    that none before it made. Those that share most come first, so that they are the trunk, and forks are early.
+    Take the runs one by one, and let each run that has not begun fork from the earlier run with which it shares most.
+    Together they make the fewest possible updates in any order: each makes those that no earlier run made. Runs that
+    share most come first: they become the trunk, and forks are early.
 
     Args:
-        stands: of runs that differ in schedule and length alone.
-        shared: of the same: how many rows of their tables are :func:`common`.
+        stands: of runs that differ only in schedule and length.
+        shared: the rows of their tables that are :func:`common`.
     """
     forks: list[Fork | None] = [None] * len(stands)
     starts = {index: stand.at for index, stand in enumerate(stands) if stand.done or stand.at >= 0}
-    begun, rest = list(starts), [index for index in range(len(stands)) if index not in starts]
+    rest = [index for index in range(len(stands)) if index not in starts]
     rest.sort(key=lambda index: (-int(shared[index].sum()), -stands[index].steps))
-    placed = begun
     for index in rest:
-        found = [fork for source in placed if (fork := _fork(source, shared[index, source], stands, starts))]
+        found = [fork for source in starts if (fork := _fork(source, shared[index, source], stands, starts))]
         best = max(found, key=lambda fork: fork.step, default=None)
         if best is not None and best.step >= max(LEAST, stands[index].steps / 100):
             forks[index] = best
-        fork = forks[index]
-        starts[index] = fork.step if fork else 0
-        placed.append(index)
+        starts[index] = start(stands[index], forks[index])
     return forks
 
 
+def start(stand: Stand, fork: Fork | None) -> int:
+    """The step from which a run that is not done trains."""
+    return fork.step if fork else max(0, stand.at)
+
+
 def _fork(source: int, rows: int, stands: Sequence[Stand], starts: dict[int, int]) -> Fork | None:
-    """The last state of a run that another one, with so many common rows, can begin with."""
+    """The last state of run ``source`` from which a run with so many common rows can start."""
     stand, last = stands[source], int(rows) - 1
     if not stand.sound:
         return None
@@ -119,22 +121,21 @@ def _fork(source: int, rows: int, stands: Sequence[Stand], starts: dict[int, int
 
 
 def to_train(stands: Sequence[Stand], forks: Sequence[Fork | None]) -> list[int]:
-    """The updates each run has to make."""
+    """The updates that each run has to make."""
     return [
-        0 if stand.done else max(0, stand.steps - (fork.step if fork else max(0, stand.at)))
-        for stand, fork in zip(stands, forks, strict=True)
+        0 if stand.done else max(0, stand.steps - start(stand, fork)) for stand, fork in zip(stands, forks, strict=True)
     ]
 
 
 def critical_paths(stands: Sequence[Stand], forks: Sequence[Fork | None]) -> list[int]:
-    """The updates from the start of a run until all that depend on it are done, in sequence."""
+    """The updates from the start of each run until it and all its dependents are done, in sequence."""
     longest = to_train(stands, forks)
-    starts = [fork.step if fork else max(0, stand.at) for stand, fork in zip(stands, forks, strict=True)]
+    starts = [start(stand, fork) for stand, fork in zip(stands, forks, strict=True)]
     takers: dict[int, list[int]] = {}
     for index, fork in enumerate(forks):
         takers.setdefault(-1 if fork is None else fork.source, []).append(index)
     order = list(takers.get(-1, ()))
-    for index in order:  # it grows: those who fork come after those they fork from
+    for index in order:  # it grows: forks come after their sources
         order += takers.get(index, ())
     for index in reversed(order):
         fork = forks[index]

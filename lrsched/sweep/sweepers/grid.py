@@ -1,89 +1,65 @@
-"""``hydra/sweeper=grid``: every combination of the values that are given, or pairs of them."""
+"""``hydra/sweeper=grid``: run every combination of the given values, or pairs of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext
-from omegaconf import DictConfig
 
-from lrsched.compose.composer import Composer
 from lrsched.config.run_id import is_neutral, key_of
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.report.format import count
-from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import combinations, swept
-from lrsched.sweep.finish import close, hinting
-from lrsched.sweep.launchers.dispatch import launch, make_folder
-from lrsched.sweep.sweep import Invalid, Sweep, Valid
+from lrsched.sweep.finish import close
+from lrsched.sweep.launchers.dispatch import make_folder
+from lrsched.sweep.sweep import Invalid, Valid
+from lrsched.sweep.sweepers.base import SweepRunner
 
 
-def run_grid(
-    context: HydraContext, config: DictConfig, launcher: Launcher, arguments: list[str], stop: StopFlag
-) -> list[JobReturn]:
-    """Run a sweep over a grid, under any launcher.
+class Grid(SweepRunner):
+    """A sweep over a grid."""
 
-    Raises:
-        ConfigError: the sweep itself cannot be read.
-        Incomplete: a run did not finish; the others did.
-        Stopped: by a signal; the runs that were under way are saved.
-    """
-    sweep = Sweep(Composer(context.config_loader, config))
-    with hinting(sweep):
-        returns = launch(sweep, launcher, plan_grid(sweep, context, arguments))
-        close(sweep, stop)
-    return returns
+    def _run(self, overrides: Sequence[Override]) -> None:
+        jobs = self._planned(overrides)
+        if jobs:
+            self._train(jobs)
+        close(self._sweep, self._stop)
 
+    def _planned(self, overrides: Sequence[Override]) -> list[Valid]:
+        """Plan the jobs; make the sweep's folder if one is valid."""
+        jobs = combinations(overrides, self._sweep.options.zip)
+        self._sweep.swept = swept(jobs)
+        _check_swept(overrides, self._sweep.swept)
+        planned = _without_duplicates([self._sweep.plan(job) for job in jobs])
+        valid = [job for job in planned if isinstance(job, Valid)]
+        if valid:
+            self._check(valid)
+            make_folder(self._sweep)
+            done = sum(job.entry.is_done for job in valid)
+            before = f", {done} of them finished before" if done else ""
+            say(f"{count(len(planned), 'run')} in {self._sweep.record.folder}{before}")
+        return valid
 
-def plan_grid(
-    sweep: Sweep,
-    context: HydraContext,
-    arguments: list[str],
-    check: Callable[[Sequence[Valid]], None] = lambda jobs: None,
-) -> list[Valid]:
-    """Plan the jobs of a command line; make the sweep's folder if one is valid.
+    def _check(self, jobs: Sequence[Valid]) -> None:
+        """Refuse valid jobs that cannot be in one sweep, before it has a folder."""
 
-    Args:
-        sweep: that they are jobs of.
-        context: Hydra's.
-        arguments: the command line.
-        check: refuses valid jobs that do not go together, before there is a folder.
-
-    Raises:
-        ConfigError: the sweep itself cannot be read.
-    """
-    parsed = OverridesParser.create(config_loader=context.config_loader).parse_overrides(arguments)
-    jobs = combinations(parsed, sweep.options.zip)
-    sweep.swept = swept(jobs)
-    _check_swept(parsed, sweep.swept)
-    planned = _without_doubles([sweep.plan(job) for job in jobs])
-    valid = [job for job in planned if isinstance(job, Valid)]
-    if valid:
-        check(valid)
-        make_folder(sweep)
-        done = sum(job.entry.is_done for job in valid)
-        before = f", {done} of them finished before" if done else ""
-        say(f"{count(len(planned), 'run')} in {sweep.record.folder}{before}")
-    return valid
+    def _train(self, jobs: list[Valid]) -> None:
+        self._launch(jobs)
 
 
-def _check_swept(parsed: Sequence[Override], keys: set[str]) -> None:
-    """Refuse several values of a key that changes nothing that a run computes: they would all be one run."""
-    for key, override in {key_of(override.get_key_element()): override for override in parsed}.items():
+def _check_swept(overrides: Sequence[Override], keys: set[str]) -> None:
+    """Refuse several values of a key that does not affect a run's result: they would all make one run."""
+    for key, override in {key_of(override.get_key_element()): override for override in overrides}.items():
         if key in keys and key != "resume" and is_neutral(key.replace("/", ".")):
             value = str(override.input_line).partition("=")[2]
-            rule = "this key changes nothing that a run computes, so that all its values make one run"
+            rule = "this key changes no result of a run: all its values would make the same run"
             raise ConfigError(key, value, rule, "give it one value")
 
 
-def _without_doubles(planned: Sequence[Valid | Invalid]) -> list[Valid | Invalid]:
-    """Each run once; refuse two ways to go on with one run."""
+def _without_duplicates(planned: Sequence[Valid | Invalid]) -> list[Valid | Invalid]:
+    """Keep each run once; refuse two ways to resume one run."""
     once: list[Valid | Invalid] = []
     folders = set[Path]()
     for job in planned:
@@ -93,8 +69,8 @@ def _without_doubles(planned: Sequence[Valid | Invalid]) -> list[Valid | Invalid
             folders.add(job.folder.path)
             once.append(job)
         elif job.settings.resume is not None:
-            raise ConfigError("resume", job.settings.resume, "a sweep goes on with a run once", "give two commands")
-    doubles = len(planned) - len(once)
-    if doubles:
-        say(f"{count(doubles, 'job')} of {len(planned)} would make a run that another one makes")
+            raise ConfigError("resume", job.settings.resume, "a sweep resumes a run only once", "give two commands")
+    duplicates = len(planned) - len(once)
+    if duplicates:
+        say(f"{count(duplicates, 'job')} of {len(planned)} would repeat the run of another job")
     return once

@@ -1,14 +1,14 @@
-"""Successive halving: train all runs a little, the best part further, the best of those to the end.
+"""Successive halving: train all runs a little, the best part further, and the best of those to the end.
 
-The rungs are the whole run divided by powers of eta: with nine runs and eta = 3 all nine go to T/9, the best
-three to T/3, the best one to T. A run that goes on is resumed: no step is trained twice.
+The rungs are the length of a run divided by powers of eta: with nine runs and eta = 3 all nine train to T/9, the best
+three to T/3, the best one to T. Runs are resumed at each rung: no step is trained twice.
 
-Ranked is not the raw loss of a run whose rate has not decayed (it favours small rates: science knows errors of
-half the loss), but what a copy of it reaches after a short cooldown from where it stands; the copies are the price,
-``cooldown`` times the steps of the rung.
+The raw loss of a run whose rate has not decayed favours small rates (errors of half the loss are known). So runs are
+ranked by the metric that a copy of each reaches after a short cooldown; the copies cost ``cooldown`` times the steps
+of the rung.
 
-Runs that differ in their seed alone go on together or not at all, by their mean: the best of many single runs would be
-the luckiest, and what is left of each choice could not be compared seed against seed.
+Runs that differ only in their seed continue together, by their mean, or not at all: the best of many single runs would
+be the luckiest, and the remaining runs could not be compared seed by seed.
 
 Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
 AISTATS 2016, https://arxiv.org/abs/1502.07943
@@ -21,39 +21,30 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext
-from omegaconf import DictConfig
-
 from lrsched.assembly.horizon import foreseen
-from lrsched.compose.composer import Composer
-from lrsched.config.check import read
 from lrsched.config.run_id import key_of
-from lrsched.config.schema import ruled
+from lrsched.config.schema import at_least, ruled
 from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import FORK, stands_at, trained_here
-from lrsched.signals import StopFlag
 from lrsched.sweep.combinations import swept
-from lrsched.sweep.finish import close, hinting
-from lrsched.sweep.launchers.dispatch import launch
 from lrsched.sweep.record import Entry
-from lrsched.sweep.sweep import Invalid, Sweep, Valid
-from lrsched.sweep.sweepers.grid import plan_grid
+from lrsched.sweep.sweep import Valid
+from lrsched.sweep.sweepers.grid import Grid
 
 RUNGS = ".rungs"
-"""The folder in a sweep's folder that the copies lie in."""
+"""The folder of the copies, inside a sweep's folder."""
 
 
 def rungs(choices: int, steps: int, eta: int) -> list[int]:
-    """The steps at which runs are ranked, and the end: one rung for each time eta divides their number.
+    """The steps at which runs are ranked, and the last step: one rung for each time eta divides their number.
 
     >>> rungs(9, 900, 3), rungs(8, 900, 3), rungs(2, 900, 3)
     ([100, 300, 900], [300, 900], [900])
@@ -62,11 +53,6 @@ def rungs(choices: int, steps: int, eta: int) -> list[int]:
     while eta ** (levels + 1) <= choices:
         levels += 1
     return [max(1, steps // eta**level) for level in range(levels, -1, -1)]
-
-
-def _at_least_two(key: str, value: Any) -> None:
-    if value < 2:
-        raise ConfigError(key, value, "must be at least 2: one choice in so many goes on")
 
 
 def _part(key: str, value: Any) -> None:
@@ -78,59 +64,44 @@ def _part(key: str, value: Any) -> None:
 class HalvingOptions:
     """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/halving.yaml says what they are)."""
 
-    eta: int = ruled(3, _at_least_two)
+    eta: int = ruled(3, at_least(2))
     cooldown: float = ruled(0.2, _part)
 
 
-class Halving:
-    """One sweep by successive halving.
+class Halving(Grid):
+    """A sweep by successive halving over a grid."""
 
-    Args:
-        context, config, launcher: as Hydra hands them to a sweeper.
-        stop: raised by a signal.
-        options: the keys of ``hydra.sweeper``.
-    """
+    options_class = HalvingOptions
+    _options: HalvingOptions
 
-    def __init__(
-        self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
-    ) -> None:
-        self._context, self._launcher, self._stop = context, launcher, stop
-        self._sweep = Sweep(Composer(context.config_loader, config))
-        self._options = read(HalvingOptions, options, "hydra.sweeper")
+    def _check(self, jobs: Sequence[Valid]) -> None:
+        lengths = {_length(job) for job in jobs}
+        if len(lengths) > 1:
+            rule = "the runs of a halving have one length: they share its rungs"
+            raise ConfigError("trainer.steps", sorted(lengths), rule, "give trainer.steps=NUMBER")
+        until = jobs[0].settings.sweep.until
+        if until is not None:
+            raise ConfigError("sweep.until", until, "a halving pauses its runs at its rungs", "leave it out")
 
-    def __call__(self, arguments: list[str]) -> list[JobReturn]:
-        """Run the sweep.
+    def _train(self, jobs: list[Valid]) -> None:
+        with suppress(Stopped):  # close() raises it again, once it has compared the runs
+            for rung in rungs(len(_choices(jobs)), _length(jobs[0]), self._options.eta)[:-1]:
+                self._plan_and_launch([[*job.overrides, f"sweep.until={rung}"] for job in jobs])
+                jobs = self._ranked(jobs, rung)
+                if not jobs:
+                    break  # every run failed
+            self._launch(jobs)
 
-        Raises:
-            ConfigError: the sweep cannot be read, or its runs have different lengths.
-            Incomplete: a run that was to go on did not.
-            Stopped: by a signal; the runs that were under way are saved.
-        """
-        with hinting(self._sweep):
-            alive = plan_grid(self._sweep, self._context, arguments, _check)
-            returns: list[JobReturn] = []
-            try:
-                if alive:
-                    returns = self._climb(alive)
-            except Stopped:
-                pass  # the flag knows, and what there is is told first
-            close(self._sweep, self._stop)
-        return returns
+    def _plan_and_launch(self, jobs: Sequence[Sequence[str]], *, probe: bool = False) -> None:
+        planned = [self._sweep.plan(job, probe=probe) for job in jobs]
+        self._launch([job for job in planned if isinstance(job, Valid)])
 
-    def _climb(self, alive: list[Valid]) -> list[JobReturn]:
-        for rung in rungs(len(_choices(alive)), _length(alive[0]), self._options.eta)[:-1]:
-            self._launch([self._sweep.plan([*job.overrides, f"sweep.until={rung}"]) for job in alive])
-            alive = self._ranked(alive, rung)
-        return self._launch(alive)
-
-    def _launch(self, planned: Sequence[Valid | Invalid]) -> list[JobReturn]:
-        jobs = [job for job in planned if isinstance(job, Valid)]
+    def _launch(self, jobs: Sequence[Valid]) -> None:
         for job in jobs:
             if not finished(job.folder):
                 job.entry.reopen()
-        returns = launch(self._sweep, self._launcher, jobs)
+        super()._launch(jobs)
         self._stop.check()
-        return returns
 
     def _ranked(self, jobs: list[Valid], rung: int) -> list[Valid]:
         """Rank runs at a rung; keep the best, drop the others."""
@@ -143,7 +114,7 @@ class Halving:
         kept = order[: max(1, len(order) // self._options.eta)]
         for place, name in enumerate(order[len(kept) :], start=len(kept) + 1):
             for job in choices[name]:
-                if job.run_id in copies and not finished(job.folder):  # else it is on record with its end
+                if job.run_id in copies and not finished(job.folder):  # a finished run keeps its end on the record
                     job.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
         self._sweep.record.write()
         monitor = jobs[0].settings.checkpoint.monitor
@@ -152,29 +123,29 @@ class Halving:
         return [job for name in kept for job in choices[name] if job.run_id in copies]
 
     def _cool_down(self, copies: Sequence[RunFolder], rung: int) -> None:
-        """Bring copies to the rung where they are not there yet, and cool them down from it."""
+        """Train copies up to the rung if they are behind it, and cool them down from there."""
         ahead = max(1, round(self._options.cooldown * rung))
         self._probe([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
         decay = (f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal")
         self._probe([copy for copy in copies if not finished(copy)], *decay)
         known = {entry.run_id for entry in self._sweep.record.probes}
-        for copy in copies:  # those of an earlier command cost steps, too
+        for copy in copies:  # copies of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
             if run_id not in known:
-                self._sweep.record.probes.append(Entry(run_id, [], "finished", trained=trained_here(copy)))
+                self._sweep.record.probes.append(Entry(run_id, [], "finished", steps_trained=trained_here(copy)))
 
     def _probe(self, copies: Sequence[RunFolder], *options: str) -> None:
-        """Take copies further."""
+        """Train copies further."""
         common = (f"name={self._sweep.record.folder.name}", "trainer.progress=false", *options)
-        self._launch([self._sweep.plan([f"resume={copy.path}", *common], probe=True) for copy in copies])
+        self._plan_and_launch([[f"resume={copy.path}", *common] for copy in copies], probe=True)
 
 
 def copy_at(run: RunFolder, rung: int) -> RunFolder:
-    """Copy a run at a rung; the copy is whole or not there.
+    """Copy a run at a rung, atomically.
 
-    It begins with the state of a run that stands at the rung. A run that is beyond it already (an earlier sweep took
-    it further) cannot give that state any more: its copy makes the steps up to the rung anew, so that all are ranked
-    after equally many steps.
+    The copy starts from the state of a run that stands at the rung. A run beyond the rung (an earlier sweep trained it
+    further) no longer has that state: its copy repeats the steps up to the rung, so that all runs are ranked after
+    equally many steps.
     """
     path = run.path.parent / RUNGS / run.path.name / str(rung)
     if path.exists():
@@ -203,24 +174,13 @@ def score(job: Valid, copy: RunFolder) -> float:
 
 
 def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:
-    """The jobs by what tells them apart, but for the seed."""
+    """The jobs by the overrides in which they differ, except the seed."""
     differ = swept([job.overrides for job in jobs]) - {"seed"}
     found: dict[str, list[Valid]] = {}
     for job in jobs:
         name = " ".join(item for item in job.overrides if key_of(item) in differ)
         found.setdefault(name, []).append(job)
     return found
-
-
-def _check(jobs: Sequence[Valid]) -> None:
-    """Refuse runs that cannot be halved."""
-    lengths = {_length(job) for job in jobs}
-    if len(lengths) > 1:
-        rule = "the runs of a halving have one length: they share its rungs"
-        raise ConfigError("trainer.steps", sorted(lengths), rule, "give trainer.steps=NUMBER")
-    until = jobs[0].settings.sweep.until
-    if until is not None:
-        raise ConfigError("sweep.until", until, "a halving pauses its runs at its rungs", "leave it out")
 
 
 def _length(job: Valid) -> int:

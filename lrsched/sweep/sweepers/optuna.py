@@ -1,13 +1,13 @@
-"""A search by Optuna: it proposes values, any launcher trains with them, it learns the outcome.
+"""``hydra/sweeper=optuna``: Optuna proposes values, any launcher trains with them, and the study learns the outcome.
 
 Every trial counts towards ``n_trials``, however it ended:
 
-- finished: its value is the monitored metric, over several seeds the mean of it;
-- diverged: told as pruned, which to a sampler is worse than any value, so that it keeps away from there. The same
-  steps would come to the same end: it is not tried again;
-- failed in another way: told as failed, from which a sampler learns nothing. The same command tries it again, as a
-  trial of the same values that takes its place;
-- stopped, or left to another process: still under way. The same command goes on with it.
+- finished: its value is the monitored metric, the mean of it over several seeds;
+- diverged: pruned, which a sampler takes as worse than any value, so that it avoids the region. The same steps would
+  diverge again: it is not retried;
+- failed in another way: failed, from which a sampler learns nothing. The same command retries it, as a trial of the
+  same values that takes its place;
+- stopped, or left to another process: still running. The same command resumes it.
 """
 
 from __future__ import annotations
@@ -16,182 +16,158 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext
-from omegaconf import DictConfig
-from optuna.trial import FrozenTrial, TrialState
+from hydra.core.override_parser.types import Override
 
 from lrsched.checkpoint.lock import RunLock
-from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
-from lrsched.config.check import read
 from lrsched.config.settings import Settings, settings
 from lrsched.console import command, say
 from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
 from lrsched.report.format import count
 from lrsched.runs.resume import finished
-from lrsched.signals import StopFlag
-from lrsched.sweep.finish import close, hinting
-from lrsched.sweep.launchers.dispatch import launch, make_folder
+from lrsched.sweep.finish import close
+from lrsched.sweep.launchers.dispatch import make_folder
 from lrsched.sweep.launchers.gpus import gpus_for
 from lrsched.sweep.processes import cores
-from lrsched.sweep.sweep import Invalid, Sweep, Valid
+from lrsched.sweep.sweep import Invalid, Valid
+from lrsched.sweep.sweepers.base import SweepRunner
 from lrsched.sweep.sweepers.space import SEED, space
 from lrsched.sweep.sweepers.study import Study, StudyOptions
 
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
 
 @dataclass
-class Asked:
-    """A running trial, and its runs."""
+class Trial:
+    """A running trial of a study, and its runs."""
 
-    trial: FrozenTrial
+    stored: FrozenTrial
     runs: list[Valid | Invalid]
 
 
-class Search:
-    """One sweep by a study.
+class Search(SweepRunner):
+    """A sweep by a study: trains until the study has its trials."""
 
-    Args:
-        context, config, launcher: as Hydra hands them to a sweeper.
-        stop: raised by a signal.
-        options: the keys of ``hydra.sweeper``.
-    """
+    options_class = StudyOptions
+    _options: StudyOptions
 
-    def __init__(
-        self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
-    ) -> None:
-        self._loader, self._launcher, self._stop = context.config_loader, launcher, stop
-        self._composer = Composer(context.config_loader, config)
-        self._sweep = Sweep(self._composer)
-        self._options = read(StudyOptions, options, "hydra.sweeper")
-        self._options.check_storage()
-
-    def __call__(self, arguments: list[str]) -> list[JobReturn]:
-        """Go on with the study until it has its trials.
+    def _run(self, overrides: Sequence[Override]) -> None:
+        """Run the study.
 
         Raises:
-            ConfigError: the space cannot be searched, or the study is one of other settings.
-            RunFolderBusy: another process is at this study.
+            ConfigError: the space cannot be searched, or the study has other settings.
+            RunFolderBusy: another process runs this study.
             StorageError: the study cannot be read or written.
-            Incomplete: a run did not finish; the others did.
-            Stopped: by a signal; the runs that were under way are saved, and the study knows of them.
         """
-        with hinting(self._sweep):
-            return self._run(arguments)
-
-    def _run(self, arguments: list[str]) -> list[JobReturn]:
-        self._space = space(OverridesParser.create(config_loader=self._loader).parse_overrides(arguments))
+        self._space = space(overrides)
         self._sweep.swept = self._space.varied
         run = self._checked()
         _refuse(run)
         self._monitor = run.checkpoint.monitor
         make_folder(self._sweep)
         folder = self._sweep.record.folder
-        with RunLock(folder):  # two processes would ask for the same trial
-            mode = run.checkpoint.mode
-            self._study = Study(self._options, folder.name, folder, self._space.searched, self._monitor, mode)
-            under_way = self._recalled()
-            self._say_what_is_there(len(under_way))
-            returns = self._search(under_way, self._options.n_jobs or self._busy(run))
+        with RunLock(folder):  # two processes would propose the same trial
+            self._study = Study(self._options, folder, self._space.searched, self._monitor, run.checkpoint.mode)
+            running = self._recalled()
+            self._say_known(len(running))
+            self._search(running, self._options.n_jobs or self._batch_size(run))
             try:
                 close(self._sweep, self._stop)
             finally:
                 self._say_best()
-        return returns
 
     def _checked(self) -> Settings:
-        """The settings of one job; refuses a space with an invalid end, before a trial is spent."""
+        """The settings of one job; refuses a space with an invalid corner before a trial is spent."""
         from lrsched.assembly.checks import check_choices  # imports torch
 
         for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
             with as_user_errors(job):
-                run = settings(plain(self._composer.bare(job)))
+                run = settings(plain(self._sweep.composer.bare(job)))
             check_choices(run)
         return run
 
-    def _recalled(self) -> list[Asked]:
-        """The unfinished trials of an earlier process; enters all trials on the record."""
-        under_way = []
+    def _recalled(self) -> list[Trial]:
+        """The running trials of an earlier process, and retries of failed ones; enters all runs on the record."""
+        from optuna.trial import TrialState
+
+        running = []
         for trial in self._study.trials():
             runs = self._planned(trial.params)
-            self._study.same_runs(trial, _configs(runs))
+            self._study.same_runs(trial, _digests(runs))
             if trial.state == TrialState.FAIL and all(isinstance(run, Valid) for run in runs):
-                trial = self._study.begin(trial.params, _configs(runs), again=trial)
+                trial = self._study.begin(trial.params, _digests(runs), again=trial)
             if trial.state == TrialState.RUNNING:
-                under_way.append(Asked(trial, runs))
+                running.append(Trial(trial, runs))
             for run in runs:
                 result = (run.folder.read_result() if isinstance(run, Valid) else None) or {}
                 if trial.state == TrialState.COMPLETE:
                     run.entry.skip(result)
                 elif trial.state == TrialState.PRUNED and run.entry.status is None:
                     run.entry.record_end(NotFinite(str(result.get("reason", "it diverged"))))
-        return under_way
+        return running
 
-    def _busy(self, run: Settings) -> int:
-        """Trials that keep the launcher pool busy."""
+    def _batch_size(self, run: Settings) -> int:
+        """The number of trials that keep the launcher's processes busy."""
         return -(-(run.sweep.jobs or len(gpus_for([run])) or cores()) // self._space.repeats)
 
-    def _search(self, under_way: list[Asked], size: int) -> list[JobReturn]:
-        returns: list[JobReturn] = []
-        while batch := self._filled(under_way, size):
-            runs = {run.run_id: run for asked in batch for run in asked.runs}  # two trials may be of one run
+    def _search(self, running: list[Trial], size: int) -> None:
+        while batch := self._filled(running, size):
+            runs = {run.run_id: run for trial in batch for run in trial.runs}  # two trials may share a run
             due = [run for run in runs.values() if isinstance(run, Valid) and run.entry.status is None]
-            returns += launch(self._sweep, self._launcher, due)
-            for asked in batch:
-                self._tell(asked)
+            self._launch(due)
+            for trial in batch:
+                self._tell(trial)
             failed = any(not run.entry.is_done for run in due)
             if self._stop.number is not None or (failed and self._sweep.options.fail_fast):
                 break
-            under_way = []
-        return returns
+            running = []
 
-    def _filled(self, under_way: list[Asked], size: int) -> list[Asked]:
-        """A batch: the running trials, and new ones beside them.
+    def _filled(self, running: Sequence[Trial], size: int) -> list[Trial]:
+        """Fill a batch: the running trials, and new ones.
 
-        Batches end at multiples of their size, also where a process was killed while it asked or told: each trial
-        is asked with the same knowledge as in a study that nobody disturbed.
+        Batches end at multiples of their size, even if a process was killed while it proposed or recorded trials:
+        each trial is proposed from the same knowledge as in an undisturbed study.
         """
-        batch, asked = list(under_way), len(self._study.trials())
-        while asked < self._options.n_trials and (not batch or asked % size):
+        batch, proposed = list(running), len(self._study.trials())
+        while proposed < self._options.n_trials and (not batch or proposed % size):
             values = self._study.propose()
             runs = self._planned(values)
             for run in runs:
                 if isinstance(run, Valid) and run.entry.status == "skipped" and not finished(run.folder):
-                    run.entry.reopen()  # an equal trial was made in another folder
-            batch.append(Asked(self._study.begin(values, _configs(runs)), runs))
-            asked += 1
+                    run.entry.reopen()  # an equal trial ran in another folder
+            batch.append(Trial(self._study.begin(values, _digests(runs)), runs))
+            proposed += 1
         return batch
 
     def _planned(self, values: Mapping[str, Any]) -> list[Valid | Invalid]:
         return [self._sweep.plan(job) for job in self._space.jobs(values)]
 
-    def _tell(self, asked: Asked) -> None:
-        entries = [run.entry for run in asked.runs]
+    def _tell(self, trial: Trial) -> None:
+        """Record the outcome of a trial, unless a run of it has still to end."""
+        from optuna.trial import TrialState
+
+        entries = [run.entry for run in trial.runs]
         if all(entry.status in ("finished", "skipped") for entry in entries):
-            self._study.tell(asked.trial, TrialState.COMPLETE, fmean(map(self._value, asked.runs)))
+            results = [run.folder.read_result() or {} for run in trial.runs if isinstance(run, Valid)]
+            value = fmean(result["metrics"][self._monitor] for result in results)
+            self._study.tell(trial.stored, TrialState.COMPLETE, value)
         elif not any(entry.status == "stopped" or entry.exit_code == RunFolderBusy.exit_code for entry in entries):
             diverged = any(entry.ended is Ended.DIVERGED for entry in entries)
-            self._study.tell(asked.trial, TrialState.PRUNED if diverged else TrialState.FAIL)
+            self._study.tell(trial.stored, TrialState.PRUNED if diverged else TrialState.FAIL)
 
-    def _value(self, run: Valid | Invalid) -> float:
-        result = run.folder.read_result() if isinstance(run, Valid) else None
-        assert result is not None
-        return result["metrics"][self._monitor]
-
-    def _say_what_is_there(self, under_way: int) -> None:
+    def _say_known(self, running: int) -> None:
         trials, wanted = len(self._study.trials()), self._options.n_trials
-        there = count(wanted, "trial")
-        if trials >= wanted and not under_way:
-            there = f"all {trials} trials were made before; a greater hydra.sweeper.n_trials asks for more"
+        known = count(wanted, "trial")
+        if trials >= wanted and not running:
+            known = f"all {trials} trials were made before; a greater hydra.sweeper.n_trials asks for more"
         elif trials:
-            there = f"{trials} of {wanted} trials were asked for before, {under_way} to be gone on with"
-        say(f"study {self._study.name} in {self._sweep.record.folder}: {there}")
+            known = f"{trials} of {wanted} trials were made before, {running} of them to be resumed"
+        say(f"study {self._study.name} in {self._sweep.record.folder}: {known}")
 
     def _say_best(self) -> None:
         best = self._study.best()
@@ -206,11 +182,7 @@ class Search:
 
 
 def _refuse(run: Settings) -> None:
-    """Refuse what a study cannot do.
-
-    Raises:
-        ConfigError: it was asked for.
-    """
+    """Refuse the keys that a study cannot honour."""
     for key, value, rule in (
         ("resume", run.resume, "a study goes on by itself"),
         ("sweep.until", run.sweep.until, "a study needs the value that a run ends with"),
@@ -220,6 +192,6 @@ def _refuse(run: Settings) -> None:
             raise ConfigError(key, value, rule, "leave it out")
 
 
-def _configs(runs: Sequence[Valid | Invalid]) -> dict[str, str]:
+def _digests(runs: Sequence[Valid | Invalid]) -> dict[str, str]:
     """The hash of each run's config, by its id."""
     return {run.run_id: run.digest for run in runs}

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from lrsched.compose.overrides import standing, values_of
 from lrsched.config.run_id import is_neutral
 from lrsched.errors import ConfigError, nearest
 
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
 LOG = "log"
-"""The tag of an interval in which ratios count, and not differences: ``tag(log,interval(0.001,0.1))``."""
+"""The tag of a logarithmic interval: ``tag(log,interval(0.001,0.1))``."""
 
 SEED = "seed"
-"""The key that is repeated and not searched: the best of several seeds is luck."""
+"""The key that is repeated instead of searched: the best of several seeds is luck."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,9 @@ class Space:
 
     Args:
         searched: the distribution of each key.
-        given: the overrides of every other key: one, or of the seed several.
-        order: all keys as they are typed (``+model.width``), in the order of the command line: that of the run ids too.
+        given: the overrides of every other key: one each, and several of the seed.
+        order: all keys as typed (``+model.width``), in the order of the command line, which run ids follow. A key that
+            adds to an earlier one of its name has a number: ``+optimizer.groups#2``.
     """
 
     searched: dict[str, BaseDistribution]
@@ -43,15 +48,15 @@ class Space:
     @property
     def varied(self) -> set[str]:
         """The keys in which runs differ."""
-        return {*self.searched, *([SEED] if self.repeats > 1 else [])}
+        return {*map(_key, self.searched), *([SEED] if self.repeats > 1 else [])}
 
     def jobs(self, values: Mapping[str, Any]) -> list[list[str]]:
         """The overrides of each run of a trial.
 
         Args:
-            values: of the searched keys. A float is written so that it reads back exactly.
+            values: of the searched keys; each float reads back exactly.
         """
-        columns = [self.given.get(key) or [f"{key}={values[key.lstrip('+')]}"] for key in self.order]
+        columns = [self.given.get(key) or [f"{_key(key)}={values[key.lstrip('+')]}"] for key in self.order]
         return [list(row) for row in itertools.product(*columns)]
 
     def corners(self) -> list[dict[str, Any]]:
@@ -62,39 +67,50 @@ class Space:
 
 
 def space(overrides: Sequence[Override]) -> Space:
-    """Read the space from overrides; the last one of a key counts.
+    """Read the space from overrides; the last one that sets a key counts.
 
     Raises:
-        ConfigError: nothing is searched, or it cannot be searched so.
+        ConfigError: no key is searched, or one cannot be searched.
     """
-    last = {override.get_key_element(): override for override in overrides}
     searched: dict[str, BaseDistribution] = {}
     given: dict[str, list[str]] = {}
-    for key, override in last.items():
+    order: list[str] = []
+    names = Counter[str]()
+    for override in standing(overrides):
+        key = override.get_key_element()
+        names[key.lstrip("+")] += 1
+        if names[key.lstrip("+")] > 1:
+            key = f"{key}#{names[key.lstrip('+')]}"
+        order.append(key)
         if not override.is_sweep_override():
             given[key] = [str(override.input_line)]
         elif key == SEED and override.is_discrete_sweep():
-            given[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            given[key] = [f"{key}={value}" for value in values_of(override)]
         else:
             searched[key.lstrip("+")] = _distribution(override)
     if not searched:
-        raise ConfigError(
-            "hydra/sweeper",
-            "optuna",
-            "there is nothing to search: no key has several values",
-            "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd",
-        )
-    return Space(searched, given, list(last))
+        rule = "there is nothing to search: no key has several values"
+        remedy = "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd"
+        raise ConfigError("hydra/sweeper", "optuna", rule, remedy)
+    return Space(searched, given, order)
+
+
+def _key(name: str) -> str:
+    """The key of a name in ``Space.order``."""
+    return name.partition("#")[0]
 
 
 def rounded(value: Any, distribution: BaseDistribution) -> Any:
-    """A sampled float with four significant digits, or of its interval's width: enough to tell apart, and to read.
+    """Round a sampled float to four significant digits of its interval's width, or of itself if that is smaller.
 
+    >>> from optuna.distributions import FloatDistribution
     >>> rounded(0.0989636690291, FloatDistribution(0.001, 0.5, log=True))
     0.09896
     >>> rounded(0.9941273549, FloatDistribution(0.99, 0.9999))
     0.994127
     """
+    from optuna.distributions import FloatDistribution
+
     if not isinstance(distribution, FloatDistribution) or distribution.step is not None:
         return value
     low, high = distribution.low, distribution.high
@@ -122,7 +138,13 @@ def _distribution(override: Override) -> BaseDistribution:
         return _interval(key, text, value)
     if isinstance(value, RangeSweep):
         return _range(key, text, value)
-    choices = list(dict.fromkeys(override.sweep_string_iterator()))
+    return _choices(key, text, override)
+
+
+def _choices(key: str, text: str, override: Override) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution
+
+    choices = list(dict.fromkeys(values_of(override)))
     if not choices:
         raise ConfigError(key, text, "matches none of the choices", "give one of conf/")
     return CategoricalDistribution(choices)
@@ -136,23 +158,28 @@ def _interval(key: str, text: str, interval: IntervalSweep) -> BaseDistribution:
         raise ConfigError(key, text, "an interval goes from a finite number to a greater one")
     if log and low <= 0:
         raise ConfigError(key, text, "a logarithmic interval lies above 0", "give a greater lower end")
-    if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
+    return _numbers(low, high, log=log)
 
 
 def _range(key: str, text: str, given: RangeSweep) -> BaseDistribution:
-    """Hydra's range has its start and not its stop."""
+    """The values of a range of Hydra's, which includes its start and excludes its stop."""
     values = sorted(given.range()) if given.step else []
     if len(values) < 2:
         raise ConfigError(key, text, "a range holds at least two values", "write range(start,stop,step)")
-    if all(isinstance(value, int) for value in values):
-        return IntDistribution(int(values[0]), int(values[-1]), step=abs(int(given.step)))
-    return FloatDistribution(values[0], values[-1], step=abs(given.step))
+    return _numbers(values[0], values[-1], step=abs(given.step))
+
+
+def _numbers(low: Any, high: Any, **options: Any) -> BaseDistribution:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    whole = isinstance(low, int) and isinstance(high, int)
+    return (IntDistribution if whole else FloatDistribution)(low, high, **options)
 
 
 def _ends(distribution: BaseDistribution) -> Sequence[Any]:
+    from optuna.distributions import CategoricalDistribution
+
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    return [distribution.low, distribution.high]
+    bounded: Any = distribution
+    return [bounded.low, bounded.high]

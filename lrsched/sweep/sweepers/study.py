@@ -1,101 +1,87 @@
 """Persist every Optuna trial before acting on it.
 
-Each trial is sampled in a study in memory, from all that is known and a seed that is a function of its position, and
-written down whole: a process that is killed leaves no half of one, and the next process would ask for the same.
+Each trial is sampled by a study in memory, from all known trials and a seed derived from its position, and then stored
+in one transaction: a killed process leaves no half trial, and the next process would sample the same values.
 
-The file is SQLite's: a transaction is there or is not, and the lock of a killed process ends with it. (Optuna's journal
-file stays locked for half a minute then, and a torn last line makes all of it unreadable once another is appended.)
+The storage is SQLite: its transactions are atomic, and the lock of a killed process ends with it. (Optuna's journal
+file would stay locked for half a minute, and appending to a torn last line makes the whole file unreadable.)
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
-
-import optuna
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import create_engine
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 from lrsched.config.schema import at_least, one_of, ruled
 from lrsched.errors import ConfigError, StorageError
 from lrsched.seeds import key
 from lrsched.sweep.sweepers.space import rounded
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: TPESampler(seed=seed, constant_liar=True),  # trials of one batch keep away from each other
-    "random": lambda seed: RandomSampler(seed=seed),
-}
-"""Samplers that look at nothing but trials and seed."""
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, TrialState
 
 RUNS, AGAIN, MONITOR = "runs", "again", "monitor"
+"""Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, and the metric of the study."""
+
+
+def _database(key: str, url: Any) -> None:
+    """Check a URL, without connecting."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        if url is not None:
+            create_engine(url)
+    except (ArgumentError, ImportError, ValueError) as error:  # (the URL may hold a password)
+        remedy = "give a URL, as in sqlite:///study.db, and install what speaks to it"
+        raise ConfigError(key, "…", str(error), remedy) from error
 
 
 @dataclass
 class StudyOptions:
-    """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/optuna.yaml says what they are)."""
+    """The keys of ``hydra.sweeper``, explained in conf/hydra/sweeper/optuna.yaml."""
 
     n_trials: int = ruled(20, at_least(1))
     n_jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    sampler: str = ruled("tpe", one_of(*SAMPLERS))
+    sampler: str = ruled("tpe", one_of("tpe", "random"))
     seed: int = ruled(0, at_least(0))
-    storage: Optional[str] = None  # noqa: UP045
+    storage: Optional[str] = ruled(None, _database)  # noqa: UP045
     study_name: Optional[str] = None  # noqa: UP045
-
-    def check_storage(self) -> None:
-        """Check the URL, without connecting.
-
-        Raises:
-            ConfigError: it is none, or what speaks to such a database is not installed.
-        """
-        try:
-            if self.storage is not None:
-                create_engine(self.storage)
-        except (ArgumentError, ImportError, ValueError) as error:  # (the URL may hold a password)
-            remedy = "give a URL, as in sqlite:///study.db, and install what speaks to it"
-            raise ConfigError("hydra.sweeper.storage", "…", str(error), remedy) from error
 
 
 class Study:
     """The trials of one study.
 
     Args:
-        options: where it is and how it samples.
-        name: where the options give none.
-        folder: of the sweep; the study's file lies there where the options name no storage.
+        options: its storage and sampler.
+        folder: of the sweep; its name and a file in it stand in for a missing name and storage.
         searched: the distributions by name.
         monitor: the metric.
-        mode: ``min`` or ``max``: which of its values are the better ones.
+        mode: ``min`` or ``max``: which of its values are better.
 
     Raises:
         StorageError: it cannot be opened.
-        ConfigError: there is a study of this name, of another metric or over another space.
+        ConfigError: a study of this name has another metric or another space.
     """
 
     def __init__(
-        self,
-        options: StudyOptions,
-        name: str,
-        folder: Path,
-        searched: Mapping[str, BaseDistribution],
-        monitor: str,
-        mode: str,
+        self, options: StudyOptions, folder: Path, searched: Mapping[str, BaseDistribution], monitor: str, mode: str
     ) -> None:
+        import optuna
+        from sqlalchemy.pool import NullPool
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.name = options.study_name or name
+        self.name = options.study_name or folder.name
         self._options, self._searched = options, dict(searched)
-        self._direction = StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE
+        self._direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
         with self._storage():
-            storage = optuna.storages.RDBStorage(  # no connection is open when jobs are forked
+            storage = optuna.storages.RDBStorage(  # NullPool: no connection is open when jobs are forked
                 options.storage or f"sqlite:///{folder / 'study.db'}", engine_kwargs={"poolclass": NullPool}
             )
             self._study = optuna.create_study(
@@ -103,31 +89,26 @@ class Study:
             )
             if MONITOR not in self._study.user_attrs:
                 self._study.set_user_attr(MONITOR, monitor)
-            looks_for = (self._study.user_attrs[MONITOR], self._study.direction)
-        if looks_for != (monitor, self._direction):
-            raise self._other(f"it is to {looks_for[1].name.lower()} {looks_for[0]}")
+            found = (self._study.direction.name.lower(), self._study.user_attrs[MONITOR])
+        if found != (self._direction, monitor):
+            raise self._other(f"it is to {' '.join(found)}")
         for trial in self.trials():
             self._check(trial)
 
     def trials(self) -> list[FrozenTrial]:
-        """Each trial that was asked, in order; one that was tried again stands where it was asked first."""
-        with self._storage():
-            all_of_them = self._study.get_trials(deepcopy=False)
-        asked: dict[int, FrozenTrial] = {}
-        for trial in all_of_them:
-            if trial.state != TrialState.WAITING:
-                asked[_asked_as(trial)] = trial
+        """The trials in the order in which their values were first proposed; a retry replaces its failed trial."""
+        from optuna.trial import TrialState
+
+        asked = {_first_number(trial): trial for trial in self._stored() if trial.state != TrialState.WAITING}
         return list(asked.values())
 
     def propose(self) -> dict[str, Any]:
-        """The values of the next trial; nothing is written."""
-        with self._storage():
-            known = self._study.get_trials(deepcopy=False)
+        """Sample the values of the next trial; nothing is stored."""
+        import optuna
+
+        known = self._stored()
         seed = key(self._options.seed, "study", len(self.trials())) % 2**32
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # constant_liar was one before Optuna 5
-            sampler = SAMPLERS[self._options.sampler](seed)
-        scratch = optuna.create_study(sampler=sampler, direction=self._direction)
+        scratch = optuna.create_study(sampler=_sampler(self._options.sampler, seed), direction=self._direction)
         scratch.add_trials(known)
         values = scratch.ask(self._searched).params
         return {name: rounded(value, self._searched[name]) for name, value in values.items()}
@@ -135,44 +116,50 @@ class Study:
     def begin(
         self, values: Mapping[str, Any], runs: Mapping[str, str], again: FrozenTrial | None = None
     ) -> FrozenTrial:
-        """Record that a trial begins.
+        """Store a running trial.
 
         Args:
             values: of the searched keys.
             runs: the hash of each run's config, by its id.
-            again: the trial that is tried again: it failed, and Optuna changes nothing that has ended.
+            again: the failed trial that it repeats: Optuna never changes a trial that has ended.
         """
+        from optuna.trial import TrialState, create_trial
+
         notes: dict[str, Any] = {RUNS: dict(runs)}
         searched = self._searched
         if again is not None:
-            notes[AGAIN], searched = _asked_as(again), again.distributions  # (an interval may be narrower by now)
+            notes[AGAIN], searched = _first_number(again), again.distributions  # (an interval may be narrower by now)
         trial = create_trial(state=TrialState.RUNNING, params=dict(values), distributions=searched, user_attrs=notes)
         with self._storage():
             self._study.add_trial(trial)
-            return self._study.get_trials(deepcopy=False)[-1]
+        return self._stored()[-1]
 
     def tell(self, trial: FrozenTrial, state: TrialState, value: float | None = None) -> None:
-        """Record the outcome of a trial."""
+        """Store the outcome of a trial."""
         with self._storage():
             self._study.tell(trial.number, value, state=state, skip_if_finished=True)
 
     def best(self) -> FrozenTrial | None:
-        """The complete trial with the best value, the first of equals; None where none is complete."""
+        """The complete trial with the best value, the first of equals; None if none is complete."""
+        from optuna.trial import TrialState
+
         complete = [trial for trial in self.trials() if trial.state == TrialState.COMPLETE]
-        sign = 1 if self._direction == StudyDirection.MINIMIZE else -1
-        return min(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        better = min if self._direction == "minimize" else max
+        return better(complete, key=lambda trial: trial.value or 0.0, default=None)
 
     def same_runs(self, trial: FrozenTrial, runs: Mapping[str, str]) -> None:
-        """Check that a trial's values still make the runs it was asked with.
+        """Check that a trial's values still make the runs that it began with.
 
         Raises:
-            ConfigError: they make others: what a study compares must differ in its values alone.
+            ConfigError: they make others; the trials of a study may differ in the searched values only.
         """
         asked = trial.user_attrs.get(RUNS, runs)
         if list(asked.values()) != list(runs.values()):
             raise self._other(f"trial {trial.number} was {', '.join(asked)}, and this command makes {', '.join(runs)}")
 
     def _check(self, trial: FrozenTrial) -> None:
+        from optuna.distributions import check_distribution_compatibility
+
         if set(trial.params) != set(self._searched):
             raise self._other(f"trial {trial.number} searched {', '.join(trial.params) or 'nothing'}")
         for name, distribution in trial.distributions.items():
@@ -182,11 +169,18 @@ class Study:
                 raise self._other(f"trial {trial.number} searched another {name}: {distribution}") from error
 
     def _other(self, how: str) -> ConfigError:
-        rule = f"there is such a study with other settings: {how}"
+        rule = f"a study of this name has other settings: {how}"
         return ConfigError("hydra.sweeper.study_name", self.name, rule, "repeat its command, or give another name=")
+
+    def _stored(self) -> list[FrozenTrial]:
+        with self._storage():
+            return self._study.get_trials(deepcopy=False)
 
     @contextmanager
     def _storage(self) -> Iterator[None]:
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import SQLAlchemyError
+
         try:
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
@@ -196,6 +190,18 @@ class Study:
             ) from error
 
 
-def _asked_as(trial: FrozenTrial) -> int:
-    """The number under which a trial's values were asked first."""
+def _first_number(trial: FrozenTrial) -> int:
+    """The number of the trial that first had these values: its own, or that of the failed trial it repeats."""
     return trial.user_attrs.get(AGAIN, trial.number)
+
+
+def _sampler(name: str, seed: int) -> BaseSampler:
+    """A sampler that depends on nothing but the known trials and the seed."""
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.samplers import RandomSampler, TPESampler
+
+    if name == "random":
+        return RandomSampler(seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # constant_liar was experimental before Optuna 5
+        return TPESampler(seed=seed, constant_liar=True)  # spreads the trials of one batch
