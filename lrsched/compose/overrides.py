@@ -90,7 +90,7 @@ def _is_whole(override: Override) -> bool:
     """Whether an override changes a key to one value, or to one of several, that are no mappings."""
     if override.is_add() or override.is_force_add() or override.is_delete():
         return False
-    values = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
+    values = override.sweep_iterator() if override.is_choice_sweep() else [override.value()]
     return not any(isinstance(value, dict) for value in values)
 
 
