@@ -75,7 +75,17 @@ def lrsched_epoch(parts: Parts, config: dict, scratch: Path, *, save: bool) -> C
     def epoch() -> None:
         journal = Journal(folder, [logger])
         with StopFlag() as stop:
-            Trainer(parts.state, parts.update, look, horizon, parts.timetable, store, journal, {}, stop).run()
+            Trainer(
+                state=parts.state,
+                update=parts.update,
+                evaluate=look,
+                horizon=horizon,
+                timetable=parts.timetable,
+                store=store,
+                journal=journal,
+                about={},
+                stop=stop,
+            ).run()
         journal.close(parts.state.metrics, "finished")
 
     return epoch

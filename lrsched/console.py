@@ -1,4 +1,4 @@
-"""What is printed: messages and texts, the terminal that shows them, and a reader who may have gone away."""
+"""Print messages and texts; know the terminal; ignore broken pipes (``| head``)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import sys
 from typing import TextIO, cast
 
 GONE = (errno.EPIPE, errno.EIO)
-"""What a write is told once a pipe has no reader any more, or its terminal was closed."""
+"""Errors of a write to a pipe without a reader, or to a closed terminal."""
 
 
 def say(message: str) -> None:
-    """One paragraph on stderr, in which a control character that a value holds is written out."""
+    """Print one paragraph on stderr, with control characters escaped."""
     paragraph = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
     print(f"lrsched: {paragraph}".encode(errors="backslashreplace").decode(), file=sys.stderr, flush=True)
 
 
 def command() -> str:
-    """How this process was called, for a line that can be typed: ``python train.py`` or ``lrsched train``."""
+    """The command that started this process, to be typed again: ``python train.py`` or ``lrsched train``."""
     program = sys.argv[0]
     if program.endswith("__main__.py"):
         return "python -m lrsched train"
@@ -28,7 +28,7 @@ def command() -> str:
 
 
 def terminal() -> tuple[int | None, bool]:
-    """The width of the terminal that stdout is, None where it is none, and whether to use colours."""
+    """The width of stdout's terminal (None: it is no terminal), and whether to use colours."""
     interactive = is_interactive(sys.stdout)
     width = shutil.get_terminal_size().columns if interactive else None
     return width, interactive and not os.environ.get("NO_COLOR")
@@ -45,12 +45,12 @@ def tell(text: str, file: TextIO | None = None) -> None:
 
 
 def forgive_readers() -> None:
-    """Let what is printed to a stream whose reader has gone away go nowhere, whoever in this process prints it."""
+    """Discard what this process prints to stdout or stderr once the reader is gone."""
     sys.stdout, sys.stderr = _forgiving(sys.stdout), _forgiving(sys.stderr)
 
 
 class _Forgiving(io.FileIO):
-    """The raw end of a stream: below every print, flush, traceback and progress bar, so that one look is enough."""
+    """The raw end of a stream, below every print, flush, traceback and progress bar."""
 
     def write(self, data: object, /) -> int:
         try:
@@ -65,7 +65,7 @@ class _Forgiving(io.FileIO):
 
 
 def _forgiving(stream: TextIO) -> TextIO:
-    """The same stream with another raw end; one that leads to no file as it is."""
+    """The stream over a forgiving raw end; a stream that leads to no file stays as it is."""
     buffer: object = getattr(stream, "buffer", None)
     raw: object = getattr(buffer, "raw", buffer)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO) or isinstance(raw, _Forgiving):

@@ -29,7 +29,7 @@ class UserError(Exception):
 
     exit_code = 1
     hint = ""
-    """What the command line adds to it: how to go on."""
+    """How to go on; the command line adds it to the message."""
 
 
 class ConfigError(UserError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, cast
 
 from lrsched.errors import ConfigError
 
@@ -132,7 +132,8 @@ def parse(duration: str, key: str = "duration") -> tuple[Fraction, Literal["%", 
     lrsched.errors.ConfigError: duration=5: a duration carries its unit: 5% (of the run), \
 2ep (epochs), 500st (steps) or 64000sp (samples); write 5st, 5ep or 5%
     """
-    match = _PATTERN.fullmatch(duration) if isinstance(duration, str) else None
+    text = cast("object", duration)  # from a config or a caller: it may be a number
+    match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         bare = str(duration).strip()
         is_number = re.fullmatch(r"\d+(\.\d+)?", bare) is not None

@@ -1,6 +1,6 @@
-"""What a run leaves behind, and how it is written: rows, results, names.
+"""The files of a run and how they are written: rows, results, names.
 
-Loggers and reports read these files and never the model. No torch here.
+Loggers and reports read these files, never the model. Imports no torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, cast
 from lrsched.errors import CheckpointError, ConfigError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a run's name and a run id look like: a path made of them can be pasted back into an override."""
+"""The form of a run's name and of a run id: a path of such names can be pasted into an override."""
 
 
 def check_name(key: str, name: str) -> str:
@@ -53,7 +53,7 @@ class RunFolder:
         return self.config.exists()
 
     def read_result(self) -> dict[str, Any] | None:
-        """The result of the run, or None while there is none; a damaged one is none: it says what the rest says too."""
+        """The result of the run; None if the file is missing or damaged."""
         try:
             result = json.loads(self.result.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
@@ -109,7 +109,7 @@ class Rows:
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSON-lines file.
 
-    A row that a killed process left half-written at the end is passed over.
+    Skip a last row that a killed process left half-written.
     """
     with open(path, encoding="utf-8") as lines:
         for line in lines:

@@ -59,9 +59,9 @@ class StopFlag:
         return self._depth > 0
 
     def hand_on(self) -> None:
-        """Give what came to the handlers from before, which are in force again.
+        """Re-deliver received signals to the handlers that were installed before.
 
-        A launcher's own hears a cluster's warning with one and puts the job back into the queue.
+        A launcher's handler may requeue the job after a cluster's warning.
         """
         for number in self._came:
             handler = signal.getsignal(number)
@@ -78,7 +78,7 @@ class StopFlag:
             self._patience -= 1
 
     def settle(self) -> None:
-        """The work is done: a signal that came since, or is still to come, has nothing to stop."""
+        """Ignore signals from now on: the work is done."""
         self.number, self._settled = None, True
 
     @property
@@ -86,7 +86,7 @@ class StopFlag:
         return "" if self.number is None else signal.Signals(self.number).name
 
     def check(self) -> None:
-        """Look at the flag where going on could take long.
+        """Check the flag before work that could take long.
 
         Raises:
             Stopped: it is up.

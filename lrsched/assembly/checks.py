@@ -18,12 +18,8 @@ def check_choices(run: Settings) -> None:
     for component in (run.optimizer, run.model, run.dataset, *run.logger.values()):
         component.check()
     if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
-        raise ConfigError(
-            "trainer.on_nonfinite",
-            "rollback",
-            "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are",
-            "give checkpoint.every=1ep, or another duration",
-        )
+        rule = "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are"
+        raise ConfigError("trainer.on_nonfinite", "rollback", rule, "give checkpoint.every=1ep, or another duration")
     monitors = {
         "checkpoint.monitor": run.checkpoint.monitor,
         "trainer.early_stop.monitor": run.trainer.early_stop.monitor,

@@ -93,12 +93,8 @@ def _restarts(first: int, mult: int, n: int) -> list[str]:
 
 def _onecycle(total: int, n: int) -> list[str]:
     if total < n - 1:
-        raise ConfigError(
-            "scheduler.total_steps",
-            total,
-            f"PyTorch's OneCycleLR ends with an error there, and the run has {n}",
-            "give auto",
-        )
+        rule = f"PyTorch's OneCycleLR ends with an error there, and the run has {n}"
+        raise ConfigError("scheduler.total_steps", total, rule, "give auto")
     if total < n:
         return [f"scheduler.total_steps={total}: the run has {n}, and OneCycleLR rebounds at its end"]
     if total > n:

@@ -137,7 +137,8 @@ def settle(path: Path) -> list[Path]:
         put_back(path)
         return []
     for name in (STATE, MANIFEST):  # whole to a reader, which is not yet durable
-        _sync_file(path / name)
+        with open(path / name, "rb") as file:
+            os.fsync(file.fileno())
     sync_folder(path)
     sync_folder(path.parent)
     delete(waiting)
@@ -183,11 +184,3 @@ def _is_whole(path: Path) -> bool:
         if isinstance(cause, OSError) and cause.errno not in _NO_FILE:
             raise cause from None
         return False
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

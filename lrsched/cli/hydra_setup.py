@@ -59,6 +59,6 @@ def run_id(*, _root_: DictConfig) -> str:
 
 def _check_text(self: argparse.ArgumentParser, action: argparse.Action) -> None:
     """Check a help text, as Python 3.14 does; pass over the objects that Hydra 1.3 gives instead of a text."""
-    assert _check_help is not None
-    if isinstance(action.help, (str, type(None))):
+    text: Any = action.help
+    if _check_help is not None and (text is None or isinstance(text, str)):
         _check_help(self, action)

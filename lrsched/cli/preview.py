@@ -50,9 +50,10 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_intermixed_args(arguments)
     found = list(courses(options.overrides, options.config_dir))
-    for file, content in ((options.png, png), (options.csv, lambda some, _: csv_text(some).encode())):
-        if file is not None:
-            write(Path(file), content(found, file))
+    if options.png is not None:
+        write(options.png, png(found, str(options.png)))
+    if options.csv is not None:
+        write(options.csv, csv_text(found).encode())
     tell(block(found, width=min(get_terminal_size().columns, WIDEST), colour=terminal()[1]))
 
 
@@ -61,8 +62,9 @@ def _parser() -> Parser:
     parser = Parser("preview", description=about, epilog=EXAMPLES)
     several = "as for a run; several: scheduler=cosine,step"
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=several)
-    parser.add_argument("--png", metavar="F", help="draw a picture (needs matplotlib)")
-    parser.add_argument("--csv", metavar="F", help="write step, epoch and every value that moves, a row for each step")
+    parser.add_argument("--png", type=Path, metavar="F", help="draw a picture (needs matplotlib)")
+    table = "write step, epoch and every value that moves, a row for each step"
+    parser.add_argument("--csv", type=Path, metavar="F", help=table)
     parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
     return parser
 

@@ -72,7 +72,6 @@ def take(cls: type[S], node: Mapping[str, Any], prefix: str) -> tuple[S, dict[st
     Raises:
         ConfigError: a reserved key has a value of another type or out of its range.
     """
-    reserved = set(schema.names(cls))
-    mine = {name: value for name, value in node.items() if name in reserved}
-    rest = {name: value for name, value in node.items() if name not in reserved}
+    mine = {name: node[name] for name in schema.names(cls) if name in node}
+    rest = {name: value for name, value in node.items() if name not in mine}
     return read(cls, mine, prefix), rest

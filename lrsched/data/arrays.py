@@ -1,4 +1,4 @@
-"""Source, the base class of data sets, and Arrays, their images and labels in memory."""
+"""Define Source, the base class of data sets, and Arrays, their images and labels in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lrsched.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Images and labels of one data set. Checks them.
+    """Images and labels of one data set, checked.
 
     Args:
         train_x: uint8 [N, C, H, W], raw pixel values.
@@ -22,8 +22,8 @@ class Arrays:
         classes: number of classes, at least 2.
 
     Raises:
-        DataError: a tensor of another type or shape, parts that do not fit together, no sample, a label
-            outside [0, classes), or a training part with fewer than two classes.
+        DataError: a tensor of another type or shape, parts of different shapes, no sample, a label outside
+            [0, classes), or a training part with fewer than two classes.
     """
 
     train_x: Tensor

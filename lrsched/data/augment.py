@@ -1,4 +1,4 @@
-"""Random shifts and flips of a whole batch at once."""
+"""Shift and flip a whole batch at random, at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Augment:
             raise ConfigError("flip", self.flip, "must be true or false")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """An augmented copy of images [B, C, H, W] of any number type, drawn from ``generator`` alone.
+        """Make an augmented copy of images [B, C, H, W] of any number type, drawn from ``generator`` alone.
 
         Gathers each output pixel once from the padded image, at its shifted and mirrored place.
         """
@@ -63,15 +63,19 @@ class Augment:
         return padded.flatten(2).gather(2, source).view_as(x)
 
     def check_fits(self, height: int, width: int) -> None:
-        """Refuse a shift that could push an image out of its frame."""
+        """Refuse a shift as large as the image.
+
+        Raises:
+            ConfigError: names ``crop``.
+        """
         if self.crop >= min(height, width):
             raise ConfigError("crop", self.crop, f"must be smaller than the images of {height}x{width} pixels")
 
     def _shifted(self, batch: int, size: int, device: torch.device, generator: torch.Generator) -> Tensor:
-        """[B, size]: where in the padded image each row (or column) of the output comes from."""
+        """Find the places of the output's rows (or columns) in the padded image: [B, size]."""
         return torch.arange(size, device=device) + _draw(2 * self.crop + 1, batch, device, generator)
 
 
 def _draw(below: int, batch: int, device: torch.device, generator: torch.Generator) -> Tensor:
-    """[B, 1] whole numbers in [0, below), drawn on the generator's device."""
+    """Draw whole numbers in [0, below), [B, 1], on the generator's device."""
     return torch.randint(below, (batch, 1), generator=generator, device=generator.device).to(device)

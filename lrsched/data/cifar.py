@@ -45,5 +45,5 @@ def load(name: str, root: str) -> Arrays:
 
 
 def _tensors(part: Any) -> tuple[Tensor, Tensor]:
-    """uint8 [N, 3, 32, 32] and int64 [N]."""
+    """Convert a part to images, uint8 [N, 3, 32, 32], and labels, int64 [N]."""
     return torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets)

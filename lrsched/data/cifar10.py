@@ -26,6 +26,7 @@ class CIFAR10(Source):
     """
 
     source = "CIFAR10"
+    """Name of the class of torchvision that downloads it; not a parameter."""
 
     root: str = "data"
 

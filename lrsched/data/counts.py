@@ -10,7 +10,7 @@ from lrsched.horizon import half_up
 
 
 def held_out(samples: int, fraction: float) -> int:
-    """Samples of a held-out part: round(fraction·N), half up, in exact decimal arithmetic.
+    """Count the samples of a held-out part: round(fraction·N), half up, in exact decimal arithmetic.
 
     >>> held_out(9, 0.5), held_out(1797, 0.2)
     (5, 359)
@@ -44,14 +44,18 @@ def training_samples(train: int, test: int, *, validation_fraction: float, test_
 
 
 def check_fraction(name: str, fraction: float) -> None:
-    """Require a fraction in (0, 1)."""
+    """Refuse a fraction outside (0, 1).
+
+    Raises:
+        ConfigError: names the fraction.
+    """
     if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
         raise ConfigError(name, fraction, "must be a fraction above 0 and below 1")
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How an epoch is cut into updates.
+    """The cut of an epoch into updates.
 
     Args:
         samples_per_step: samples of a full update.
@@ -65,14 +69,14 @@ class Pace:
 def pace(
     samples: int, *, batch_size: int, accumulate: int = 1, limit: int | None = None, overfit: int | None = None
 ) -> Pace:
-    """The pace of a run over ``samples`` training samples.
+    """Cut the epoch of a run into updates.
 
     Args:
         samples: training samples, at least 1.
         batch_size: samples in a micro-batch.
         accumulate: micro-batches in an update.
         limit: updates after which an epoch ends early, or None.
-        overfit: the first so many updates over and over, or None.
+        overfit: updates to repeat for ever, or None.
 
     >>> pace(86, batch_size=16), pace(86, batch_size=16, accumulate=2, limit=2)
     (Pace(samples_per_step=16, steps_per_epoch=6), Pace(samples_per_step=32, steps_per_epoch=2))

@@ -1,4 +1,4 @@
-"""The handwritten digits that come with scikit-learn."""
+"""Read the handwritten digits that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SAMPLES, SIDE = 1797, 8
 class Digits(Source):
     """1,797 grey images of 8x8 pixels with values 0…16, ten classes: a run takes seconds, offline.
 
-    Reads the file inside the scikit-learn package directly: importing scikit-learn would take longer
-    than training. Has no test part.
+    Reads the file in the scikit-learn package: importing scikit-learn would take longer than training. Has no test
+    part.
 
     Raises:
         DataError: scikit-learn is not installed, or its file is damaged.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -18,8 +18,8 @@ PATIENCE = 10.0
 def fetch(name: str, root: Path) -> str:
     """Download ``torchvision.datasets.<name>`` into ``root``; return why that failed, or "".
 
-    Downloads into a scratch folder and moves the files one by one, so that neither a killed download
-    nor several runs of a sweep at once leave a partial file.
+    Downloads into a scratch folder and moves the files one by one: a killed download, or several runs of a sweep at
+    once, leave no partial file.
     """
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
@@ -42,7 +42,7 @@ def fetch(name: str, root: Path) -> str:
 
 
 @contextmanager
-def _with_timeout() -> Iterator[None]:
+def _with_timeout() -> Generator[None]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
     try:
@@ -52,7 +52,7 @@ def _with_timeout() -> Iterator[None]:
 
 
 def unavailable(name: str, folder: Path, files: Sequence[str], why: str, remedy: str) -> DataError:
-    """The error for a data set that is missing and could not be downloaded."""
+    """Make the error for a data set that is missing and could not be downloaded."""
     reason = f"the download failed: {why}" if why else "the download did not bring what was missing"
     return DataError(
         f"{name}: not found, or not intact, in {folder}: {', '.join(files)}; {reason}; "

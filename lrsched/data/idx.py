@@ -56,7 +56,7 @@ def load(name: str, root: str, classes: int = 10) -> Arrays:
 
 
 def read(file: Path) -> Tensor:
-    """The values of an IDX file of unsigned bytes, gzipped if its name ends in ``.gz``.
+    """Read an IDX file of unsigned bytes, gzipped if its name ends in ``.gz``.
 
     Raises:
         DataError: the file cannot be read, is not IDX, or is shorter or longer than its header says.
@@ -82,7 +82,7 @@ def read(file: Path) -> Tensor:
 
 
 def _plain_or_gz(raw: Path, name: str) -> Path:
-    """The plain file if it exists, else the path of the gzipped one."""
+    """Find the plain file, or else the path of the gzipped one."""
     plain = raw / name
     return plain if plain.is_file() else raw / f"{name}.gz"
 

@@ -1,4 +1,4 @@
-"""Batches as a function of (seed, step), from tensors in the device's memory."""
+"""Make batches as a function of (seed, step), from tensors in the device's memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Standardise:
-    """Raw pixels to network input: (x − mean) / std per channel, in float32.
+    """Converts raw pixels to network input: (x − mean) / std per channel, in float32.
 
     Args:
         mean, std: [C], in units of the raw values.
@@ -30,16 +30,16 @@ class Standardise:
             self._scale, self._shift = self._scale.reshape(()), self._shift.reshape(())
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """[B, C, H, W] of any number type to float32."""
+        """Convert [B, C, H, W] of any number type to float32."""
         return raw.to(torch.float32, copy=True).mul_(self._scale).add_(self._shift)
 
 
 class Loader:
     """Training batches: ``batch(step)`` depends on the seed and the step alone.
 
-    An epoch is one pass over all samples in an order drawn from (seed, epoch); its last update is
-    smaller when the samples do not divide. The only memory between calls is a cache, so a run resumed
-    at step s calls ``batch(s)`` and gets what an undisturbed run gets.
+    An epoch is one pass over all samples in an order drawn from (seed, epoch); its last update is smaller when the
+    samples do not divide. A cache is the only memory between calls, so a run resumed at step s gets from ``batch(s)``
+    what an undisturbed run gets.
 
     Args:
         x: uint8 [N, C, H, W]; y: int64 [N]. Both move to ``device`` once.
@@ -78,14 +78,14 @@ class Loader:
         self.samples_per_step, self.steps_per_epoch = self.pace.samples_per_step, self.pace.steps_per_epoch
 
     def batch(self, step: int) -> list[Batch]:
-        """The micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""
+        """Make the micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""
         numbers = self._numbers(step)
         if len(numbers) <= self.batch_size:
             return [self._take(numbers, step, 0)]
         return [self._take(part, step, m) for m, part in enumerate(numbers.split(self.batch_size))]
 
     def sample_numbers(self, step: int) -> list[int]:
-        """The numbers of the training samples of update ``step``."""
+        """List the numbers of the training samples of update ``step``."""
         return self._numbers(step).tolist()
 
     def _numbers(self, step: int) -> Tensor:

@@ -24,6 +24,7 @@ class MNIST(Source):
     """
 
     source = "MNIST"
+    """Name of the class of torchvision that downloads it; not a parameter."""
 
     root: str = "data"
 

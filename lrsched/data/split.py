@@ -1,4 +1,4 @@
-"""Split a data set into training, validation and test part, stratified, by a seed of its own."""
+"""Split a data set into a training, a validation and a test part, stratified, by a seed of its own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Splits:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image, for the model."""
+        """(C, H, W) of an image, for the model."""
         channels, height, width = self.train_x.shape[1:]
         return channels, height, width
 
@@ -105,11 +105,11 @@ def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tupl
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel of uint8 images [N, C, H, W], float32 [C] each.
+    """Compute mean and standard deviation of each channel of uint8 images [N, C, H, W], float32 [C] each.
 
-    Computed from the 256 counts of each channel in whole numbers, so that sums of millions of terms do
-    not round: with n = Σ count, S₁ = Σ v·count and S₂ = Σ v²·count, mean = S₁/n and std = √(n·S₂ − S₁²)/n. A
-    constant channel needs no scale: its std is 1.
+    Counts the 256 values of each channel in whole numbers, so sums of millions of terms do not round: with n = Σ count,
+    S₁ = Σ v·count and S₂ = Σ v²·count, mean = S₁/n and std = √(n·S₂ − S₁²)/n. The std of a constant channel is 1: it
+    needs no scale.
     """
     means, deviations = [], []
     for channel in range(x.shape[1]):
@@ -122,7 +122,7 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _apportion(sizes: dict[int, int], fraction: float) -> dict[int, int]:
-    """Whole numbers near fraction·size that add up to round(fraction·Σ size), by largest remainder."""
+    """Find whole numbers near fraction·size that add up to round(fraction·Σ size), by largest remainder."""
     total = held_out(sum(sizes.values()), fraction)
     exact = {label: Fraction(repr(float(fraction))) * size for label, size in sizes.items()}
     whole = {label: math.floor(share) for label, share in exact.items()}

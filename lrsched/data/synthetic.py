@@ -1,4 +1,4 @@
-"""Random images, made on demand."""
+"""Make random images on demand."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ class Synthetic(Source):
         return Arrays(x, y, None, None, self.classes)
 
     def _draw(self, purpose: str, low: int, high: int, shape: tuple[int, ...]) -> Tensor:
-        """Whole numbers in low…high, both included."""
+        """Draw whole numbers in low…high, both included."""
         generator = torch.Generator().manual_seed(key(self.seed, f"synthetic/{purpose}"))
         return torch.randint(low, high + 1, shape, generator=generator)

@@ -1,13 +1,13 @@
-"""How a change of settings takes effect in a run that is under way.
+"""Apply a change of settings to a run that has begun.
 
 ::
 
     hyperparameters of the optimizer   from the new config; momentum buffers and the like stay
     a table                            the new one, from this step on
     a closed loop, changed             starts anew
-    a closed loop, as it was           its levels follow the base rate
-    PyTorch's class, changed           a new one, brought to where it would stand
-    PyTorch's class, as it was         its base rates and the rate in force follow the base rate
+    a closed loop, unchanged           its levels follow the base rate
+    PyTorch's class, changed           a new one, stepped to this step
+    PyTorch's class, unchanged         its base rates and the current rate follow the base rate
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Values = dict[str, Any]
 
 
 def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Settings) -> None:
-    """Load a checkpoint that was made with other settings than the parts were built with.
+    """Load a checkpoint into parts that were built with other settings.
 
     Args:
         parts: built with the settings ``now``, at step 0.
         saved: the state in the checkpoint.
-        before: the settings that it was made with.
+        before: the settings of the checkpoint.
         now: the settings to go on with.
 
     Raises:
-        ConfigError: a change that cannot take effect in a run that is under way.
+        ConfigError: a change that cannot take effect in a run that has begun.
         CheckpointError: the state does not fit the parts as they are now.
     """
     state, saved = parts.state, dict(saved)
@@ -60,7 +60,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
         saved |= {
             "optimizer": _with_groups(saved["optimizer"], new),
             "scheduler": state.scheduler.state_dict(),
-            "kept": None,  # of a closed loop that is no more
+            "kept": None,  # belongs to the closed loop before
         }
         load(state, saved)
         return
@@ -78,7 +78,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
 
 
 def load(state: RunState, saved: Mapping[str, Any]) -> None:
-    """Load a state; what the best and the early stop are judged by is the config's, not the checkpoint's.
+    """Load a state; metric, mode and threshold of the best and of the early stop come from the config.
 
     Raises:
         CheckpointError: the state does not fit.
@@ -91,7 +91,7 @@ def load(state: RunState, saved: Mapping[str, Any]) -> None:
 
 
 def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
-    """The tracker as it was, or a new one where it is to look at another metric, or for another thing in it."""
+    """The saved tracker, or a new one if the metric or its mode changed."""
     if (tracker.monitor, tracker.mode) != (wanted.monitor, wanted.mode):
         return wanted
     tracker.threshold = wanted.threshold
@@ -99,7 +99,7 @@ def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
 
 
 def _built_before(parts: Parts, before: Settings) -> Optimizer:
-    """An optimizer as the run was started with: after its scheduler was built, which sets base rates."""
+    """Build the optimizer of the settings before, and its scheduler, which sets base rates."""
     optimizer = build_optimizer(before.optimizer, parts.state.model)
     evaluations = evaluations_in(parts.horizon, parts.timetable.evaluate)
     build_scheduler(
@@ -109,20 +109,26 @@ def _built_before(parts: Parts, before: Settings) -> Optimizer:
 
 
 def _bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, evaluate: int) -> None:
-    """Step a class in PyTorch's form as often as it would have been by now; what looks at metrics has seen none."""
+    """Step a scheduler of PyTorch's form to this step; one that takes a metric starts anew."""
     if isinstance(scheduler, Native) and not scheduler.takes_metric:
         bring_to(scheduler, optimizer, step, evaluate)
 
 
 def _with_groups(saved: Any, values: Sequence[Values], ratios: Sequence[float] | None = None) -> Any:
-    """An optimizer's state with these hyperparameters in its groups, and with their rates in force scaled."""
+    """An optimizer's state with other hyperparameters in its groups.
+
+    Args:
+        saved: the state.
+        values: hyperparameters of each group.
+        ratios: scale the current rates by these; None: drop every hyperparameter that is not in ``values``.
+    """
     if not isinstance(saved, Mapping) or len(saved.get("param_groups", ())) != len(values):
-        return saved  # it does not fit, and who loads it says so
-    groups = [{**group, **own} for group, own in zip(saved["param_groups"], values, strict=True)]
-    if ratios is None:  # all of another scheduler, and nothing of the one before
-        groups = [{"params": group["params"], **own} for group, own in zip(saved["param_groups"], values, strict=True)]
+        return saved  # it does not fit: loading it raises
+    pairs = list(zip(saved["param_groups"], values, strict=True))
+    if ratios is None:
+        groups = [{"params": group["params"], **own} for group, own in pairs]
     else:
-        groups = [{**group, "lr": group["lr"] * ratio} for group, ratio in zip(groups, ratios, strict=True)]
+        groups = [{**group, **own, "lr": group["lr"] * by} for (group, own), by in zip(pairs, ratios, strict=True)]
     return {**saved, "param_groups": groups}
 
 

@@ -1,6 +1,6 @@
-"""``resume=auto``: the newest unfinished run of the same config, for a line that a scheduler gives again and again.
+"""``resume=auto``: find the newest unfinished run of the same config, for a command that a cluster repeats.
 
-Nothing here needs torch: configs are read and hashed, and manifests are JSON.
+Import no torch: configs are read and hashed, and manifests are JSON.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 AUTO = "auto"
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?:-\d+)?")
 _PAST = {"extensions": [], "on_extend": None}
-"""What a config says of how it came to be; two runs that are now of one config may have come by other ways."""
+"""Keys that say how a run came to its length; runs of one config may differ in them."""
 
 
 def newest_unfinished(composed: DictConfig, name: str | None) -> RunFolder | None:
-    """The run to go on with, or None; either is said.
+    """Find the run to go on with, or None, and print which.
 
-    Newest is who was started last: by the name, where that is a time stamp, and else by the first row of
-    ``timing.jsonl``, which never changes; equal ones by the step of the newest checkpoint, and by name.
-    The times of files are not asked: copying changes them.
+    The newest run started last: by its name if that is a time stamp, else by the first row of ``timing.jsonl``,
+    which never changes; then by the step of its newest checkpoint, then by name. Modification times do not count:
+    copying changes them.
 
     Args:
         composed: the config of this command.
-        name: look at this run alone, finished or not: a finished one is left as it is.
+        name: consider this run alone, even if it is finished.
     """
     wanted = _identity(composed)
     found = []
@@ -49,7 +49,7 @@ def newest_unfinished(composed: DictConfig, name: str | None) -> RunFolder | Non
         try:
             config = read_config(folder)
             strangers = reaching_out(config)
-            if strangers:  # it is not resolved unless this command says the same
+            if strangers:  # resolve it only if this command says the same
                 same = all(reaching_out(composed).get(key) == text for key, text in strangers.items())
                 config = config if same else None
             if config is not None and _identity(config) == wanted:
@@ -78,7 +78,7 @@ def _folders(name: str | None) -> Iterator[RunFolder]:
 
 
 def _identity(config: DictConfig) -> str:
-    """Hash of what a run is to compute, however it came to that."""
+    """Hash the config of a run without its history."""
     bare = copied(config)
     for key, value in _PAST.items():
         put(bare, f"trainer.{key}", value)
@@ -86,7 +86,7 @@ def _identity(config: DictConfig) -> str:
 
 
 def _age(folder: RunFolder) -> tuple[str, int, str]:
-    """Sorts runs by their start."""
+    """A key that sorts runs by their start."""
     name = folder.path.name
     started = name if _STAMP.fullmatch(name) else _first_row(folder)
     return started, stands_at(folder), name

@@ -1,4 +1,4 @@
-"""What a sweep lends to one of its runs."""
+"""Resources that a sweep lends to one of its runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What the process of a job has from the one that forked it. A run of its own has none of it.
+    """Resources that the process of a job inherits from its launcher; a single run has the defaults.
 
     Args:
         data: data sets in memory.
         threads: torch's default number of threads, for a config that sets none.
-        share: the state to begin with, and the states to keep for other runs.
+        share: its part in a stage tree: the state to begin with, and the states to keep for other runs.
         progress: the slot that shows how far the run is.
-        warn: says that a saved state cannot be used; a sweep repeats it.
+        warn: prints that a saved state cannot be used; a sweep repeats it.
     """
 
     data: Mapping[str, Loaded] = field(default_factory=dict)

@@ -1,10 +1,10 @@
-"""The life of one run: from settings to a run folder with a result, whatever happens."""
+"""Execute one run: from settings to a run folder with a result, however the run ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from lrsched.assembly.parts import Parts, assemble
@@ -16,16 +16,16 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.settings import Settings
 from lrsched.console import command, say
 from lrsched.ended import Ended, ended_by
-from lrsched.errors import NotFinite, Stopped, StorageError
+from lrsched.errors import NotFinite, Stopped, storage
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
-from lrsched.records import RunFolder, write_atomically
+from lrsched.records import write_atomically
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
 from lrsched.runs.request import RunRequest, claim
-from lrsched.runs.restore import Restored, restore, with_history
+from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
 from lrsched.runs.steps import FORK
 from lrsched.signals import StopFlag
@@ -38,16 +38,43 @@ from lrsched.train.profile import profiled
 from lrsched.train.recovery import Recovery
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Execution:
+    """A run whose folder is claimed and whose parts are built.
+
+    Args:
+        run: its settings.
+        parts: at rest at the step to begin with.
+        request: its folder and context.
+        loggers: not open yet.
+        shown: the config for loggers, without values of the environment.
+        secrets: each value of the environment, and the text that stands for it in files.
+        restored: the checkpoint that it goes on from, or None.
+        about: what every manifest says.
+        stop: raised by a signal.
+    """
+
+    run: Settings
+    parts: Parts
+    request: RunRequest
+    loggers: list[Logger]
+    shown: Mapping[str, Any]
+    secrets: Mapping[str, str]
+    restored: Restored | None
+    about: Mapping[str, Any]
+    stop: StopFlag
+
+
 def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag, *, quiet: bool) -> dict[str, Any]:
     """Make one run, or the rest of it.
 
-    Everything is built before the folder is made: a config that cannot be used leaves nothing behind.
-    Nor is anything written to the folder of a run that goes on before its checkpoint is loaded.
+    Build everything before the folder is made: an unusable config leaves nothing behind.
+    Load the checkpoint of a resumed run before anything is written to its folder.
 
     Args:
         run: the settings.
-        request: the config that they are of, where, and what is to be done; a run that goes on is locked.
-        held: keeps the lock of a run that starts.
+        request: their config, the folder, and whether to resume; the caller has locked a resumed run.
+        held: keeps the lock of a new run.
         stop: raised by a signal; once the run folder is there, it waits until the run is at rest.
         quiet: no progress, and one line at the end instead of a block.
 
@@ -67,7 +94,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     }
     restored = None
     store, point = Store(request.folder.checkpoints), request.context.share.begin
-    fresh = not request.resume or (not store.found() and not _size(request.folder.metrics))
+    fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     if request.resume and fresh:
         say(f"{request.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
     elif request.resume:
@@ -83,7 +110,19 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         if point is not None and shared is not None:
             restored = begin(parts, request.folder, store, point, shared, about)
         _begin_log(run, parts, restored)
-        result, outcome = _train(run, parts, request, loggers, (shown, secrets), restored, about, stop)
+        result, outcome = _train(
+            _Execution(
+                run=run,
+                parts=parts,
+                request=request,
+                loggers=loggers,
+                shown=shown,
+                secrets=secrets,
+                restored=restored,
+                about={**about, "changes": [], "inexact": []} if restored is None else restored.about,
+                stop=stop,
+            )
+        )
     if outcome.ended.status == "finished":
         stop.settle()
     if quiet:
@@ -96,7 +135,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
-    """Become the only writer of the run folder, and make it ready: nothing was written to it before."""
+    """Claim the run folder and make it ready; nothing was written to it before."""
     if not request.resume:
         request, lock = claim(request)
         held.callback(lock.release)
@@ -107,61 +146,48 @@ def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
     return request
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _train(
-    run: Settings,
-    parts: Parts,
-    request: RunRequest,
-    loggers: list[Logger],
-    config: tuple[Mapping[str, Any], Mapping[str, str]],
-    restored: Restored | None,
-    about: Mapping[str, Any],
-    stop: StopFlag,
-) -> tuple[dict[str, Any], Outcome]:
-    """Train, and write the result, whatever it is. ``config``: as loggers are shown it, and what nobody is."""
-    folder, (shown, secrets) = request.folder, config
-    about = {**about, "changes": [], "inexact": []} if restored is None else restored.about
+def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
+    """Train, and write the result, however the run ends."""
+    parts, folder = made.parts, made.request.folder
     result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
-
-    def validate() -> dict[str, float]:
-        return evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val")
-
     try:
-        journal = _journal(parts, folder, loggers, shown, restored)
-        store = Store(folder.checkpoints)
-        recovery = Recovery(run.trainer.on_nonfinite, parts.timetable.save, store, journal, say)
-        with profiled(folder.path) if run.trainer.profile else nullcontext():
-            outcome = Trainer(
-                parts.state,
-                parts.update,
-                validate,
-                parts.horizon,
-                parts.timetable,
-                store,
-                journal,
-                about,
-                stop,
-                recovery,
-                Forks(Store(kept_by(folder)), request.context.share.keep),
-            ).run()
-        result = result_of(parts, outcome, about)
+        journal = _journal(made)
+        with profiled(folder.path) if made.run.trainer.profile else nullcontext():
+            outcome = _trainer(made, journal).run()
+        result = result_of(parts, outcome, made.about)
         if outcome.ended.status == "finished":
-            result, outcome = with_test(result, parts, outcome, stop)
+            result, outcome = with_test(result, parts, outcome, made.stop)
         return result, outcome
     except BaseException as error:
         log.exception("the run failed")
         result["reason"] = f"{type(error).__name__}: {error}"
-        result = result_of(parts, Outcome(ended_by(error) or Ended.ERROR, result["reason"]), about)
+        result = result_of(parts, Outcome(ended_by(error) or Ended.ERROR, result["reason"]), made.about)
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
         raise advised(error, folder) from error
     finally:
-        finish(folder, journal, result, secrets)
+        finish(folder, journal, result, made.secrets)
+
+
+def _trainer(made: _Execution, journal: Journal) -> Trainer:
+    """The trainer of a run, with all that it calls on."""
+    parts, request, stop = made.parts, made.request, made.stop
+    store = Store(request.folder.checkpoints)
+    return Trainer(
+        state=parts.state,
+        update=parts.update,
+        evaluate=lambda: evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val"),
+        horizon=parts.horizon,
+        timetable=parts.timetable,
+        store=store,
+        journal=journal,
+        about=made.about,
+        stop=stop,
+        recovery=Recovery(made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say),
+        forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
+    )
 
 
 def _begin_log(run: Settings, parts: Parts, restored: Restored | None) -> None:
@@ -182,27 +208,22 @@ def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) ->
 
 
 def _write_config(request: RunRequest) -> None:
-    """The config is the first thing in a run folder: who has one is a run."""
+    """Write the config, the first file of a run folder: a folder with a config holds a run."""
     config = request.config if request.kept is None else request.kept
-    try:
+    with storage(f"the run folder {request.folder} cannot be written"):
         write_atomically(request.folder.config, to_yaml(config).encode())
-    except OSError as error:
-        raise StorageError(f"the run folder {request.folder} cannot be written: {error.strerror}") from error
 
 
-def _journal(
-    parts: Parts, folder: RunFolder, loggers: list[Logger], config: Mapping[str, Any], restored: Restored | None
-) -> Journal:
-    """Everybody who listens, told about the run."""
+def _journal(made: _Execution) -> Journal:
+    """Open the loggers and the files of rows."""
+    parts, restored, folder = made.parts, made.restored, made.request.folder
     forked = restored is not None and restored.forked
     resumed_at = None if restored is None or forked else parts.state.step
-    horizon = parts.horizon
-    info = RunInfo(
-        folder.path, config, horizon.steps, horizon.steps_per_epoch, parts.loader.samples_per_step, resumed_at
-    )
-    for logger in loggers:
+    steps, an_epoch = parts.horizon.steps, parts.horizon.steps_per_epoch
+    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at)
+    for logger in made.loggers:
         logger.open(info)
-    journal = Journal(folder, loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
+    journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
     if forked:
         journal.timing(FORK, step=parts.state.step)
         journal.flush()

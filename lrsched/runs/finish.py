@@ -1,4 +1,4 @@
-"""End a run: close its files, write its result, and tell its user, whatever happened."""
+"""End a run: close its files, write its result, and advise its user, however it ended."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = logging.getLogger("lrsched")
 
 @contextmanager
 def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
-    """Log to the run folder's ``train.log``, without values of the environment."""
+    """Log to the run folder's ``train.log``; keep values of the environment out of it."""
     handler = logging.FileHandler(folder.log, encoding="utf-8")
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(message)s", secrets))
-    handler.handleError = lambda record: None  # a disk that is full is told once, and not by every line
+    handler.handleError = lambda record: None  # report a full disk once, not at every line
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -39,7 +39,7 @@ def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
 
 
 def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-    """Close the rows and write the result, each also if the other fails.
+    """Close the rows, then write the result, even if closing fails.
 
     Raises:
         StorageError: the file system refused.
@@ -61,11 +61,11 @@ def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any]
 
 
 def advised(error: BaseException, folder: RunFolder) -> UserError:
-    """The error of a run as its user reads it: with how to go on, or where the traceback of a bug is."""
+    """Add to an error how to go on; for a bug, where its traceback is."""
     how = how_to_resume(folder)
     if isinstance(error, ConfigError):
         return error
-    if isinstance(error, NotFinite):  # the same steps would come to the same end
+    if isinstance(error, NotFinite):  # a plain resume would fail at the same step
         advice = (
             f"go on from there with a lower rate: {command()} resume={os.fspath(folder.path)} optimizer.lr=… "
             "checkpoint.allow_change=[optimizer.lr]; or start again with a lower optimizer.lr, a warm-up or "

@@ -1,4 +1,4 @@
-"""A run that begins with the state of another one, and is from then on as if it had come there by itself."""
+"""Fork a run: start from another run's state, to the same bits as if it had made those steps itself."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from lrsched.train.environment import comparable
 
 
 def find(point: Point, about: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, Any] | None:
-    """The state to begin with, or None where it cannot be had, which is said.
+    """Load the state of a fork point; warn and return None if it cannot be used.
 
     Args:
         point: the state.
-        about: data hash and fingerprint of this process; another machine would not have come to the same bits.
-        warn: says why it cannot be had.
+        about: data hash and fingerprint of this process; another machine would compute other bits.
+        warn: prints why the state cannot be used.
     """
     try:
         found = [checkpoint for checkpoint in Store(point.folder).committed() if checkpoint.step == point.step]
@@ -39,13 +39,13 @@ def find(point: Point, about: Mapping[str, Any], warn: Callable[[str], None]) ->
 def begin(
     parts: Parts, folder: RunFolder, store: Store, point: Point, saved: Mapping[str, Any], about: Mapping[str, Any]
 ) -> Restored:
-    """Take over a state: weights, optimizer, metrics and generators are its, the schedule is the run's own.
+    """Take over weights, optimizer, metrics and generators of a state; keep the run's own schedule.
 
-    What is left behind by a kill in between is a run that begins at step 0: the rows are written when there
-    is a checkpoint that disowns them, and the state that owns them comes last.
+    Killed in between, the run begins at step 0: a checkpoint of step 0, which owns no rows, is written before
+    the rows, and the checkpoint that owns them is written last.
 
     Raises:
-        CheckpointError: it is not a state of this model and optimizer.
+        CheckpointError: the state does not fit this model and optimizer.
         StorageError: the file system refused.
     """
     about = {**about, "changes": [], "inexact": []}

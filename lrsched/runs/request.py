@@ -27,8 +27,8 @@ class RunRequest:
         kept: the config to store for the next command; None: ``config``.
         resume: go on from the newest valid checkpoint.
         changed: write the stored config anew.
-        numbered: we chose the name, not the user: if it is taken, add a number to it.
-        context: what its sweep lends it.
+        numbered: the name is a default: if it is taken, add a number to it.
+        context: resources of its sweep.
     """
 
     folder: RunFolder
@@ -41,13 +41,13 @@ class RunRequest:
 
 
 def claim(request: RunRequest) -> tuple[RunRequest, RunLock]:
-    """Make the folder of a new run, and become its only writer.
+    """Make the folder of a new run and lock it.
 
-    If two processes start runs of one name, the kernel gives the lock to one of them. Only its holder looks whether
-    the folder holds a run already, so that no run ever begins over another.
+    If two processes start runs of one name, the kernel gives the lock to one of them. Only the holder checks whether
+    the folder already holds a run, so no run overwrites another.
 
     Returns:
-        The request, with the folder that it got, and its lock, held.
+        The request, with the folder claimed, and the lock, held.
 
     Raises:
         RunFolderBusy: another process has just begun a run of this name.

@@ -1,9 +1,10 @@
-"""From a checkpoint to a run that goes on: everything is compared before anything is loaded."""
+"""Restore a run from its newest valid checkpoint: compare everything, then load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.parts import Parts
@@ -29,19 +30,36 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Restored:
-    """A run that stands where its checkpoint was made.
+    """A run at rest at the step of its checkpoint.
 
     Args:
-        offset: bytes of ``metrics.jsonl`` that belong to it.
-        about: what every manifest says from here on.
-        notes: what was passed over and what is different from here on, said already, for the log.
-        forked: the rows until here were written by another run, and nobody has heard of them yet.
+        offset: bytes of ``metrics.jsonl`` that belong to completed steps.
+        about: what every later manifest says.
+        notes: damaged checkpoints, and what differs from now on; printed already, for the log.
+        forked: another run wrote the rows so far, and no logger has read them.
     """
 
     offset: int
     about: dict[str, Any]
     notes: list[str]
     forked: bool = False
+
+
+@dataclass(frozen=True)
+class _Differences:
+    """How the run differs from now on from the one that made the checkpoint.
+
+    Args:
+        seen: changes that the checkpoint knows.
+        pending: changes made since, of the config and of the data.
+        inexact: every change of machine so far.
+        notes: the new differences, in words.
+    """
+
+    seen: list[Record]
+    pending: list[Record]
+    inexact: list[Record]
+    notes: list[str]
 
 
 def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, about: Mapping[str, Any]) -> Restored:
@@ -58,23 +76,40 @@ def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, abou
         CheckpointError: there is none, or it was made with another config, on another machine or other data.
         ConfigError: a change that cannot take effect.
     """
-    checkpoint, state, complaints = store.newest()
-    for later in store.unfinished(after=checkpoint.step):
-        complaints.append(f"{later} has no manifest: its save was not finished")
+    checkpoint, saved, complaints = store.newest()
+    complaints += [
+        f"{later} has no manifest: its save was not finished" for later in store.unfinished(after=checkpoint.step)
+    ]
     passed = [f"passed over: {complaint}; going on from step {checkpoint.step}" for complaint in complaints]
-    for told in passed:
-        request.context.warn(told)  # whatever is wrong with the one that is left
-    step, manifest = checkpoint.step, checkpoint.manifest
-    seen = _records(manifest, "changes")
+    for message in passed:  # before a refusal of the checkpoint that is left
+        request.context.warn(message)
+    found = _compare(checkpoint, parts, run, request, about)
+    changed = [change for change in found.pending if DATA not in change["keys"]]
+    if changed:
+        adopt(parts, saved, settings(plain(_undone(request.config, changed))), run)
+    else:
+        load(parts.state, saved)
+    _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
+    for note in found.notes:
+        say(note)
+    changes = [*found.seen, *({**change, "at": checkpoint.step} for change in found.pending)]
+    about = {**about, "changes": changes, "inexact": found.inexact}
+    return Restored(parts.state.metrics_bytes, about, [*passed, *found.notes])
+
+
+def _compare(
+    checkpoint: Checkpoint, parts: Parts, run: Settings, request: RunRequest, about: Mapping[str, Any]
+) -> _Differences:
+    """Compare config, data and machine with those of the checkpoint; refuse what the command did not allow."""
+    step, seen = checkpoint.step, _records(checkpoint.manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
     _check_config(checkpoint, request, len(run.checkpoint.changes) - len(seen), pending, about)
     notes = [_note(step, change, parts) for change in pending]
-
     other_data = _other_data(checkpoint, run, pending, about)
     if other_data:
         pending.append({"at": step, "config_sha256": about["config_sha256"], "keys": {DATA: other_data}})
         notes.append(f"from step {step} on: other data: {other_data[0]} -> {other_data[1]}")
-    inexact = _records(manifest, "inexact")
+    inexact = _records(checkpoint.manifest, "inexact")
     unequal = _unequal(checkpoint, pending, about)
     if unequal:
         listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in unequal.items())
@@ -82,25 +117,26 @@ def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, abou
             raise CheckpointError(_not_exact(checkpoint, listed, unequal))
         inexact.append({"at": step, "differences": unequal})
         notes.append(f"from step {step} on not bit-exact: {listed}")
+    return _Differences(seen, pending, inexact, notes)
 
-    changed = [change for change in pending if DATA not in change["keys"]]
-    if changed:
-        adopt(parts, state, settings(plain(_undone(request.config, changed))), run)
-    else:
-        load(parts.state, state)
-    rows = request.folder.metrics.stat().st_size if request.folder.metrics.exists() else 0
-    if rows < parts.state.metrics_bytes:
-        told = f"has {rows} bytes, and {parts.state.metrics_bytes} belong to {checkpoint.path}: rows are lost; "
-        told += f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
-        raise CheckpointError(f"{request.folder.metrics} {told}")
-    for note in notes:
-        say(note)
-    changes = [*seen, *({**change, "at": step} for change in pending)]
-    return Restored(parts.state.metrics_bytes, {**about, "changes": changes, "inexact": inexact}, [*passed, *notes])
+
+def _check_rows(metrics: Path, needed: int, checkpoint: Checkpoint) -> None:
+    """Refuse a file of rows that is shorter than it was when the checkpoint was made."""
+    there = bytes_in(metrics)
+    if there < needed:
+        raise CheckpointError(
+            f"{metrics} has {there} bytes, and {needed} belong to {checkpoint.path}: rows are lost; "
+            f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
+        )
+
+
+def bytes_in(path: Path) -> int:
+    """The size of a file; 0 without one."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def with_history(request: RunRequest, changes: Sequence[Record]) -> RunRequest:
-    """The job with the changes that are in force in the config it leaves behind, if they are not there already."""
+    """Add the change of data to the config that the request stores, unless it is there already."""
     kept = request.kept if request.kept is not None else request.config
     written = raw(kept, "checkpoint.changes") or []
     if len(written) >= len(changes):
@@ -112,7 +148,7 @@ def with_history(request: RunRequest, changes: Sequence[Record]) -> RunRequest:
 def _check_config(
     checkpoint: Checkpoint, request: RunRequest, missing: int, pending: Sequence[Record], about: Mapping[str, Any]
 ) -> None:
-    """The stored config is that of the checkpoint, or says how it came from it."""
+    """Refuse a stored config that is neither the checkpoint's nor derived from it by recorded changes."""
     expected = pending[0]["config_sha256"] if pending else about["config_sha256"]
     if missing < 0 or checkpoint.manifest.get("config_sha256") != expected:
         raise CheckpointError(
@@ -125,7 +161,7 @@ def _check_config(
 def _other_data(
     checkpoint: Checkpoint, run: Settings, pending: Sequence[Record], about: Mapping[str, Any]
 ) -> list[str] | None:
-    """The hashes of the data before and now, where they differ and may."""
+    """The hashes of the data before and now, or None if they are equal; refuse a difference not allowed."""
     old, new = checkpoint.manifest.get(DATA), about[DATA]
     if old == new:
         return None
@@ -141,7 +177,7 @@ def _other_data(
 
 
 def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The items of the fingerprint that differ, without those that were changed on purpose."""
+    """Items of the fingerprint that differ, except those that the command changes."""
     old, new = checkpoint.manifest.get("fingerprint"), about["fingerprint"]
     if not isinstance(old, Mapping):
         raise CheckpointError(f"{checkpoint.path}: the manifest has no fingerprint")

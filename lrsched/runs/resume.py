@@ -1,4 +1,4 @@
-"""Continue a run with the config it was started with, and with the changes that the command may make."""
+"""Resume a run: its stored config, with the changes that the command may make."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FREE = (
     "threads",
     "sweep",
 )
-"""Keys that do not change what the run computes; the command's value counts."""
+"""Keys that never change a number of the run; the command's values replace the stored ones."""
 
 EVERYWHERE = ("experiment", "debug")
 """Groups that may set any key."""
@@ -136,10 +136,6 @@ def finished(folder: RunFolder) -> bool:
     return (folder.read_result() or {}).get("status") == "finished"
 
 
-def say_finished(folder: RunFolder) -> None:
-    say(f"{folder} is finished: {(folder.read_result() or {}).get('reason')}; nothing to do")
-
-
 def _asked(overrides: Sequence[str], composed: DictConfig) -> set[str]:
     """The keys that a command line sets."""
     asked = {_key(item) for item in overrides}
@@ -155,7 +151,7 @@ def _key(override: str) -> str:
 
 
 def _take_given(stored: DictConfig, composed: DictConfig, asked: set[str]) -> None:
-    """Replace stored values that ask for the environment by the command's; the stored ones are never resolved."""
+    """Replace stored values that read the environment by the command's; never resolve the stored ones."""
     for key, text in reaching_out(stored).items():
         given = next((name for name in asked if within(key, [name])), None)
         if given is None:
@@ -165,7 +161,7 @@ def _take_given(stored: DictConfig, composed: DictConfig, asked: set[str]) -> No
 
 
 def _take_free(stored: DictConfig, composed: DictConfig, keys: Sequence[str]) -> None:
-    """Take the command's values of free keys, and say which are new; the history of changes stays."""
+    """Take the command's values of free keys and print the new ones; keep the history of changes."""
     history = raw(stored, CHANGES) or []
     new: list[Difference] = []
     for key in keys:

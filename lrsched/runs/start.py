@@ -13,18 +13,19 @@ from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
 from lrsched.config.settings import settings
+from lrsched.console import say
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
 from lrsched.runs.context import WorkerContext
 from lrsched.runs.request import RunRequest, already_there, taken
-from lrsched.runs.resume import continued, finished, run_folder, say_finished, stored
+from lrsched.runs.resume import continued, finished, run_folder, stored
 from lrsched.signals import StopFlag
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 PATIENCE = 10.0
-"""Seconds that a job waits for a run that is in use: where a sweep was killed, its jobs are still saving."""
+"""Seconds that a job waits for a run in use: jobs of a killed sweep are still saving."""
 
 
 def make_run(
@@ -55,9 +56,10 @@ def make_run(
     with ExitStack() as held:
         request = _of_command(config, overrides, held) if job is None else _of_job(config, overrides, job, held)
         if isinstance(request, RunFolder):
-            say_finished(request)
-            return (request.read_result() or {"metrics": {}})["metrics"].get(config.checkpoint.monitor)
-        put(request.config, "sweep", config.sweep)  # says how runs are made side by side, and nothing of this one
+            result = request.read_result() or {"metrics": {}}
+            say(f"{request} is finished: {result.get('reason')}; nothing to do")
+            return result["metrics"].get(config.checkpoint.monitor)
+        put(request.config, "sweep", config.sweep)  # how runs are launched, which changes no run
         run = settings(plain(request.config))
         from lrsched.runs.execute import execute  # imports torch
 
@@ -66,7 +68,7 @@ def make_run(
 
 
 def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -> RunRequest | RunFolder:
-    """The run that a command asks for; locked where it goes on. A folder: it is finished."""
+    """The run that a command asks for, locked if it resumes; a folder if the run is finished."""
     by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
     path = config.get("resume")
     if path == AUTO:
@@ -82,11 +84,11 @@ def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -
 
 
 def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, held: ExitStack) -> RunRequest | RunFolder:
-    """The run of a sweep's job, which goes on where it stood. A folder: it is finished."""
+    """The run of a sweep's job, locked if it resumes; a folder if the run is finished."""
     begun = folder.path.is_dir() and any(folder.path.iterdir())  # Hydra makes the folder too
     if begun and not finished(folder):
         check_folder(folder)
-        with ExitStack() as lock:  # only who has it knows what the run has come to
+        with ExitStack() as lock:  # look again: only the holder sees a settled run
             lock.enter_context(RunLock(folder.path, PATIENCE))
             if folder.holds_a_run() and not finished(folder):
                 held.enter_context(lock.pop_all())
@@ -96,7 +98,7 @@ def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, hel
 
 
 def _new(config: DictConfig, by_user: bool) -> RunRequest:
-    """A run that starts, and where it puts its files."""
+    """A new run and its folder."""
     folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
     if by_user and taken(folder):
         raise already_there(folder)  # before torch is imported; who claims the folder looks again

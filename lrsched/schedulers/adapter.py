@@ -10,7 +10,7 @@ from torch.optim import Optimizer, lr_scheduler
 from lrsched import schedules
 from lrsched.errors import CheckpointError, ConfigError, nearest
 from lrsched.horizon import Horizon
-from lrsched.schedulers.rows import Rows
+from lrsched.schedulers.rows import ScheduleRows
 from lrsched.schedules import Schedule
 
 
@@ -70,7 +70,7 @@ class LRScheduler(lr_scheduler.LRScheduler):
         schedule = schedule_named(schedule) if isinstance(schedule, str) else schedule
         if not isinstance(schedule, Schedule):
             raise ConfigError("schedule", schedule, "must be a schedule or its name", "as in Cosine() or 'cosine'")
-        self._rows = Rows(schedule, horizon if isinstance(horizon, Horizon) else Horizon(horizon))
+        self._rows = ScheduleRows(schedule, horizon if isinstance(horizon, Horizon) else Horizon(horizon))
         self._go_to(_position(last_epoch + 1))
 
     def step(self, epoch: int | None = None) -> None:

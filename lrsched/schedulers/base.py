@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -9,7 +10,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, NotFinite
 
 
 class Advice(Enum):
@@ -55,6 +56,22 @@ class Scheduler(ABC):
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a state. The optimizer's state must have been loaded before."""
+
+
+def monitored(monitor: str, metrics: Mapping[str, float], step: int, judge: object) -> float:
+    """The metric that ``judge`` monitors, of an evaluation after ``step`` updates.
+
+    Raises:
+        ConfigError: the evaluation has no such metric.
+        NotFinite: it is not a finite number, which is an error and not a bad evaluation.
+    """
+    if monitor not in metrics:
+        known = f"known are: {', '.join(metrics)}"
+        raise ConfigError("monitor", monitor, "is not a metric of an evaluation", known)
+    metric = metrics[monitor]
+    if not math.isfinite(metric):
+        raise NotFinite(f"{monitor} is {metric} at step {step}: {type(judge).__name__} cannot judge it")
+    return metric
 
 
 def group_names(optimizer: Optimizer) -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.errors import NotFinite
 from lrsched.horizon import Horizon
-from lrsched.schedulers.base import Scheduler
+from lrsched.schedulers.base import Advice, Scheduler, monitored
 from lrsched.schedules import Absolute, Constant
-from lrsched.schedules.checks import require
 
 
 class ClosedLoop(Scheduler):
@@ -24,8 +25,12 @@ class ClosedLoop(Scheduler):
         ramp: its warm-up is the ramp in front, its ``final`` the bound that no level falls below.
     """
 
+    kept: tuple[str, ...] = ("levels", "recent")
+    """What a checkpoint holds: fields by name, without their underscore."""
+
     def __init__(self, optimizer: Optimizer, horizon: Horizon, monitor: str, ramp: Constant) -> None:
         self.monitor = monitor
+        self._recent: list[float] = []
         self._warm = horizon.resolve(ramp.warmup, "warmup")
         self._ramp = ramp.plan(horizon).table()[: self._warm].tolist()
         self._optimizer = optimizer
@@ -43,20 +48,23 @@ class ClosedLoop(Scheduler):
     def rescale(self, ratios: Sequence[float]) -> None:
         self._levels = [level * ratio for level, ratio in zip(self._levels, ratios, strict=True)]
 
-    def warming(self, step: int) -> bool:
-        """Whether an evaluation after ``step`` updates is one of the ramp, which does not count."""
-        return self._warm > 0 and step <= self._warm
+    def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
+        """Judge the metric; one of an evaluation during the ramp does not count."""
+        metric = monitored(self.monitor, metrics, step, self)
+        return Advice.NOTHING if self._warm > 0 and step <= self._warm else self.judge(metric)
 
-    def metric(self, step: int, metrics: Mapping[str, float]) -> float:
-        """The monitored metric.
+    @abstractmethod
+    def judge(self, metric: float) -> Advice:
+        """Move the levels, or not, now that an evaluation has shown ``metric``, a finite number."""
 
-        Raises:
-            ConfigError: an evaluation has no such metric.
-            NotFinite: it is not a finite number, which is an error and not a bad evaluation.
-        """
-        known = f"known are: {', '.join(metrics)}"
-        require(self.monitor in metrics, "monitor", self.monitor, "is not a metric of an evaluation", known)
-        metric = metrics[self.monitor]
-        if not math.isfinite(metric):
-            raise NotFinite(f"{self.monitor} is {metric} at step {step}: {type(self).__name__} cannot judge it")
-        return metric
+    def smoothed(self, metric: float, window: int) -> float:
+        """The mean of the last ``window`` metrics, this one included."""
+        self._recent = [*self._recent, metric][-window:]
+        return math.fsum(self._recent) / len(self._recent)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: copy(getattr(self, f"_{name}")) for name in self.kept}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for name in self.kept:
+            setattr(self, f"_{name}", copy(state[name]))

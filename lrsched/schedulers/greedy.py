@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from torch.optim import Optimizer
 
@@ -50,6 +49,8 @@ class Greedy(ClosedLoop):
         Faster Convergence, 2025, https://arxiv.org/abs/2512.14527
     """
 
+    kept = ("levels", "recent", "last", "good", "bad")
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -81,17 +82,12 @@ class Greedy(ClosedLoop):
         self.mode, self.factor, self.patience = mode, factor, patience
         self._window = window if smooth else 1
         self._ceilings = [high * level for level in self._levels]
-        self._recent: list[float] = []
         self._last: float | None = None
         self._good = 0
         self._bad = 0
 
-    def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
-        metric = self.metric(step, metrics)
-        if self.warming(step):
-            return Advice.NOTHING
-        self._recent = [*self._recent, metric][-self._window :]
-        before, self._last = self._last, math.fsum(self._recent) / len(self._recent)
+    def judge(self, metric: float) -> Advice:
+        before, self._last = self._last, self.smoothed(metric, self._window)
         if before is not None:
             better = self._last < before if self.mode == "min" else self._last > before
             self._good, self._bad = (self._good + 1, 0) if better else (0, self._bad + 1)
@@ -108,16 +104,3 @@ class Greedy(ClosedLoop):
             # An absolute floor above a group's base value lifts nothing: the level stays.
             self._levels = [min(level, max(level * self.factor, low)) for level, low in bounded]
             self._bad = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "levels": list(self._levels),
-            "recent": list(self._recent),
-            "last": self._last,
-            "good": self._good,
-            "bad": self._bad,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._levels, self._recent = list(state["levels"]), list(state["recent"])
-        self._last, self._good, self._bad = state["last"], state["good"], state["bad"]

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from lrsched.errors import ConfigError, NotFinite
-from lrsched.schedulers.base import Advice, Scheduler
+from lrsched.errors import ConfigError
+from lrsched.schedulers.base import Advice, Scheduler, monitored
 from lrsched.schedulers.expression import Expression
 
 Interval = Literal["epoch", "step", "evaluation"]
@@ -53,20 +53,10 @@ class Native(Scheduler):
         if self.takes_metric:
             # At interval epoch, evaluations inside an epoch are not its to see.
             if not self._every or step % self._every == 0:
-                self.inner.step(self._metric(step, metrics))  # type: ignore[arg-type]
+                self.inner.step(monitored(self.monitor, metrics, step, self.inner))  # type: ignore[arg-type]
         elif self.interval == "evaluation":
             self.inner.step()
         return Advice.NOTHING
-
-    def _metric(self, step: int, metrics: Mapping[str, float]) -> float:
-        if self.monitor not in metrics:
-            raise ConfigError(
-                "monitor", self.monitor, "is not a metric of an evaluation", f"known are: {', '.join(metrics)}"
-            )
-        metric = metrics[self.monitor]
-        if metric != metric or metric in (float("inf"), float("-inf")):
-            raise NotFinite(f"{self.monitor} is {metric} at step {step}: {type(self.inner).__name__} cannot judge it")
-        return metric
 
     @property
     def sees_metrics(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from torch.optim import Optimizer
 
@@ -41,6 +41,8 @@ class Plateau(ClosedLoop):
             evaluations during it are not counted.
     """
 
+    kept = ("levels", "best", "bad", "cooling", "recent")
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -70,32 +72,16 @@ class Plateau(ClosedLoop):
         self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
         self.smooth, self.backtrack = smooth, backtrack
 
-        super().__init__(
-            optimizer,
-            horizon,
-            monitor,
-            Constant(
-                warmup=warmup,
-                warmup_start=warmup_start,
-                warmup_shape=warmup_shape,
-                warmup_power=warmup_power,
-                final=final,
-            ),
+        ramp = Constant(
+            warmup=warmup, warmup_start=warmup_start, warmup_shape=warmup_shape, warmup_power=warmup_power, final=final
         )
+        super().__init__(optimizer, horizon, monitor, ramp)
         self._best = math.inf if mode == "min" else -math.inf
         self._bad = 0
         self._cooling = 0
-        self._recent: list[float] = []
 
-    def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
-        metric = self.metric(step, metrics)
-        if self.warming(step):
-            return Advice.NOTHING
-        self._recent = [*self._recent, metric][-self.smooth :]
-        smoothed = math.fsum(self._recent) / len(self._recent)
-        return self._judge(smoothed)
-
-    def _judge(self, metric: float) -> Advice:
+    def judge(self, metric: float) -> Advice:
+        metric = self.smoothed(metric, self.smooth)
         improved = self._improves(metric)
         if improved:
             self._best, self._bad = metric, 0
@@ -121,17 +107,3 @@ class Plateau(ClosedLoop):
         raises_the_bar = better_is_larger == (best >= 0)
         bar = best * (1.0 + margin) if raises_the_bar else best * (1.0 - margin)
         return metric > bar if better_is_larger else metric < bar
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "levels": list(self._levels),
-            "best": self._best,
-            "bad": self._bad,
-            "cooling": self._cooling,
-            "recent": list(self._recent),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._levels = list(state["levels"])
-        self._best, self._bad, self._cooling = state["best"], state["bad"], state["cooling"]
-        self._recent = list(state["recent"])

@@ -20,7 +20,7 @@ Member = tuple[int, str, int | None, float]
 """Who follows a curve: position of the group, key and item of the value in it, base value."""
 
 
-class Rows:
+class ScheduleRows:
     """Puts row s of the table into the groups of an optimizer, whichever they are by now.
 
     It holds no optimizer. Groups that it has not met, because they were added or came with a state that

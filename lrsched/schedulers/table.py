@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler, group_names
-from lrsched.schedulers.rows import Rows
+from lrsched.schedulers.rows import ScheduleRows
 from lrsched.schedules import Schedule
 from lrsched.schedules.shapes import Floats
 
@@ -32,7 +32,7 @@ class Table(Scheduler):
     def __init__(self, optimizer: Optimizer, schedule: Schedule, horizon: Horizon) -> None:
         group_names(optimizer)
         self._optimizer = optimizer
-        self._rows = Rows(schedule, horizon)
+        self._rows = ScheduleRows(schedule, horizon)
         self._rows.bind(optimizer.param_groups)
         self.moves = self._rows.moves
 

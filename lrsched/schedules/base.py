@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from lrsched.errors import UNSET
 from lrsched.horizon import Duration, Horizon
@@ -114,13 +114,8 @@ class Schedule:
     def lead(self, horizon: Horizon) -> int:
         """Steps of the warm-up in front of the body."""
         warm = horizon.resolve(self.warmup, "warmup")
-        require(
-            warm < horizon.steps,
-            "warmup",
-            self.warmup,
-            f"is {warm} steps and leaves nothing of a run of {horizon.steps} steps",
-            "shorten it or train longer",
-        )
+        rule = f"is {warm} steps and leaves nothing of a run of {horizon.steps} steps"
+        require(warm < horizon.steps, "warmup", self.warmup, rule, "shorten it or train longer")
         return warm
 
     def ramp(self, steps: int, peak: float) -> Phase:
@@ -227,8 +222,9 @@ def _freeze(key: str, value: Any) -> Any:
         require(isinstance(value, Mapping), key, value, "must be a mapping {name: schedule}")
         return Frozen(dict(sorted(value.items())) if key == "also" else value)
     if isinstance(value, Mapping) and key == "final":
-        require(set(value) == {"absolute"}, key, dict(value), "is a ratio, or {absolute: VALUE}")
-        return Absolute(value["absolute"])
+        final = cast("Mapping[str, Any]", value)
+        require(set(final) == {"absolute"}, key, dict(final), "is a ratio, or {absolute: VALUE}")
+        return Absolute(final["absolute"])
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(_freeze(key, item) for item in value)
-    return value
+        return tuple(_freeze(key, item) for item in cast("Sequence[Any]", value))
+    return cast("Any", value)

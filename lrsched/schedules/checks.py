@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from lrsched.errors import ConfigError, suggestion
 
@@ -18,7 +18,7 @@ def require(ok: bool, key: str, value: Any, rule: str, remedy: str = "") -> None
 
 
 @contextmanager
-def below(key: str) -> Iterator[None]:
+def below(key: str) -> Generator[None]:
     """What is complained of within is named below ``key``: a schedule inside a schedule.
 
     >>> with below("parts[1].schedule"):
@@ -63,12 +63,16 @@ def one_of(key: str, value: Any, known: Sequence[str]) -> None:
     require(value in known, key, value, f"is not one of {', '.join(known)}", suggestion(str(value), known))
 
 
+def is_pair(value: object) -> bool:
+    """Whether a value is a tuple of two."""
+    return isinstance(value, tuple) and len(cast("tuple[Any, ...]", value)) == 2
+
+
 def momentum_range(key: str, value: Any) -> None:
     """Refuse what is neither None nor a pair [low, high] of momenta."""
     if value is None:
         return
-    pair = isinstance(value, tuple) and len(value) == 2
-    require(pair, key, value, "must be [low, high], or null to leave the momentum alone")
+    require(is_pair(value), key, value, "must be [low, high], or null to leave the momentum alone")
     for momentum in value:
         number(key, momentum, "[0, 1)")
     require(value[0] <= value[1], key, value, "must be [low, high]: the first at most the second", "swap them")
@@ -77,3 +81,9 @@ def momentum_range(key: str, value: Any) -> None:
 def rise(numbers: Sequence[float | Fraction]) -> bool:
     """Whether each number is larger than the one before it."""
     return all(before < after for before, after in pairwise(numbers))
+
+
+def unreached(what: str, at: Mapping[str, int], steps: int) -> list[str]:
+    """Warn of each duration whose step lies after the last of ``steps`` steps; ``what`` names its kind."""
+    late = {duration: step for duration, step in at.items() if step >= steps}
+    return [f"{what} {d} is step {n} of a schedule of {steps} steps: it is never reached" for d, n in late.items()]

@@ -12,6 +12,7 @@ from lrsched.schedules.checks import below, one_of, require
 from lrsched.schedules.cycles import whole_lengths
 from lrsched.schedules.nested import require_schedule
 from lrsched.schedules.phases import Part, Phase, clip, hold
+from lrsched.schedules.wsd import decay_shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,30 +61,19 @@ class Cooldown(Schedule):
         exact = horizon.exact(self.at, "at"), horizon.exact(self.decay, "decay")
         require(exact[1] > 0, "decay", self.decay, "must be at least one step", "give a longer duration")
         trunk, down = whole_lengths(exact)
-        require(
-            trunk + down <= steps,
-            "decay",
-            self.decay,
-            f"is {down} steps from step {trunk} on, but there are {steps} in all",
-            "shorten it, or give an earlier at",
-        )
+        rule = f"is {down} steps from step {trunk} on, but there are {steps} in all"
+        require(trunk + down <= steps, "decay", self.decay, rule, "shorten it, or give an earlier at")
         return trunk, down
 
     def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
         trunk, down = self.lengths(steps, horizon)
         final = self._floor(peak)
-        require(
-            self.shape != "exponential" or final > 0,
-            "final",
-            self.final,
-            "an exponential never gets to 0",
-            "give final=0.01, or another shape",
-        )
+        shape = decay_shape(self, self.shape, final)
         with below("of"):
             plan = self.of.plan(horizon.part(steps), peak)
         start = plan[min(trunk, steps - 1)]
         end = min(start, final)
-        decay = Phase(down, start, end, shapes.named(self.shape, shapes.DECAY_SHAPES), name="cooldown")
+        decay = Phase(down, start, end, shape, name="cooldown")
         return [*clip(plan.parts, trunk), decay, hold(steps - trunk - down, end, "held")]
 
     def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:

@@ -53,12 +53,8 @@ def growing(first: int, mult: float, steps: int) -> list[int]:
         covered += length
         if covered >= steps:
             return lengths
-    raise ConfigError(
-        "mult",
-        mult,
-        f"cycles that start at {first} steps shrink below one step after {covered} of {steps} steps",
-        "raise mult or first",
-    )
+    rule = f"cycles that start at {first} steps shrink below one step after {covered} of {steps} steps"
+    raise ConfigError("mult", mult, rule, "raise mult or first")
 
 
 def listed(lengths: Iterable[Duration], steps: int, horizon: Horizon, key: str = "lengths") -> list[int]:

@@ -21,7 +21,7 @@ def cautions(schedule: Schedule, horizon: Horizon, peak: float = 1.0) -> list[st
     the run ends in mid-cycle: 2 of the 4 steps of its last phase (cycle) are made, and it ends at 0.854 of the peak
     """
     plan = schedule.plan(horizon, peak)
-    found = []
+    found: list[str] = []
     if isinstance(schedule.final, Absolute) and schedule.final.value > peak > 0:
         found.append(
             f"final={{absolute: {schedule.final.value:g}}} lies above the base value {peak:g}: "

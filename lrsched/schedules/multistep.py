@@ -11,7 +11,7 @@ import numpy as np
 from lrsched.errors import ConfigError
 from lrsched.horizon import Duration, Horizon, parse
 from lrsched.schedules.base import Schedule
-from lrsched.schedules.checks import number, require, rise
+from lrsched.schedules.checks import number, require, rise, unreached
 from lrsched.schedules.phases import Curve, Ints, Part
 from lrsched.schedules.shapes import Floats
 
@@ -61,12 +61,9 @@ class MultiStep(Schedule):
         return [Curve(steps, value, "stair")]
 
     def cautions(self, steps: int, horizon: Horizon) -> list[str]:
-        at = [(str(m), horizon.resolve(str(m), "milestones", least=1)) for m in self.milestones]
-        return [
-            f"milestone {m} is step {step} of a schedule of {steps} steps: it is never reached"
-            for m, step in at
-            if step >= steps
-        ]
+        return unreached(
+            "milestone", {str(m): horizon.resolve(str(m), "milestones", least=1) for m in self.milestones}, steps
+        )
 
     def _refuse_disorder(self, steps: Sequence[float | Fraction]) -> None:
         if steps[0] > 0 and rise(steps):

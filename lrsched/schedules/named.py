@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from lrsched.errors import UNSET, ConfigError, nearest
 from lrsched.schedules.checks import require
@@ -37,7 +37,11 @@ class Frozen(Mapping[str, V], Generic[V]):
         return len(self._pairs)
 
     def __eq__(self, other: object) -> bool:
-        return self._pairs == tuple(other.items()) if isinstance(other, Mapping) else NotImplemented
+        return (
+            self._pairs == tuple(cast("Mapping[str, V]", other).items())
+            if isinstance(other, Mapping)
+            else NotImplemented
+        )
 
     def __hash__(self) -> int:
         return hash(self._pairs)

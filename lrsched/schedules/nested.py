@@ -18,12 +18,8 @@ def require_schedule(key: str, value: Any) -> None:
     lrsched.errors.ConfigError: of: must be an open-loop schedule, not float; as in {_target_: lrsched.schedules.Cosine}
     """
     if not isinstance(value, Schedule):
-        raise ConfigError(
-            key,
-            UNSET,
-            f"must be an open-loop schedule, not {type(value).__name__}",
-            "as in {_target_: lrsched.schedules.Cosine}",
-        )
+        rule = f"must be an open-loop schedule, not {type(value).__name__}"
+        raise ConfigError(key, UNSET, rule, "as in {_target_: lrsched.schedules.Cosine}")
     for name in ("also", "groups"):
         if getattr(value, name):
             raise ConfigError(

@@ -69,29 +69,36 @@ class OneCycle(Schedule):
         flag("three_phase", self.three_phase)
         momentum_range("momentum", self.momentum)
 
-    def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
-        end = self.start / 1e4 if self.end is None else self.end
-        levels = (self.start, 1.0, self.start, end) if self.three_phase else (self.start, 1.0, end)
-        return [floored(part, final) for part in self._through(levels, steps, horizon)]
+    @property
+    def foot(self) -> float:
+        """Multiple of the peak that the run tends to."""
+        return self.start / 1e4 if self.end is None else self.end
 
-    def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Multiples of the peak between which the phases lie."""
+        return (self.start, 1.0, self.start, self.foot) if self.three_phase else (self.start, 1.0, self.foot)
+
+    @property
+    def companion_levels(self) -> dict[str, tuple[float, ...]]:
+        """The same of the momentum, absolute; nothing where it is left alone."""
         if self.momentum is None:
             return {}
         low, high = self.momentum
-        levels = (high, low, high, high) if self.three_phase else (high, low, high)
-        return {"momentum": self._through(levels, steps, horizon)}
+        return {"momentum": (high, low, high, high) if self.three_phase else (high, low, high)}
+
+    def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
+        return [floored(part, final) for part in self._through(self.levels, steps, horizon)]
+
+    def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:
+        return {name: self._through(levels, steps, horizon) for name, levels in self.companion_levels.items()}
 
     def _through(self, levels: Sequence[float], steps: int, horizon: Horizon) -> list[Part]:
         """The phases between the levels: each of length ``rise``, but the last takes the rest."""
         rise = horizon.resolve(self.rise, "rise")
         rest = steps - rise * (len(levels) - 2)
-        require(
-            rest >= 0,
-            "rise",
-            self.rise,
-            f"is {rise} steps{' up and as many down' * self.three_phase}, but the run leaves {steps} for the cycle",
-            "shorten it",
-        )
+        rule = f"is {rise} steps{' up and as many down' * self.three_phase}, but the run leaves {steps} for the cycle"
+        require(rest >= 0, "rise", self.rise, rule, "shorten it")
         shape = shapes.named(self.anneal, SHAPES, key="anneal")
         lengths = [rise] * (len(levels) - 2) + [rest]
         names = ("rise", "fall", "annihilation")[: len(lengths)]

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 from lrsched.horizon import Duration, Horizon, half_up
 from lrsched.schedules import shapes
 from lrsched.schedules.base import Schedule
-from lrsched.schedules.checks import number, one_of, require, rise
+from lrsched.schedules.checks import is_pair, number, one_of, require, rise, unreached
 from lrsched.schedules.phases import Part, Phase, clip, floored
 
 PieceShape: TypeAlias = Literal["constant", "linear", "cosine"]
@@ -43,7 +43,7 @@ class Piecewise(Schedule):
 
     def check(self) -> None:
         one_of("shape", self.shape, get_args(PieceShape))
-        pairs = isinstance(self.points, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in self.points)
+        pairs = isinstance(self.points, tuple) and all(is_pair(p) for p in self.points)
         good = pairs and len(self.points) > 0
         require(good, "points", self.points, "must be a list of pairs", "as in [[0%,1],[50%,0.1]]")
         for _, value in self.points:
@@ -69,9 +69,4 @@ class Piecewise(Schedule):
         return [floored(part, final) for part in clip([*parts, rest], steps)]
 
     def cautions(self, steps: int, horizon: Horizon) -> list[str]:
-        at = [(time, horizon.resolve(time, "points")) for time, _ in self.points]
-        return [
-            f"point {time} is step {step} of a schedule of {steps} steps: it is never reached"
-            for time, step in at
-            if step >= steps
-        ]
+        return unreached("point", {time: horizon.resolve(time, "points") for time, _ in self.points}, steps)

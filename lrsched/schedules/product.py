@@ -48,7 +48,7 @@ class Product(Schedule):
             require_schedule(f"factors[{j}]", factor)
 
     def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
-        plans = []
+        plans: list[Plan] = []
         for j, factor in enumerate(self.factors):
             with below(f"factors[{j}]"):
                 plans.append(factor.plan(horizon.part(steps), peak))

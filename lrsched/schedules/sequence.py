@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import abc
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import Any, cast
 
 from lrsched.horizon import Duration, Horizon
 from lrsched.schedules.base import Schedule
@@ -62,7 +63,7 @@ class Sequence(Schedule):
 
     def lengths(self, steps: int, horizon: Horizon) -> list[int]:
         """Whole steps of each part, of ``steps`` steps that they tile: the running sum is rounded half up."""
-        exact = []
+        exact: list[Fraction] = []
         for j, section in enumerate(self._sections):
             if section.length != REST:
                 key = f"parts[{j}].length"
@@ -103,6 +104,7 @@ class Sequence(Schedule):
 
 def _section(key: str, part: Any) -> Section:
     if isinstance(part, abc.Mapping):
+        part = cast("abc.Mapping[str, Any]", part)
         require(
             set(part) == {"length", "schedule"},
             key,

@@ -9,7 +9,7 @@ from lrsched.horizon import Duration, Horizon
 from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import number, require
 from lrsched.schedules.cycles import growing
-from lrsched.schedules.phases import Part, Phase, clip
+from lrsched.schedules.phases import Ends, Part, Phase, clip
 from lrsched.schedules.shapes import cosine, linear
 
 
@@ -50,20 +50,19 @@ class SGDR(Schedule):
         number("peak_decay", self.peak_decay, "(0, 1]")
 
     def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
+        return self.in_cycles(steps, horizon, final, "(]")
+
+    def in_cycles(self, steps: int, horizon: Horizon, final: float, ends: Ends) -> Sequence[Part]:
+        """The cycles; ``ends`` are those that the warm-up of each is trained at."""
         first = horizon.resolve(self.first, "first", least=1)
         warm = horizon.resolve(self.cycle_warmup, "cycle_warmup")
         parts: list[Part] = []
         for cycle, length in enumerate(growing(first, self.mult, steps)):
-            require(
-                warm < length,
-                "cycle_warmup",
-                self.cycle_warmup,
-                f"is {warm} steps and leaves nothing of cycle {cycle}, which has {length}",
-                "shorten it, or lengthen the cycles",
-            )
+            rule = f"is {warm} steps and leaves nothing of cycle {cycle}, which has {length}"
+            require(warm < length, "cycle_warmup", self.cycle_warmup, rule, "shorten it, or lengthen the cycles")
             peak = max(final, self.peak_decay**cycle)
             parts += [
-                Phase(warm, final, peak, linear, "(]", "warmup"),
+                Phase(warm, final, peak, linear, ends, "warmup"),
                 Phase(length - warm, peak, final, cosine, name="cycle"),
             ]
         return clip(parts, steps)

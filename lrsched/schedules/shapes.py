@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsched.errors import ConfigError, suggestion
+from lrsched.errors import ConfigError
+from lrsched.schedules.checks import one_of
 
 Floats: TypeAlias = NDArray[np.float64]
 Shape: TypeAlias = Callable[[float, float, Floats], Floats]
@@ -56,12 +57,8 @@ def square(a: float, b: float, x: Floats) -> Floats:
 def exponential(a: float, b: float, x: Floats) -> Floats:
     """a·(b/a)^x; both ends must be positive."""
     if not (a > 0 and b > 0):
-        raise ConfigError(
-            "shape",
-            "exponential",
-            f"an exponential cannot go from {a:g} to {b:g}: both ends must be above 0",
-            "give a start or final above 0, or another shape",
-        )
+        rule = f"an exponential cannot go from {a:g} to {b:g}: both ends must be above 0"
+        raise ConfigError("shape", "exponential", rule, "give a start or final above 0, or another shape")
     return a * (b / a) ** x
 
 
@@ -77,18 +74,11 @@ def polynomial(power: float) -> Shape:
 
 
 NAMED: dict[str, Shape] = {
-    "constant": constant,
-    "linear": linear,
-    "cosine": cosine,
-    "mirror_cosine": mirror_cosine,
-    "sqrt": sqrt,
-    "square": square,
-    "exponential": exponential,
+    shape.__name__: shape for shape in (constant, linear, cosine, mirror_cosine, sqrt, square, exponential)
 }
 
 
 def named(name: str, known: tuple[str, ...], *, key: str = "shape", power: float = 2.0) -> Shape:
-    """The shape of that name, of those that ``key`` admits."""
-    if name not in known:
-        raise ConfigError(key, name, f"is not one of {', '.join(known)}", suggestion(name, known))
+    """The shape of that name, one of those that ``key`` allows."""
+    one_of(key, name, known)
     return polynomial(power) if name == "polynomial" else NAMED[name]

@@ -74,13 +74,8 @@ class Table(Schedule):
     def _over(self, steps: int, values: np.ndarray) -> list[Part]:
         """The values over a run of ``steps`` steps: cut off, or held after their end."""
         missing = steps - len(values)
-        require(
-            missing <= 0 or self.past != "raise",
-            "past",
-            self.past,
-            f"{self.path} has {len(values)} rows for {steps} steps",
-            "give it more rows, or past=hold",
-        )
+        rule = f"{self.path} has {len(values)} rows for {steps} steps"
+        require(missing <= 0 or self.past != "raise", "past", self.past, rule, "give it more rows, or past=hold")
         table = Curve(len(values), lambda i: values[i], "table")
         return clip([table, hold(max(0, missing), float(values[-1]), "held")], steps)
 

@@ -48,14 +48,18 @@ class WSD(Schedule):
         one_of("shape", self.shape, shapes.DECAY_SHAPES)
 
     def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
-        require(
-            self.shape != "exponential" or final > 0,
-            "final",
-            self.final,
-            "an exponential never gets to 0",
-            "give final=0.01, or another shape",
-        )
-        return stable_then_decay(self.decay, shapes.named(self.shape, shapes.DECAY_SHAPES), steps, horizon, final)
+        return stable_then_decay(self.decay, decay_shape(self, self.shape, final), steps, horizon, final)
+
+
+def decay_shape(schedule: Schedule, name: shapes.DecayShape, final: float) -> shapes.Shape:
+    """The shape of a decay to ``final``, the schedule's own as a ratio of the peak.
+
+    Raises:
+        ConfigError: an exponential to 0.
+    """
+    reached, remedy = name != "exponential" or final > 0, "give final=0.01, or another shape"
+    require(reached, "final", schedule.final, "an exponential never gets to 0", remedy)
+    return shapes.named(name, shapes.DECAY_SHAPES)
 
 
 def stable_then_decay(

@@ -52,13 +52,8 @@ class WSDS(Schedule):
             left -= length
             if not length:  # it lies after the run
                 continue
-            require(
-                down <= length,
-                "decay",
-                self.decay,
-                f"is {down} steps and does not fit into a period of {length} steps",
-                "shorten it, or change lengths",
-            )
+            rule = f"is {down} steps and does not fit into a period of {length} steps"
+            require(down <= length, "decay", self.decay, rule, "shorten it, or change lengths")
             parts += [
                 Phase(length - down, 1.0, 1.0, constant, name="stable"),
                 Phase(down, 1.0, final, linear, name="decay"),

@@ -55,6 +55,7 @@ SHARE = 0.03
 """Share of a run's time spent on checkpoints where ``save`` is None, without the first and the last."""
 
 
+@dataclass(kw_only=True)
 class Trainer:
     """Takes a :class:`RunState` from step to step, in a fixed order.
 
@@ -77,24 +78,20 @@ class Trainer:
         forks: keeps the states that other runs start from, or None.
     """
 
-    def __init__(
-        self,
-        state: RunState,
-        update: Update,
-        evaluate: Callable[[], dict[str, float]],
-        horizon: Horizon,
-        timetable: Timetable,
-        store: Store,
-        journal: Journal,
-        about: Mapping[str, Any],
-        stop: StopFlag,
-        recovery: Recovery | None = None,
-        forks: Forks | None = None,
-    ) -> None:
-        self.state, self.horizon, self.timetable = state, horizon, timetable
-        self._update, self._evaluate, self._store, self._journal = update, evaluate, store, journal
-        self._about, self._stop, self._recovery, self._forks = about, stop, recovery, forks
-        self._saved = state.step if state.step else -1  # a resumed run has its checkpoint already
+    state: RunState
+    update: Update
+    evaluate: Callable[[], dict[str, float]]
+    horizon: Horizon
+    timetable: Timetable
+    store: Store
+    journal: Journal
+    about: Mapping[str, Any]
+    stop: StopFlag
+    recovery: Recovery | None = None
+    forks: Forks | None = None
+
+    def __post_init__(self) -> None:
+        self._saved = self.state.step if self.state.step else -1  # a resumed run has its checkpoint already
         self._saved_at = time.perf_counter()
 
     def run(self) -> Outcome:
@@ -107,9 +104,9 @@ class Trainer:
             try:
                 return self._course()
             except NotFinite as found:
-                if self._recovery is None:
+                if self.recovery is None:
                     raise
-                self._recovery(self.state, found)
+                self.recovery(self.state, found)
                 self._saved, self._saved_at = self.state.step, time.perf_counter()
 
     def _course(self) -> Outcome:
@@ -126,15 +123,15 @@ class Trainer:
                 ending = ending or self._ending()  # a signal may have come while saving
             if ending:
                 return ending
-            if self._forks is not None and s in self._forks.steps:
+            if self.forks is not None and s in self.forks.steps:
                 self._check()
-                self._forks.keep(state, self._journal, self._about)
+                self.forks.keep(state, self.journal, self.about)
             if s == 0 or s == self._saved:
-                self._journal.timing("update", step=s, seconds=state.seconds)
+                self.journal.timing("update", step=s, seconds=state.seconds)
             log = s % table.log == 0 or s == last
-            norm = self._update(state, want_norm=log)
+            norm = self.update(state, want_norm=log)
             if log:
-                self._update.check(state)
+                self.update.check(state)
                 self._log(s, norm)
 
     def _due(self, every: int) -> bool:
@@ -149,10 +146,10 @@ class Trainer:
     def _look(self) -> None:
         """Evaluate, let the scheduler observe it, write the row; if a signal cuts it short, resume does it."""
         state = self.state
-        self._update.check(state)
+        self.update.check(state)
         began = time.perf_counter()
         try:
-            metrics = self._evaluate()
+            metrics = self.evaluate()
         except Stopped:
             return
         took = time.perf_counter() - began
@@ -163,8 +160,8 @@ class Trainer:
             state.keep()
         elif advice is Advice.RETURN:
             state.go_back()
-        self._journal.row({"step": state.step, "epoch": self._epoch(state.step), **metrics})
-        self._journal.timing("evaluate", step=state.step, seconds=took)
+        self.journal.row({"step": state.step, "epoch": self._epoch(state.step), **metrics})
+        self.journal.timing("evaluate", step=state.step, seconds=took)
 
     def _log(self, s: int, norm: float | None) -> None:
         """Write the row of update ``s`` with the values it used, still in force at rest at s + 1."""
@@ -179,15 +176,15 @@ class Trainer:
             row |= {"loss_scale": state.scaler.get_scale(), "skipped": state.skipped}
         if state.passed:
             row["passed"] = state.passed
-        self._journal.row(row)
+        self.journal.row(row)
 
     def _epoch(self, s: int) -> float:
         return s / self.horizon.steps_per_epoch
 
     def _ending(self) -> Outcome | None:
         state, patience = self.state, self.timetable.patience
-        if self._stop.number is not None:  # first: a signal may have cut the last evaluation short
-            return Outcome(Ended.SIGNAL, f"stopped by {self._stop.name}", self._stop.number)
+        if self.stop.number is not None:  # first: a signal may have cut the last evaluation short
+            return Outcome(Ended.SIGNAL, f"stopped by {self.stop.name}", self.stop.number)
         if state.step >= self.horizon.steps:
             return Outcome(Ended.FINISHED, f"all {self.horizon.steps} steps are done")
         if patience is not None and state.early.since >= patience:
@@ -204,14 +201,14 @@ class Trainer:
             return
         began = time.perf_counter()
         self._check()
-        state.metrics_bytes = self._journal.flush()
-        self._store.save(state.step, state.state_dict(), self._about)
-        self._store.prune(self.timetable.keep, spare=self._recovery.needed(state.step) if self._recovery else ())
+        state.metrics_bytes = self.journal.flush()
+        self.store.save(state.step, state.state_dict(), self.about)
+        self.store.prune(self.timetable.keep, spare=self.recovery.needed(state.step) if self.recovery else ())
         self._saved, self._saved_at = state.step, time.perf_counter()
         state.save_seconds = self._saved_at - began
-        self._journal.timing("save", step=state.step, seconds=state.save_seconds)
+        self.journal.timing("save", step=state.step, seconds=state.save_seconds)
 
     def _check(self) -> None:
         """Refuse to save or hand on a state that is not finite."""
-        self._update.check(self.state)
+        self.update.check(self.state)
         refuse_to_save(self.state)

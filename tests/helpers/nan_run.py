@@ -110,16 +110,16 @@ class Run:
         self.journal = Journal(self.folder, [logger], self.state.metrics_bytes, at, info)
         self.update = Update(self.loader, arithmetic, seed=0, device=CPU, skip=policy == "skip", wait=wait)
         self.trainer = Trainer(
-            self.state,
-            self.update,
-            lambda: evaluate(model, validation, arithmetic, "val"),
-            horizon,
-            Timetable(log=1, evaluate=1, save=EVERY, keep=1),
-            self.store,
-            self.journal,
-            {},
-            StopFlag(),
-            Recovery(policy, EVERY, self.store, self.journal, self.said.append),
+            state=self.state,
+            update=self.update,
+            evaluate=lambda: evaluate(model, validation, arithmetic, "val"),
+            horizon=horizon,
+            timetable=Timetable(log=1, evaluate=1, save=EVERY, keep=1),
+            store=self.store,
+            journal=self.journal,
+            about={},
+            stop=StopFlag(),
+            recovery=Recovery(policy, EVERY, self.store, self.journal, self.said.append),
         )
 
     def __call__(self) -> Run:
@@ -143,7 +143,7 @@ class Run:
             return norm
 
         update.check = self.update.check
-        self.trainer._update = update  # type: ignore[assignment]
+        self.trainer.update = update  # type: ignore[assignment]
         with pytest.raises(Killed):
             self()
         return self

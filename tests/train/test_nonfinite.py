@@ -207,7 +207,7 @@ def test_a_save_out_of_turn_neither_prunes_what_is_gone_back_to_nor_outlives_it(
             there.append([checkpoint.step for checkpoint in run.store.committed()])
 
     run.trainer._log = log
-    run.trainer._recovery._tell = lambda _: there.append([c.step for c in run.store.committed()])  # type: ignore[union-attr]
+    run.trainer.recovery._tell = lambda _: there.append([c.step for c in run.store.committed()])  # type: ignore[union-attr]
     run()
     assert run.state.rollbacks == [3]
     assert there == [[4, 3], [3]]

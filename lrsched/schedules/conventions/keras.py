@@ -47,13 +47,8 @@ def cosine_decay_restarts(schedule: SGDR, span: Span) -> Sequence[Part]:
     while (begin := starts[-1] + lengths[-1]) < span.steps:
         starts.append(begin)
         lengths.append(lengths[-1] * Fraction(str(schedule.mult)))
-        require(
-            lengths[-1] >= 1,
-            "mult",
-            schedule.mult,
-            f"cycles that start at {first} steps shrink below one step before the end of the run",
-            "raise mult or first",
-        )
+        rule = f"cycles that start at {first} steps shrink below one step before the end of the run"
+        require(lengths[-1] >= 1, "mult", schedule.mult, rule, "raise mult or first")
     begins, spans = np.array(starts, dtype=np.float64), np.array(lengths, dtype=np.float64)
     firsts = np.array([math.ceil(begin) for begin in starts])  # the first step of each cycle
 

@@ -15,12 +15,11 @@ from lrsched.schedules.checks import require
 from lrsched.schedules.constant import Constant
 from lrsched.schedules.conventions._ramps import after_ramp
 from lrsched.schedules.cosine import Cosine
-from lrsched.schedules.cycles import growing
 from lrsched.schedules.exponential import Exponential
 from lrsched.schedules.linear import Linear
 from lrsched.schedules.multistep import MultiStep
 from lrsched.schedules.onecycle import OneCycle
-from lrsched.schedules.phases import Part, Phase, clip
+from lrsched.schedules.phases import Part, Phase
 from lrsched.schedules.polynomial import Polynomial
 from lrsched.schedules.rules import Convention, Span
 from lrsched.schedules.sgdr import SGDR
@@ -41,23 +40,7 @@ CONVENTION.has(MultiStep, "milestones", "gamma", *WARMUP)(after_ramp)  # piecewi
 @CONVENTION.has(SGDR, "first", "mult", "peak_decay", "cycle_warmup", "final")
 def sgdr(schedule: SGDR, span: Span) -> Sequence[Part]:
     """sgdr_schedule: every cycle a warmup_cosine_decay_schedule that starts at ``final``, ``[)``."""
-    warm = span.horizon.resolve(schedule.cycle_warmup, "cycle_warmup")
-    lengths = growing(span.horizon.resolve(schedule.first, "first", least=1), schedule.mult, span.steps)
-    parts: list[Part] = []
-    for cycle, length in enumerate(lengths):
-        require(
-            warm < length,
-            "cycle_warmup",
-            schedule.cycle_warmup,
-            f"is {warm} steps and leaves nothing of cycle {cycle}, which has {length}",
-            "shorten it, or lengthen the cycles",
-        )
-        peak = max(span.final, schedule.peak_decay**cycle)
-        parts += [
-            Phase(warm, span.final, peak, shapes.linear, name="warmup"),
-            Phase(length - warm, peak, span.final, shapes.cosine, name="cycle"),
-        ]
-    return clip(parts, span.steps)
+    return schedule.in_cycles(span.steps, span.horizon, span.final, "[)")
 
 
 @CONVENTION.has(OneCycle, "rise", "start", "end", "anneal", "three_phase")
@@ -77,14 +60,9 @@ def one_cycle(schedule: OneCycle, span: Span) -> Sequence[Part]:
     )
     share = span.share(schedule.rise, "rise")
     up, down = int(share * span.steps), int(FINAL * span.steps) if linear else span.steps
-    require(
-        up < down,
-        "rise",
-        schedule.rise,
-        f"is {up} steps, and Optax's way down is over at step {down}",
-        "shorten it, or give convention=null",
-    )
-    end = schedule.start / 1e4 if schedule.end is None else schedule.end
+    rule = f"is {up} steps, and Optax's way down is over at step {down}"
+    require(up < down, "rise", schedule.rise, rule, "shorten it, or give convention=null")
+    end = schedule.foot
     if not linear:
         return [
             Phase(up, schedule.start, 1.0, shapes.cosine, name="rise"),

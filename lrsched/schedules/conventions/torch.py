@@ -79,11 +79,7 @@ def cyclic(schedule: Cyclic, span: Span) -> Sequence[Part]:
 
 def one_cycle_momentum(schedule: OneCycle, span: Span) -> Mapping[str, Sequence[Part]]:
     """The momentum against the rate; in a third phase it rests."""
-    if schedule.momentum is None:
-        return {}
-    low, high = schedule.momentum
-    levels = (high, low, high, high) if schedule.three_phase else (high, low, high)
-    return {"momentum": between(levels, schedule, span)}
+    return {name: between(levels, schedule, span) for name, levels in schedule.companion_levels.items()}
 
 
 @CONVENTION.has(
@@ -97,21 +93,14 @@ def one_cycle(schedule: OneCycle, span: Span) -> Sequence[Part]:
     The phases end at the fractional steps p·T − 1 and T − 1, or p·T − 1, 2p·T − 2 and T − 1 for three,
     p = ``rise`` as a share of the run: the last update trains at ``end``, and hardly ever one at the peak.
     """
-    end = schedule.start / 1e4 if schedule.end is None else schedule.end
-    levels = (schedule.start, 1.0, schedule.start, end) if schedule.three_phase else (schedule.start, 1.0, end)
-    return between(levels, schedule, span)
+    return between(schedule.levels, schedule, span)
 
 
 def between(levels: Sequence[float], schedule: OneCycle, span: Span) -> list[Part]:
     """OneCycleLR's phases between the levels, at its fractional ends."""
     up = span.share(schedule.rise, "rise") * span.steps
-    require(
-        up != 1,
-        "rise",
-        schedule.rise,
-        "is 1 step, and PyTorch's OneCycleLR divides by rise − 1",
-        "give a longer one, or convention=null",
-    )
+    rule = "is 1 step, and PyTorch's OneCycleLR divides by rise − 1"
+    require(up != 1, "rise", schedule.rise, rule, "give a longer one, or convention=null")
     number("rise", up / span.steps, "[0, 1]")
     marks = [0.0, up - 1, 2 * up - 2, span.steps - 1] if schedule.three_phase else [0.0, up - 1, span.steps - 1]
     shape = shapes.named(schedule.anneal, SHAPES, key="anneal")
@@ -135,12 +124,7 @@ def warmup(schedule: Schedule, span: Span) -> list[Part]:
     if not span.warm:
         return []
     start, shape = schedule.warmup_start, schedule.warmup_shape
-    require(
-        start > 0,
-        "warmup_start",
-        start,
-        "PyTorch's LinearLR wants a start_factor above 0",
-        "its own default is 0.3333333333333333",
-    )
+    rule = "PyTorch's LinearLR wants a start_factor above 0"
+    require(start > 0, "warmup_start", start, rule, "its own default is 0.3333333333333333")
     line = shapes.named(shape, ("linear", "constant"), key="warmup_shape")
     return [Phase(span.warm, start, 1.0, line, "[)", "warmup")]
