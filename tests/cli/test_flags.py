@@ -120,3 +120,8 @@ def test_other_commands_read_flags_between_their_paths(run_cli) -> None:
     assert "run1" in runs
     checked = run_cli("outputs/run0", "outputs/run1", command="check")
     assert checked.code == 0, checked.err
+
+
+def test_every_command_reads_flags_between_other_words() -> None:
+    for path in (Path(__file__).resolve().parents[2] / "lrsched" / "cli").glob("*.py"):
+        assert ".parse_args(" not in path.read_text(), f"{path.name}: argparse wants all other words side by side"
