@@ -31,7 +31,7 @@ FLOORS = [
     {"compose"},
     {"schedulers", "data", "models", "loggers", "optimizers", "config"},
     {"schedules", "checkpoint"},
-    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "picture"},
     {"errors"},
 ]
 SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "schedulers")

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     found = compare_paths(options.paths, options.metric, options.mode, options.target)
     files: dict[Path, bytes] = {}
     if options.json is not None:

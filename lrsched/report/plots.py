@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lrsched.errors import ConfigError
+from lrsched.picture import as_png, panels
 from lrsched.report.compare import Comparison
 from lrsched.report.format import count
 from lrsched.report.metric import Metric
@@ -33,17 +32,11 @@ def pictures(report: Report, folder: str) -> dict[str, bytes]:
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "--png", folder, "a picture needs matplotlib, which is not installed", "pip install 'hydra-lrsched[plot]'"
-        ) from error
     drawn = {}
     for number, comparison in enumerate(report.comparisons, start=1):
         suffix = "" if number == 1 else f"-{number}"
-        drawn[f"curves{suffix}.png"] = _png(lambda panel, it=comparison: _draw_curves(panel, it))
-        drawn[f"rates{suffix}.png"] = _png(lambda panel, it=comparison: _draw_rates(panel, it))
+        drawn[f"curves{suffix}.png"] = _png(folder, _draw_curves, comparison)
+        drawn[f"rates{suffix}.png"] = _png(folder, _draw_rates, comparison)
     return drawn
 
 
@@ -55,20 +48,12 @@ def curves(runs: Sequence[RunRecord], name: str) -> tuple[Floats, Floats]:
     return np.array(shared, dtype=np.float64), np.array([[table[step] for step in shared] for table in measured])
 
 
-def _png(draw: Callable[[Any], None]) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
-    draw(panel)
-    panel.grid(alpha=0.3)
+def _png(folder: str, draw: Callable[[Any, Comparison], None], comparison: Comparison) -> bytes:
+    figure, (panel,) = panels(folder, 8, [4.5])
+    draw(panel, comparison)
     if panel.get_legend_handles_labels()[1]:
         panel.legend(frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
-    return content.getvalue()
+    return as_png(figure)
 
 
 def _draw_curves(panel: Any, comparison: Comparison) -> None:

@@ -270,6 +270,14 @@ def test_the_sheet_has_a_row_a_run_and_reads_back_exactly(sweep: Path) -> None:
     assert {row["scheduler"] for row in rows} == {"cosine", "step"}
 
 
+def test_the_sheet_shows_every_mapping_that_was_added_to_a_key(leave, tmp_path: Path) -> None:
+    run = leave("Cosine", 0.1, 0, 0.5)
+    words = ["+optimizer.groups={a:{lr:0.1}}", "+optimizer.groups={b:{lr:0.2}}"]
+    (run.parent / "sweep.json").write_text(json.dumps({"jobs": [{"run_id": run.name, "overrides": words}]}))
+    (row,) = csv.DictReader(io.StringIO(sweep_csv(read_runs([tmp_path]))))
+    assert row["optimizer.groups"] == "{a:{lr:0.1}} {b:{lr:0.2}}"
+
+
 def test_the_sheet_has_what_the_sweep_was_asked_for(leave, tmp_path: Path) -> None:
     run = leave("Cosine", 0.1, 0, 0.5)
     jobs = [
