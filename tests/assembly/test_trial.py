@@ -74,10 +74,10 @@ def test_neither_the_model_nor_a_generator_notices_the_trial(train, monkeypatch)
 
 def test_a_model_that_cannot_be_copied_is_not_tried() -> None:
     model = strange_models.GivesTuple((1, 8, 8), 4)
-    model.lock = open("/dev/null")  # noqa: SIM115  (no file can be copied)
+    model.__dict__["file"] = file = open("/dev/null")  # noqa: SIM115  (no file can be copied)
     node = Component(MODEL, "model", f"{HERE}.GivesTuple", {}, None)
     try_model(model, torch.zeros(2, 1, 8, 8), 4, Precision("fp32", torch.device("cpu")), node)
-    model.lock.close()
-    del model.lock
+    file.close()
+    del model.__dict__["file"]
     with pytest.raises(ConfigError, match="gives a tuple of 2"):
         try_model(model, torch.zeros(2, 1, 8, 8), 4, Precision("fp32", torch.device("cpu")), node)
