@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec
 from lrsched.config import schema
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
@@ -38,7 +39,7 @@ def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
     }
 
 
-def foreseen(run: Settings, *, native: bool) -> Horizon:
+def foreseen(run: Settings, spec: SchedulerSpec) -> Horizon:
     """The horizon that training will have, from the counts in the config alone.
 
     Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` counts
@@ -46,14 +47,14 @@ def foreseen(run: Settings, *, native: bool) -> Horizon:
 
     Args:
         run: the settings.
-        native: the scheduler is a class in PyTorch's form, which may be called after epochs.
+        spec: what its scheduler is: one that is rehearsed, evaluations and all, takes the run for one epoch.
 
     Raises:
         ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
     """
     reserved = run.dataset.own
     if reserved.train_samples is None:
-        return _without_epochs(run, native)
+        return _without_epochs(run, spec)
     try:
         samples = training_samples(
             reserved.train_samples,
@@ -78,14 +79,14 @@ def pace_of(run: Settings, samples: int) -> Pace:
     )
 
 
-def _without_epochs(run: Settings, native: bool) -> Horizon:
+def _without_epochs(run: Settings, spec: SchedulerSpec) -> Horizon:
     rule = "the config does not say how many samples the data set holds"
     remedy = "write train_samples and test_samples into the data set's YAML, or give +dataset.train_samples=NUMBER"
     if run.trainer.steps is None:
         raise ConfigError("trainer.steps", None, rule, f"give trainer.steps=NUMBER; or {remedy}")
     found = leaves(run.scheduler.arguments)
     counted = [(f"scheduler.{key}", text) for key, text in found if isinstance(text, str)]
-    if native and run.scheduler.arguments.get("interval", "epoch") == "epoch":
+    if isinstance(spec, NativeSpec) and spec.node.own.interval == "epoch":
         raise ConfigError("scheduler.interval", "epoch", f"{rule}, so that epochs are unknown", remedy)
     for key, text in counted:
         try:
@@ -94,4 +95,4 @@ def _without_epochs(run: Settings, native: bool) -> Horizon:
             continue  # not a duration
         if unit in ("ep", "sp"):
             raise ConfigError(key, text, f"{rule}, so that epochs are unknown", f"use % or st, or {remedy}")
-    return Horizon(run.trainer.steps)
+    return Horizon(run.trainer.steps, 0 if isinstance(spec, OpenLoopSpec) else run.trainer.steps)
