@@ -71,7 +71,7 @@ def test_a_length_in_epochs_needs_to_know_the_steps_of_one() -> None:
         assert str(caught.value) == message + "or use % or st"
     assert Horizon(1000, steps_per_epoch=100).resolve("2ep") == 200
     assert [Horizon(1000).resolve(length) for length in ("5%", "7st")] == [50, 7]
-    with pytest.raises(ConfigError, match="horizon.steps_per_epoch=-1: must be at least 0"):
+    with pytest.raises(ConfigError, match=r"horizon.steps_per_epoch=-1: must be at least 0"):
         Horizon(1000, steps_per_epoch=-1)
 
 

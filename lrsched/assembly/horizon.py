@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec
 from lrsched.config import schema
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
@@ -39,22 +38,22 @@ def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
     }
 
 
-def foreseen(run: Settings, spec: SchedulerSpec) -> Horizon:
+def foreseen(run: Settings, *, native: bool) -> Horizon:
     """The horizon that training will have, from the counts in the config alone.
 
-    Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` counts
-    as one epoch, and nothing may be measured in epochs or samples.
+    Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` knows no
+    epoch, and nothing may be measured in epochs or samples.
 
     Args:
         run: the settings.
-        spec: what its scheduler is: one that is rehearsed, evaluations and all, takes the run for one epoch.
+        native: the scheduler is a class in PyTorch's form, which may be called after epochs.
 
     Raises:
         ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
     """
     reserved = run.dataset.own
     if reserved.train_samples is None:
-        return _without_epochs(run, spec)
+        return _without_epochs(run, native)
     try:
         samples = training_samples(
             reserved.train_samples,
@@ -79,14 +78,14 @@ def pace_of(run: Settings, samples: int) -> Pace:
     )
 
 
-def _without_epochs(run: Settings, spec: SchedulerSpec) -> Horizon:
+def _without_epochs(run: Settings, native: bool) -> Horizon:
     rule = "the config does not say how many samples the data set holds"
     remedy = "write train_samples and test_samples into the data set's YAML, or give +dataset.train_samples=NUMBER"
     if run.trainer.steps is None:
         raise ConfigError("trainer.steps", None, rule, f"give trainer.steps=NUMBER; or {remedy}")
     found = leaves(run.scheduler.arguments)
     counted = [(f"scheduler.{key}", text) for key, text in found if isinstance(text, str)]
-    if isinstance(spec, NativeSpec) and spec.node.own.interval == "epoch":
+    if native and run.scheduler.arguments.get("interval", "epoch") == "epoch":
         raise ConfigError("scheduler.interval", "epoch", f"{rule}, so that epochs are unknown", remedy)
     for key, text in counted:
         try:
@@ -95,4 +94,4 @@ def _without_epochs(run: Settings, spec: SchedulerSpec) -> Horizon:
             continue  # not a duration
         if unit in ("ep", "sp"):
             raise ConfigError(key, text, f"{rule}, so that epochs are unknown", f"use % or st, or {remedy}")
-    return Horizon(run.trainer.steps, 0 if isinstance(spec, OpenLoopSpec) else run.trainer.steps)
+    return Horizon(run.trainer.steps)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lrsched.assembly.extend import continued_schedule, pasts
 from lrsched.assembly.horizon import foreseen
-from lrsched.assembly.kinds import OpenLoopSpec, SchedulerSpec, spec_of
+from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, base_rate
@@ -34,7 +34,7 @@ def forecast(run: Settings, name: str) -> Course:
         ConfigError: a value that cannot be used, or a run whose length is not known without its data.
     """
     spec = spec_of(run.scheduler)
-    horizon = foreseen(run, spec)
+    horizon = foreseen(run, native=isinstance(spec, NativeSpec))
     if isinstance(spec, OpenLoopSpec):
         return _of_schedule(run, spec, name, horizon)
     return _of_rehearsal(run, spec, name, horizon)
