@@ -31,7 +31,7 @@ exit code: 0 the newest checkpoint is valid; 4 it is damaged, or there is none; 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; print one message on stderr for each folder with a fault. Return the highest exit code."""
     folders: list[Path] = []
-    code = exit_code(lambda: folders.extend(_parser().parse_args(arguments).folders))
+    code = exit_code(lambda: folders.extend(_parser().parse_intermixed_args(arguments).folders))
     return max([code, *(exit_code(partial(_print_report, folder)) for folder in folders)])
 
 

@@ -1,4 +1,4 @@
-"""Check Hydra's flags before Hydra does, so that a wrong one is one message, like a wrong key."""
+"""Read Hydra's flags before Hydra does, wherever they stand, so that a wrong one is one message, like a wrong key."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ from hydra._internal.utils import get_args_parser
 from lrsched.errors import UNSET, ConfigError
 
 
-def check_flags(arguments: Sequence[str]) -> None:
-    """Refuse unknown flags, and the flag that runs code from a file.
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Put the flags before the overrides: Hydra reads no override after a flag that follows one.
 
     Raises:
-        ConfigError: an unknown flag, one without its value, or ``--experimental-rerun``.
+        ConfigError: an unknown flag, one without its value, or ``--experimental-rerun``, which runs code from a file.
     """
     parser = get_args_parser()
     parser.error = _refuse  # argparse would print its usage, and end the process
-    known, unknown = parser.parse_known_args([word for word in arguments if word != "--version"])  # Hydra answers that
+    words = list(arguments)
+    for place, following in enumerate(words[1:]):
+        if words[place] in ("--info", "-i") and ("=" in following or following.startswith("~")):
+            words[place] = "--info=all"  # else argparse takes the override for its value
+    known, unknown = parser.parse_known_intermixed_args([word for word in words if word != "--version"])
     if unknown:
-        word = unknown[0]
-        _refuse(f"there is no flag {word}" if word.startswith("-") else f"{word} must stand beside the other overrides")
+        _refuse(f"there is no flag {unknown[0]}")
     if known.experimental_rerun is not None:
         rule = "reads a pickled config, and whoever wrote the pickle chooses the code that runs"
         remedy = "resume a run with resume=FOLDER"
         raise ConfigError("--experimental-rerun", known.experimental_rerun, rule, remedy)
+    if "--version" in words:  # argparse would print it at once
+        return ["--version"]
+    flags: list[str] = []
+    for name, value in vars(known).items():
+        if name != "overrides" and value not in (None, False):
+            flags += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+    return [*flags, *known.overrides]
 
 
 def _refuse(message: str) -> NoReturn:

@@ -26,7 +26,7 @@ FOOTER = """
 TAB completes keys and choices after: eval "$(python train.py -sc install=bash)"
 --cfg job shows the config without running it; --hydra-help is Hydra's own help.
 """
-FLAGS = ("--help", "-h")
+HELP = "--help"
 
 
 def show_help(main: Callable[[], Any], arguments: Sequence[str]) -> None:
@@ -35,7 +35,7 @@ def show_help(main: Callable[[], Any], arguments: Sequence[str]) -> None:
     for group, names in choices(arguments).items():
         print(textwrap.fill(f"{group}: {', '.join(names)}", width=100, subsequent_indent="    "))
     print("\n== The config as it would run (key=value changes it) ==\n", flush=True)
-    call(main, [*(word for word in arguments if word not in FLAGS), "--cfg", "job"])
+    call(main, [*(word for word in arguments if word != HELP), "--cfg", "job"])
     print(FOOTER, end="")
 
 

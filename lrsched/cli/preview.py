@@ -9,7 +9,6 @@ from shutil import get_terminal_size
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -18,6 +17,8 @@ from lrsched.cli.command import Parser, exit_code, write
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
+from lrsched.compose.overrides import parse, standing
+from lrsched.config.run_id import key_of
 from lrsched.config.settings import settings
 from lrsched.console import tell, terminal
 from lrsched.errors import ConfigError, UserError
@@ -27,7 +28,7 @@ from lrsched.preview.forecast import forecast
 from lrsched.preview.plots import png
 from lrsched.preview.rows import csv_text
 from lrsched.runs.resume import run_folder, stored
-from lrsched.sweep.combinations import values_of
+from lrsched.sweep.combinations import words_of
 
 WIDEST = 110
 EXAMPLES = """\
@@ -81,15 +82,13 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
     register()
     with initialize_config_module("lrsched.conf", version_base="1.3"):
         extra = [f"hydra.searchpath=['file://{_existing(folder)}']"] if folder is not None else []
-        parsed = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(overrides))
-        swept = [item for item in parsed if item.is_sweep_override()]
-        fixed = [str(item.input_line) for item in parsed if not item.is_sweep_override()]
-        for values in product(*(dict.fromkeys(values_of(item)) for item in swept)):
-            chosen = [f"{item.get_key_element()}={value}" for item, value in zip(swept, values, strict=True)]
+        left = standing(parse(overrides, GlobalHydra.instance().config_loader()))
+        for job in dict.fromkeys(product(*map(words_of, left))):
+            chosen = [word for override, word in zip(left, job, strict=True) if override.is_sweep_override()]
             try:
-                yield _course([*extra, *fixed, *chosen], [text for text in chosen if text.split("=")[0] != "scheduler"])
+                yield _course([*extra, *job], [word for word in chosen if key_of(word) != "scheduler"])
             except (UserError, HydraException, OmegaConfBaseException) as error:
-                known = as_user_error(error, [*fixed, *chosen])
+                known = as_user_error(error, job)
                 if not chosen or not isinstance(known, ConfigError):
                     raise known from error
                 rule = f"{known.rule} (with {' '.join(chosen)})"

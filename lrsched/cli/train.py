@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrsched.cli.flags import check_flags
-from lrsched.cli.help import FLAGS, show_help
+from lrsched.cli.flags import flags_first
+from lrsched.cli.help import HELP, show_help
 from lrsched.cli.hydra_setup import call, register
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.console import forgive_readers, say
@@ -35,10 +35,10 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
     stop.lower()
     try:
         with stop:
-            if any(flag in words for flag in FLAGS):
+            words = flags_first(words)
+            if HELP in words:
                 show_help(main, words)
             else:
-                check_flags(words)
                 call(main, words)
             stop.check()  # a launcher may have caught what a signal raised in it
     except RAISED as failure:

@@ -57,7 +57,8 @@ def _swept(run: RunRecord, differences: dict[str, Any]) -> dict[str, Any]:
     for override in run.overrides:
         key, _, given = override.lstrip("+~").partition("=")
         if changes_result(key):
-            entries[key] = run.config.get(key, given)
+            several = f"{entries[key]} {given}" if key in entries else given  # a mapping may be added to
+            entries[key] = run.config.get(key, several)
     for key, value in differences.items():
         group = key.removesuffix("._target_")
         if group in GROUPS:

@@ -211,7 +211,6 @@ SYNTAX: list[Case] = [
     ("--nope", "there is no flag --nope"),
     ("--cfg=nope", "argument --cfg/-c: invalid choice: 'nope'"),
     ("--resolve", "--resolve flag"),
-    ("--cfg", "job", "seed=1", "seed=1 must stand beside the other overrides"),
     ("--experimental-rerun=job.pickle", "--experimental-rerun=job.pickle: reads a pickled config"),
 ]
 

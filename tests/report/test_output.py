@@ -63,7 +63,7 @@ def test_the_table_says_all_of_it(sweep: Path) -> None:
         "±",
         f"{around:.2%}",
     ]
-    assert "cosine is better than step by 0.1000, 0.1000 to 0.1000 (6 seeds, p .031)" in text
+    assert "cosine is better than step by 0.1000, 0.1000 to 0.1000 (97 %, 6 seeds, p .031)" in text
     assert "note: incomplete: there is no val/loss of cosine at 1.0 (seed 5); such a rate is not eligible" in text
     assert "note: step diverged at 1.0 with 1 of 6 seeds" in text
     assert "2 of 24 runs did not finish:" in text
@@ -84,7 +84,7 @@ def test_at_80_columns_what_matters_least_goes_and_nothing_is_broken(sweep: Path
     assert "test/accuracy" not in narrow
     assert ("P(win)" in wide, "P(win)" in narrow) == (True, "P(win)" in title)
     assert "0.5017 ± 0.0232" in best
-    assert "0.1000 (0.1000 to 0.1000)" in other
+    assert "0.1000 (0.1000 to 0.1000, 97 %)" in other
 
 
 @pytest.mark.parametrize("width", [80, 100])
@@ -268,6 +268,14 @@ def test_the_sheet_has_a_row_a_run_and_reads_back_exactly(sweep: Path) -> None:
         measured = run.metrics.get("val/loss")
         assert row["val/loss"] == ("" if measured is None else repr(measured))
     assert {row["scheduler"] for row in rows} == {"cosine", "step"}
+
+
+def test_the_sheet_shows_every_mapping_that_was_added_to_a_key(leave, tmp_path: Path) -> None:
+    run = leave("Cosine", 0.1, 0, 0.5)
+    words = ["+optimizer.groups={a:{lr:0.1}}", "+optimizer.groups={b:{lr:0.2}}"]
+    (run.parent / "sweep.json").write_text(json.dumps({"jobs": [{"run_id": run.name, "overrides": words}]}))
+    (row,) = csv.DictReader(io.StringIO(sweep_csv(read_runs([tmp_path]))))
+    assert row["optimizer.groups"] == "{a:{lr:0.1}} {b:{lr:0.2}}"
 
 
 def test_the_sheet_has_what_the_sweep_was_asked_for(leave, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_sweep_of_one_run(run_cli, swept: tuple[str, ...]) -> None:
 
 def test_no_override_is_too_long_for_the_file_system(run_cli) -> None:
     deep = f"[{','.join(['4'] * 20)}]"
-    options = [f"+optimizer.groups={{g{i}: {{params: head.*, lr: 0.05}}}}" for i in range(30)]  # the last one counts
+    options = [f"+optimizer.groups={{g: {{params: head.*, lr: 0.{i}}}}}" for i in range(10, 40)]  # the last one counts
     ended = run_cli(*SWEEP, *options, f"model.hidden=[4],{deep}", "trainer.limit_batches=1")
     assert ended.code == 0, ended.err
     assert sum(map(len, options)) > 1000  # where a file name has at most 255 characters

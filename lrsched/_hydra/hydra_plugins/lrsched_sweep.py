@@ -28,10 +28,11 @@ class GridSweeper(Sweeper):
     """``hydra/sweeper=grid``: every combination of the given values, or pairs (``sweep.zip``), under any launcher.
 
     Args:
-        options: the keys of ``hydra.sweeper``, explained in ``conf/hydra/sweeper``.
+        params: a sweep in YAML, read from the config itself, as it is written.
+        options: the other keys of ``hydra.sweeper``, explained in ``conf/hydra/sweeper``.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, params: Any = None, **options: Any) -> None:
         self._options = options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from lrsched.compose.overrides import parse
 from lrsched.config.check import read
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.dispatch import launch
 from lrsched.sweep.sweep import Sweep, Valid
+from lrsched.sweep.sweepers.params import with_params
 
 
 @dataclass
 class NoOptions:
-    """``hydra.sweeper`` has no keys."""
+    """``hydra.sweeper`` has no keys, ``params`` aside."""
 
 
 class SweepRunner:
@@ -30,7 +31,7 @@ class SweepRunner:
     Args:
         context, config, launcher: as Hydra hands them to a sweeper.
         stop: raised by a signal.
-        options: the keys of ``hydra.sweeper``.
+        options: the keys of ``hydra.sweeper``, ``params`` aside.
 
     Raises:
         ConfigError: an option is unknown or out of its range.
@@ -46,7 +47,7 @@ class SweepRunner:
         self._options = read(self.options_class, options, "hydra.sweeper")
 
     def __call__(self, arguments: list[str]) -> None:
-        """Run the sweep of a command line.
+        """Run the sweep of a command line, and of ``hydra.sweeper.params``.
 
         Raises:
             ConfigError: the sweep cannot be read.
@@ -54,7 +55,7 @@ class SweepRunner:
             Stopped: by a signal; the interrupted runs are saved.
         """
         with hinting(self._sweep):
-            self._run(OverridesParser.create(config_loader=self._loader).parse_overrides(arguments))
+            self._run(parse(with_params(self._sweep.config, arguments), self._loader))
 
     def _run(self, overrides: Sequence[Override]) -> None:
         raise NotImplementedError

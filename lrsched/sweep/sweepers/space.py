@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
+from lrsched.compose.overrides import standing, values_of
 from lrsched.config.run_id import is_neutral
 from lrsched.errors import ConfigError, nearest
 
@@ -30,7 +32,8 @@ class Space:
     Args:
         searched: the distribution of each key.
         given: the overrides of every other key: one each, and several of the seed.
-        order: all keys as typed (``+model.width``), in the order of the command line, which run ids follow.
+        order: all keys as typed (``+model.width``), in the order of the command line, which run ids follow. A key that
+            adds to an earlier one of its name has a number: ``+optimizer.groups#2``.
     """
 
     searched: dict[str, BaseDistribution]
@@ -45,7 +48,7 @@ class Space:
     @property
     def varied(self) -> set[str]:
         """The keys in which runs differ."""
-        return {*self.searched, *([SEED] if self.repeats > 1 else [])}
+        return {*map(_key, self.searched), *([SEED] if self.repeats > 1 else [])}
 
     def jobs(self, values: Mapping[str, Any]) -> list[list[str]]:
         """The overrides of each run of a trial.
@@ -53,7 +56,7 @@ class Space:
         Args:
             values: of the searched keys; each float reads back exactly.
         """
-        columns = [self.given.get(key) or [f"{key}={values[key.lstrip('+')]}"] for key in self.order]
+        columns = [self.given.get(key) or [f"{_key(key)}={values[key.lstrip('+')]}"] for key in self.order]
         return [list(row) for row in itertools.product(*columns)]
 
     def corners(self) -> list[dict[str, Any]]:
@@ -64,26 +67,37 @@ class Space:
 
 
 def space(overrides: Sequence[Override]) -> Space:
-    """Read the space from overrides; the last one of a key counts.
+    """Read the space from overrides; the last one that sets a key counts.
 
     Raises:
         ConfigError: no key is searched, or one cannot be searched.
     """
-    last = {override.get_key_element(): override for override in overrides}
     searched: dict[str, BaseDistribution] = {}
     given: dict[str, list[str]] = {}
-    for key, override in last.items():
+    order: list[str] = []
+    names = Counter[str]()
+    for override in standing(overrides):
+        key = override.get_key_element()
+        names[key.lstrip("+")] += 1
+        if names[key.lstrip("+")] > 1:
+            key = f"{key}#{names[key.lstrip('+')]}"
+        order.append(key)
         if not override.is_sweep_override():
             given[key] = [str(override.input_line)]
         elif key == SEED and override.is_discrete_sweep():
-            given[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            given[key] = [f"{key}={value}" for value in values_of(override)]
         else:
             searched[key.lstrip("+")] = _distribution(override)
     if not searched:
         rule = "there is nothing to search: no key has several values"
         remedy = "give an interval or choices, as in optimizer.lr=tag(log,interval(0.001,0.5)) scheduler=cosine,wsd"
         raise ConfigError("hydra/sweeper", "optuna", rule, remedy)
-    return Space(searched, given, list(last))
+    return Space(searched, given, order)
+
+
+def _key(name: str) -> str:
+    """The key of a name in ``Space.order``."""
+    return name.partition("#")[0]
 
 
 def rounded(value: Any, distribution: BaseDistribution) -> Any:
@@ -130,7 +144,7 @@ def _distribution(override: Override) -> BaseDistribution:
 def _choices(key: str, text: str, override: Override) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution
 
-    choices = list(dict.fromkeys(override.sweep_string_iterator()))
+    choices = list(dict.fromkeys(values_of(override)))
     if not choices:
         raise ConfigError(key, text, "matches none of the choices", "give one of conf/")
     return CategoricalDistribution(choices)
