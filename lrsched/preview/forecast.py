@@ -45,7 +45,7 @@ def forecast(run: Settings, name: str) -> Course:
 def _of_rehearsal(run: Settings, spec: SchedulerSpec, name: str, horizon: Horizon, grouped: bool) -> Course:
     """What was set in the groups of the run's own optimizer: all of them where they depend on the model."""
     from lrsched.assembly.simulate import rehearse  # these import torch
-    from lrsched.preview.stand_in import stand_in
+    from lrsched.assembly.stand_in import stand_in
 
     seen = rehearse(run, spec, horizon, stand_in(run.model) if grouped else None)
     _warn(seen.cautions)

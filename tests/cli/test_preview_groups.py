@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from lrsched.assembly.stand_in import stand_in
 from lrsched.config.settings import component
 from lrsched.config.targets import MODEL
 from lrsched.errors import ConfigError
-from lrsched.preview.stand_in import stand_in
 from tests.cli.test_preview import foreseen, same, trained
 from tests.helpers.cli import TINY
 
