@@ -1,4 +1,4 @@
-"""How a run ended (``ended`` in ``result.json``, ``sweep.json``), and why a sweep left it (``why`` in ``sweep.json``)."""
+"""How a run ended (``ended`` in ``result.json``, ``sweep.json``), why a sweep left it (``why`` in ``sweep.json``)."""
 
 from __future__ import annotations
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import accumulate
+from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.assembly.extend import Past, continued_schedule
+from lrsched.assembly.extend import Past, continued_schedule, kept_until
 from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
-from lrsched.assembly.native import build_native
+from lrsched.assembly.native import build_native, depends_on_length
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler
@@ -40,22 +41,23 @@ def build_scheduler(
         ConfigError: a value that cannot be used.
     """
     past = list(past)
-    first = past[0].planned if past else horizon  # what is live goes on as it was planned
+    first, counted = (past[0].planned, past[0].evaluations) if past else (horizon, evaluations)  # as it was planned
     try:
         match spec:
             case OpenLoopSpec():
                 return Table(optimizer, continued_schedule(spec.schedule, past, horizon), horizon)
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
-                return _handover(spec, optimizer, horizon)
+                table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
+                return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
-                if "'auto'" in str(node.arguments):
+                if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
-                interval = node.own.interval
-                inner = build_native(node, optimizer, lengths(first, evaluations)[interval])
-                return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor)  # type: ignore[arg-type]
+                interval: Any = node.own.interval
+                inner = build_native(node, optimizer, lengths(first, counted)[interval])
+                return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
 
@@ -68,8 +70,8 @@ def _refuse_extension(past: Iterable[Past], what: str) -> None:
             raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
 
 
-def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Handover:
-    """A table over the whole run, and a closed loop for each of its parts that one drives."""
+def _segments(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> list[Segment]:
+    """A closed loop for each part of the sequence that one drives; the last part lasts to whatever end."""
     sequence = spec.sequence
     lead = sequence.lead(horizon)
     parts = sequence.lengths(horizon.steps - lead, horizon)
@@ -80,4 +82,4 @@ def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Han
             loop = node.build(optimizer=optimizer, horizon=horizon.part(parts[j]))
             end = starts[j + 1] if starts[j + 1] < horizon.steps else math.inf
             segments.append(Segment(starts[j], end, loop))
-    return Handover(Table(optimizer, sequence, horizon), segments)
+    return segments

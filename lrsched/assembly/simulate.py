@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices
+from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import evaluations_in, run_horizon
-from lrsched.assembly.kinds import SchedulerSpec, spec_of
+from lrsched.assembly.kinds import OpenLoopSpec, SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint
 from lrsched.assembly.parts import build_optimizer, timetable_of
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.config.settings import Settings
+from lrsched.config.settings import Settings, base_rate
 from lrsched.data.counts import Pace
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
-from lrsched.schedulers.values import GroupPlace, read_value
+from lrsched.schedulers.values import GroupPlace, place, read_value
 from lrsched.schedules.shapes import Floats
 from lrsched.train.evaluate import METRICS
 
@@ -60,6 +61,13 @@ def bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) 
         scheduler.observe(step, SAME)
 
 
+def onward(scheduler: Scheduler, optimizer: Optimizer, step: int, stop: int, every: int) -> Iterator[int]:
+    """Drive a scheduler that :func:`bring_to` brought to ``step`` through the updates before ``stop``."""
+    scheduler.set(step)
+    yield step
+    yield from simulate(scheduler, optimizer, range(step + 1, stop), every)
+
+
 @dataclass(frozen=True)
 class Foreseen:
     """What a run does, by step.
@@ -93,7 +101,8 @@ def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen |
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run itself will warn
         evaluations = evaluations_in(horizon, timetable.evaluate)
-        scheduler = build_scheduler(spec_of(run.scheduler), optimizer, horizon, evaluations)
+        past = pasts(run.trainer, pace)
+        scheduler = build_scheduler(spec_of(run.scheduler), optimizer, horizon, evaluations, past)
         columns = _columns(scheduler, optimizer, before, horizon.steps, timetable.evaluate)
     if columns is None:
         return None
@@ -133,7 +142,7 @@ def _numbers(optimizer: Optimizer) -> dict[GroupPlace, float]:
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """What a scheduler set around a model of two numbers.
+    """What a scheduler set in the parameter groups of a model.
 
     Args:
         base: the base rate.
@@ -148,25 +157,47 @@ class Rehearsal:
     blind: bool
 
 
-def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon) -> Rehearsal:
-    """Run a scheduler that is known by running it alone: a closed loop sees a run that never improves.
+def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Module | None) -> Rehearsal:
+    """Run a scheduler without a run: a closed loop sees one that never improves.
+
+    Args:
+        run: the settings.
+        spec: what its scheduler is.
+        horizon: of the run; where it knows no epoch, what is live takes the run for one.
+        model: of the run, for its parameter groups; None: those of any model, without names and layers.
 
     Raises:
         ConfigError: a value that cannot be used.
     """
     check_choices(run)
-    every = horizon.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
-    optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other
-    base = float(optimizer.param_groups[0]["lr"])
+    counted = replace(horizon, steps_per_epoch=horizon.steps_per_epoch or horizon.steps)
+    every = counted.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
+    horizon = horizon if isinstance(spec, OpenLoopSpec) else counted
+    # A Linear has its weight in one group and its bias in the other.
+    optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2) if model is None else model)
+    rates = {float(group["lr"]) for group in optimizer.param_groups}
     evaluations = evaluations_in(horizon, every)
-    scheduler = build_scheduler(spec, optimizer, horizon, evaluations)
-    cautions = lint(spec, horizon, evaluations, {base})
-    names = [f"{value}/{group}" for value in scheduler.moves for group in group_names(optimizer)]
-    table = np.empty((horizon.steps, len(names)))
-    for s in simulate(scheduler, optimizer, range(horizon.steps), every):
-        table[s] = [read_value(group, value) for value in scheduler.moves for group in optimizer.param_groups]
-    columns = dict(zip(names, np.ascontiguousarray(table.T), strict=True))
-    for column in [column for column in names if not column.endswith("/default")]:
+    past = pasts(run.trainer, horizon)
+    scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
+    cautions = lint(spec, horizon, evaluations, rates, past)
+    columns = _named(scheduler, optimizer, horizon.steps, every)
+    for column in [column for column in columns if model is None and not column.endswith("/default")]:
         if np.array_equal(columns[column], columns[f"{column.partition('/')[0]}/default"]):
             del columns[column]  # a group that goes with the first says nothing new
-    return Rehearsal(base, columns, cautions, scheduler.sees_metrics)
+    return Rehearsal(base_rate(run.optimizer), columns, cautions, scheduler.sees_metrics)
+
+
+def _named(scheduler: Scheduler, optimizer: Optimizer, steps: int, every: int) -> dict[str, Floats]:
+    """What a scheduler sets, by the names that a run's rows have."""
+    named = list(enumerate(zip(group_names(optimizer), optimizer.param_groups, strict=True)))
+    places: dict[str, GroupPlace] = {}
+    for value in scheduler.moves:
+        found = [(f"{value}/{name}", index, place(group, value)) for index, (name, group) in named]
+        places |= {name: (index, *where) for name, index, where in found if where is not None}
+    if isinstance(scheduler, Table):
+        values = scheduler.values()
+        return {name: values[where] for name, where in places.items() if where in values}
+    table = np.empty((steps, len(places)))
+    for s in simulate(scheduler, optimizer, range(steps), every):
+        table[s] = [read_value(optimizer.param_groups[i], name.partition("/")[0]) for name, (i, _, _) in places.items()]
+    return dict(zip(places, np.ascontiguousarray(table.T), strict=True))
