@@ -21,6 +21,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from lrsched.checkpoint.lock import RunLock
 from lrsched.errors import ConfigError
 from tests.helpers.cli import TINY, Ended
+from tests.helpers.studies import stored_study
 from tests.sweep.test_deaths import stamps
 
 optuna = pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
@@ -46,7 +47,7 @@ def study(run_cli) -> Callable[..., Ended]:
 
 def trials(name: str = "sweep") -> list[Any]:
     """What the study's file holds, as Optuna itself reads it."""
-    return optuna.load_study(study_name=name, storage=f"sqlite:///outputs/{name}/study.db").trials
+    return stored_study(name)[0]
 
 
 def outcomes(name: str = "sweep") -> list[tuple[int, str, dict[str, Any], float | None]]:
@@ -128,8 +129,7 @@ def test_over_several_seeds_the_value_is_their_mean(study) -> None:
 def test_an_accuracy_is_maximised(study) -> None:
     ended = study(2, RATES, "checkpoint.monitor=val/accuracy", "checkpoint.mode=max")
     assert f"val/accuracy {max(trial.value for trial in trials()):.6g}" in ended.err
-    kept = optuna.load_study(study_name="sweep", storage="sqlite:///outputs/sweep/study.db")
-    assert kept.direction.name == "MAXIMIZE"
+    assert stored_study()[1] == "MAXIMIZE"
 
 
 def test_a_study_may_lie_elsewhere_under_a_name_of_its_own(study) -> None:
@@ -137,7 +137,7 @@ def test_a_study_may_lie_elsewhere_under_a_name_of_its_own(study) -> None:
     assert study(1, "optimizer.lr=choice(0.1)", *place).code == 0
     assert not Path("outputs/sweep/study.db").exists()
     assert study(2, "optimizer.lr=choice(0.1)", *place, name="other").code == 0  # another folder, and the same values
-    first, second = optuna.load_study(study_name="rates", storage="sqlite:///all.db").trials
+    first, second = stored_study("rates", "sqlite:///all.db")[0]
     assert first.value == second.value is not None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.cli import TINY, Ended
+from tests.helpers.studies import stored_study
 
 RUN = (*TINY, "trainer.epochs=1", "logger=none", "name=sweep")
 IN_YAML = "hydra:\n  sweeper:\n    params:\n"
@@ -179,12 +180,12 @@ def test_an_experiment_holds_a_halving(run_cli, tmp_path: Path) -> None:
 
 
 def test_an_experiment_holds_a_study(run_cli, tmp_path: Path) -> None:
-    optuna = pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
+    pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
     before = "defaults:\n  - override /hydra/sweeper: optuna\n"
     chosen = experiment(tmp_path, "optimizer.lr: tag(log,interval(0.01,0.1))", "seed: 0,1", before=before)
     ended = run_cli("-m", *RUN, *chosen, "hydra.sweeper.n_trials=2")
     assert ended.code == 0, ended.err
-    trials = optuna.load_study(study_name="sweep", storage="sqlite:///outputs/sweep/study.db").trials
+    trials = stored_study()[0]
     assert [sorted(trial.params) for trial in trials] == [["optimizer.lr"]] * 2
     found = jobs()
     assert len(found) == 4

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,9 @@ class Search(SweepRunner):
         self._monitor = run.checkpoint.monitor
         make_folder(self._sweep)
         folder = self._sweep.record.folder
-        with RunLock(folder):  # two processes would propose the same trial
+        with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
             self._study = Study(self._options, folder, self._space.searched, self._monitor, run.checkpoint.mode)
+            ends.callback(self._study.close)
             running = self._recalled()
             self._say_known(len(running))
             self._search(running, self._options.n_jobs or self._batch_size(run))

@@ -81,11 +81,21 @@ class Study:
         self._options, self._searched = options, dict(searched)
         self._direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
         with self._storage():
-            storage = optuna.storages.RDBStorage(  # NullPool: no connection is open when jobs are forked
+            self._database = optuna.storages.RDBStorage(  # NullPool: no connection is open when jobs are forked
                 options.storage or f"sqlite:///{folder / 'study.db'}", engine_kwargs={"poolclass": NullPool}
             )
+        try:
+            self._open(monitor)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, monitor: str) -> None:
+        import optuna
+
+        with self._storage():
             self._study = optuna.create_study(
-                storage=storage, study_name=self.name, direction=self._direction, load_if_exists=True
+                storage=self._database, study_name=self.name, direction=self._direction, load_if_exists=True
             )
             if MONITOR not in self._study.user_attrs:
                 self._study.set_user_attr(MONITOR, monitor)
@@ -94,6 +104,11 @@ class Study:
             raise self._other(f"it is to {' '.join(found)}")
         for trial in self.trials():
             self._check(trial)
+
+    def close(self) -> None:
+        """Close the storage's connections."""
+        self._database.remove_session()
+        self._database.engine.dispose()
 
     def trials(self) -> list[FrozenTrial]:
         """The trials in the order in which their values were first proposed; a retry replaces its failed trial."""
