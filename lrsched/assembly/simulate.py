@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -168,6 +168,8 @@ def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon) -> Rehearsal:
         ConfigError: a value that cannot be used.
     """
     check_choices(run)
+    if not horizon.steps_per_epoch:
+        horizon = replace(horizon, steps_per_epoch=horizon.steps)  # not known: the run counts as one epoch
     every = horizon.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
     optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other
     base = float(optimizer.param_groups[0]["lr"])
