@@ -78,12 +78,13 @@ def group_of(name: str, named: Mapping[str, schema.ParameterGroup]) -> str | Non
     return next((label for label, group in named.items() if re.fullmatch(group.params, name)), None)
 
 
-def freeze(model: nn.Module, named: Mapping[str, schema.ParameterGroup]) -> None:
-    """Take the gradient from the parameters of the groups with ``freeze``."""
+def freeze(model: nn.Module, named: Mapping[str, schema.ParameterGroup]) -> nn.Module:
+    """Take the gradient from the parameters of the groups with ``freeze``; return the model."""
     for name, parameter in model.named_parameters():
         label = group_of(name, named)
         if label is not None and named[label].freeze:
             parameter.requires_grad_(False)
+    return model
 
 
 def layers(model: nn.Module) -> dict[str, int]:

@@ -87,8 +87,7 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     check_smallest_batch(model, loader)
     if len(x) > 1:  # batch norm has no statistics of a single sample
         try_model(model, x, splits.classes, precision, run.model)
-    optimizer = build_optimizer(run.optimizer, model)
-    freeze(model, run.optimizer.own.groups)
+    optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     past = pasts(t, loader.pace)
