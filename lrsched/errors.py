@@ -5,6 +5,7 @@
     UserError                 a person can mend it: one message, no traceback
     ├── ConfigError       2   a key has a value that cannot be used
     ├── DataError         2   a data set is missing or is not what it should be
+    ├── StateError        2   a state holds what no checkpoint can give back
     ├── NotFinite         3   a loss, gradient or metric is not a finite number
     ├── CheckpointError   4   no valid checkpoint, or it does not fit this code
     ├── RunFolderBusy     5   another process writes to the run folder
@@ -62,6 +63,12 @@ class ConfigError(UserError, ValueError):
 
 class DataError(UserError):
     """A data set is missing, damaged or in the wrong form."""
+
+    exit_code = 2
+
+
+class StateError(UserError):
+    """A state holds something that no checkpoint can give back."""
 
     exit_code = 2
 

@@ -10,8 +10,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -117,11 +117,15 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
-    """Write a whole file or nothing: temporary file in the same folder, fsync, replace.
+@contextmanager
+def replaced(path: Path, mode: int = 0o666) -> Generator[tuple[int, Path]]:
+    """Open a temporary file in the same folder, whose content becomes that of ``path`` at the end, or not at all.
 
     A process that is killed in between leaves the temporary file, ``.NAME.….tmp``. Its name is drawn anew each
     time: what such a process left is in nobody's way, and nobody's work is taken for left over.
+
+    Yields:
+        The temporary file's descriptor and path.
 
     Raises:
         OSError: the file system refused, with ``path`` named; what was at ``path`` before is still there.
@@ -131,9 +135,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             try:
-                view = memoryview(content)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                yield descriptor, temporary
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -144,6 +146,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a whole file or nothing: see :func:`replaced`."""
+    with replaced(path, mode) as (descriptor, _):
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
 
 
 def make_folder(path: Path) -> None:

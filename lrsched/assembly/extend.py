@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lrsched.assembly.horizon import run_horizon
+from lrsched.assembly.horizon import evaluations_in, run_horizon
 from lrsched.config import schema
 from lrsched.data.counts import Pace
 from lrsched.errors import UNSET, ConfigError
@@ -18,19 +19,52 @@ if TYPE_CHECKING:  # schedules import numpy, which --help can do without
 
 @dataclass(frozen=True)
 class Past:
-    """A length that the run had until step ``at``, and the policy by which its schedule went on from there."""
+    """A length that the run had until step ``at``, and the policy by which its schedule went on from there.
+
+    Args:
+        planned: the run as it was to be.
+        evaluations: how many it was to have.
+        at: completed steps.
+        policy: how the schedule went on.
+    """
 
     planned: Horizon
+    evaluations: int
     at: int
     policy: Policy
 
 
 def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> list[Past]:
     """The earlier lengths of a run, oldest first; ``pace`` is that of its data."""
-    return [
-        Past(run_horizon(replace(trainer, epochs=e.epochs, steps=e.steps), pace), e.at, e.policy)
-        for e in trainer.extensions
-    ]
+    found = []
+    for e in trainer.extensions:
+        planned = run_horizon(replace(trainer, epochs=e.epochs, steps=e.steps), pace)
+        every = planned.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
+        found.append(Past(planned, evaluations_in(planned, every), e.at, e.policy))
+    return found
+
+
+def kept_until(past: Sequence[Past]) -> float:
+    """The end of the plan that is kept: from this step on, a scheduler that runs live holds its last values.
+
+    Raises:
+        ConfigError: it is to be stepped again, after its values were held for a while.
+    """
+    end = math.inf
+    for before in past:
+        if before.policy == "keep":
+            end = min(end, before.planned.steps)
+        elif before.at > end:
+            rule = f"the last values of its plan are held since step {end}, and it can only go on as planned"
+            raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
+        else:
+            end = math.inf
+    return end
+
+
+def stepped(past: Sequence[Past], horizon: Horizon) -> Horizon:
+    """The part of a run in which a scheduler that runs live is stepped."""
+    return replace(horizon, steps=int(min(kept_until(past), horizon.steps)), whole=0)
 
 
 def continued_schedule(schedule: Schedule, past: Sequence[Past], horizon: Horizon) -> Schedule:

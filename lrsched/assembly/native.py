@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from lrsched.assembly.shares import share_averaging_rate, shared_out
 from lrsched.config.component import Component
 from lrsched.config.settings import component
 from lrsched.config.targets import SCHEDULER, check_arguments, construct, trusted
+from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.expression import Expression
@@ -81,6 +83,12 @@ def build_native(node: Component[Any], span: Span, optimizer: Optimizer, shares:
     if shares is not None:
         share_averaging_rate(scheduler, shares)
     return scheduler
+
+
+def depends_on_length(node: Component[Any]) -> bool:
+    """Whether the length of the run is in what it sets: by ``auto``, or by the T of an expression."""
+    found = leaves(node.arguments)
+    return any(value == "auto" or ("lr_lambda" in key and re.search(r"\bT\b", str(value))) for key, value in found)
 
 
 def children(node: Component[Any], span: Span) -> list[tuple[Component[Any], Span]]:

@@ -84,8 +84,9 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     optimizer = build_optimizer(run.optimizer, model)
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
-    scheduler = build_scheduler(spec, optimizer, horizon, evaluations, pasts(t, loader.pace))
-    warned = lint(spec, horizon, evaluations, rates)
+    past = pasts(t, loader.pace)
+    scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
+    warned = lint(spec, horizon, evaluations, rates, past)
     precision = Precision(t.precision, device)
     state = RunState(
         model,

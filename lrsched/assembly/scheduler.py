@@ -10,9 +10,9 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.assembly.extend import Past, continued_schedule
+from lrsched.assembly.extend import Past, continued_schedule, kept_until
 from lrsched.assembly.kinds import ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
-from lrsched.assembly.native import build_native, refuse_own_errors, span_of
+from lrsched.assembly.native import build_native, depends_on_length, refuse_own_errors, span_of
 from lrsched.assembly.shares import refuse_lost_shares, shares_of, stand_in
 from lrsched.config.component import Component
 from lrsched.config.schema import NativeConfig
@@ -44,22 +44,23 @@ def build_scheduler(
         ConfigError: a value that cannot be used.
     """
     past = list(past)
-    first = past[0].planned if past else horizon  # what is live goes on as it was planned
+    first, counted = (past[0].planned, past[0].evaluations) if past else (horizon, evaluations)  # as it was planned
     try:
         match spec:
             case OpenLoopSpec():
                 return Table(optimizer, continued_schedule(spec.schedule, past, horizon), horizon)
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
-                return _handover(spec, optimizer, horizon)
+                table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
+                return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
-                if "'auto'" in str(node.arguments):
+                if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
-                inner = _native(node, optimizer, first, evaluations)
-                return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor)
+                inner = _native(node, optimizer, first, counted)
+                return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
 
@@ -86,8 +87,8 @@ def _native(node: Component[NativeConfig], optimizer: Optimizer, horizon: Horizo
     return build(optimizer, shares)
 
 
-def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Handover:
-    """A table over the whole run, and a closed loop for each of its parts that one drives."""
+def _segments(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> list[Segment]:
+    """A closed loop for each part of the sequence that one drives; the last part lasts to whatever end."""
     sequence = spec.sequence
     lead = sequence.lead(horizon)
     parts = sequence.lengths(horizon.steps - lead, horizon)
@@ -98,4 +99,4 @@ def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Han
             loop = node.build(optimizer=optimizer, horizon=horizon.part(parts[j]))
             end = starts[j + 1] if starts[j + 1] < horizon.steps else math.inf
             segments.append(Segment(starts[j], end, loop))
-    return Handover(Table(optimizer, sequence, horizon), segments)
+    return segments

@@ -35,10 +35,20 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "bytes": ("a whole number", _is_count),
     "sha256": ("64 hexadecimal digits", _is_sha256),
 }
+_OF_A_FILE = {name: _FIELDS[name] for name in ("bytes", "sha256")}
 _OF_THE_RUN: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "config_sha256": ("64 hexadecimal digits", _is_sha256),
     "fingerprint": ("a mapping", lambda value: isinstance(value, dict)),
+    "best": ("the size and hash of a file", lambda value: _fits(value, _OF_A_FILE)),
 }
+
+
+def _fits(value: Any, fields: Mapping[str, tuple[str, Callable[[Any], bool]]]) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == fields.keys()
+        and all(fits(value[name]) for name, (_, fits) in fields.items())
+    )
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from lrsched.checkpoint.manifest import read_manifest, read_plain
 from lrsched.errors import CheckpointError
 from lrsched.records import sync_folder
 
-STATE, MANIFEST = "state.pt", "manifest.json"
+STATE, BEST, MANIFEST = "state.pt", "best.pt", "manifest.json"
 _PLACE = re.compile(r"step-(\d{10}|[1-9]\d{10,})|\.step-(\d{10}|[1-9]\d{10,})\.old")
 _LARGEST = 64 * 2**30  # bytes
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
@@ -83,22 +83,30 @@ def survey(folder: Path) -> list[Checkpoint]:
     return found
 
 
-def verified(checkpoint: Checkpoint) -> bytes:
-    """The bytes of a checkpoint, which are those that were committed.
+def verified(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """The bytes of a checkpoint's files by their names, which are those that were committed.
 
     Raises:
         CheckpointError: they are not.
     """
     if checkpoint.damaged:
         raise CheckpointError(checkpoint.damaged)
-    path, size = checkpoint.path / STATE, checkpoint.manifest["bytes"]
+    return {name: _verified(checkpoint.path / name, entries) for name, entries in files(checkpoint.manifest).items()}
+
+
+def files(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The files of a checkpoint, each with the entries that hold its size and hash."""
+    return {STATE: manifest, **({BEST: manifest["best"]} if "best" in manifest else {})}
+
+
+def _verified(path: Path, entries: Mapping[str, Any]) -> bytes:
     try:
         content = read_plain(path, _LARGEST)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}") from error
-    if len(content) != size:
-        raise CheckpointError(f"{path}: has {len(content)} bytes, the manifest says {size}")
-    if hashlib.sha256(content).hexdigest() != checkpoint.manifest["sha256"]:
+    if len(content) != entries["bytes"]:
+        raise CheckpointError(f"{path}: has {len(content)} bytes, the manifest says {entries['bytes']}")
+    if hashlib.sha256(content).hexdigest() != entries["sha256"]:
         raise CheckpointError(f"{path}: damaged, its SHA-256 is not the manifest's")
     return content
 
@@ -136,8 +144,8 @@ def settle(path: Path) -> list[Path]:
     if not _is_whole(path):
         put_back(path)
         return []
-    for name in (STATE, MANIFEST):  # whole to a reader, which is not yet durable
-        with open(path / name, "rb") as file:
+    for name in path.iterdir():  # whole to a reader, which is not yet durable
+        with open(name, "rb") as file:
             os.fsync(file.fileno())
     sync_folder(path)
     sync_folder(path.parent)

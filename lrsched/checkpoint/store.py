@@ -1,9 +1,10 @@
-"""A folder of checkpoints, ``step-0000000468/{state.pt, manifest.json}``.
+"""A folder of checkpoints, ``step-0000000468/{state.pt, best.pt, manifest.json}``.
 
-Writing: the state is serialised to memory and hashed; ``state.pt`` is written beside its place,
-synced and renamed; the manifest follows in the same way, *last*: it is the commit mark. Only then are
-older checkpoints pruned. A process killed at any moment leaves the last committed checkpoint as it was;
-one of the same step waits as ``.step-0000000468.old`` until the new one is committed.
+Writing: the state goes piece by piece into a file beside its place, and is hashed on the way; it is read back where its
+form is new, synced and renamed. The best weights lie in a file of their own, to which later checkpoints link until
+there are better ones. The manifest follows *last*: it is the commit mark. Only then are older checkpoints pruned. A
+process killed at any moment leaves the last committed checkpoint as it was; one of the same step waits as
+``.step-0000000468.old`` until the new one is committed.
 
 Reading: newest first by the step in the name; the manifest with its seal, the size, the SHA-256, then the
 form of the archive are checked before a byte is unpickled, and it is unpickled with ``weights_only=True``,
@@ -12,16 +13,18 @@ always. What has no manifest was never committed; what is damaged is said.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lrsched.checkpoint.archive import packed, unpacked
+from lrsched.checkpoint.archive import unpacked, write
+from lrsched.checkpoint.best import BEST_WEIGHTS, BestFile, first_tensor
+from lrsched.checkpoint.encode import encoded, form
 from lrsched.checkpoint.manifest import SCHEMA, written
 from lrsched.checkpoint.places import (
+    BEST,
     MANIFEST,
     STATE,
     Checkpoint,
@@ -52,6 +55,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._at: int | None = None  # step of the checkpoint written or loaded last
+        self._form: Hashable = None  # of the state read back last
+        self._best: BestFile | None = None
         self._warned = False  # that this file system cannot make a folder durable
 
     def save(self, step: int, state: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
@@ -59,31 +64,30 @@ class Store:
 
         Args:
             step: completed updates.
-            state: tensors, numbers, text and containers of these, as ``weights_only=True`` loads.
+            state: tensors, numbers, text, numpy arrays, and containers of these. Its ``best_weights`` may be the same
+                object in later checkpoints, and are then written once.
             about: further entries of the manifest (config hash, fingerprint, …).
 
         Raises:
+            StateError: the state could not be loaded again; earlier checkpoints are intact.
             StorageError: the file system refused; earlier checkpoints are intact.
         """
-        content = packed(state)
-        manifest = {
-            "schema": SCHEMA,
-            "step": step,
-            "parent": self._at,
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            **about,
-        }
-        path = place(self.folder, step)
+        path, best = place(self.folder, step), state.get(BEST_WEIGHTS)
+        rest = encoded({name: item for name, item in state.items() if name != BEST_WEIGHTS or best is None})
         with storage(f"checkpoint {path} cannot be written", within=path):
             make_folder(self.folder)
             make_room(path)
             try:
                 path.mkdir()
-                write_atomically(path / STATE, content, mode=0o600)
+                shape = form(rest)
+                entries = write(path / STATE, rest, read=shape != self._form)
+                manifest = {"schema": SCHEMA, "step": step, "parent": self._at, **entries, **about}
+                if best is not None:
+                    self._best = BestFile.at(path / BEST, best, self._best)
+                    manifest["best"] = self._best.entries
                 write_atomically(path / MANIFEST, written(manifest), mode=0o600)
                 refusals = [sync_folder(folder) for folder in (path, self.folder)]
-            except OSError:
+            except BaseException:
                 with suppress(OSError):  # report the first error; the next start sweeps up the rest
                     put_back(path)
                 raise
@@ -94,7 +98,7 @@ class Store:
                 path,
                 refusals[0],
             )
-        self._at = step
+        self._at, self._form = step, shape
         self._delete(aside(path))
         return path
 
@@ -182,6 +186,10 @@ class Store:
                 complaints.append(str(error))
                 continue
             self._at = checkpoint.step
+            if "best" in checkpoint.manifest:
+                self._best = BestFile(
+                    checkpoint.path / BEST, checkpoint.manifest["best"], first_tensor(state[BEST_WEIGHTS])
+                )
             return checkpoint, state, complaints
         wrong = "; ".join(complaints) or "there is none"
         remedy = "put one back from a copy, or start a new run"
@@ -200,4 +208,8 @@ def load(checkpoint: Checkpoint) -> dict[str, Any]:
     Raises:
         CheckpointError: it is damaged, or holds more than data.
     """
-    return unpacked(verified(checkpoint), checkpoint.path / STATE)
+    contents = verified(checkpoint)
+    state = unpacked(contents[STATE], checkpoint.path / STATE)
+    if BEST in contents:
+        state[BEST_WEIGHTS] = unpacked(contents[BEST], checkpoint.path / BEST)
+    return state

@@ -20,7 +20,7 @@ examples:
   lrsched report outputs/sweep --json report.json --png pictures
 
 Each schedule is taken at its own best learning rate, chosen by the mean over the seeds of the validation metric, and
-compared seed against seed: paired BCa interval, sign-flip test. Whatever else differs in the configs makes schedules
+compared seed against seed: the sign-flip test and its interval. Whatever else differs in the configs makes schedules
 of their own; another model or other data are compared apart.
 """
 

@@ -143,6 +143,9 @@ def _with_children(value: Any, key: str) -> Any:
     return construct(SCHEDULER, cls, arguments_in(value), key)
 
 
+_ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
 def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Convert arguments to the types that the class asks for.
 
@@ -151,16 +154,16 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
     """
     parameters = inspect.signature(cls).parameters
     hints = _hints(cls)
-    offered = [name for name in parameters if name not in role.given]
+    kinds = {name: parameter.kind for name, parameter in parameters.items()}
+    open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
+    offered = [name for name, kind in kinds.items() if name not in role.given and kind not in _ANY_NUMBER]
     checked: dict[str, Any] = {}
     for name, value in arguments.items():
-        if name not in offered:
+        if name not in offered and (not open_ended or name in role.given or name.startswith("_")):
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
         checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
     for name in offered:
-        parameter = parameters[name]
-        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        if parameter.default is parameter.empty and not variadic and name not in checked:
+        if parameters[name].default is inspect.Parameter.empty and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
     check_ranges(cls, checked, key)
     return checked

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.table import Table
 
 from lrsched.report.compare import Comparison
-from lrsched.report.format import around, difference, p_value, seeds, share, value
+from lrsched.report.format import USUAL, around, difference, p_value, seeds, share, value
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, mean, spread
 
@@ -24,7 +24,7 @@ RULED: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_e
 GAP = 2
 """Columns of the terminal between two of a table."""
 
-WORSE, WINS = "worse by (95 %)", "P(win)"
+WORSE, WINS = f"worse by ({USUAL})", "P(win)"
 
 SECOND = ("test/accuracy", "test/loss", "val/accuracy", "val/loss")
 """The second metric of the table: the first of these that was measured and is not the one compared."""
@@ -128,11 +128,15 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
 
     if pairs:
         columns += [
-            versus(WORSE, lambda pair: "–" if pair.mean is None else difference(metric, pair.mean, pair.interval)),
+            versus(WORSE, lambda pair: _worse(metric, pair)),
             versus("p", lambda pair: p_value(pair.p), 1),
             versus(WINS, lambda pair: "–" if pair.probability is None else share(pair.probability, pair.seeds), 2),
         ]
     return columns
+
+
+def _worse(metric: str, pair: Pair) -> str:
+    return "–" if pair.mean is None else difference(metric, pair.mean, pair.interval, pair.level)
 
 
 def _second(comparison: Comparison) -> list[str]:

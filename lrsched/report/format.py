@@ -10,6 +10,10 @@ FEWEST = 5
 """Fewest pairs for which to show an interval, or a share in percent: with fewer both look surer than they are."""
 
 
+USUAL = "95 %"
+"""The level of intervals that stands in the head of their column; another one stands in the cell."""
+
+
 def digits(metric: str, *numbers: float) -> list[str]:
     """Numbers of one metric in one form, set by the largest of them.
 
@@ -52,14 +56,26 @@ def around(metric: str, middle: float, spread: float) -> str:
     return " ± ".join(digits(metric, middle, spread)) + ("%" if metric.endswith("accuracy") else "")
 
 
-def difference(metric: str, middle: float, ends: Iterable[float] | None) -> str:
+def difference(metric: str, middle: float, ends: Iterable[float] | None, level: float | None = None) -> str:
     """A difference and its interval as a cell of a table; of accuracies, in percentage points.
 
-    >>> difference("val/loss", 2.47e-06, (1.54e-06, 3.1e-06)), difference("val/loss", 0.0031, None)
+    >>> difference("val/loss", 2.47e-06, (1.54e-06, 3.1e-06), 0.953), difference("val/loss", 0.0031, None)
     ('2.47e-06 (1.54e-06 to 3.10e-06)', '0.0031 (–)')
+    >>> difference("val/loss", 0.25, (0.125, 0.5), 0.96875)
+    '0.2500 (0.1250 to 0.5000, 97 %)'
     """
     first, *low_high = digits(metric, middle, *(ends or ()))
-    return f"{first} ({' to '.join(low_high) or '–'})"
+    other = f", {percent(level)}" if level and percent(level) != USUAL else ""
+    return f"{first} ({' to '.join(low_high) or '–'}{other})"
+
+
+def percent(level: float) -> str:
+    """The level of an interval.
+
+    >>> percent(0.96875), percent(0.9531)
+    ('97 %', '95 %')
+    """
+    return f"{100 * level:.0f} %"
 
 
 def distance(metric: str, middle: float, ends: Iterable[float]) -> str:

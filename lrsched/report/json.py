@@ -95,6 +95,7 @@ def _pair(pair: Pair, metric: str) -> dict[str, Any]:
         "difference": pair.mean,
         "differences": list(pair.differences),
         "interval": list(pair.interval) if pair.interval else None,
+        "level": pair.level,
         "p": pair.p,
         "p_holm": pair.p_holm,
         "comparisons": pair.comparisons,

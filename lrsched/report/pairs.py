@@ -10,7 +10,7 @@ from itertools import combinations
 from lrsched.report.format import FEWEST
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
-from lrsched.report.stats import bca_interval, holm, pairs_needed, probability_better, sign_flip_p
+from lrsched.report.stats import LEVEL, attained, holm, interval, pairs_needed, probability_better, sign_flip_p
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Pair:
         best, other: their names.
         differences: by how much the best is better, one a shared seed; empty if a run diverged.
         seeds: how many are shared.
-        interval: 95 %, of the mean difference; None for fewer than five seeds, where it is far too narrow.
+        interval: of the mean difference, by the same test as p; None for fewer than five seeds.
+        level: that the interval has: the next that so many seeds can give from 95 % on, or the most that they can.
         p: of the sign-flip test.
         p_holm: the same, corrected for the comparisons of all candidates with each other: the same numbers
             decided which of them is the best.
@@ -34,6 +35,7 @@ class Pair:
     differences: tuple[float, ...]
     seeds: int
     interval: tuple[float, float] | None
+    level: float | None
     p: float | None
     p_holm: float | None
     probability: float | None
@@ -64,12 +66,14 @@ def pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:
 def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
     mine, theirs = _shared(best, other, metric)
     differences = _differences(mine, theirs)
+    level = attained(len(differences)) if len(differences) >= FEWEST else None
     return Pair(
         best=best.name,
         other=other.name,
         differences=differences,
         seeds=len(mine),
-        interval=bca_interval(differences) if len(differences) >= FEWEST else None,
+        interval=interval(differences, min(level, 1 - LEVEL)) if level else None,
+        level=level,
         p=_p(differences),
         p_holm=None,
         probability=probability_better(mine, theirs) if mine else None,

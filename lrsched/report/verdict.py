@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lrsched.report.format import amount, count, distance, interval, p_value
+from lrsched.report.format import amount, count, distance, interval, p_value, percent
 from lrsched.report.pairs import Pair
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
 
@@ -36,12 +36,12 @@ class Verdict:
 
 
 def verdict(pair: Pair, metric: str) -> Verdict:
-    """The verdict on a pair: better only if the interval excludes 0 and the sign-flip test gives p < .05.
+    """The verdict on a pair: better if the sign-flip test gives p < .05, that is, if its 95 % interval excludes 0.
 
     With more than two candidates, p is also corrected for all comparisons, and the text says what no longer holds.
 
-    Du 2025, https://arxiv.org/abs/2511.19794. Both are needed: with few seeds the interval alone is too narrow, and
-    fewer than six pairs cannot give such a p.
+    Fewer than six pairs cannot give such a p. Du 2025, https://arxiv.org/abs/2511.19794, asks for a bootstrap interval
+    beside it; with so few values that covers less than it says.
 
     Args:
         pair: the best against another.
@@ -58,19 +58,18 @@ def verdict(pair: Pair, metric: str) -> Verdict:
         return Verdict("equal", f"{pair.best} and {pair.other} are equal with each of {count(pair.seeds, 'seed')}")
     if pair.seeds < fewest_pairs() or pair.interval is None:
         return _of_few(pair)
-    low, high = pair.interval
-    if pair.p < LEVEL and (low > 0 or high < 0):
+    if pair.p < LEVEL:
         return _better(pair, metric, pair.interval)
     if pair.needed > ABSURD:
         return Verdict("equal", _equal(pair, metric, pair.interval))
-    found = f"difference {interval(metric, pair.interval)}, p {p_value(pair.p)}"
+    found = f"difference {interval(metric, pair.interval)}, {_level(pair)}, p {p_value(pair.p)}"
     return _more(pair, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
 
 
 def sentences(pairs: Sequence[Pair], metric: str) -> list[str]:
     """The verdicts in words; pairs that are undecided for the same reason share a sentence.
 
-    >>> few = [Pair("a", name, (0.1,), 1, None, None, None, 1.0) for name in ("b", "c")]
+    >>> few = [Pair("a", name, (0.1,), 1, None, None, None, None, 1.0) for name in ("b", "c")]
     >>> sentences(few, "val/loss")
     ['a or b, c? undecided: at least 5 more seeds (one seed says nothing about the spread)']
     """
@@ -107,7 +106,7 @@ def _better(pair: Pair, metric: str, ends: tuple[float, float]) -> Verdict:
     assert pair.mean is not None
     first, second = (pair.best, pair.other) if pair.mean > 0 else (pair.other, pair.best)
     by = distance(metric, abs(pair.mean), sorted(ends if pair.mean > 0 else (-end for end in ends)))
-    text = f"{first} is better than {second} by {by} ({count(pair.seeds, 'seed')}, p {p_value(pair.p)}"
+    text = f"{first} is better than {second} by {by} ({_level(pair)}, {count(pair.seeds, 'seed')}, p {p_value(pair.p)}"
     if pair.comparisons == 1 or pair.p_holm is None:
         return Verdict("better", f"{text})")
     text += f", as one of {pair.comparisons} comparisons {p_value(pair.p_holm)}"
@@ -121,8 +120,12 @@ def _equal(pair: Pair, metric: str, ends: tuple[float, float]) -> str:
     needed = f"about {_round(pair.needed):,} seeds" if math.isfinite(pair.needed) else "no number of seeds"
     return (
         f"{pair.best} and {pair.other} are equal to within {amount(metric, max(map(abs, ends)))} "
-        f"({count(pair.seeds, 'seed')}; it would take {needed} to tell them apart)"
+        f"({_level(pair)}, {count(pair.seeds, 'seed')}; it would take {needed} to tell them apart)"
     )
+
+
+def _level(pair: Pair) -> str:
+    return percent(pair.level or 0)
 
 
 def _round(number: float) -> int:

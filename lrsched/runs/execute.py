@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.assembly.parts import Parts, assemble
+from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain, to_yaml
@@ -101,6 +102,8 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         restored = restore(parts, run, request, store, about)
         request = with_history(request, restored.about["changes"])
     shared = find(point, about, request.context.warn) if point is not None and fresh else None
+    if fresh:
+        require_loadable(parts.state.state_dict())
     for caution in parts.cautions:
         say(f"warning: {caution}")
     loggers = _loggers(run, request.context.progress, terminal=run.trainer.progress and not quiet)

@@ -12,7 +12,7 @@ from typing import Any
 from lrsched.assembly.memory import is_out_of_memory
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.console import command, say
-from lrsched.errors import ConfigError, NotFinite, Stopped, StorageError, UserError, refused
+from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
 
@@ -63,7 +63,7 @@ def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any]
 def advised(error: BaseException, folder: RunFolder) -> UserError:
     """Add to an error how to go on; for a bug, where its traceback is."""
     how = how_to_resume(folder)
-    if isinstance(error, ConfigError):
+    if isinstance(error, (ConfigError, StateError)):
         return error
     if isinstance(error, NotFinite):  # a plain resume would fail at the same step
         advice = (

@@ -16,6 +16,7 @@ from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt, load
+from lrsched.runs.lengthen import LENGTH
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 
@@ -85,16 +86,17 @@ def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, abou
         request.context.warn(message)
     found = _compare(checkpoint, parts, run, request, about)
     changed = [change for change in found.pending if DATA not in change["keys"]]
+    notes = found.notes
     if changed:
-        adopt(parts, saved, settings(plain(_undone(request.config, changed))), run)
+        notes = notes + adopt(parts, saved, settings(plain(_undone(request.config, changed))), run)
     else:
         load(parts.state, saved)
     _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
-    for note in found.notes:
+    for note in notes:
         say(note)
     changes = [*found.seen, *({**change, "at": checkpoint.step} for change in found.pending)]
     about = {**about, "changes": changes, "inexact": found.inexact}
-    return Restored(parts.state.metrics_bytes, about, [*passed, *found.notes])
+    return Restored(parts.state.metrics_bytes, about, [*passed, *notes])
 
 
 def _compare(
@@ -213,6 +215,9 @@ def _undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
     for change in reversed(changes):
         for key, (old, _) in change["keys"].items():
             put(before, key, old)
+    lengthened = sum(any(key in LENGTH for key in change["keys"]) for change in changes)
+    extensions = raw(before, "trainer.extensions") or []
+    put(before, "trainer.extensions", extensions[: len(extensions) - lengthened])
     if reaching_out(before).keys() - reaching_out(config).keys():
         raise CheckpointError("a config may not have asked for the environment before it was changed")
     return before

@@ -11,7 +11,7 @@ from lrsched.errors import Stopped
 from lrsched.signals import StopFlag
 from lrsched.train.evaluate import evaluate
 from lrsched.train.loop import Outcome
-from lrsched.train.state import weights_sha256
+from lrsched.train.state import copied, weights_sha256
 
 
 def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _look_with_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
     model, weights = parts.state.model, parts.state.best_weights
     if weights is None:  # no evaluation was finite
         return {}
-    final = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    final = copied(model.state_dict())
     model.load_state_dict(weights)
     try:
         return _look(parts, stop)

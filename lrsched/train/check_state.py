@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 import torch
@@ -14,15 +14,19 @@ from lrsched.errors import CheckpointError
 _OWN = ("torch.optim.", "lrsched.optimizers.")
 _OPTIONAL = ("best_weights", "kept")  # further copies of the weights, or None
 _OPEN = ("metrics", "best.metrics", "early.metrics")  # empty until the first evaluation
+_FOREIGN = ("scheduler.inner", "optimizer.param_groups")  # a class may add names to its state as it goes
 
 
-def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Optimizer) -> None:
+def check_fits(
+    saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Optimizer, growing: Collection[str] = ()
+) -> None:
     """Compare a saved state with that of a freshly built run, item by item.
 
     Args:
         saved: what a checkpoint holds.
         live: ``RunState.state_dict()`` of the run that would load it.
         optimizer: of that run; says which parameter a buffer belongs to.
+        growing: the model's names that hold no parameter: its own ``load_state_dict`` knows their shapes.
 
     Raises:
         CheckpointError: an item is missing, unknown, or of another type or shape; names it.
@@ -34,7 +38,9 @@ def check_fits(saved: Mapping[str, Any], live: Mapping[str, Any], optimizer: Opt
         if name == "optimizer":
             _check_optimizer(saved[name], item, optimizer)
         elif name in _OPTIONAL:
-            _check_weights(saved[name], live["model"], name, optimizer)
+            _check_weights(saved[name], live["model"], name, optimizer, growing)
+        elif name == "model":
+            _check_model(saved[name], item, name, growing)
         else:
             _compare(saved[name], item, name)
     for name in ("step", "metrics_bytes"):
@@ -66,14 +72,27 @@ def _check_optimizer(saved: Any, live: Mapping[str, Any], optimizer: Optimizer) 
                 _refuse(f"{where}.{name}", f"{tuple(value.shape)} is no shape for {tuple(parameters[index].shape)}")
 
 
-def _check_weights(saved: Any, model: Mapping[str, Any], name: str, optimizer: Optimizer) -> None:
+def _check_model(saved: Any, live: Mapping[str, Any], where: str, growing: Collection[str]) -> None:
+    if not isinstance(saved, Mapping):
+        _refuse(where, f"is {_kind(saved)} in the checkpoint and {_kind(live)} here")
+    _same_names(saved, live, where)
+    for name, item in live.items():
+        if name not in growing:
+            _compare(saved[name], item, f"{where}.{name}")
+        elif isinstance(item, Tensor) and getattr(saved[name], "dtype", None) != item.dtype:  # would be cast in silence
+            _refuse(f"{where}.{name}", f"is {_form(saved[name])} in the checkpoint and {_form(item)} here")
+
+
+def _check_weights(
+    saved: Any, model: Mapping[str, Any], name: str, optimizer: Optimizer, growing: Collection[str]
+) -> None:
     """Check a further copy of the weights, or None."""
     if saved is None:
         return
     if name == "kept" and isinstance(saved, Mapping) and set(saved) == {"model", "optimizer"}:
         _check_optimizer(saved["optimizer"], optimizer.state_dict(), optimizer)
         saved = saved["model"]
-    _compare(saved, model, name)
+    _check_model(saved, model, name, growing)
 
 
 def _compare(saved: Any, live: Any, where: str) -> None:
@@ -83,13 +102,13 @@ def _compare(saved: Any, live: Any, where: str) -> None:
     if isinstance(live, Tensor):
         if not isinstance(saved, Tensor):
             _refuse(where, f"is a {type(saved).__name__}, not a tensor")
-        if saved.shape != live.shape or saved.dtype != live.dtype:
+        if (saved.shape != live.shape and not where.startswith(_FOREIGN)) or saved.dtype != live.dtype:
             _refuse(where, f"is {_form(saved)} in the checkpoint and {_form(live)} here")
     elif isinstance(live, Mapping):
         if not isinstance(saved, Mapping):
             _refuse(where, f"is a {type(saved).__name__}, not a mapping")
         if all(isinstance(key, str) for key in [*saved, *live]) and where not in _OPEN:
-            _same_names(saved, live, where)
+            _same_names(saved, live, where, gains=where.startswith(_FOREIGN))
             for key, item in live.items():
                 _compare(saved[key], item, f"{where}.{key}")
     elif isinstance(live, (list, tuple)):
@@ -104,8 +123,8 @@ def _compare(saved: Any, live: Any, where: str) -> None:
         _refuse(where, f"is a {type(saved).__name__}, not a {type(live).__name__}")
 
 
-def _same_names(saved: Mapping[str, Any], live: Mapping[str, Any], where: str) -> None:
-    missing, strange = sorted(set(live) - set(saved)), sorted(set(saved) - set(live))
+def _same_names(saved: Mapping[str, Any], live: Mapping[str, Any], where: str, *, gains: bool = False) -> None:
+    missing, strange = sorted(set(live) - set(saved)), [] if gains else sorted(set(saved) - set(live))
     if missing or strange:
         complaints = [f"lacks {', '.join(missing)}"] if missing else []
         complaints += [f"has unknown items {', '.join(strange)}"] if strange else []

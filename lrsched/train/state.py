@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,7 +54,7 @@ class RunState:
     rollbacks: list[int] = field(default_factory=list)
     evaluated: int = -1
     metrics: dict[str, float] = field(default_factory=dict)
-    best_weights: dict[str, Tensor] | None = None
+    best_weights: dict[str, Any] | None = None
     kept: dict[str, Any] | None = None
     metrics_bytes: int = 0
     seconds: float = 0.0
@@ -93,7 +94,9 @@ class RunState:
         Raises:
             CheckpointError: the state does not fit this model, optimizer or scheduler.
         """
-        check_fits(state, self.state_dict(), self.optimizer)
+        live = self.state_dict()
+        parameters = {name for name, _ in self.model.named_parameters(remove_duplicate=False)}
+        check_fits(state, live, self.optimizer, growing=set(live["model"]) - parameters)
         try:
             self.model.load_state_dict(state["model"])
             with without_dynamo():
@@ -118,9 +121,7 @@ class RunState:
         self.evaluated, self.metrics = self.step, dict(metrics)
         self.early.see(self.step, metrics)
         if self.best.see(self.step, metrics):
-            self.best_weights = {
-                name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()
-            }
+            self.best_weights = copied(dict(self.model.state_dict()), torch.device("cpu"))
 
     def optimizer_state(self) -> dict[str, Any]:
         """The optimizer's state_dict."""
@@ -129,21 +130,21 @@ class RunState:
 
     def keep(self) -> None:
         """Copy the present weights and optimizer state, in memory."""
-        self.kept = _copied({"model": self.model.state_dict(), "optimizer": self.optimizer_state()})
+        self.kept = copied({"model": self.model.state_dict(), "optimizer": self.optimizer_state()})
 
     def go_back(self) -> None:
         """Return to the weights and optimizer state that were kept, if any."""
         if self.kept is not None:
-            kept = _copied(self.kept)
+            kept = copied(self.kept)
             self.model.load_state_dict(kept["model"])
             with without_dynamo():
                 self.optimizer.load_state_dict(kept["optimizer"])
 
 
 def weights_sha256(model: nn.Module) -> str:
-    """SHA-256 over the state_dict in sorted name order: each entry's name, dtype, shape and little-endian bytes."""
+    """SHA-256 over the tensors of the state_dict in sorted name order: name, dtype, shape and little-endian bytes."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted((name, item) for name, item in model.state_dict().items() if isinstance(item, Tensor)):
         tensor = tensor.detach().cpu().contiguous()
         digest.update(name.encode())
         digest.update(str(tensor.dtype).encode())
@@ -152,11 +153,12 @@ def weights_sha256(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any, device: torch.device | None = None) -> Any:
+    """A copy of weights or another state, its tensors on ``device`` if one is given."""
     if isinstance(value, Tensor):
-        return value.detach().clone()
-    if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_copied(item) for item in value)
-    return value
+        return value.detach().clone() if device is None else value.detach().to(device, copy=True)
+    if isinstance(value, dict):
+        return {key: copied(item, device) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(copied(item, device) for item in value)
+    return deepcopy(value)

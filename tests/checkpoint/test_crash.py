@@ -18,7 +18,7 @@ from lrsched.checkpoint.store import Store, load
 from lrsched.errors import UserError
 from tests.helpers.checkpoint_scripts import SCENES, Scene, fresh, goes_on, nothing_is_lost, prepared
 
-CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir")
+CALLS = ("open", "write", "fsync", "replace", "link", "unlink", "mkdir", "rmdir")
 KILLED = 137
 
 
@@ -101,6 +101,8 @@ TRACED = (
     "rename",
     "renameat",
     "renameat2",
+    "link",
+    "linkat",
     "unlink",
     "unlinkat",
     "mkdir",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from lrsched.config.settings import component
-from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, resolve
+from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, check_arguments, resolve
 from lrsched.errors import ConfigError
 
 # Finding 7 of the study of Hydra's blocklist: all of these import, and many ran under hydra 1.3.8.
@@ -104,6 +106,20 @@ def test_a_project_file_in_the_current_folder_can_trust(tmp_path, monkeypatch) -
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert resolve(MODEL, "my_models.Mine", "model").__name__ == "Mine"
+
+
+class Open(torch.optim.SGD):
+    """Hands on whatever it is given."""
+
+    def __init__(self, params: Any, *rest: Any, **named: Any) -> None:
+        super().__init__(params, *rest, **named)
+
+
+def test_a_class_that_takes_any_name_gets_it_but_for_what_is_ours_to_give() -> None:
+    assert check_arguments(Open, OPTIMIZER, {"momentum": 0.5}, "optimizer") == {"momentum": 0.5}
+    for name in ("params", "_args_", "_partial_"):
+        with pytest.raises(ConfigError, match="takes no such argument"):
+            check_arguments(Open, OPTIMIZER, {name: [1]}, "optimizer")
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from lrsched.checkpoint.places import STATE, aside
 from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError
 from tests.checkpoint.conftest import is_state, state
 
 Acknowledge = Callable[[int], None]
+
+BEST = {"w": torch.full((5,), 7.0)}
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,19 @@ def _same_step(store: Store, acknowledge: Acknowledge) -> None:
     store.prune(2)
 
 
+def _with_best(store: Store) -> None:
+    for step in (1, 2):
+        store.save(step, state(step) | {"best_weights": dict(BEST)}, {})
+
+
+def _linked(store: Store, acknowledge: Acknowledge) -> None:
+    """The next checkpoint links to the best weights of the one that was loaded; what it links to is pruned."""
+    _, loaded, _ = store.newest()
+    store.save(3, state(3) | {"best_weights": loaded["best_weights"]}, {})
+    acknowledge(3)
+    store.prune(1)
+
+
 def _left_over(store: Store) -> None:
     """A process was killed while it saved step 2 again."""
     _two(store)
@@ -94,6 +111,7 @@ SCENES = {
     "the first": Scene(lambda store: None, _first, None),
     "the next": Scene(_two, _next, 2),
     "the same step again": Scene(_only, _same_step, 0),
+    "the next, linked": Scene(_with_best, _linked, 2),
     "after a kill": Scene(_left_over, _tidy, 2),
     "after a later kill": Scene(_both, _tidy_both, 50),
 }
@@ -122,8 +140,9 @@ def found_value(store: Store) -> int | None:
         checkpoint, loaded, _ = store.newest()
     except CheckpointError:
         return None
-    value = int(loaded["step"])
+    value, best = int(loaded["step"]), loaded.pop("best_weights", BEST)
     assert is_state(loaded, value)
+    assert torch.equal(best["w"], BEST["w"])
     assert checkpoint.step == (0 if value == 50 else value)
     return value
 

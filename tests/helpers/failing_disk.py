@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-CALLS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "remove", "rmdir")
+CALLS = ("open", "write", "fsync", "replace", "link", "rename", "mkdir", "unlink", "remove", "rmdir")
 
 
 class Killed(BaseException):

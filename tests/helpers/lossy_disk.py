@@ -72,7 +72,10 @@ class Disk:
 
     def record(self, patch: Any) -> None:
         """Listen to every call that changes the disk, until the patch is undone."""
-        real = {name: getattr(os, name) for name in ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir")}
+        real = {
+            name: getattr(os, name)
+            for name in ("open", "write", "fsync", "replace", "link", "unlink", "mkdir", "rmdir")
+        }
 
         def made(path: Any, folder: int | None) -> int:
             number = self._new(os.stat(path, dir_fd=folder).st_ino)
@@ -102,6 +105,11 @@ class Disk:
             real["replace"](source, target)
             self.changes.append(Change(new, ((old, old_name, None), (new, new_name, number))))
 
+        def link(source: Any, target: Any, *, follow_symlinks: bool = True) -> None:
+            real["link"](source, target, follow_symlinks=follow_symlinks)
+            home, name = self._folder(target, None)
+            self.changes.append(Change(home, ((home, name, self._numbers[os.stat(target).st_ino]),)))
+
         def mkdir(path: Any, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
             real["mkdir"](path, mode, dir_fd=dir_fd)
             self._folders.add(made(path, dir_fd))
@@ -114,7 +122,7 @@ class Disk:
 
             return remove
 
-        shims = {"open": open_, "write": write, "fsync": fsync, "replace": replace, "mkdir": mkdir}
+        shims = {"open": open_, "write": write, "fsync": fsync, "replace": replace, "link": link, "mkdir": mkdir}
         for name, shim in {**shims, "unlink": removing("unlink"), "rmdir": removing("rmdir")}.items():
             patch.setattr(os, name, shim)
 

@@ -18,7 +18,7 @@ from lrsched.report.notes import notes
 from lrsched.report.pairs import Pair
 from lrsched.report.pairs import pairs as compared
 from lrsched.report.rates import Candidate, Rate
-from lrsched.report.stats import bca_interval, probability_better, sign_flip_p
+from lrsched.report.stats import attained, interval, probability_better, sign_flip_p
 from lrsched.report.verdict import sentences, verdict
 
 SIX = [0.50, 0.52, 0.48, 0.51, 0.47, 0.53]
@@ -39,7 +39,8 @@ def pair_of(mine: Sequence[float], theirs: Sequence[float]) -> Pair:
     differences = tuple(b - a for a, b in zip(mine, theirs, strict=True))
     p = sign_flip_p(differences)
     won = probability_better(mine, theirs)
-    return Pair("a", "b", differences, len(differences), bca_interval(differences), p, p, won)
+    level = attained(len(differences))
+    return Pair("a", "b", differences, len(differences), interval(differences, min(level, 0.95)), level, p, p, won)
 
 
 def test_each_is_taken_at_its_own_best_rate(leave, tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_six_seeds_can_decide_and_five_cannot(leave, tmp_path: Path) -> None:
         assert said.kind == kind
         assert pair.p == 2 / 2**count
         assert pair.probability == 1
-    assert said.text.startswith("cosine is better than constant by 0.1250")
+    assert said.text == "cosine is better than constant by 0.1250, 0.1000 to 0.1500 (97 %, 6 seeds, p .031)"
 
 
 def test_three_seeds_never_decide() -> None:
@@ -85,8 +86,8 @@ def test_a_tiny_difference_is_told_as_equal_to_within_its_interval() -> None:
     said = verdict(pair_of([0.0] * 6, differences), "val/loss")
     assert said.kind == "equal"
     assert said.more_seeds is None
-    within = max(map(abs, bca_interval(differences)))
-    assert f"equal to within {within:.4f}" in said.text
+    within = max(map(abs, interval(differences)))
+    assert f"equal to within {within:.4f} (97 %, 6 seeds;" in said.text
 
 
 def test_runs_equal_to_the_last_bit_are_equal() -> None:
@@ -118,7 +119,9 @@ def test_of_fewer_than_five_pairs_no_interval_is_told(leave, tmp_path: Path, cou
     found = of({"Cosine": {0.1: [0.5] * count}, "Step": {0.1: [0.5 + x for x in values]}}, leave, tmp_path)
     (pair,) = found.pairs
     assert pair.mean == pytest.approx(sum(values) / count)
-    assert pair.interval == (bca_interval(pair.differences) if shown else None)
+    # five pairs cannot give 95 %: theirs goes from the smallest to the largest, with 1 − 2/2⁵
+    assert pair.interval == ((min(pair.differences), max(pair.differences)) if shown else None)
+    assert pair.level == (0.9375 if shown else None)
 
 
 def test_what_is_undecided_for_one_reason_is_said_once(leave, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_table_says_all_of_it(sweep: Path) -> None:
         "±",
         f"{around:.2%}",
     ]
-    assert "cosine is better than step by 0.1000, 0.1000 to 0.1000 (6 seeds, p .031)" in text
+    assert "cosine is better than step by 0.1000, 0.1000 to 0.1000 (97 %, 6 seeds, p .031)" in text
     assert "note: incomplete: there is no val/loss of cosine at 1.0 (seed 5); such a rate is not eligible" in text
     assert "note: step diverged at 1.0 with 1 of 6 seeds" in text
     assert "2 of 24 runs did not finish:" in text
@@ -84,7 +84,7 @@ def test_at_80_columns_what_matters_least_goes_and_nothing_is_broken(sweep: Path
     assert "test/accuracy" not in narrow
     assert ("P(win)" in wide, "P(win)" in narrow) == (True, "P(win)" in title)
     assert "0.5017 ± 0.0232" in best
-    assert "0.1000 (0.1000 to 0.1000)" in other
+    assert "0.1000 (0.1000 to 0.1000, 97 %)" in other
 
 
 @pytest.mark.parametrize("width", [80, 100])

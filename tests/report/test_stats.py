@@ -12,35 +12,91 @@ from hypothesis import strategies as st
 
 from lrsched.report.stats import (
     algoperf_scores,
-    bca_interval,
+    attained,
     fewest_pairs,
     holm,
+    interval,
     pairs_needed,
     probability_better,
     sign_flip_p,
     smallest_p,
 )
 
-SKEWED = [0.1, 0.2, 0.25, 0.3, 0.9, 2.5]
 numbers = st.floats(-100, 100, allow_nan=False).map(lambda value: round(value, 6))
 
 
-@pytest.mark.parametrize("values", [SKEWED, [-1.0, 2.0], [0.01, -0.02, 0.05, 0.04, 0.0, -0.01, 0.03]])
-def test_the_interval_is_scipys(values: list[float]) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    theirs = stats.bootstrap((values,), np.mean, method="BCa", n_resamples=9999, rng=0).confidence_interval
-    np.testing.assert_allclose(bca_interval(values), (theirs.low, theirs.high), rtol=1e-12)
+def test_the_interval_by_hand() -> None:
+    # Seven pairs: the ends are the third smallest and third largest of the 127 means, 3 = floor(.05·2^6).
+    # 1, 1.5 = (1+2)/2, 2 = (1+3)/2 = (1+2+3)/3 = 2; and 8, 7 = (6+8)/2, 6.5 = (5+8)/2.
+    assert interval([5, 3, 1, 8, 2, 6, 4]) == pytest.approx((2, 6.5), rel=1e-15)
+    assert interval([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]) == (0.5, 0.5)
 
 
-def test_the_interval_of_skewed_values_leans_to_their_long_tail() -> None:
-    low, high = bca_interval(SKEWED)
-    assert high - np.mean(SKEWED) > 1.5 * (np.mean(SKEWED) - low)
+@given(st.lists(numbers, min_size=1, max_size=9), st.sampled_from([0.95, 0.9, 0.5]))
+def test_the_ends_are_those_of_all_subset_means(values: list[float], level: float) -> None:
+    n = len(values)
+    means = sorted(math.fsum(part) / len(part) for k in range(1, n + 1) for part in itertools.combinations(values, k))
+    rank = math.floor((1 - level) * 2 ** (n - 1))
+    ends = (means[rank - 1], means[-rank]) if rank else (-math.inf, math.inf)
+    assert interval(values, level) == pytest.approx(ends, abs=1e-9)
+
+
+@given(st.lists(st.integers(-4, 12), min_size=1, max_size=12), st.sampled_from([1.0, 0.1, 1e-9]))
+def test_the_interval_excludes_0_exactly_when_p_is_below_a_twentieth(values: list[int], unit: float) -> None:
+    differences = [unit * value for value in values]  # small integers: many subsets sum to 0
+    low, high = interval(differences)
+    assert (low > 0 or high < 0) == (sign_flip_p(differences) < 0.05)
+
+
+@pytest.mark.parametrize("n", [13, 21, 30, 31, 47])
+def test_interval_and_p_are_one_statement_for_many_pairs(n: int) -> None:
+    generator = np.random.default_rng(n)
+    for shift in np.linspace(0.1, 0.8, 8):
+        differences = generator.normal(shift, 1.0, n).tolist()
+        low, high = interval(differences)
+        assert (low > 0 or high < 0) == (sign_flip_p(differences) < 0.05)
 
 
 def test_the_interval_of_many_normal_values_is_the_textbooks() -> None:
     values = np.random.default_rng(5).normal(1.0, 2.0, 400)
     half = 1.96 * values.std(ddof=1) / 20
-    np.testing.assert_allclose(bca_interval(values.tolist()), [values.mean() - half, values.mean() + half], atol=0.02)
+    np.testing.assert_allclose(interval(values.tolist()), [values.mean() - half, values.mean() + half], atol=0.02)
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+def test_the_level_attained_is_the_share_of_signs_that_the_interval_keeps(n: int) -> None:
+    # the ends leave out the p of one step less than they keep: counted from the p-values that n pairs can give
+    possible = [k * smallest_p(n) for k in range(1, 2 ** (n - 1) + 1)]
+    refused = [p for p in possible if p <= 0.05]
+    assert attained(n) == 1 - (refused[-1] if refused else possible[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [5, 6, 7, 8, 12, 20, 30])
+@pytest.mark.parametrize("kind", ["normal", "uniform", "laplace", "cauchy"])
+def test_the_interval_covers_the_centre_of_symmetric_differences(kind: str, n: int) -> None:
+    draws, level = 4000, attained(n)
+    drawn = getattr(np.random.default_rng(n), {"cauchy": "standard_cauchy"}.get(kind, kind))(size=(draws, n))
+    drawn -= 0.5 if kind == "uniform" else 0.0
+    covered = np.mean([covers(row, 0.0, min(level, 0.95)) for row in drawn])
+    assert abs(covered - level) <= 3.3 * math.sqrt(level * (1 - level) / draws)
+    assert n == 5 or covered >= 0.94
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "told"), [(6, 0.93), (8, 0.91), (12, 0.91), (20, 0.92), (30, 0.93)])
+def test_the_interval_covers_the_mean_of_exponential_differences_as_often_as_the_docs_say(n: int, told: float) -> None:
+    drawn = np.random.default_rng(n).exponential(size=(4000, n))
+    covered = np.mean([covers(row, 1.0, 0.95) for row in drawn])
+    assert covered == pytest.approx(told, abs=0.015)
+
+
+def covers(differences: np.ndarray, value: float, level: float) -> bool:
+    """Whether the interval holds a value; for many pairs by the p of the shifted ones, which is the same statement."""
+    if len(differences) > 12:
+        return sign_flip_p((differences - value).tolist()) > 1 - level
+    low, high = interval(differences.tolist(), level)
+    return low <= value <= high
 
 
 @pytest.mark.parametrize("n", range(1, 9))
@@ -70,22 +126,37 @@ def signs_of(n: int) -> list[tuple[int, ...]]:
     return list(itertools.product((-1, 1), repeat=n))
 
 
-def test_beyond_fourteen_pairs_the_drawn_p_is_near_scipys() -> None:
-    stats = pytest.importorskip("scipy.stats")
-    values = np.random.default_rng(3).normal(0.4, 1.0, 20)
-    theirs = stats.permutation_test(
-        (values,), np.mean, permutation_type="samples", n_resamples=50_000, vectorized=True, axis=0, rng=1
-    ).pvalue
-    assert sign_flip_p(values.tolist()) == pytest.approx(theirs, abs=4 * math.sqrt(theirs * (1 - theirs) / 2**14))
+@pytest.mark.parametrize("n", [12, 23, 30])
+def test_the_p_of_many_pairs_is_exact(n: int) -> None:
+    values = np.random.default_rng(n).integers(-6, 10, n).tolist()
+    assert sign_flip_p(values) == p_of_integers(values)
+
+
+def test_beyond_thirty_pairs_the_drawn_p_is_near_the_exact_one() -> None:
+    values = np.random.default_rng(3).integers(-9, 13, 40).tolist()
+    exact = p_of_integers(values)
+    assert 0.01 < exact < 0.5
+    assert sign_flip_p(values) == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 2**16))
+
+
+def p_of_integers(values: list[int]) -> float:
+    """The p by counting how many choices of signs give each sum, one value after the other, in whole numbers."""
+    ways = {0: 1}
+    for value in values:
+        longer: dict[int, int] = {}
+        for total, count in ways.items():
+            for sign in (value, -value):
+                longer[total + sign] = longer.get(total + sign, 0) + count
+        ways = longer
+    return sum(count for total, count in ways.items() if abs(total) >= abs(sum(values))) / 2 ** len(values)
 
 
 @given(st.lists(numbers, min_size=3, max_size=8))
 def test_swapping_the_two_turns_the_interval_round_and_keeps_the_p(values: list[float]) -> None:
     turned = [-value for value in values]
     assert sign_flip_p(values) == sign_flip_p(turned)
-    low, high = bca_interval(values)
-    scale = max(map(abs, values)) + 1e-300
-    assert np.allclose(bca_interval(turned), (-high, -low), rtol=0, atol=1e-6 * scale)
+    low, high = interval(values)
+    assert interval(turned) == pytest.approx((-high, -low), rel=1e-12)
 
 
 @given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=9))

@@ -124,7 +124,7 @@ def test_every_checkpoint_holds_the_best_weights_so_far(run_cli) -> None:
     # A constant rate does not know the run's length: this run ends with the weights that were best in the other.
     assert run_cli(*options, f"trainer.steps={best['step']}", "name=short").code == 0
     short = ended.cwd / "outputs" / "short" / "checkpoints" / f"step-{best['step']:010d}"
-    weights = torch.load(last / "state.pt", weights_only=True)["best_weights"]
+    weights = torch.load(last / "best.pt", weights_only=True)
     expected = torch.load(short / "state.pt", weights_only=True)["model"]
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
