@@ -19,6 +19,7 @@ from lrsched.assembly.lint import lint
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.config import schema
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
@@ -79,15 +80,19 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
 
+    precision = Precision(t.precision, device)
     model = build_model(run, splits, device)
+    x = standardise(splits.train_x[:2].to(device))
+    initialise_lazy(model, x, run.model)
     check_smallest_batch(model, loader)
+    if len(x) > 1:  # batch norm has no statistics of a single sample
+        try_model(model, x, splits.classes, precision, run.model)
     optimizer = build_optimizer(run.optimizer, model)
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     past = pasts(t, loader.pace)
     scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
     warned = lint(spec, horizon, evaluations, rates, past)
-    precision = Precision(t.precision, device)
     state = RunState(
         model,
         optimizer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def jobs() -> list[list[str]]:
 GRID = [[f"optimizer.lr={rate}", f"seed={seed}"] for rate in ("0.1", "0.2") for seed in (0, 1)]
 
 
-@pytest.mark.parametrize("sweeper", ["grid", pytest.param("basic", id="hydra's own")])
+SWEEPERS = ["grid", pytest.param("basic", marks=pytest.mark.slow, id="hydra's own")]
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
 def test_an_experiment_holds_a_grid(run_cli, tmp_path: Path, sweeper: str) -> None:
     chosen = experiment(tmp_path, "optimizer.lr: 0.1,0.2", "seed: range(0,2)")
     ended = run_cli("-m", *RUN, *chosen, f"hydra/sweeper={sweeper}")
@@ -55,7 +59,7 @@ def test_an_override_holds_a_grid(run_cli, words: list[str]) -> None:
     assert jobs() == GRID
 
 
-@pytest.mark.parametrize("sweeper", ["grid", "basic"])
+@pytest.mark.parametrize("sweeper", SWEEPERS)
 def test_what_is_typed_replaces_what_is_written(run_cli, tmp_path: Path, sweeper: str) -> None:
     chosen = experiment(tmp_path, "seed: 0,1", "optimizer.lr: 0.1,0.2,0.3")
     ended = run_cli("-m", *RUN, *chosen, "optimizer.lr=0.4,0.5", f"hydra/sweeper={sweeper}")
@@ -185,3 +189,19 @@ def test_an_experiment_holds_a_study(run_cli, tmp_path: Path) -> None:
     found = jobs()
     assert len(found) == 4
     assert {rate for rate, _ in found} == {f"optimizer.lr={trial.params['optimizer.lr']}" for trial in trials}
+
+
+@pytest.mark.slow
+def test_the_best_trial_of_an_experiment_that_asks_for_a_study_is_one_run_again(run_cli, tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
+    before = "defaults:\n  - override /hydra/sweeper: optuna\n"
+    chosen = experiment(tmp_path, "optimizer.lr: interval(0.01,0.1)", before=before)
+    file = tmp_path / "my_conf" / "experiment" / "mine.yaml"
+    file.write_text(file.read_text().replace("hydra:\n", "hydra:\n  mode: MULTIRUN\n"))
+    ended = run_cli(*RUN, *chosen, "hydra.sweeper.n_trials=1")
+    assert ended.code == 0, ended.err
+    (line,) = [line for line in ended.err.splitlines() if "best of 1 trial: " in line]
+    again = run_cli(*shlex.split(line.partition("lrsched train ")[2]), *chosen[:2], "name=alone", "threads=1")
+    assert again.code == 0, again.err
+    (folder,) = Path("outputs/sweep").glob("*/result.json")
+    assert again.result("alone")["weights_sha256"] == json.loads(folder.read_text())["weights_sha256"]
