@@ -9,6 +9,7 @@ from typing import Any
 from lrsched.assembly.extend import Past, stepped
 from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import LENGTHS, ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
+from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
 
@@ -24,6 +25,9 @@ def lint(
         evaluations: how many the run has.
         rates: base rates of the parameter groups.
         past: lengths that it was planned for before, oldest first.
+
+    Raises:
+        ConfigError: a plateau that can never see a metric.
     """
     match spec:
         case OpenLoopSpec():
@@ -41,6 +45,7 @@ def lint(
             length, interval = lengths(live, counted), node.own.interval
             total = length[interval]
             if issubclass(node.cls, ReduceLROnPlateau):
+                _refuse_blind(interval, live, counted)
                 return _of_patience(node.arguments, counted if interval == "evaluation" else min(counted, total))
             found = _of_class(node.cls.__name__, node.arguments, total)
             return found + (_of_unit(node.arguments, length) if interval == "step" else [])
@@ -50,6 +55,17 @@ def _of_closed_loop(cls: type, node: Mapping[str, Any], evaluations: int) -> lis
     from lrsched.schedulers.plateau import Plateau  # imports torch
 
     return _of_patience(node, evaluations) if issubclass(cls, Plateau) else []
+
+
+def _refuse_blind(interval: str, run: Horizon, evaluations: int) -> None:
+    """Refuse a plateau that steps at the end of epochs, in a run without a metric at any of them."""
+    if (
+        interval == "epoch"
+        and run.steps % run.steps_per_epoch
+        and (evaluations == 1 or run.steps < run.steps_per_epoch)
+    ):
+        rule = "steps at the end of an epoch on the newest metric since its last step, and this run never has one there"
+        raise ConfigError("scheduler.interval", interval, rule, "use interval=evaluation, or evaluate more often")
 
 
 def _of_patience(node: Mapping[str, Any], evaluations: int) -> list[str]:

@@ -106,3 +106,10 @@ def test_a_plateau_by_epochs_sees_the_newest_evaluation_of_the_epoch(run_cli) ->
     rates = {row["step"]: row["lr/default"] for row in ended.rows() if "lr/default" in row}
     # Epochs end at 6, 12, 18; the first metric (of step 5) is the best, those of 10 and 15 are not 1e9 better.
     assert [rates[step] for step in (0, 6, 11, 12, 17, 18, 23)] == [0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+
+
+@pytest.mark.parametrize("length", [["trainer.steps=4"], ["trainer.steps=20", "trainer.evaluate_every=99st"]])
+def test_a_plateau_by_epochs_that_never_sees_a_metric_is_refused(run_cli, length: list[str]) -> None:
+    ended = run_cli(*RUN, "scheduler=torch/ReduceLROnPlateau", "scheduler.interval=epoch", *length)
+    assert (ended.code, (ended.cwd / "outputs/run").exists()) == (2, False)
+    assert "scheduler.interval=epoch: steps at the end of an epoch on the newest metric" in ended.err
