@@ -39,7 +39,8 @@ def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> list[Past]:
     found = []
     for e in trainer.extensions:
         planned = run_horizon(replace(trainer, epochs=e.epochs, steps=e.steps), pace)
-        every = planned.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
+        counted = replace(planned, steps_per_epoch=planned.steps_per_epoch or planned.steps)  # where no epoch is known
+        every = counted.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
         found.append(Past(planned, evaluations_in(planned, every), e.at, e.policy))
     return found
 
