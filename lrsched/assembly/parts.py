@@ -11,9 +11,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_smallest_batch
+from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_augment, load_data
 from lrsched.assembly.extend import pasts
-from lrsched.assembly.horizon import evaluations_in, run_horizon
+from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint
 from lrsched.assembly.memory import check_model_fits, enough_for
@@ -51,8 +52,19 @@ class Parts:
     data_sha256: str
 
 
-def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Parts:
+def assemble(
+    run: Settings,
+    device: torch.device,
+    loaded: Mapping[str, Loaded] = MappingProxyType({}),
+    earlier: Earlier | None = None,
+) -> Parts:
     """Build every part that a config describes.
+
+    Args:
+        run: the settings.
+        device: where the model and the data will be.
+        loaded: data sets that lie in memory already.
+        earlier: the checkpoint that the run will go on from, or None.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -76,6 +88,7 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
         limit=t.limit_batches,
         overfit=t.overfit_batches,
     )
+    loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
 
@@ -84,8 +97,9 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     optimizer = build_optimizer(run.optimizer, model)
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
-    scheduler = build_scheduler(spec, optimizer, horizon, evaluations, pasts(t, loader.pace))
-    warned = lint(spec, horizon, evaluations, rates)
+    planned = at_pace(horizon, clock)
+    scheduler = build_scheduler(spec, optimizer, planned, evaluations, pasts(t, loader.pace, clock))
+    warned = [*lint(spec, planned, evaluations, rates), *overlaps(run, loader, splits, data, earlier)]
     precision = Precision(t.precision, device)
     state = RunState(
         model,
@@ -95,6 +109,7 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
         best=Tracker(run.checkpoint.monitor, run.checkpoint.mode),
         early=Tracker(t.early_stop.monitor, t.early_stop.mode, t.early_stop.threshold),
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
+        clock=clock,
     )
     update = Update(
         loader,

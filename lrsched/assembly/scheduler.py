@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -10,8 +11,19 @@ from torch.optim import Optimizer
 
 from lrsched.assembly.extend import Past, continued_schedule
 from lrsched.assembly.horizon import lengths
-from lrsched.assembly.kinds import ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
+from lrsched.assembly.kinds import (
+    LENGTHS,
+    ClosedLoopSpec,
+    HandoverSpec,
+    NativeSpec,
+    OpenLoopSpec,
+    SchedulerSpec,
+    spec_of,
+)
 from lrsched.assembly.native import build_native
+from lrsched.config.settings import Settings
+from lrsched.config.walk import leaves
+from lrsched.data.clock import Clock
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler
@@ -66,6 +78,39 @@ def _refuse_extension(past: Iterable[Past], what: str) -> None:
         if before.policy != "keep":
             rule = f"{what}, can only go on as planned"
             raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
+
+
+def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
+    """Whether a scheduler runs live and counts updates, or evaluations after updates, whose number an epoch changed.
+
+    Raises:
+        ConfigError: it counts them to a length that the config gives in them, or without end.
+    """
+    spec = spec_of(run.scheduler)
+    if (
+        not isinstance(spec, NativeSpec)
+        or not isinstance(scheduler, Native)
+        or scheduler.takes_metric
+        or clock.in_steps
+    ):
+        return False
+    interval, old = spec.node.own.interval, clock.before[-1].pace.steps_per_epoch
+    in_time = interval == "epoch" or (interval == "evaluation" and not run.trainer.evaluate_every.endswith("st"))
+    if in_time or old == clock.pace.steps_per_epoch:
+        return False
+    found = [(key, value) for key, value in leaves(spec.node.arguments) if value is not None]
+    for key, value in found:
+        name = re.split(r"[.\[]", key)
+        if value != "auto" and ("milestones" in name or (name[-1] in LENGTHS and name[-1] != "T_mult")):
+            raise _in_old_updates(f"scheduler.{key}", value, old, clock)
+    if not any(value == "auto" or ("lr_lambda" in key and re.search(r"\bT\b", str(value))) for key, value in found):
+        raise _in_old_updates("scheduler._target_", run.scheduler.target, old, clock)
+    return True
+
+
+def _in_old_updates(key: str, value: object, old: int, clock: Clock) -> ConfigError:
+    rule = f"counts updates, of which an epoch had {old} and now has {clock.pace.steps_per_epoch}"
+    return ConfigError(key, value, rule, "give auto for a length, or take interval=epoch or a schedule of ours")
 
 
 def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Handover:

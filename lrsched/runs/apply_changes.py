@@ -8,6 +8,7 @@
     a closed loop, unchanged           its levels follow the base rate
     PyTorch's class, changed           a new one, stepped to this step
     PyTorch's class, unchanged         its base rates and the current rate follow the base rate
+    another number of updates an epoch PyTorch's class that counts updates: a new one, stepped to the same place
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.assembly.extend import pasts
-from lrsched.assembly.horizon import evaluations_in
+from lrsched.assembly.horizon import at_pace, evaluations_in
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.parts import Parts, build_optimizer
-from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.scheduler import build_scheduler, counts_updates
 from lrsched.assembly.simulate import bring_to
 from lrsched.config.settings import Settings
+from lrsched.data.clock import Clock
 from lrsched.errors import ConfigError
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
@@ -48,14 +50,19 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
         CheckpointError: the state does not fit the parts as they are now.
     """
     state, saved = parts.state, dict(saved)
-    if saved.get("scaler") is None and state.scaler is not None:
+    if before is not now and saved.get("scaler") is None and state.scaler is not None:
         saved["scaler"] = state.scaler.state_dict()
-    if (before.optimizer, before.scheduler) == (now.optimizer, now.scheduler):
+    anew = before.scheduler != now.scheduler
+    if state.clock.start and state.clock.start == saved["step"] and not anew:
+        anew = counts_updates(now, state.scheduler, state.clock)
+        _let_epochs_go_on(saved, state.scheduler, state.clock)
+    if not anew and before.optimizer == now.optimizer:
         load(state, saved)
         return
     old = _values(_built_before(parts, before))
-    if before.scheduler != now.scheduler:
-        _bring_to(state.scheduler, state.optimizer, int(saved["step"]), parts.timetable.evaluate)
+    if anew:
+        place = state.clock.place(int(saved["step"]))
+        _bring_to(state.scheduler, state.optimizer, place, parts.timetable.evaluate)
         new = _values(state.optimizer)
         saved |= {
             "optimizer": _with_groups(saved["optimizer"], new),
@@ -101,11 +108,19 @@ def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
 def _built_before(parts: Parts, before: Settings) -> Optimizer:
     """Build the optimizer of the settings before, and its scheduler, which sets base rates."""
     optimizer = build_optimizer(before.optimizer, parts.state.model)
-    evaluations = evaluations_in(parts.horizon, parts.timetable.evaluate)
+    clock = parts.state.clock
+    evaluations, horizon = evaluations_in(parts.horizon, parts.timetable.evaluate), at_pace(parts.horizon, clock)
     build_scheduler(
-        spec_of(before.scheduler), optimizer, parts.horizon, evaluations, pasts(before.trainer, parts.loader.pace)
+        spec_of(before.scheduler), optimizer, horizon, evaluations, pasts(before.trainer, parts.loader.pace, clock)
     )
     return optimizer
+
+
+def _let_epochs_go_on(saved: dict[str, Any], scheduler: Scheduler, clock: Clock) -> None:
+    """Tell a scheduler that steps after epochs which place is the last one before this step."""
+    if isinstance(scheduler, Native) and isinstance(saved["scheduler"], Mapping) and not clock.in_steps:
+        place = clock.place(clock.start) - (clock.epoch.denominator == 1)
+        saved["scheduler"] = {**saved["scheduler"], "applied": place}
 
 
 def _bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, evaluate: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lrsched.assembly.clock import Earlier
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
@@ -15,7 +16,7 @@ from lrsched.compose.stored import reaching_out
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
-from lrsched.runs.apply_changes import adopt, load
+from lrsched.runs.apply_changes import adopt
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 
@@ -62,39 +63,67 @@ class _Differences:
     notes: list[str]
 
 
-def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, about: Mapping[str, Any]) -> Restored:
+@dataclass(frozen=True)
+class Newest:
+    """The newest valid checkpoint of a run: what it holds, what is wrong with newer ones, and the run as it was."""
+
+    checkpoint: Checkpoint
+    saved: dict[str, Any]
+    complaints: list[str]
+    earlier: Earlier
+
+
+def newest(run: Settings, request: RunRequest, store: Store) -> Newest:
     """Load the newest valid checkpoint.
+
+    Args:
+        run: the settings to go on with.
+        request: its folder and its config.
+        store: its checkpoints.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    checkpoint, saved, complaints = store.newest()
+    changes = [asdict(change) for change in run.checkpoint.changes[len(_records(checkpoint.manifest, "changes")) :]]
+    changes = [change for change in changes if DATA not in change["keys"]]
+    before = settings(plain(_undone(request.config, changes))) if changes else run
+    step, passed, data = int(saved.get("step", 0)), int(saved.get("passed", 0)), checkpoint.manifest.get(DATA)
+    return Newest(checkpoint, saved, complaints, Earlier(before, step, passed, saved.get("clock"), data))
+
+
+def restore(
+    parts: Parts, run: Settings, request: RunRequest, store: Store, found: Newest, about: Mapping[str, Any]
+) -> Restored:
+    """Go on from a checkpoint.
 
     Args:
         parts: of the run, built.
         run: its settings.
         request: its folder and its config.
         store: its checkpoints.
+        found: the newest one.
         about: config hash, data hash and fingerprint of this process.
 
     Raises:
-        CheckpointError: there is none, or it was made with another config, on another machine or other data.
+        CheckpointError: it was made with another config, on another machine or other data.
         ConfigError: a change that cannot take effect.
     """
-    checkpoint, saved, complaints = store.newest()
+    checkpoint, saved, complaints = found.checkpoint, found.saved, [*found.complaints]
     complaints += [
         f"{later} has no manifest: its save was not finished" for later in store.unfinished(after=checkpoint.step)
     ]
     passed = [f"passed over: {complaint}; going on from step {checkpoint.step}" for complaint in complaints]
     for message in passed:  # before a refusal of the checkpoint that is left
         request.context.warn(message)
-    found = _compare(checkpoint, parts, run, request, about)
-    changed = [change for change in found.pending if DATA not in change["keys"]]
-    if changed:
-        adopt(parts, saved, settings(plain(_undone(request.config, changed))), run)
-    else:
-        load(parts.state, saved)
+    differs = _compare(checkpoint, parts, run, request, about)
+    adopt(parts, saved, found.earlier.settings, run)
     _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
-    for note in found.notes:
+    for note in differs.notes:
         say(note)
-    changes = [*found.seen, *({**change, "at": checkpoint.step} for change in found.pending)]
-    about = {**about, "changes": changes, "inexact": found.inexact}
-    return Restored(parts.state.metrics_bytes, about, [*passed, *found.notes])
+    changes = [*differs.seen, *({**change, "at": checkpoint.step} for change in differs.pending)]
+    about = {**about, "changes": changes, "inexact": differs.inexact}
+    return Restored(parts.state.metrics_bytes, about, [*passed, *differs.notes])
 
 
 def _compare(
@@ -201,8 +230,8 @@ def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[
 
 def _note(step: int, change: Record, parts: Parts) -> str:
     listed = ", ".join(f"{key} {_text(old)} -> {_text(new)}" for key, (old, new) in change["keys"].items())
-    horizon = parts.horizon
-    length = f"; the run now has {horizon.steps} steps, {horizon.steps_per_epoch} an epoch"
+    steps = parts.state.clock.steps(parts.horizon.steps)
+    length = f"; the run now has {steps} steps, {parts.horizon.steps_per_epoch} an epoch"
     resized = any(within(key, ["dataset", "trainer"]) for key in change["keys"])
     return f"from step {step} on: {listed}{length if resized else ''}"
 

@@ -45,9 +45,11 @@ class Native(Scheduler):
     def set(self, step: int) -> None:
         if step == self._applied:  # the first update, or one that is tried again
             return
+        passed = range(min(self._applied + 1, step), step + 1)  # more than one only after a change of pace
         self._applied = step
-        if self._every and step % self._every == 0 and not self.takes_metric:
-            self.inner.step()
+        if self._every and not self.takes_metric:
+            for _ in (number for number in passed if number % self._every == 0):
+                self.inner.step()
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
         if self.takes_metric:
