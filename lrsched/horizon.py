@@ -34,7 +34,7 @@ class Horizon:
 
     Args:
         steps: optimizer updates in the run, at least 1.
-        steps_per_epoch: updates in one pass over the data; the whole run where there are no epochs.
+        steps_per_epoch: updates in one pass over the data, needed only for durations in epochs; 0: not known.
         samples_per_step: samples in one full update, needed only for durations in samples.
         whole: steps of the whole run, where this is a part of it: percentages are of the whole.
         unit: what one step of a duration counts here; not 1 in a run that was configured at another pace.
@@ -56,10 +56,10 @@ class Horizon:
         for name in ("steps", "steps_per_epoch", "samples_per_step"):
             if type(getattr(self, name)) is not int:
                 raise ConfigError(f"horizon.{name}", getattr(self, name), "must be a whole number")
+            if getattr(self, name) < 0:
+                raise ConfigError(f"horizon.{name}", getattr(self, name), "must be at least 0")
         if self.steps < 1:
             raise ConfigError("horizon.steps", self.steps, "a run has at least one step")
-        if self.steps_per_epoch < 1:
-            object.__setattr__(self, "steps_per_epoch", self.steps)
         if self.whole < 1:
             object.__setattr__(self, "whole", self.steps)
 
@@ -74,8 +74,8 @@ class Horizon:
 
     @property
     def epochs(self) -> float:
-        """Passes over the data in the run."""
-        return self.steps / self.steps_per_epoch
+        """Passes over the data in the run; 1 where nobody knows how long one is."""
+        return self.steps / (self.steps_per_epoch or self.steps)
 
     def resolve(self, duration: str, key: str = "duration", *, least: Literal[0, 1] = 0) -> int:
         """Whole steps of a duration, rounded half up, in exact arithmetic.
@@ -107,6 +107,9 @@ class Horizon:
         if unit == "%":
             return amount * self.whole / 100
         if unit == "ep":
+            if not self.steps_per_epoch:
+                remedy = f"give Horizon({self.whole}, steps_per_epoch=NUMBER), or use % or st"
+                raise ConfigError(key, duration, "how many steps an epoch has is not known here", remedy)
             return amount * self.steps_per_epoch
         if unit == "st":
             return amount * self.unit

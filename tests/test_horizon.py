@@ -59,7 +59,20 @@ def test_a_length_that_cannot_be_nothing_is_not_rounded_to_nothing() -> None:
 
 def test_epochs() -> None:
     assert Horizon(steps=10, steps_per_epoch=4).epochs == 2.5
-    assert Horizon(steps=10).steps_per_epoch == 10  # no epochs: the run is one
+    assert Horizon(steps=10).epochs == 1.0  # nobody knows how long one is: the run counts as one
+
+
+def test_a_length_in_epochs_needs_to_know_the_steps_of_one() -> None:
+    """A horizon of steps alone took 1ep for the whole run."""
+    message = "every=2ep: how many steps an epoch has is not known here; give Horizon(1000, steps_per_epoch=NUMBER), "
+    for horizon in (Horizon(1000), Horizon(1000).part(300)):
+        with pytest.raises(ConfigError) as caught:
+            horizon.resolve("2ep", "every")
+        assert str(caught.value) == message + "or use % or st"
+    assert Horizon(1000, steps_per_epoch=100).resolve("2ep") == 200
+    assert [Horizon(1000).resolve(length) for length in ("5%", "7st")] == [50, 7]
+    with pytest.raises(ConfigError, match=r"horizon.steps_per_epoch=-1: must be at least 0"):
+        Horizon(1000, steps_per_epoch=-1)
 
 
 @pytest.mark.parametrize("bare", [5, "5", 0.5, "0.5"])

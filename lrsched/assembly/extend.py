@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lrsched.assembly.horizon import at_pace, run_horizon
+from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.config import schema
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
@@ -21,11 +22,17 @@ if TYPE_CHECKING:  # schedules import numpy, which --help can do without
 class Past:
     """A length that the run had until step ``at``, and the policy by which its schedule went on from there.
 
-    ``origin`` is the same at the pace that the run had then, and the lengths before it: whatever starts from the
-    value in force starts from the value that was.
+    Args:
+        planned: the run as it was to be.
+        evaluations: how many it was to have.
+        at: completed steps.
+        policy: how the schedule went on.
+        origin: the same at another pace that the run had then, and the lengths before it: whatever starts from the
+            value in force starts from the value that was. None: at the pace of now.
     """
 
     planned: Horizon
+    evaluations: int
     at: int
     policy: Policy
     origin: tuple[list[Past], Horizon, int] | None = None
@@ -43,16 +50,40 @@ def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | No
     for number, e in enumerate(trainer.extensions):
         then = replace(trainer, epochs=e.epochs, steps=e.steps)
         planned = run_horizon(then, pace)
-        if clock is None or not clock.start:
-            found.append(Past(planned, e.at, e.policy))
-            continue
-        origin = None
-        if 0 < e.at <= clock.start and not clock.in_steps:
-            old = clock.of_update(e.at - 1)
-            earlier = pasts(replace(trainer, extensions=trainer.extensions[:number]), old.pace, old)
-            origin = earlier, at_pace(run_horizon(then, old.pace), old), old.place(e.at - 1) + 1
-        found.append(Past(at_pace(planned, clock), clock.place_before(e.at), e.policy, origin))
+        every = planned.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
+        past = Past(planned, evaluations_in(planned, every), e.at, e.policy)
+        if clock is not None and clock.start:
+            past = replace(past, planned=at_pace(planned, clock), at=clock.place_before(e.at))
+            if 0 < e.at <= clock.start and not clock.in_steps:
+                old = clock.of_update(e.at - 1)
+                earlier = pasts(replace(trainer, extensions=trainer.extensions[:number]), old.pace, old)
+                origin = earlier, at_pace(run_horizon(then, old.pace), old), old.place(e.at - 1) + 1
+                past = replace(past, origin=origin)
+        found.append(past)
     return found
+
+
+def kept_until(past: Sequence[Past]) -> float:
+    """The end of the plan that is kept: from this step on, a scheduler that runs live holds its last values.
+
+    Raises:
+        ConfigError: it is to be stepped again, after its values were held for a while.
+    """
+    end = math.inf
+    for before in past:
+        if before.policy == "keep":
+            end = min(end, before.planned.steps)
+        elif before.at > end:
+            rule = f"the last values of its plan are held since step {end}, and it can only go on as planned"
+            raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
+        else:
+            end = math.inf
+    return end
+
+
+def stepped(past: Sequence[Past], horizon: Horizon) -> Horizon:
+    """The part of a run in which a scheduler that runs live is stepped."""
+    return replace(horizon, steps=int(min(kept_until(past), horizon.steps)), whole=0)
 
 
 def continued_schedule(schedule: Schedule, past: Sequence[Past], horizon: Horizon) -> Schedule:

@@ -56,8 +56,8 @@ def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
 def foreseen(run: Settings, *, native: bool) -> Horizon:
     """The horizon that training will have, from the counts in the config alone.
 
-    Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` counts
-    as one epoch, and nothing may be measured in epochs or samples.
+    Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` knows no
+    epoch, and nothing may be measured in epochs or samples.
 
     Args:
         run: the settings.

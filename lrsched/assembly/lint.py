@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lrsched.assembly.extend import Past, stepped
 from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import LENGTHS, ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
 from lrsched.errors import ConfigError
@@ -13,7 +14,9 @@ from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
 
 
-def lint(spec: SchedulerSpec, horizon: Horizon, evaluations: int, rates: set[float]) -> list[str]:
+def lint(
+    spec: SchedulerSpec, horizon: Horizon, evaluations: int, rates: set[float], past: Sequence[Past] = ()
+) -> list[str]:
     """Warnings about a config's ``scheduler``, each with its key and its consequence.
 
     Args:
@@ -21,6 +24,7 @@ def lint(spec: SchedulerSpec, horizon: Horizon, evaluations: int, rates: set[flo
         horizon: the run.
         evaluations: how many the run has.
         rates: base rates of the parameter groups.
+        past: lengths that it was planned for before, oldest first.
 
     Raises:
         ConfigError: what would end the run with an error of PyTorch's own.
@@ -34,7 +38,9 @@ def lint(spec: SchedulerSpec, horizon: Horizon, evaluations: int, rates: set[flo
         case ClosedLoopSpec(node):
             return _of_closed_loop(node.cls, node.arguments, evaluations)
         case NativeSpec(node):
-            length, interval = lengths(horizon, evaluations), node.own.interval
+            live = stepped(past, horizon)
+            counted = evaluations if live.steps == horizon.steps else past[0].evaluations
+            length, interval = lengths(live, counted), node.own.interval
             found = _of_class(node.cls.__name__, node.arguments, length[interval])
             return found + (_of_unit(node.arguments, length) if interval == "step" else [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from lrsched.assembly.kinds import LENGTHS
 from lrsched.config.component import Component
 from lrsched.config.settings import component
 from lrsched.config.targets import SCHEDULER, construct, trusted
+from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError
 from lrsched.schedulers.expression import Expression
 
@@ -44,6 +46,12 @@ def build_native(node: Component[Any], optimizer: Optimizer, length: int) -> Any
                 _check_length(value, key)
             arguments[name] = value
     return construct(SCHEDULER, node.cls, arguments, node.key, optimizer=optimizer)
+
+
+def depends_on_length(node: Component[Any]) -> bool:
+    """Whether the length of the run is in what it sets: by ``auto``, or by the T of an expression."""
+    found = leaves(node.arguments)
+    return any(value == "auto" or ("lr_lambda" in key and re.search(r"\bT\b", str(value))) for key, value in found)
 
 
 def _children(node: Component[Any], key: str, optimizer: Optimizer, length: int) -> list[Any]:

@@ -97,9 +97,9 @@ def assemble(
     optimizer = build_optimizer(run.optimizer, model)
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
-    planned = at_pace(horizon, clock)
-    scheduler = build_scheduler(spec, optimizer, planned, evaluations, pasts(t, loader.pace, clock))
-    warned = [*lint(spec, planned, evaluations, rates), *overlaps(run, loader, splits, data, earlier)]
+    planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
+    scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
+    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(run, loader, splits, data, earlier)]
     precision = Precision(t.precision, device)
     state = RunState(
         model,

@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Iterable
 from itertools import accumulate
+from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.assembly.extend import Past, continued_schedule
+from lrsched.assembly.extend import Past, continued_schedule, kept_until
 from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import (
     LENGTHS,
@@ -20,7 +21,7 @@ from lrsched.assembly.kinds import (
     SchedulerSpec,
     spec_of,
 )
-from lrsched.assembly.native import build_native
+from lrsched.assembly.native import build_native, depends_on_length
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
@@ -52,22 +53,23 @@ def build_scheduler(
         ConfigError: a value that cannot be used.
     """
     past = list(past)
-    first = past[0].planned if past else horizon  # what is live goes on as it was planned
+    first, counted = (past[0].planned, past[0].evaluations) if past else (horizon, evaluations)  # as it was planned
     try:
         match spec:
             case OpenLoopSpec():
                 return Table(optimizer, continued_schedule(spec.schedule, past, horizon), horizon)
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
-                return _handover(spec, optimizer, horizon)
+                table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
+                return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
-                if "'auto'" in str(node.arguments):
+                if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
-                interval = node.own.interval
-                inner = build_native(node, optimizer, lengths(first, evaluations)[interval])
-                return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor)  # type: ignore[arg-type]
+                interval: Any = node.own.interval
+                inner = build_native(node, optimizer, lengths(first, counted)[interval])
+                return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
 
@@ -103,7 +105,7 @@ def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
         name = re.split(r"[.\[]", key)
         if value != "auto" and ("milestones" in name or (name[-1] in LENGTHS and name[-1] != "T_mult")):
             raise _in_old_updates(f"scheduler.{key}", value, old, clock)
-    if not any(value == "auto" or ("lr_lambda" in key and re.search(r"\bT\b", str(value))) for key, value in found):
+    if not depends_on_length(spec.node):
         raise _in_old_updates("scheduler._target_", run.scheduler.target, old, clock)
     return True
 
@@ -113,8 +115,8 @@ def _in_old_updates(key: str, value: object, old: int, clock: Clock) -> ConfigEr
     return ConfigError(key, value, rule, "give auto for a length, or take interval=epoch or a schedule of ours")
 
 
-def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Handover:
-    """A table over the whole run, and a closed loop for each of its parts that one drives."""
+def _segments(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> list[Segment]:
+    """A closed loop for each part of the sequence that one drives; the last part lasts to whatever end."""
     sequence = spec.sequence
     lead = sequence.lead(horizon)
     parts = sequence.lengths(horizon.steps - lead, horizon)
@@ -125,4 +127,4 @@ def _handover(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> Han
             loop = node.build(optimizer=optimizer, horizon=horizon.part(parts[j]))
             end = starts[j + 1] if starts[j + 1] < horizon.steps else math.inf
             segments.append(Segment(starts[j], end, loop))
-    return Handover(Table(optimizer, sequence, horizon), segments)
+    return segments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices
+from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import evaluations_in, run_horizon
 from lrsched.assembly.kinds import SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint
@@ -60,6 +61,13 @@ def bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) 
         scheduler.observe(step, SAME)
 
 
+def onward(scheduler: Scheduler, optimizer: Optimizer, step: int, stop: int, every: int) -> Iterator[int]:
+    """Drive a scheduler that :func:`bring_to` brought to ``step`` through the updates before ``stop``."""
+    scheduler.set(step)
+    yield step
+    yield from simulate(scheduler, optimizer, range(step + 1, stop), every)
+
+
 @dataclass(frozen=True)
 class Foreseen:
     """A run's values, by step.
@@ -92,7 +100,8 @@ def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen |
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run itself will warn
         evaluations = evaluations_in(horizon, timetable.evaluate)
-        scheduler = build_scheduler(spec_of(run.scheduler), optimizer, horizon, evaluations)
+        past = pasts(run.trainer, pace)
+        scheduler = build_scheduler(spec_of(run.scheduler), optimizer, horizon, evaluations, past)
         columns = _columns(scheduler, optimizer, before, horizon.steps, timetable.evaluate)
     if columns is None:
         return None
@@ -151,12 +160,15 @@ def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon) -> Rehearsal:
         ConfigError: a value that cannot be used.
     """
     check_choices(run)
+    if not horizon.steps_per_epoch:
+        horizon = replace(horizon, steps_per_epoch=horizon.steps)  # not known: the run counts as one epoch
     every = horizon.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
     optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other
     base = float(optimizer.param_groups[0]["lr"])
     evaluations = evaluations_in(horizon, every)
-    scheduler = build_scheduler(spec, optimizer, horizon, evaluations)
-    cautions = lint(spec, horizon, evaluations, {base})
+    past = pasts(run.trainer, horizon)
+    scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
+    cautions = lint(spec, horizon, evaluations, {base}, past)
     names = [f"{value}/{group}" for value in scheduler.moves for group in group_names(optimizer)]
     table = np.empty((horizon.steps, len(names)))
     for s in simulate(scheduler, optimizer, range(horizon.steps), every):

@@ -35,7 +35,24 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     for name, value in vars(known).items():
         if name != "overrides" and value not in (None, False):
             flags += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
-    return [*flags, *known.overrides]
+    return flags if known.hydra_help else [*flags, *known.overrides]  # Hydra's help knows no key of ours
+
+
+def completed(line: str) -> str:
+    """Put the flags first in a line that a shell completes, too; one that cannot be read yet stays as it is."""
+    words = line.split()
+    program = next((place for place, word in enumerate(words) if word.endswith(".py")), 0)
+    if words[program + 1 : program + 2] == ["train"]:
+        program += 1
+    rest = words[program + 1 :]
+    if rest and rest[-1].startswith("-"):
+        return line
+    try:
+        first = flags_first(rest)
+    except ConfigError:
+        return line
+    ended = not rest or line[-1].isspace()
+    return " ".join(["lrsched", *first]) + (" " if ended else "")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrsched.cli.flags import flags_first
+from lrsched.cli.flags import completed, flags_first
 from lrsched.cli.help import HELP, show_help
 from lrsched.cli.hydra_setup import call, register
 from lrsched.compose.errors import RAISED, as_user_error
@@ -36,6 +36,8 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
     try:
         with stop:
             words = flags_first(words)
+            if "--shell-completion" in words and "COMP_LINE" in os.environ:
+                os.environ["COMP_LINE"] = completed(os.environ["COMP_LINE"])
             if HELP in words:
                 show_help(main, words)
             else:

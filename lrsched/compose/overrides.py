@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Sequence
 
 from hydra.core.config_loader import ConfigLoader
@@ -24,15 +26,15 @@ def parse(words: Sequence[str], loader: ConfigLoader | None = None) -> list[Over
 def standing(overrides: Sequence[Override]) -> list[Override]:
     """Leave out what a later override of the same key replaces whole.
 
-    An override that adds to a key, deletes it or sets a mapping replaces nothing whole: it stays, as do all those of
-    its key and below, in the order in which Hydra applies them.
+    All overrides of a key that is not replaced whole, and of those below it, stay in the order in which Hydra applies
+    them.
     """
-    partial = [override.key_or_group for override in overrides if not _is_whole(override)]
+    parts = _in_parts(overrides)
     found: list[Override] = []
     places: dict[str, int] = {}
     for override in overrides:
         key = override.get_key_element()
-        if any(_related(override.key_or_group, other) for other in partial):
+        if any(_related(override.key_or_group, part) for part in parts):
             found.append(override)
         elif key in places:
             found[places[key]] = override
@@ -44,11 +46,9 @@ def standing(overrides: Sequence[Override]) -> list[Override]:
 
 def order_counts(overrides: Sequence[Override]) -> bool:
     """Whether two overrides reach into one another, so that another order of them may make another config."""
-    return any(
-        _related(first.key_or_group, second.key_or_group) and not (_is_whole(first) and _is_whole(second))
-        for place, first in enumerate(overrides)
-        for second in overrides[place + 1 :]
-    )
+    keys, parts = [override.key_or_group for override in overrides], _in_parts(overrides)
+    pairs = itertools.combinations(keys, 2)
+    return any(_related(*pair) and not parts.isdisjoint(pair) for pair in pairs)
 
 
 def word_of(override: Override) -> str:
@@ -86,12 +86,15 @@ def _quoted(value: ParsedElementType) -> ParsedElementType:
     return value if same else QuotedString(value, Quote.single)
 
 
-def _is_whole(override: Override) -> bool:
-    """Whether an override changes a key to one value, or to one of several, that are no mappings."""
-    if override.is_add() or override.is_force_add() or override.is_delete():
-        return False
-    values = override.sweep_iterator() if override.is_choice_sweep() else [override.value()]
-    return not any(isinstance(value, dict) for value in values)
+def _in_parts(overrides: Sequence[Override]) -> set[str]:
+    """Find the keys that an override adds to or deletes, or sets to a mapping, or to a list after a value."""
+    kinds: dict[str, set[type]] = defaultdict(set)
+    for override in overrides:
+        if override.is_add() or override.is_force_add() or override.is_delete():
+            kinds[override.key_or_group].add(dict)
+        values = override.sweep_iterator() if override.is_choice_sweep() else [override.value()]
+        kinds[override.key_or_group] |= {type(value) if isinstance(value, (dict, list)) else str for value in values}
+    return {key for key, found in kinds.items() if dict in found or len(found) > 1}
 
 
 def _related(one: str, other: str) -> bool:

@@ -33,7 +33,8 @@ def csv_text(courses: Sequence[Course]) -> str:
 
 
 def _rows(course: Course, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    steps, per_epoch = course.horizon.steps, course.horizon.steps_per_epoch
+    steps = course.horizon.steps
+    per_epoch = course.horizon.steps_per_epoch or steps
     # .tolist() makes Python floats, which csv writes by repr: the shortest text that reads back exactly.
     columns = [course.columns[name].tolist() if name in course.columns else [""] * steps for name in names]
     for step, values in enumerate(zip(*columns, strict=True)):

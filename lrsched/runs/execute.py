@@ -25,8 +25,9 @@ from lrsched.loggers.terminal import Terminal
 from lrsched.records import write_atomically
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
+from lrsched.runs.newest import newest
 from lrsched.runs.request import RunRequest, claim
-from lrsched.runs.restore import Restored, bytes_in, newest, restore, with_history
+from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
 from lrsched.runs.steps import FORK
 from lrsched.signals import StopFlag

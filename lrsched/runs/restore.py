@@ -7,26 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrsched.assembly.clock import Earlier
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
-from lrsched.compose.nodes import copied, plain, put, raw, within
-from lrsched.compose.stored import reaching_out
-from lrsched.config.settings import Settings, settings
+from lrsched.compose.nodes import put, raw, within
+from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt
+from lrsched.runs.newest import DATA, Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-DATA = "data_sha256"
-"""The name of the data's hash in a manifest, in a result and among the keys of a change."""
-
-Record = dict[str, Any]
+    pass
 
 
 @dataclass(frozen=True)
@@ -63,37 +57,8 @@ class _Differences:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class Newest:
-    """The newest valid checkpoint of a run: what it holds, what is wrong with newer ones, and the run as it was."""
-
-    checkpoint: Checkpoint
-    saved: dict[str, Any]
-    complaints: list[str]
-    earlier: Earlier
-
-
-def newest(run: Settings, request: RunRequest, store: Store) -> Newest:
-    """Load the newest valid checkpoint.
-
-    Args:
-        run: the settings to go on with.
-        request: its folder and its config.
-        store: its checkpoints.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    checkpoint, saved, complaints = store.newest()
-    changes = [asdict(change) for change in run.checkpoint.changes[len(_records(checkpoint.manifest, "changes")) :]]
-    changes = [change for change in changes if DATA not in change["keys"]]
-    before = settings(plain(_undone(request.config, changes))) if changes else run
-    step, passed, data = int(saved.get("step", 0)), int(saved.get("passed", 0)), checkpoint.manifest.get(DATA)
-    return Newest(checkpoint, saved, complaints, Earlier(before, step, passed, saved.get("clock"), data))
-
-
 def restore(
-    parts: Parts, run: Settings, request: RunRequest, store: Store, found: Newest, about: Mapping[str, Any]
+    parts: Parts, run: Settings, request: RunRequest, store: Store, newest: Newest, about: Mapping[str, Any]
 ) -> Restored:
     """Go on from a checkpoint.
 
@@ -102,35 +67,36 @@ def restore(
         run: its settings.
         request: its folder and its config.
         store: its checkpoints.
-        found: the newest one.
+        newest: the one to go on from.
         about: config hash, data hash and fingerprint of this process.
 
     Raises:
         CheckpointError: it was made with another config, on another machine or other data.
         ConfigError: a change that cannot take effect.
     """
-    checkpoint, saved, complaints = found.checkpoint, found.saved, [*found.complaints]
+    checkpoint = newest.checkpoint
+    complaints = [*newest.complaints]
     complaints += [
         f"{later} has no manifest: its save was not finished" for later in store.unfinished(after=checkpoint.step)
     ]
     passed = [f"passed over: {complaint}; going on from step {checkpoint.step}" for complaint in complaints]
     for message in passed:  # before a refusal of the checkpoint that is left
         request.context.warn(message)
-    differs = _compare(checkpoint, parts, run, request, about)
-    adopt(parts, saved, found.earlier.settings, run)
+    found = _compare(checkpoint, parts, run, request, about)
+    notes = found.notes + adopt(parts, newest.saved, newest.earlier.settings, run)
     _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
-    for note in differs.notes:
+    for note in notes:
         say(note)
-    changes = [*differs.seen, *({**change, "at": checkpoint.step} for change in differs.pending)]
-    about = {**about, "changes": changes, "inexact": differs.inexact}
-    return Restored(parts.state.metrics_bytes, about, [*passed, *differs.notes])
+    changes = [*found.seen, *({**change, "at": checkpoint.step} for change in found.pending)]
+    about = {**about, "changes": changes, "inexact": found.inexact}
+    return Restored(parts.state.metrics_bytes, about, [*passed, *notes])
 
 
 def _compare(
     checkpoint: Checkpoint, parts: Parts, run: Settings, request: RunRequest, about: Mapping[str, Any]
 ) -> _Differences:
     """Compare config, data and machine with those of the checkpoint; refuse what the command did not allow."""
-    step, seen = checkpoint.step, _records(checkpoint.manifest, "changes")
+    step, seen = checkpoint.step, records(checkpoint.manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
     _check_config(checkpoint, request, len(run.checkpoint.changes) - len(seen), pending, about)
     notes = [_note(step, change, parts) for change in pending]
@@ -138,7 +104,7 @@ def _compare(
     if other_data:
         pending.append({"at": step, "config_sha256": about["config_sha256"], "keys": {DATA: other_data}})
         notes.append(f"from step {step} on: other data: {other_data[0]} -> {other_data[1]}")
-    inexact = _records(checkpoint.manifest, "inexact")
+    inexact = records(checkpoint.manifest, "inexact")
     unequal = _unequal(checkpoint, pending, about)
     if unequal:
         listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in unequal.items())
@@ -234,24 +200,6 @@ def _note(step: int, change: Record, parts: Parts) -> str:
     length = f"; the run now has {steps} steps, {parts.horizon.steps_per_epoch} an epoch"
     resized = any(within(key, ["dataset", "trainer"]) for key in change["keys"])
     return f"from step {step} on: {listed}{length if resized else ''}"
-
-
-def _undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
-    """The config as it was before these changes."""
-    before = copied(config)
-    for change in reversed(changes):
-        for key, (old, _) in change["keys"].items():
-            put(before, key, old)
-    if reaching_out(before).keys() - reaching_out(config).keys():
-        raise CheckpointError("a config may not have asked for the environment before it was changed")
-    return before
-
-
-def _records(manifest: Mapping[str, Any], name: str) -> list[Record]:
-    found = manifest.get(name, [])
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise CheckpointError(f"a manifest's {name} is not a list of records: {found}")
-    return list(found)
 
 
 def _text(value: Any) -> str:

@@ -37,12 +37,15 @@ class LRScheduler(lr_scheduler.LRScheduler):
     be built on an optimizer that was restored: base values are ``initial_lr`` where a group has one.
     To train on with another base value, set ``initial_lr`` and ``lr`` of the group before building.
 
+    A group that is added later trains on from the rate it is given, as with torch's: its base value is that
+    rate / the multiple in force, or its ``initial_lr`` where it brings one.
+
     Unlike torch's it does not wrap ``optimizer.step``, and does not warn of the order of the two calls.
 
     Args:
         optimizer: the groups' base values are the peak; groups may be added later.
         schedule: a schedule, or the name of one (``"cosine"``, ``"wsd_s"``) with its defaults.
-        horizon: the run, or its steps; the first knows epochs and samples too.
+        horizon: the run, or its steps alone: then a length in epochs or samples is an error.
         last_epoch: updates made before, less one; -1 starts anew.
 
     Raises:
@@ -93,10 +96,12 @@ class LRScheduler(lr_scheduler.LRScheduler):
     @property
     def base_lrs(self) -> list[float]:
         """The groups' base learning rates, which the schedule scales."""
+        self._rows.meet(self.optimizer.param_groups)
         return [base["lr"] for base in self._rows.bases]
 
     def get_lr(self) -> list[float]:
         """The learning rates of the update to come, by group: a row of the table."""
+        self._rows.meet(self.optimizer.param_groups)
         return self._rows.rates(self.last_epoch)
 
     def get_last_lr(self) -> list[float]:
@@ -105,6 +110,7 @@ class LRScheduler(lr_scheduler.LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Position and base values, as numbers and containers of them; loads under ``weights_only=True``."""
+        self._rows.meet(self.optimizer.param_groups)
         return {"last_epoch": self.last_epoch, "bases": [dict(base) for base in self._rows.bases]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

@@ -45,9 +45,30 @@ class Scheduler(ABC):
         """Look at the metrics of an evaluation made at rest, after ``step`` updates."""
         return Advice.NOTHING
 
-    def rescale(self, ratios: Sequence[float]) -> None:  # noqa: B027  (a table keeps nothing of them)
-        """The base rates were changed while the run is at rest, that of group i to ``ratios[i]`` times what it
-        was, and so were the groups' rates in force: what the scheduler itself keeps of them follows."""
+    def levels(self) -> list[float] | None:
+        """The level of each group, where a closed loop moves one; None where there is none, or none alone."""
+        return None
+
+    def judges_like(self, old: Scheduler) -> bool:
+        """Whether what another closed loop has seen means the same to this one."""
+        return False
+
+    def go_on_from(self, old: Scheduler, ratios: Sequence[float]) -> None:
+        """Take over the levels of the closed loop that drove the run until now, which is at rest.
+
+        Args:
+            old: the closed loop; what it has seen is taken over too if this one judges like it.
+            ratios: the base rate of each group, as a multiple of the one before.
+
+        Raises:
+            ConfigError: the levels of the one cannot be those of the other.
+        """
+        raise self.cannot_follow(old)
+
+    def cannot_follow(self, old: Scheduler) -> ConfigError:
+        """The error of a closed loop that is to go on from one whose levels cannot be its own."""
+        rule = f"the levels that {type(old).__name__} came to cannot be handed over to {type(self).__name__}"
+        return ConfigError("scheduler", type(self).__name__, rule, "start a new run")
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -72,6 +93,14 @@ def monitored(monitor: str, metrics: Mapping[str, float], step: int, judge: obje
     if not math.isfinite(metric):
         raise NotFinite(f"{monitor} is {metric} at step {step}: {type(judge).__name__} cannot judge it")
     return metric
+
+
+def within_bounds(
+    levels: Sequence[float], ratios: Sequence[float], floors: Sequence[float], bases: Sequence[float]
+) -> list[float]:
+    """Levels after a change of the base rates: no level falls below its floor, unless the base rate lies there."""
+    items = zip(levels, ratios, floors, bases, strict=True)
+    return [max(level * ratio, min(floor, base)) for level, ratio, floor, base in items]
 
 
 def group_names(optimizer: Optimizer) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.horizon import Horizon
-from lrsched.schedulers.base import Advice, Scheduler, monitored
+from lrsched.schedulers.base import Advice, Scheduler, monitored, within_bounds
 from lrsched.schedules import Absolute, Constant
 
 
@@ -24,6 +24,10 @@ class ClosedLoop(Scheduler):
         monitor: the metric, looked at after every evaluation.
         ramp: its warm-up is the ramp in front, its ``final`` the bound that no level falls below.
     """
+
+    mode: str
+    window: int
+    """Evaluations whose mean is judged."""
 
     kept: tuple[str, ...] = ("levels", "recent")
     """What a checkpoint holds: fields by name, without their underscore."""
@@ -45,8 +49,22 @@ class ClosedLoop(Scheduler):
         for group, level in zip(self._optimizer.param_groups, self._levels, strict=True):
             group["lr"] = ramp * level
 
-    def rescale(self, ratios: Sequence[float]) -> None:
-        self._levels = [level * ratio for level, ratio in zip(self._levels, ratios, strict=True)]
+    def levels(self) -> list[float]:
+        return self._levels
+
+    def judges_like(self, old: Scheduler) -> bool:
+        return isinstance(old, ClosedLoop) and self._judged() == old._judged()
+
+    def _judged(self) -> tuple[object, ...]:
+        return type(self), self.monitor, self.mode, self.window
+
+    def go_on_from(self, old: Scheduler, ratios: Sequence[float]) -> None:
+        levels, bases = old.levels(), self._levels
+        if levels is None:
+            raise self.cannot_follow(old)
+        if self.judges_like(old):
+            self.load_state_dict(old.state_dict())
+        self._levels = within_bounds(levels, ratios, self._floors, bases)
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
         """Judge the metric; one of an evaluation during the ramp does not count."""

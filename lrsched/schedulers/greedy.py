@@ -80,14 +80,14 @@ class Greedy(ClosedLoop):
         )
         super().__init__(optimizer, horizon, monitor, ramp)
         self.mode, self.factor, self.patience = mode, factor, patience
-        self._window = window if smooth else 1
+        self.window = window if smooth else 1
         self._ceilings = [high * level for level in self._levels]
         self._last: float | None = None
         self._good = 0
         self._bad = 0
 
     def judge(self, metric: float) -> Advice:
-        before, self._last = self._last, self.smoothed(metric, self._window)
+        before, self._last = self._last, self.smoothed(metric, self.window)
         if before is not None:
             better = self._last < before if self.mode == "min" else self._last > before
             self._good, self._bad = (self._good + 1, 0) if better else (0, self._bad + 1)

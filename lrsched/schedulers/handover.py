@@ -49,9 +49,19 @@ class Handover(Scheduler):
                 return segment.loop.observe(step - segment.start, metrics)
         return Advice.NOTHING
 
-    def rescale(self, ratios: Sequence[float]) -> None:
-        for segment in self._segments:
-            segment.loop.rescale(ratios)
+    def judges_like(self, old: Scheduler) -> bool:
+        if not isinstance(old, Handover) or len(old._segments) != len(self._segments):
+            return False
+        return all(mine.judges_like(theirs) for mine, theirs in zip(self._loops(), old._loops(), strict=True))
+
+    def go_on_from(self, old: Scheduler, ratios: Sequence[float]) -> None:
+        if not isinstance(old, Handover) or len(old._segments) != len(self._segments):
+            raise self.cannot_follow(old)
+        for mine, theirs in zip(self._loops(), old._loops(), strict=True):
+            mine.go_on_from(theirs, ratios)
+
+    def _loops(self) -> list[Scheduler]:
+        return [segment.loop for segment in self._segments]
 
     def state_dict(self) -> dict[str, Any]:
         return {"legs": [segment.loop.state_dict() for segment in self._segments]}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from lrsched.errors import ConfigError
-from lrsched.schedulers.base import Advice, Scheduler, monitored
+from lrsched.schedulers.base import Advice, Scheduler, monitored, within_bounds
 from lrsched.schedulers.expression import Expression
+from lrsched.schedulers.values import put_value
+
+SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+"""What a ``ReduceLROnPlateau`` keeps of the metrics that it has seen."""
 
 Interval = Literal["epoch", "step", "evaluation"]
 
@@ -22,12 +27,20 @@ class Native(Scheduler):
         interval: after every epoch, every step or every evaluation.
         steps_per_epoch: updates in an epoch.
         monitor: the metric that is handed to a ``ReduceLROnPlateau``.
+        until: the step from which on the values in force are held; one that takes a metric goes on.
 
     Raises:
         ConfigError: a plateau scheduler at interval ``step``: between two updates there is no metric.
     """
 
-    def __init__(self, inner: LRScheduler, interval: Interval, steps_per_epoch: int, monitor: str = "val/loss") -> None:
+    def __init__(
+        self,
+        inner: LRScheduler,
+        interval: Interval,
+        steps_per_epoch: int,
+        monitor: str = "val/loss",
+        until: float = math.inf,
+    ) -> None:
         self.inner, self.interval, self.monitor = inner, interval, monitor
         self._every = {"epoch": steps_per_epoch, "step": 1, "evaluation": 0}[interval]
         self.takes_metric = isinstance(inner, ReduceLROnPlateau)
@@ -40,6 +53,7 @@ class Native(Scheduler):
             )
         cycles_momentum = isinstance(inner, (CyclicLR, OneCycleLR)) and getattr(inner, "cycle_momentum", False)
         self.moves = ("lr", "momentum") if cycles_momentum else ("lr",)
+        self._until = until
         self._applied = 0  # the update whose values are in force; the constructor of inner set those of update 0
 
     def set(self, step: int) -> None:
@@ -48,7 +62,7 @@ class Native(Scheduler):
         passed = range(min(self._applied + 1, step), step + 1)  # more than one only after a change of pace
         self._applied = step
         if self._every and not self.takes_metric:
-            for _ in (number for number in passed if number % self._every == 0):
+            for _ in (number for number in passed if number % self._every == 0 and number < self._until):
                 self.inner.step()
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
@@ -56,7 +70,7 @@ class Native(Scheduler):
             # At interval epoch, evaluations inside an epoch are not its to see.
             if not self._every or step % self._every == 0:
                 self.inner.step(monitored(self.monitor, metrics, step, self.inner))  # type: ignore[arg-type]
-        elif self.interval == "evaluation":
+        elif self.interval == "evaluation" and step < self._until:
             self.inner.step()
         return Advice.NOTHING
 
@@ -75,12 +89,27 @@ class Native(Scheduler):
             and all(isinstance(function, Expression) for function in functions)
         )
 
-    def rescale(self, ratios: Sequence[float]) -> None:
-        """Scale the base rates, those of the schedulers inside a composite too."""
-        for scheduler in _nested(self.inner):
-            if hasattr(scheduler, "base_lrs"):
-                scheduler.base_lrs = [base * ratio for base, ratio in zip(scheduler.base_lrs, ratios, strict=True)]
-            scheduler._last_lr = [group["lr"] for group in scheduler.optimizer.param_groups]
+    def levels(self) -> list[float] | None:
+        return [float(group["lr"]) for group in self.inner.optimizer.param_groups] if self.takes_metric else None
+
+    def judges_like(self, old: Scheduler) -> bool:
+        return isinstance(old, Native) and self._judged() == old._judged()
+
+    def _judged(self) -> tuple[object, ...]:
+        return type(self.inner), self.monitor, getattr(self.inner, "mode", None)
+
+    def go_on_from(self, old: Scheduler, ratios: Sequence[float]) -> None:
+        levels, inner = old.levels(), self.inner
+        if levels is None or not isinstance(inner, ReduceLROnPlateau):
+            raise self.cannot_follow(old)
+        if isinstance(old, Native) and self.judges_like(old):
+            for name in SEEN:
+                setattr(inner, name, getattr(old.inner, name))
+        bases = [float(rate) for rate in inner.get_last_lr()]  # of the groups that it was built on
+        levels = within_bounds(levels, ratios, inner.min_lrs, bases)
+        for group, level in zip(inner.optimizer.param_groups, levels, strict=True):
+            put_value(group, "lr", None, level)
+        inner._last_lr = [*levels]
 
     def state_dict(self) -> dict[str, Any]:
         return {"inner": self.inner.state_dict(), "applied": self._applied}

@@ -70,7 +70,7 @@ class Plateau(ClosedLoop):
         require(smooth >= 1, "smooth", smooth, "must be at least 1", "1 takes the metric as it is")
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
-        self.smooth, self.backtrack = smooth, backtrack
+        self.window, self.backtrack = smooth, backtrack
 
         ramp = Constant(
             warmup=warmup, warmup_start=warmup_start, warmup_shape=warmup_shape, warmup_power=warmup_power, final=final
@@ -81,7 +81,7 @@ class Plateau(ClosedLoop):
         self._cooling = 0
 
     def judge(self, metric: float) -> Advice:
-        metric = self.smoothed(metric, self.smooth)
+        metric = self.smoothed(metric, self.window)
         improved = self._improves(metric)
         if improved:
             self._best, self._bad = metric, 0

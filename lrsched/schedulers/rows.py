@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from lrsched.errors import UNSET, ConfigError, nearest
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import names_of
-from lrsched.schedulers.values import has_value, initial_value, place, put_value
+from lrsched.schedulers.values import Place, has_value, initial_value, place, put_value
 from lrsched.schedules import Schedule
 from lrsched.schedules.base import Column
 from lrsched.schedules.named import refuse_strangers
@@ -27,9 +29,13 @@ class ScheduleRows:
     was loaded, are taken in when it next meets them.
 
     Base values: a group that is known by its position keeps those it had; a new one has its
-    ``initial_NAME`` where there is one, and otherwise its value at that moment. They are written into
-    the group as ``initial_NAME``, as torch does with ``initial_lr``, and so become part of the
-    optimizer's state: whatever is loaded, in whatever order, no scheduled value is taken for a base.
+    ``initial_NAME`` where there is one, and otherwise the value from which the schedule comes to the
+    group's value at the update in force: value / multiple, or the value itself where the multiple is 0
+    or nothing is in force yet. They are written into the group as ``initial_NAME``, as torch does with
+    ``initial_lr``, and so become part of the optimizer's state: whatever is loaded, in whatever order,
+    no scheduled value is taken for a base.
+
+    Groups that share a tensor, as torch makes them of ``lr=torch.tensor(…)``, get one each.
 
     Values with equal multiples, to the bit, share a curve: fifty groups cost one lookup and fifty
     products, and the memory of one column.
@@ -44,12 +50,12 @@ class ScheduleRows:
         self.last = horizon.steps - 1
         self.bases: list[dict[str, float]] = []
         self.moves: tuple[str, ...] = ("lr",)
+        self._at: int | None = None  # the update whose values are in force
         self._forget()
 
     def put(self, groups: list[dict[str, Any]], step: int) -> None:
         """Put the values of update ``step`` into force; after the end those of the last one."""
-        if groups is not self._groups or len(groups) != self._count:
-            self.bind(groups)
+        self.meet(groups)
         if step > self.last:
             step = self.last
         for curve, members in self._curves:
@@ -60,6 +66,12 @@ class ScheduleRows:
                     group[key] = base * multiple
                 else:
                     put_value(group, key, item, base * multiple)
+        self._at = step
+
+    def meet(self, groups: list[dict[str, Any]]) -> None:
+        """Take in the groups if they are others than before."""
+        if groups is not self._groups or len(groups) != self._count:
+            self.bind(groups)
 
     def rates(self, step: int) -> list[float]:
         """The learning rates of update ``step``, by group, as the table has them."""
@@ -98,14 +110,16 @@ class ScheduleRows:
         shared: list[tuple[Floats, list[Member]]] = []
         rates: list[tuple[float, memoryview]] = []
         moves = {"lr": None}
+        tensors: set[int] = set()
         for index, (group, name) in enumerate(zip(groups, names, strict=True)):
-            places = set()
+            places: set[Place] = set()
             for value, column in self._columns(index, group, name):
                 where = place(group, value)
                 assert where is not None  # _columns has looked
                 if where in places:
                     raise ConfigError(f"also.{value}", UNSET, f"two names for one value of group {name!r}")
                 places.add(where)
+                _unshare(group, where, tensors)
                 multiples, members = _share(shared, column.multiples)
                 members.append((index, *where, column.base))
                 moves[value] = None
@@ -121,13 +135,38 @@ class ScheduleRows:
         schedule, bases = self.schedule.of_group(name), self.bases[index]
         for value in ("lr", *schedule.also):
             _require_value(group, name, value, f"also.{value}", "take it out of also, or give these groups another")
-            bases[value] = group[f"initial_{value}"] = bases.get(value, initial_value(group, value))
+            if value not in bases:
+                bases[value] = initial_value(group, value)
+                if self._at is not None and group.get(f"initial_{value}") is None:
+                    bases[value] = self._base_of(schedule, value, bases, self._at)
+            group[f"initial_{value}"] = bases[value]
         key = schedule, *bases.items()
         if key not in self._compiled:
             self._compiled[key] = schedule.columns(self.horizon, bases)
         for value, column in self._compiled[key].items():
             _require_value(group, name, value, value, f"give scheduler.{value}=null")
             yield value, column
+
+    def _base_of(self, schedule: Schedule, value: str, bases: Mapping[str, float], at: int) -> float:
+        """The base value from which the schedule comes to ``bases[value]`` at update ``at``; that itself if none does.
+
+        Without an absolute floor the multiples are the same for every base, and one division finds it. With
+        one the value is a straight line over the base, which two of its points determine.
+        """
+
+        def multiple(base: float) -> float:
+            return float(schedule.columns(self.horizon, {**bases, value: base})[value].multiples[at])
+
+        given = bases[value]
+        first = multiple(given)
+        if not first or not given:
+            return given
+        base = given / first
+        second = multiple(base)
+        if second != first:
+            rise = base * second - given * first
+            base = given + (given - given * first) * (base - given) / rise if rise else given
+        return base if 0 < base < math.inf else given
 
     def _forget(self) -> None:
         """Drop what follows from schedule, horizon and bases; it is made anew at the next row."""
@@ -138,11 +177,12 @@ class ScheduleRows:
         self._compiled: dict[Any, dict[str, Column]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"schedule": self.schedule, "horizon": self.horizon, "bases": [dict(base) for base in self.bases]}
+        bases = [dict(base) for base in self.bases]
+        return {"schedule": self.schedule, "horizon": self.horizon, "bases": bases, "at": self._at}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["schedule"], state["horizon"])
-        self.bases = state["bases"]
+        self.bases, self._at = state["bases"], state["at"]
 
 
 def _share(shared: list[tuple[Floats, list[Member]]], multiples: Floats) -> tuple[Floats, list[Member]]:
@@ -152,6 +192,17 @@ def _share(shared: list[tuple[Floats, list[Member]]], multiples: Floats) -> tupl
             return curve
     shared.append((multiples, []))
     return shared[-1]
+
+
+def _unshare(group: dict[str, Any], where: Place, tensors: set[int]) -> None:
+    """Give a group a tensor of its own where one that was met before, of those in ``tensors``, stands."""
+    key, item = where
+    value = group[key] if item is None else group[key][item]
+    if isinstance(value, Tensor):
+        if id(value) in tensors:
+            value = value.clone()
+            group[key] = value if item is None else (*group[key][:item], value, *group[key][item + 1 :])
+        tensors.add(id(value))
 
 
 def _require_value(group: Mapping[str, Any], name: str, value: str, key: str, remedy: str) -> None:

@@ -61,7 +61,10 @@ class Exponential(Schedule):
         flag("staircase", self.staircase)
 
     def body(self, steps: int, horizon: Horizon, final: float) -> Sequence[Part]:
-        every = horizon.resolve(self.every, "every", least=1)
+        by_final = final > 0 and self.decay is None and self.gamma is None
+        every = 1  # a smooth way to final has no rate of its own
+        if self.staircase or not by_final or horizon.steps_per_epoch:
+            every = horizon.resolve(self.every, "every", least=1)
         gamma = GAMMA if self.gamma is None else self.gamma
 
         def from_peak_to_final(t: Ints) -> Floats:
@@ -72,5 +75,4 @@ class Exponential(Schedule):
             left = np.exp(-self.decay * n) if self.decay is not None else gamma**n
             return np.maximum(final, left)
 
-        by_final = final > 0 and self.decay is None and self.gamma is None
         return [Curve(steps, from_peak_to_final if by_final else down_to_floor, "decay")]

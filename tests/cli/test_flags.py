@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hydra._internal.utils import get_args_parser
 
-from lrsched.cli.flags import flags_first
+from lrsched.cli.flags import completed, flags_first
 from lrsched.errors import ConfigError
 from tests.helpers.cli import TINY
 
@@ -23,7 +23,6 @@ FLAGS = (
     ["--config-path", "conf"],
     ["--cfg", "job", "--resolve"],
     ["-c", "job", "-p", "hydra.launcher"],
-    ["--hydra-help"],
     ["-h"],
     ["--info"],
     ["-i", "defaults"],
@@ -55,6 +54,12 @@ def test_several_flags_at_several_places() -> None:
 
 def test_a_value_that_looks_like_an_override_stays_with_its_flag() -> None:
     assert flags_first(["seed=1", "--config-dir", "seed=1", "x=2"]) == ["--config-dir", "seed=1", "seed=1", "x=2"]
+
+
+def test_hydras_own_help_takes_any_override(run_cli) -> None:
+    helped = run_cli("seed=1", "--hydra-help", "scheduler=cosine")
+    assert helped.code == 0, helped.err
+    assert "Hydra (" in helped.out
 
 
 @pytest.mark.parametrize(
@@ -125,3 +130,27 @@ def test_other_commands_read_flags_between_their_paths(run_cli) -> None:
 def test_every_command_reads_flags_between_other_words() -> None:
     for path in (Path(__file__).resolve().parents[2] / "lrsched" / "cli").glob("*.py"):
         assert ".parse_args(" not in path.read_text(), f"{path.name}: argparse wants all other words side by side"
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("python train.py seed=1 -m scheduler=ws", "lrsched --multirun seed=1 scheduler=ws"),
+        ("lrsched train seed=1 --config-dir d scheduler=ws", "lrsched --config-dir d seed=1 scheduler=ws"),
+        ("lrsched train seed=1 -m ", "lrsched train seed=1 -m "),  # the shell completes no override yet
+        ("lrsched train -m seed=1 ", "lrsched --multirun seed=1 "),
+        ("lrsched train ", "lrsched "),
+        ("python train.py seed=1 --conf", "python train.py seed=1 --conf"),
+        ("python train.py seed=1 --nope scheduler=ws", "python train.py seed=1 --nope scheduler=ws"),
+    ],
+)
+def test_a_line_is_completed_with_its_flags_first(line: str, read: str) -> None:
+    assert completed(line) == read
+
+
+def test_tab_completes_an_override_after_a_flag_that_follows_one(run_cli, monkeypatch) -> None:
+    for line in ("python train.py seed=1 -m scheduler=ws", "lrsched train seed=1 -m scheduler=ws"):
+        monkeypatch.setenv("COMP_LINE", line)
+        ended = run_cli("-sc", "query=bash")
+        assert ended.code == 0, ended.err
+        assert "scheduler=wsd" in ended.out.split()

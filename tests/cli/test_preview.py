@@ -173,10 +173,18 @@ def test_without_a_count_a_run_of_steps_is_foreseen_where_epochs_play_no_part(ru
     assert len(foreseen(run_cli, *UNKNOWN, "trainer.steps=40", "scheduler.warmup=10%")["step"]) == 40
 
 
+def test_without_a_count_a_live_scheduler_takes_the_run_for_one_epoch(run_cli) -> None:
+    case = ["scheduler=torch/StepLR", "scheduler.interval=step", "scheduler.step_size=20"]
+    rates = [float(value) for value in foreseen(run_cli, *UNKNOWN, "trainer.steps=40", *case)["lr/default"]]
+    assert rates == [0.1] * 20 + [pytest.approx(0.01)] * 20
+    assert len(foreseen(run_cli, *UNKNOWN, "trainer.steps=40", "scheduler=plateau")["step"]) == 40
+
+
 MISTAKES = [
     (UNKNOWN, "trainer.steps=null: the config does not say how many samples the data set holds; give trainer.steps="),
     ([*UNKNOWN, "trainer.steps=9", "scheduler.warmup=1ep"], "scheduler.warmup=1ep: the config does not say"),
     ([*UNKNOWN, "trainer.steps=9", "scheduler=torch/StepLR"], "scheduler.interval=epoch: the config does not say"),
+    ([*UNKNOWN, "trainer.steps=9", "scheduler=exponential", "~scheduler.every"], "scheduler.every=1ep: how many steps"),
     (["scheduler=cosin"], "scheduler=cosin: there is no such choice; did you mean 'cosine'?"),
     (["scheduler=cosine,stp"], "scheduler=stp: there is no such choice (with scheduler=stp); did you mean 'step'?"),
     (["scheduler=step,cosine", "scheduler.every=1ep"], "scheduler.every: there is no such key (with scheduler=cosine)"),

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lrsched
 from lrsched.horizon import Horizon
-from lrsched.schedules import Cosine, OneCycle, Schedule
+from lrsched.schedules import Cosine, Linear, OneCycle, Schedule
 
 lightning = pytest.importorskip(
     "pytorch_lightning", reason="needs pytorch-lightning: pip install 'hydra-lrsched[peers]'"
@@ -95,3 +95,56 @@ def test_a_run_that_is_resumed_goes_on_with_the_next_row(tmp_path: Path, accumul
     second = Recorder(schedule, horizon)
     trainer(tmp_path, accumulate_grad_batches=accumulate).fit(second, data(), ckpt_path=tmp_path / "last.ckpt")
     assert first.used + second.used == rows(schedule, horizon)
+
+
+class Backbone(Recorder):
+    """A body that BackboneFinetuning freezes, and gives to the optimizer as a group of its own later."""
+
+    def __init__(self, horizon: Horizon, torchs: bool = False) -> None:
+        super().__init__(Linear(), horizon)
+        self.backbone, self.torchs = torch.nn.Linear(2, 2), torchs
+        self.rates: list[list[float]] = []
+
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        (x,) = batch
+        return self.line(self.backbone(x)).square().mean()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.line.parameters(), lr=RATE)
+        optimizer.register_step_pre_hook(lambda o, *_: self.rates.append([group["lr"] for group in o.param_groups]))
+        if self.torchs:
+            scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, self.horizon.steps)
+        else:
+            scheduler = lrsched.LRScheduler(optimizer, self.schedule, self.horizon)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def unfreezing(epoch: int) -> Any:
+    same = {"lambda_func": lambda epoch: 1.0, "should_align": False}
+    return lightning.callbacks.BackboneFinetuning(epoch, backbone_initial_ratio_lr=0.1, **same)
+
+
+def test_a_backbone_that_is_unfrozen_trains_on_as_with_torchs_classes(tmp_path: Path) -> None:
+    horizon = Horizon(EPOCHS * 7, 7)
+    ours, torchs = Backbone(horizon), Backbone(horizon, torchs=True)
+    for model in (ours, torchs):
+        trainer(tmp_path, callbacks=[unfreezing(2)]).fit(model, data())
+    assert [len(rates) for rates in ours.rates] == [1] * 14 + [2] * 7
+    head = Linear().table(horizon, RATE)["lr"]
+    assert ours.rates[14] == [head[14], head[14] * 0.1]  # the rate that the callback gives is the one in force
+    for s, (mine, theirs) in enumerate(zip(ours.rates, torchs.rates, strict=True)):
+        assert mine == pytest.approx(theirs, rel=1e-12)
+        assert mine == pytest.approx([head[s], 0.1 * head[s]][: len(mine)], rel=1e-12)
+
+
+def test_an_unfrozen_backbone_is_resumed(tmp_path: Path) -> None:
+    horizon = Horizon(4 * 7, 7)
+    whole, first, second = Backbone(horizon), Backbone(horizon), Backbone(horizon)
+    trainer(tmp_path, epochs=4, callbacks=[unfreezing(1)]).fit(whole, data())
+    stopped = trainer(tmp_path, epochs=2, callbacks=[unfreezing(1)])
+    stopped.fit(first, data())
+    stopped.save_checkpoint(tmp_path / "last.ckpt")
+    resumed = trainer(tmp_path, epochs=4, callbacks=[unfreezing(1)])
+    resumed.fit(second, data(), ckpt_path=tmp_path / "last.ckpt")
+    assert first.rates + second.rates == whole.rates
+    assert len(whole.rates) == horizon.steps

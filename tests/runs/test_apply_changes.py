@@ -114,11 +114,12 @@ def test_a_plateaus_level_follows_and_a_changed_one_starts_anew(run_cli, cut) ->
     assert first[AT:] == [4.0] * 4 + [2.0] * 6 + [1.0] * 6
 
 
-def test_a_changed_plateau_starts_anew(run_cli, cut) -> None:
+def test_a_changed_plateau_keeps_its_level_and_what_it_has_seen(run_cli, cut) -> None:
     cut("scheduler=plateau", "scheduler.patience=0", *NEVER_BETTER, "scheduler.factor=0.5")
     ended = run_cli(RESUME, "+scheduler.factor=0.25", "checkpoint.allow_change=[scheduler.factor]")
-    # It has not seen the evaluation after step 6: the one after 12 is its first, the one after 18 cuts.
-    assert rates(ended) == [1.0] * 18 + [0.25] * 6
+    # It has seen the evaluation after step 6: those after 12 and 18 cut, as in a run of the new factor.
+    assert rates(ended) == [1.0] * 12 + [0.25] * 6 + [0.0625] * 6
+    assert "Plateau goes on at its level 1: it keeps what it has seen" in ended.err
 
 
 def test_hyperparameters_come_from_the_config_and_buffers_stay(run_cli, cut) -> None:
@@ -211,11 +212,11 @@ def test_a_model_of_another_shape_does_not_fit(run_cli, cut) -> None:
     assert "does not fit" in ended.err
 
 
-def test_another_batch_size_keeps_the_steps_and_says_the_length(run_cli, cut) -> None:
+def test_another_batch_size_keeps_the_epoch_and_says_the_length(run_cli, cut) -> None:
     cut("scheduler=linear")
     ended = run_cli(RESUME, "dataset.batch_size=43", "checkpoint.allow_change=[dataset.batch_size]")
-    assert "dataset.batch_size 16 -> 43; the run now has 8 steps, 2 an epoch" in ended.err
-    assert (ended.code, ended.result()["step"]) == (0, 8)
+    assert "dataset.batch_size 16 -> 43; the run now has 14 steps, 2 an epoch" in ended.err
+    assert (ended.code, ended.result()["step"]) == (0, 14)  # 54 samples are left of the second epoch
 
 
 def test_what_is_free_wins_and_is_said(run_cli, cut) -> None:

@@ -15,7 +15,7 @@ from torch.optim import SGD, AdamW, Optimizer
 import lrsched
 from lrsched.errors import CheckpointError, ConfigError
 from lrsched.horizon import Horizon
-from lrsched.schedules import SGDR, Constant, Cosine, Exponential, Linear, OneCycle, Schedule
+from lrsched.schedules import SGDR, Constant, Cosine, Exponential, Linear, OneCycle, Piecewise, Schedule
 
 RUN = Horizon(steps=12, steps_per_epoch=3)
 RATES = (0.1, 0.03)
@@ -264,13 +264,14 @@ def test_trap_13_a_group_added_later_follows_from_the_current_step() -> None:
     scheduler.step()
     optimizer.add_param_group({"params": [weight()], "lr": 0.5, "weight_decay": 0.2})
     scheduler.step()
-    table = schedule.table(RUN, {"lr": 0.5, "weight_decay": 0.2})
+    before = Cosine().table(RUN)["lr"][1]  # the multiple that was in force when the values were given
+    table = schedule.table(RUN, {"lr": 0.5 / before, "weight_decay": 0.2 / before})
     assert [optimizer.param_groups[2][key] for key in ("lr", "weight_decay")] == [
         table["lr"][2],
         table["weight_decay"][2],
     ]
     assert [group["lr"] for group in optimizer.param_groups[:2]] == [schedule.table(RUN, lr)["lr"][2] for lr in RATES]
-    assert scheduler.base_lrs == [*RATES, 0.5]
+    assert scheduler.base_lrs == [*RATES, 0.5 / before]
 
 
 @pytest.mark.parametrize("order", ["gbos", "gobs", "bgos", "bsgo", "gbso", "bgs", "bsg"])
@@ -293,7 +294,8 @@ def test_trap_13_such_a_group_is_restored_in_any_order(order: str) -> None:
         else:
             resumed.load_state_dict(saved["s"])
     resumed.step()
-    assert [group["lr"] for group in fresh.param_groups] == [Linear().table(RUN, lr)["lr"][3] for lr in (*RATES, 0.5)]
+    bases = (*RATES, 0.5 / Linear().table(RUN)["lr"][1])
+    assert [group["lr"] for group in fresh.param_groups] == [Linear().table(RUN, lr)["lr"][3] for lr in bases]
 
 
 def test_trap_15_a_tensor_is_filled_in_place_from_the_float64_table() -> None:
@@ -320,3 +322,162 @@ def test_a_tensor_stays_one_after_its_optimizer_was_restored() -> None:
     scheduler.step()
     assert optimizer.param_groups[0]["lr"] is rate
     assert rate.item() == 0.25
+
+
+# --- groups that come later, as with torch's own classes -----------------------------------------------
+
+
+def added(schedule: Schedule, at: int, **group: Any) -> tuple[SGD, lrsched.LRScheduler]:
+    """An optimizer of rate 0.1 and its scheduler, to which a group was added when ``at`` updates were done."""
+    optimizer = SGD([weight()], lr=0.1)
+    scheduler = lrsched.LRScheduler(optimizer, schedule, 10)
+    for _ in range(at):
+        update(optimizer)
+        scheduler.step()
+    optimizer.add_param_group({"params": [weight()], **group})
+    return optimizer, scheduler
+
+
+def trained(optimizer: SGD, scheduler: lrsched.LRScheduler, updates: int) -> list[float]:
+    """The rates with which the last group trains its next updates."""
+    rates = []
+    for _ in range(updates):
+        rates.append(optimizer.param_groups[-1]["lr"])
+        update(optimizer)
+        scheduler.step()
+    return rates
+
+
+def test_a_group_added_later_trains_on_from_its_rate_as_with_torchs_classes() -> None:
+    """It trained 0.005, 0.002: the rate that was given was taken for the base value of a run half over."""
+    ours = trained(*added(Linear(), 5, lr=0.005), updates=5)
+    theirs = SGD([weight()], lr=0.1)
+    torchs = torch.optim.lr_scheduler.LinearLR(theirs, 1.0, 0.0, 10)
+    for _ in range(5):
+        update(theirs)
+        torchs.step()
+    theirs.add_param_group({"params": [weight()], "lr": 0.005})
+    bare = []
+    for _ in range(5):
+        bare.append(theirs.param_groups[-1]["lr"])
+        update(theirs)
+        torchs.step()
+    assert bare == pytest.approx([0.005, 0.004, 0.003, 0.002, 0.001], rel=1e-12)
+    assert ours == pytest.approx(bare, rel=1e-12)
+
+
+def test_a_group_that_brings_initial_lr_has_that_as_its_base_value() -> None:
+    optimizer, scheduler = added(Linear(), 5, lr=0.005, initial_lr=0.02)
+    assert scheduler.base_lrs == [0.1, 0.02]
+    assert trained(optimizer, scheduler, 3) == [0.005, 0.02 * (1 - 6 / 10), 0.02 * (1 - 7 / 10)]
+
+
+def test_where_the_multiple_is_0_the_rate_given_is_the_base_value() -> None:
+    optimizer, scheduler = added(Linear(warmup="2st", warmup_start=0.0), 0, lr=0.005)
+    assert scheduler.base_lrs == [0.1, 0.005 / 0.5]  # the warm-up is trained at its end: 1/2, 1
+    zero = Piecewise(points=[["0st", 1.0], ["5st", 0.0], ["8st", 0.5]])
+    assert zero.plan(Horizon(10)).table()[5] == 0.0
+    optimizer, scheduler = added(zero, 5, lr=0.005)
+    assert scheduler.base_lrs == [0.1, 0.005]
+    assert trained(optimizer, scheduler, 1) == [0.005]
+    assert optimizer.param_groups[1]["lr"] == 0.005 * zero.plan(Horizon(10)).table()[6]
+    optimizer, scheduler = added(Linear(), 5, lr=0.0)  # and a rate of 0 stays 0
+    assert trained(optimizer, scheduler, 3) == [0.0] * 3
+
+
+def test_an_absolute_floor_is_reckoned_with() -> None:
+    """rate(s) = floor + (base - floor)·(1 - s/10): from 0.02 at update 5 on a floor of 0.01 the base is 0.03."""
+    optimizer, scheduler = added(Linear(final={"absolute": 0.01}), 5, lr=0.02)
+    assert scheduler.base_lrs == pytest.approx([0.1, 0.03], rel=1e-12)
+    assert trained(optimizer, scheduler, 3) == pytest.approx([0.02, 0.018, 0.016], rel=1e-12)
+    optimizer, scheduler = added(Linear(final={"absolute": 0.01}), 5, lr=0.001)  # below the floor: no base leads there
+    assert scheduler.base_lrs == [0.1, 0.001]
+
+
+def test_the_schedule_of_its_own_name_counts() -> None:
+    schedule = Linear(groups={"group1": Constant()})
+    optimizer = SGD([{"params": [weight()]}, {"params": [weight()]}], lr=0.1)
+    scheduler = lrsched.LRScheduler(optimizer, schedule, 10)
+    for _ in range(5):
+        update(optimizer)
+        scheduler.step()
+    optimizer.add_param_group({"params": [weight()], "lr": 0.02, "name": "group1b"})
+    optimizer.add_param_group({"params": [weight()], "lr": 0.02, "name": "group1"})
+    assert scheduler.base_lrs == [0.1, 0.1, 0.04, 0.02]
+
+
+def test_a_group_added_later_is_restored_before_any_step_and_in_a_copy() -> None:
+    """Added, and saved or copied at once: its base value is known although no value was set since."""
+    optimizer, scheduler = added(Linear(), 5, lr=0.005)
+    other, twin = copy.deepcopy((optimizer, scheduler))
+    assert twin.get_last_lr() == scheduler.get_last_lr() == [0.05, 0.005]
+    saved = through_a_file({"o": optimizer.state_dict(), "s": scheduler.state_dict()})
+    fresh = SGD([weight()], lr=0.1)
+    resumed = lrsched.LRScheduler(fresh, Linear(), 10)
+    fresh.add_param_group({"params": [weight()], "lr": 0.005})
+    fresh.load_state_dict(saved["o"])
+    resumed.load_state_dict(saved["s"])
+    wanted = trained(optimizer, scheduler, 4)
+    assert trained(other, twin, 4) == wanted
+    assert trained(fresh, resumed, 4) == wanted
+
+
+# --- tensors that groups share, copies, epochs ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_groups_that_share_a_tensor_get_one_each(restored: bool) -> None:
+    """torch puts one tensor into every group, and a schedule for one of them moved all: both stayed at 0.1."""
+    optimizer = AdamW([{"params": [weight()], "name": name} for name in ("body", "head")], lr=torch.tensor(0.1))
+    assert optimizer.param_groups[0]["lr"] is optimizer.param_groups[1]["lr"]
+    if restored:
+        optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    scheduler = lrsched.LRScheduler(optimizer, Linear(groups={"head": Constant()}), 4)
+    for s in range(4):
+        rates = [float(torch.tensor(rate)) for rate in scheduler.get_last_lr()]
+        assert [group["lr"].item() for group in optimizer.param_groups] == rates
+        assert rates == pytest.approx([0.1 * (1 - s / 4), 0.1], rel=1e-6)  # 0.1 in float32
+        scheduler.step()
+    optimizer.add_param_group({"params": [weight()], "name": "tail"})  # the default: the first group's tensor
+    scheduler.step()
+    assert len({id(group["lr"]) for group in optimizer.param_groups}) == 3
+
+
+def test_betas_of_shared_tensors_are_moved_apart() -> None:
+    betas = torch.tensor(0.9), torch.tensor(0.99)
+    groups = [{"params": [weight()], "name": name, "betas": betas, "lr": 0.1} for name in ("body", "head")]
+    optimizer = AdamW(groups, lr=torch.tensor(0.1), betas=betas, capturable=False, foreach=False)
+    schedule = Constant(also={"beta1": Linear()}, groups={"head": Constant(also={"beta1": Constant()})})
+    lrsched.LRScheduler(optimizer, schedule, 4).step()
+    body, head = (group["betas"] for group in optimizer.param_groups)
+    assert (body[0].item(), head[0].item()) == pytest.approx((0.9 * 0.75, 0.9))
+    assert body[1].item() == head[1].item()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+@pytest.mark.parametrize("steps", [0, 3])
+def test_a_copy_knows_its_rates_at_once(copied: Any, steps: int) -> None:
+    optimizer = sgd()
+    scheduler = lrsched.LRScheduler(optimizer, Linear(), RUN)
+    for _ in range(steps):
+        scheduler.step()
+    _, twin = copied((optimizer, scheduler))
+    assert twin.get_last_lr() == scheduler.get_last_lr() == [rate * (1 - steps / 12) for rate in RATES]
+    assert twin.base_lrs == list(RATES)
+
+
+@pytest.mark.parametrize("name", ["exponential", "inverse_time", "time_based", "cyclic", "sgdr"])
+def test_a_run_of_steps_alone_knows_no_epoch(name: str) -> None:
+    """Their default lengths are epochs: 1ep was the whole run, exponential ended at 0.95 and cyclic never peaked."""
+    optimizer = SGD([weight()], lr=0.1)
+    with pytest.raises(ConfigError, match=r"ep: how many steps an epoch has is not known here; .*steps_per_epoch"):
+        lrsched.LRScheduler(optimizer, name, 1000)
+    lrsched.LRScheduler(optimizer, name, Horizon(1000, steps_per_epoch=100))
+
+
+def test_a_length_that_is_not_used_needs_no_epoch() -> None:
+    optimizer = SGD([weight()], lr=0.1)
+    lrsched.LRScheduler(optimizer, Exponential(final=0.01), 1000, last_epoch=998)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.01 ** (999 / 1000), rel=1e-12)
+    with pytest.raises(ConfigError, match=r"every=1ep: .*steps_per_epoch"):
+        lrsched.LRScheduler(optimizer, Exponential(final=0.01, staircase=True), 1000)

@@ -96,10 +96,11 @@ def test_trap_13_a_group_added_later_follows_from_the_current_step() -> None:
     table = Table(optimizer, Linear(), RUN)
     table.set(2)
     optimizer.add_param_group({"params": [weight()], "lr": 0.4})
-    table.set(2)  # the update is tried again
-    assert [group["lr"] for group in optimizer.param_groups] == [0.1 * 0.75, 0.4 * 0.75]
+    table.set(2)  # the update is tried again: the rate that was given is the one in force
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1 * 0.75, 0.4]
+    assert optimizer.param_groups[1]["initial_lr"] == 0.4 / 0.75
     table.set(4)
-    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.2]
+    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.4 / 0.75 * 0.5]
 
 
 @pytest.mark.parametrize("order", ["bo", "ob"])

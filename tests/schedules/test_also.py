@@ -116,7 +116,7 @@ COMBINED = ["Cooldown", "Noise", "Product", "Sequence"]
 def test_a_combiner_moves_other_values_and_knows_groups(kind: str) -> None:
     other = Linear(final=0.5)
     combined = SHELF[kind](also={"weight_decay": "same", "beta2": other}, groups={"head": other})
-    table = combined.table(Horizon(steps=8), {"lr": 1.0, "weight_decay": 0.25, "beta2": 1.0})
+    table = combined.table(Horizon(steps=8, steps_per_epoch=8), {"lr": 1.0, "weight_decay": 0.25, "beta2": 1.0})
     assert table["weight_decay"].tolist() == (0.25 * table["lr"]).tolist()
     assert table["beta2"].tolist() == [1 - t / 16 for t in range(8)]
     assert combined.of_group("head") == other

@@ -48,7 +48,7 @@ def test_a_rule_takes_parameters_that_the_schedule_has(name: str, cls: type[Sche
 @every_pair
 @pytest.mark.parametrize("steps", [10, 50])
 def test_its_phases_tile_the_run_with_finite_values(name: str, cls: type[Schedule], steps: int) -> None:
-    schedule, run = on(cls, name), Horizon(steps=steps)
+    schedule, run = on(cls, name), Horizon(steps=steps, steps_per_epoch=steps)
     plan = schedule.plan(run, 0.1)
     assert plan.steps == steps
     for column in schedule.table(run, 0.1).values():
@@ -66,7 +66,7 @@ def test_a_warmup_is_of_the_length_given(name: str, cls: type[Schedule]) -> None
             dataclasses.replace(on(cls, name), warmup="2st")
         return
     start = {"warmup_start": 0.25} if "warmup_start" in find(name).rules[cls].takes else {}
-    plan = dataclasses.replace(on(cls, name), warmup="10st", **start).plan(Horizon(steps=50))
+    plan = dataclasses.replace(on(cls, name), warmup="10st", **start).plan(Horizon(steps=50, steps_per_epoch=50))
     assert plan.parts[0].name == "warmup"
     assert plan.starts[1] == 10
 

@@ -103,7 +103,7 @@ def test_a_schedule_is_a_value(make: Make) -> None:
 
 @every_schedule
 def test_after_the_end_the_last_value_holds_or_it_is_an_error(make: Make) -> None:
-    run = Horizon(steps=2)  # as long as the table's file
+    run = Horizon(steps=2, steps_per_epoch=2)  # as long as the table's file
     plan = make().plan(run)
     assert plan.at([2, 3, 10**9]).tolist() == [plan[1]] * 3
     strict = make(past="raise").plan(run)
@@ -118,7 +118,7 @@ def test_after_the_end_the_last_value_holds_or_it_is_an_error(make: Make) -> Non
 @pytest.mark.parametrize("steps", range(1, 10))
 def test_a_very_short_run_is_a_run(make: Make, steps: int) -> None:
     """A config that is tried for a few steps must not fail because of its length."""
-    assert len(make().plan(Horizon(steps=steps)).table()) == steps
+    assert len(make().plan(Horizon(steps=steps, steps_per_epoch=steps)).table()) == steps
 
 
 def _thaw(value: Any) -> Any:

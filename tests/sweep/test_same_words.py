@@ -13,6 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -156,8 +158,8 @@ def composed(loader: ConfigLoader, words: Sequence[str]) -> str:
 def shown(compose: Callable[[], DictConfig]) -> str:
     try:
         return text(compose())
-    except (HydraException, OmegaConfBaseException) as error:
-        return type(error).__name__
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError):
+        return "refused"
 
 
 def parsed(loader: ConfigLoader, form: Form) -> list[Override]:
@@ -189,6 +191,34 @@ def test_a_job_of_another_launcher_is_the_run_of_its_words(hydra, form: Form) ->
     loader, sweep = hydra
     jobs = combinations(parsed(loader, form), False)
     got = [shown(lambda job=job: loader.load_sweep_config(sweep, job)) for job in jobs]
+    assert list(dict.fromkeys(got)) == list(dict.fromkeys(composed(loader, words) for words in alone(form)))
+
+
+KEYS = ("optimizer.groups", "optimizer.groups.a", "x", "x.a", "x.a.b", "seed", "optimizer.lr", "scheduler")
+VALUES = ("1", "null", "{a: 1}", "{a: {lr: 0.1}}", "{b: {lr: 2}}", "{}", "[1]", "cosine", "{a: {b: 3}}")
+
+
+@st.composite
+def forms(draw: st.DrawFn) -> Form:
+    """Words that add, change and delete keys within one another."""
+    form: list[str | tuple[str, ...]] = []
+    for _ in range(draw(st.integers(2, 5))):
+        key = draw(st.sampled_from(("", "+", "+", "++", "~"))) + draw(st.sampled_from(KEYS))
+        values = draw(st.lists(st.sampled_from(VALUES), min_size=1, max_size=2, unique=True))
+        words = [f"{key}={value}" for value in values]
+        form.append(
+            key if key.startswith("~") else words[0] if len(words) == 1 else (",".join([words[0], *values[1:]]), *words)
+        )
+    return tuple(form)
+
+
+@pytest.mark.slow
+@given(form=forms())
+@settings(max_examples=150, deadline=None)
+def test_jobs_of_words_drawn_at_random_are_their_runs(hydra, form: Form) -> None:
+    loader, sweep = hydra
+    composer = Composer(loader, sweep)
+    got = [shown(lambda job=job: composer.bare(job)) for job in combinations(parsed(loader, form), False)]
     assert list(dict.fromkeys(got)) == list(dict.fromkeys(composed(loader, words) for words in alone(form)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,3 +186,18 @@ def test_an_experiment_holds_a_study(run_cli, tmp_path: Path) -> None:
     found = jobs()
     assert len(found) == 4
     assert {rate for rate, _ in found} == {f"optimizer.lr={trial.params['optimizer.lr']}" for trial in trials}
+
+
+def test_the_best_trial_of_an_experiment_that_asks_for_a_study_is_one_run_again(run_cli, tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
+    before = "defaults:\n  - override /hydra/sweeper: optuna\n"
+    chosen = experiment(tmp_path, "optimizer.lr: interval(0.01,0.1)", before=before)
+    file = tmp_path / "my_conf" / "experiment" / "mine.yaml"
+    file.write_text(file.read_text().replace("hydra:\n", "hydra:\n  mode: MULTIRUN\n"))
+    ended = run_cli(*RUN, *chosen, "hydra.sweeper.n_trials=1")
+    assert ended.code == 0, ended.err
+    (line,) = [line for line in ended.err.splitlines() if "best of 1 trial: " in line]
+    again = run_cli(*shlex.split(line.partition("lrsched train ")[2]), *chosen[:2], "name=alone", "threads=1")
+    assert again.code == 0, again.err
+    (folder,) = Path("outputs/sweep").glob("*/result.json")
+    assert again.result("alone")["weights_sha256"] == json.loads(folder.read_text())["weights_sha256"]

@@ -175,10 +175,12 @@ class Search(SweepRunner):
             return
         job, *others = self._space.jobs(best.params)
         left_out = ("name=", "resume=", *([f"{SEED}="] if others else []))
-        line = shlex.join(word for word in job if not word.startswith(left_out))
+        words = [word for word in job if not word.startswith(left_out)]
+        if "hydra.mode=MULTIRUN" not in self._sweep.config.hydra.overrides.hydra:  # of -m: else the config asks for it
+            words.append("hydra.mode=RUN")
         trials = count(len(self._study.trials()), "trial")
         found = f"best of {trials}: {self._monitor} {best.value:.6g}, trial {best.number}"
-        say(f"{found}: {command()} {line}")
+        say(f"{found}: {command()} {shlex.join(words)}")
 
 
 def _refuse(run: Settings) -> None:
