@@ -14,17 +14,17 @@ from torch.optim import Optimizer
 from lrsched.assembly.checks import check_choices
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import evaluations_in, run_horizon
-from lrsched.assembly.kinds import SchedulerSpec, spec_of
+from lrsched.assembly.kinds import OpenLoopSpec, SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint
 from lrsched.assembly.parts import build_optimizer, timetable_of
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.config.settings import Settings
+from lrsched.config.settings import Settings, base_rate
 from lrsched.data.counts import Pace
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
-from lrsched.schedulers.values import GroupPlace, read_value
+from lrsched.schedulers.values import GroupPlace, place, read_value
 from lrsched.schedules.shapes import Floats
 from lrsched.train.evaluate import METRICS
 
@@ -138,7 +138,7 @@ def _numbers(optimizer: Optimizer) -> dict[GroupPlace, float]:
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """What a scheduler set around a model of two numbers.
+    """What a scheduler set in the parameter groups of a model.
 
     Args:
         base: the base rate.
@@ -153,28 +153,47 @@ class Rehearsal:
     blind: bool
 
 
-def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon) -> Rehearsal:
-    """Run a scheduler that is known by running it alone: a closed loop sees a run that never improves.
+def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Module | None) -> Rehearsal:
+    """Run a scheduler without a run: a closed loop sees one that never improves.
+
+    Args:
+        run: the settings.
+        spec: what its scheduler is.
+        horizon: of the run; where it knows no epoch, what is live takes the run for one.
+        model: of the run, for its parameter groups; None: those of any model, without names and layers.
 
     Raises:
         ConfigError: a value that cannot be used.
     """
     check_choices(run)
-    if not horizon.steps_per_epoch:
-        horizon = replace(horizon, steps_per_epoch=horizon.steps)  # not known: the run counts as one epoch
-    every = horizon.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
-    optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2))  # its weight is in one group, its bias in the other
-    base = float(optimizer.param_groups[0]["lr"])
+    counted = replace(horizon, steps_per_epoch=horizon.steps_per_epoch or horizon.steps)
+    every = counted.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
+    horizon = horizon if isinstance(spec, OpenLoopSpec) else counted
+    # A Linear has its weight in one group and its bias in the other.
+    optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2) if model is None else model)
+    rates = {float(group["lr"]) for group in optimizer.param_groups}
     evaluations = evaluations_in(horizon, every)
     past = pasts(run.trainer, horizon)
     scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
-    cautions = lint(spec, horizon, evaluations, {base}, past)
-    names = [f"{value}/{group}" for value in scheduler.moves for group in group_names(optimizer)]
-    table = np.empty((horizon.steps, len(names)))
-    for s in simulate(scheduler, optimizer, range(horizon.steps), every):
-        table[s] = [read_value(group, value) for value in scheduler.moves for group in optimizer.param_groups]
-    columns = dict(zip(names, np.ascontiguousarray(table.T), strict=True))
-    for column in [column for column in names if not column.endswith("/default")]:
+    cautions = lint(spec, horizon, evaluations, rates, past)
+    columns = _named(scheduler, optimizer, horizon.steps, every)
+    for column in [column for column in columns if model is None and not column.endswith("/default")]:
         if np.array_equal(columns[column], columns[f"{column.partition('/')[0]}/default"]):
             del columns[column]  # a group that goes with the first says nothing new
-    return Rehearsal(base, columns, cautions, scheduler.sees_metrics)
+    return Rehearsal(base_rate(run.optimizer), columns, cautions, scheduler.sees_metrics)
+
+
+def _named(scheduler: Scheduler, optimizer: Optimizer, steps: int, every: int) -> dict[str, Floats]:
+    """What a scheduler sets, by the names that a run's rows have."""
+    named = list(enumerate(zip(group_names(optimizer), optimizer.param_groups, strict=True)))
+    places: dict[str, GroupPlace] = {}
+    for value in scheduler.moves:
+        found = [(f"{value}/{name}", index, place(group, value)) for index, (name, group) in named]
+        places |= {name: (index, *where) for name, index, where in found if where is not None}
+    if isinstance(scheduler, Table):
+        values = scheduler.values()
+        return {name: values[where] for name, where in places.items() if where in values}
+    table = np.empty((steps, len(places)))
+    for s in simulate(scheduler, optimizer, range(steps), every):
+        table[s] = [read_value(optimizer.param_groups[i], name.partition("/")[0]) for name, (i, _, _) in places.items()]
+    return dict(zip(places, np.ascontiguousarray(table.T), strict=True))

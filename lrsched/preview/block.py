@@ -35,12 +35,13 @@ def block(courses: Sequence[Course], *, width: int, colour: bool = False) -> str
 
 
 def _picture(courses: Sequence[Course], layer: range, width: int, colour: bool) -> list[str]:
-    """The curves of one plot on the scale of all, above their axis of steps."""
-    top = max(float(course.rate.max()) for course in courses)
+    """The curves of one plot, all groups of each schedule, on the scale of all, above their axis of steps."""
+    top = max(float(rate.max()) for course in courses for rate in course.rates.values())
     longest = max((course.horizon for course in courses), key=lambda horizon: horizon.steps)
     field = max(20, width - 14)
-    curves = [courses[number].rate for number in layer]
-    lines = plot(curves, steps=longest.steps, width=field, height=HEIGHT, top=top, colour=colour)
+    drawn = [(rate, number) for number in layer for rate in courses[number].rates.values()]
+    curves, owners = [rate for rate, _ in drawn], [number for _, number in drawn]
+    lines = plot(curves, steps=longest.steps, width=field, height=HEIGHT, top=top, colour=colour, owners=owners)
     margin = lines[0].index("┤")
     right = f"{longest.steps} steps, {longest.epochs:.4g} epochs"
     return [*lines, " " * margin + "└" + "─" * field, " " * (margin + 1) + "0" + right.rjust(field - 1)]
@@ -71,8 +72,10 @@ def _details(course: Course) -> list[str]:
             shown = [*shown[: SHOWN - 1], f"… {len(shown) - SHOWN} more …", shown[-1]]
         lines.append("  ".join(shown))
     for name, values in course.columns.items():
-        if name != RATE:
+        if name != f"{RATE}{course.group}":
             lines.append(f"{name} between {values.min():.6g} and {values.max():.6g}, at last {values[-1]:.6g}")
+    if course.group != "default":
+        lines.append(f"no group is called default; peak, last and area are those of {course.group}")
     if course.note:
         lines.append(course.note)
     return [f"{course.name}: {line}" for line in lines]

@@ -11,7 +11,7 @@ from lrsched.horizon import Horizon
 from lrsched.schedules import Plan
 from lrsched.schedules.shapes import Floats
 
-RATE = "lr/default"
+RATE = "lr/"
 ROUNDING = 1e-12
 """A change smaller than this part of the peak is rounding, neither a fall nor a rise."""
 
@@ -36,8 +36,8 @@ class Course:
         name: of the scheduler.
         horizon: the run.
         base: ``optimizer.lr``.
-        columns: float64[steps] each, by the names that a run's rows have: ``lr/default`` first, and others
-            that move.
+        columns: float64[steps] each, by the names that a run's rows have: the rates of the groups
+            (``lr/default``, …) first, and others that move.
         spans: the schedule's phases, in order; none where the curve is known by its values alone.
         note: what must be said about it, or "".
     """
@@ -50,9 +50,20 @@ class Course:
     note: str = ""
 
     @property
+    def rates(self) -> dict[str, Floats]:
+        """The learning rate of every step, by group."""
+        return {name.removeprefix(RATE): rate for name, rate in self.columns.items() if name.startswith(RATE)}
+
+    @property
+    def group(self) -> str:
+        """The group that the numbers speak of: ``default``, or where there is none the one with the highest rate."""
+        rates = self.rates
+        return "default" if "default" in rates else max(rates, key=lambda name: float(rates[name].max()))
+
+    @property
     def rate(self) -> Floats:
-        """The learning rate of every step."""
-        return self.columns[RATE]
+        """The learning rate of every step in that group."""
+        return self.rates[self.group]
 
     @property
     def area(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lrsched.assembly.extend import continued_schedule, pasts
@@ -15,12 +16,11 @@ from lrsched.config.settings import Settings, base_rate
 from lrsched.console import say
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
-from lrsched.preview.course import RATE, Course, spans
+from lrsched.preview.course import Course, spans
 from lrsched.schedules import Schedule
 from lrsched.schedules.checks import require
 
 BLIND = "closed loop: drawn as if no evaluation after the first one were an improvement"
-ONE_GROUP = "drawn for a group at optimizer.lr: those of optimizer.groups, layer_decay and scheduler.groups differ"
 
 
 def forecast(run: Settings, name: str) -> Course:
@@ -35,27 +35,32 @@ def forecast(run: Settings, name: str) -> Course:
     """
     spec = spec_of(run.scheduler)
     horizon = foreseen(run, native=isinstance(spec, NativeSpec))
-    if isinstance(spec, OpenLoopSpec):
+    own = run.optimizer.own
+    grouped = own.layer_decay is not None or bool(own.groups) or bool(run.scheduler.arguments.get("groups"))
+    if isinstance(spec, OpenLoopSpec) and not grouped:
         return _of_schedule(run, spec, name, horizon)
-    return _of_rehearsal(run, spec, name, horizon)
+    return _of_rehearsal(run, spec, name, horizon, grouped)
 
 
-def _of_rehearsal(run: Settings, spec: SchedulerSpec, name: str, horizon: Horizon) -> Course:
-    """A scheduler that is known by running it: the values that it set on the run's own optimizer."""
-    from lrsched.assembly.simulate import rehearse  # imports torch
+def _of_rehearsal(run: Settings, spec: SchedulerSpec, name: str, horizon: Horizon, grouped: bool) -> Course:
+    """What was set in the groups of the run's own optimizer: all of them where they depend on the model."""
+    from lrsched.assembly.simulate import rehearse  # these import torch
+    from lrsched.assembly.stand_in import stand_in
 
-    seen = rehearse(run, spec, horizon)
+    seen = rehearse(run, spec, horizon, stand_in(run.model) if grouped else None)
     _warn(seen.cautions)
-    columns = {RATE: seen.columns[RATE], **seen.columns}  # the rate comes first
-    return Course(name, horizon, seen.base, columns, note=BLIND if seen.blind else "")
+    course = Course(name, horizon, seen.base, seen.columns, note=BLIND if seen.blind else "")
+    if not isinstance(spec, OpenLoopSpec):
+        return course
+    schedule = continued_schedule(spec.schedule, pasts(run.trainer, horizon), horizon)
+    return replace(course, spans=spans(schedule.of_group(course.group).plan(horizon, seen.base)))
 
 
 def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, horizon: Horizon) -> Course:
     """A schedule of ours: the table that training looks up."""
     optimizer = run.optimizer
     try:
-        planned = spec.schedule
-        schedule = continued_schedule(planned, pasts(run.trainer, horizon), horizon).of_group("default")
+        schedule = continued_schedule(spec.schedule, pasts(run.trainer, horizon), horizon).of_group("default")
         bases = {"lr": base_rate(optimizer), **_others(optimizer, schedule)}
         columns = schedule.table(horizon, bases)
         plan = schedule.plan(horizon, bases["lr"])
@@ -71,8 +76,7 @@ def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, horizon: Horizon)
             )
     _warn(lint(spec, horizon, 0, {bases["lr"]}))
     named = {f"{column}/default": values for column, values in columns.items()}
-    grouped = optimizer.own.layer_decay is not None or optimizer.own.groups or planned.groups
-    return Course(name, horizon, bases["lr"], named, spans(plan), note=ONE_GROUP if grouped else "")
+    return Course(name, horizon, bases["lr"], named, spans(plan))
 
 
 def _warn(cautions: list[str]) -> None:

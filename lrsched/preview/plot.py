@@ -17,7 +17,14 @@ COLOURS = (36, 33, 35, 32, 34, 31)
 
 
 def plot(
-    curves: Sequence[Floats], *, steps: int, width: int, height: int, top: float, colour: bool = False
+    curves: Sequence[Floats],
+    *,
+    steps: int,
+    width: int,
+    height: int,
+    top: float,
+    colour: bool = False,
+    owners: Sequence[int] = (),
 ) -> list[str]:
     """Lines of text that show the curves over each other, from 0 to ``top``, on one axis of steps.
 
@@ -30,6 +37,7 @@ def plot(
         width, height: of the field, in characters.
         top: the value at its upper edge.
         colour: each curve in a colour of its own.
+        owners: the number of each curve's colour, where several have one.
 
     >>> print("\\n".join(plot([np.linspace(1, 0, 9)], steps=9, width=8, height=2, top=1.0)))
     1 ┤⠉⠓⠦⣄⡀
@@ -40,7 +48,7 @@ def plot(
     for number, values in enumerate(curves):
         mine = _dots(values, steps, width, height, top or 1.0)
         dots |= mine
-        owner[mine > 0] = number
+        owner[mine > 0] = owners[number] if owners else number
     labels = _labels(top, height)
     margin = max(map(len, labels))
     rows = [_row(bits, owners, colour) for bits, owners in zip(dots, owner, strict=True)]

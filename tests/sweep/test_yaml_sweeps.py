@@ -33,7 +33,10 @@ def jobs() -> list[list[str]]:
 GRID = [[f"optimizer.lr={rate}", f"seed={seed}"] for rate in ("0.1", "0.2") for seed in (0, 1)]
 
 
-@pytest.mark.parametrize("sweeper", ["grid", pytest.param("basic", id="hydra's own")])
+SWEEPERS = ["grid", pytest.param("basic", marks=pytest.mark.slow, id="hydra's own")]
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
 def test_an_experiment_holds_a_grid(run_cli, tmp_path: Path, sweeper: str) -> None:
     chosen = experiment(tmp_path, "optimizer.lr: 0.1,0.2", "seed: range(0,2)")
     ended = run_cli("-m", *RUN, *chosen, f"hydra/sweeper={sweeper}")
@@ -56,7 +59,7 @@ def test_an_override_holds_a_grid(run_cli, words: list[str]) -> None:
     assert jobs() == GRID
 
 
-@pytest.mark.parametrize("sweeper", ["grid", "basic"])
+@pytest.mark.parametrize("sweeper", SWEEPERS)
 def test_what_is_typed_replaces_what_is_written(run_cli, tmp_path: Path, sweeper: str) -> None:
     chosen = experiment(tmp_path, "seed: 0,1", "optimizer.lr: 0.1,0.2,0.3")
     ended = run_cli("-m", *RUN, *chosen, "optimizer.lr=0.4,0.5", f"hydra/sweeper={sweeper}")
@@ -188,6 +191,7 @@ def test_an_experiment_holds_a_study(run_cli, tmp_path: Path) -> None:
     assert {rate for rate, _ in found} == {f"optimizer.lr={trial.params['optimizer.lr']}" for trial in trials}
 
 
+@pytest.mark.slow
 def test_the_best_trial_of_an_experiment_that_asks_for_a_study_is_one_run_again(run_cli, tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
     before = "defaults:\n  - override /hydra/sweeper: optuna\n"
