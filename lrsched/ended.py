@@ -1,4 +1,4 @@
-"""How a run ended, and why a sweep left one: the fields ``ended`` and ``why`` of ``result.json`` and ``sweep.json``."""
+"""How a run ended (``ended`` in ``result.json``, ``sweep.json``), why a sweep left it (``why`` in ``sweep.json``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ended(StrEnum):
     EARLY = "early"  # finished before its last step: the monitored metric stopped improving
     PAUSED = "paused"  # left at ``sweep.until``, to be resumed or not
     SIGNAL = "signal"  # stopped by a signal
-    DIVERGED = "diverged"  # a loss, gradient, metric or weight is not finite
+    DIVERGED = "diverged"  # a loss, gradient, metric, weight or optimizer state is not finite (NotFinite)
     ERROR = "error"  # anything else went wrong
 
     @property

@@ -6,7 +6,7 @@
     ├── ConfigError       2   a key has a value that cannot be used
     ├── DataError         2   a data set is missing or is not what it should be
     ├── StateError        2   a state holds what no checkpoint can give back
-    ├── NotFinite         3   a loss, gradient or metric is not a finite number
+    ├── NotFinite         3   a loss, gradient, metric, weight or optimizer state is not finite
     ├── CheckpointError   4   no valid checkpoint, or it does not fit this code
     ├── RunFolderBusy     5   another process writes to the run folder
     ├── StorageError      6   the file system refused
@@ -29,6 +29,9 @@ class UserError(Exception):
     """An error that a person can mend. Shown as one paragraph, without a traceback."""
 
     exit_code = 1
+    repeatable = True
+    """Whether the same command may get further when it is given again."""
+
     hint = ""
     """How to go on; the command line adds it to the message."""
 
@@ -47,6 +50,7 @@ class ConfigError(UserError, ValueError):
     """
 
     exit_code = 2
+    repeatable = False
 
     def __init__(self, key: str, value: Any, rule: str, remedy: str = "") -> None:
         self.key, self.value, self.rule, self.remedy = key, value, rule, remedy
@@ -74,7 +78,7 @@ class StateError(UserError):
 
 
 class NotFinite(UserError):
-    """A loss, a gradient or a metric is not a finite number.
+    """A loss, gradient, metric, weight or optimizer state is not finite; a run that it ends has diverged.
 
     Args:
         what: names the value that was not finite.

@@ -127,6 +127,23 @@ def half_up(exact: Fraction) -> int:
     return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
 
 
+def _with_unit(bare: str) -> str:
+    """What a number without a unit may have been meant as.
+
+    >>> [_with_unit(bare) for bare in ("0.05", "1.5", "30", "500.0", "zero")]
+    ['write 5%', 'write 1.5ep or 1.5%', 'write 30st, 30ep or 30%', 'write 500st or 500ep', '']
+    """
+    if not re.fullmatch(r"\d+(\.\d+)?", bare) or not float(bare):
+        return ""
+    amount = Fraction(bare)
+    if amount < 1:
+        return f"write {float(100 * amount):g}%"
+    text = f"{float(amount):.12g}"
+    units = ["st"] * (amount.denominator == 1) + ["ep"] + ["%"] * (amount <= 100)
+    *first, last = [text + unit for unit in units]
+    return f"write {', '.join(first)} or {last}"
+
+
 def parse(duration: str, key: str = "duration") -> tuple[Fraction, Literal["%", "ep", "st", "sp"]]:
     """Amount and unit of a duration.
 
@@ -140,11 +157,7 @@ def parse(duration: str, key: str = "duration") -> tuple[Fraction, Literal["%", 
     text = cast("object", duration)  # from a config or a caller: it may be a number
     match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        bare = str(duration).strip()
-        is_number = re.fullmatch(r"\d+(\.\d+)?", bare) is not None
-        raise ConfigError(
-            key, duration, RULE, f"write {bare}st, {bare}ep or {bare}%" if is_number and float(bare) else ""
-        )
+        raise ConfigError(key, duration, RULE, _with_unit(str(duration).strip()))
     amount, unit = Fraction(match[1]), match[2]
     if unit in ("st", "sp") and amount.denominator != 1:
         raise ConfigError(key, duration, f"{UNITS[unit]} are whole numbers", "use % or ep for a part of the run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -77,12 +78,23 @@ def test_a_length_in_epochs_needs_to_know_the_steps_of_one() -> None:
 
 @pytest.mark.parametrize("bare", [5, "5", 0.5, "0.5"])
 def test_a_bare_number_is_told_how_to_be_written(bare: Any) -> None:
+    meant = {"5": "5st, 5ep or 5%", "0.5": "50%"}[str(bare)]
     with pytest.raises(ConfigError) as caught:
         Horizon(steps=10).resolve(bare, "warmup")
     assert str(caught.value) == (
         f"warmup={bare}: a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps) or 64000sp "
-        f"(samples); write {bare}st, {bare}ep or {bare}%"
+        f"(samples); write {meant}"
     )
+
+
+@pytest.mark.parametrize("bare", ["0.05", "0.005", "0.3333", "1", "1.0", "2.5", "99.5", "101", "1000.0", "123456"])
+def test_what_is_proposed_for_a_bare_number_is_accepted(bare: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(bare)
+    proposed = re.split(", | or ", caught.value.remedy.removeprefix("write "))
+    for text in proposed:
+        assert parse(text)[0] == Fraction(bare) * (100 if Fraction(bare) < 1 else 1)
+    assert proposed == [f"{float(100 * Fraction(bare)):g}%"] or float(bare) >= 1
 
 
 @pytest.mark.parametrize("text", ["", "%", "-5%", "5 epochs", "5EP", "1e3st", "five", None, [5]])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from lrsched.config.component import Component
 from lrsched.config.walk import leaves
@@ -51,7 +52,7 @@ def check_model_fits(node: Component[None], input_shape: tuple[int, int, int], c
         raise
     except Exception:  # a model that cannot be built like this may be a good one
         return
-    needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters()), memory()
+    needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters() if not is_lazy(p)), memory()
     if needed > there:
         rule = f"makes weights and gradients of {needed / 2**30:.3g} GiB, and this machine has {there / 2**30:.3g} GiB"
         raise _too_large(node, rule)

@@ -20,6 +20,7 @@ from lrsched.assembly.lint import lint
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.config import schema
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
@@ -92,15 +93,19 @@ def assemble(
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
 
+    precision = Precision(t.precision, device)
     model = build_model(run, splits, device)
+    x = standardise(splits.train_x[:2].to(device))
+    initialise_lazy(model, x, run.model)
     check_smallest_batch(model, loader)
+    if len(x) > 1:  # batch norm has no statistics of a single sample
+        try_model(model, x, splits.classes, precision, run.model)
     optimizer = build_optimizer(run.optimizer, model)
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
     warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(run, loader, splits, data, earlier)]
-    precision = Precision(t.precision, device)
     state = RunState(
         model,
         optimizer,

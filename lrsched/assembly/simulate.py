@@ -70,12 +70,13 @@ def onward(scheduler: Scheduler, optimizer: Optimizer, step: int, stop: int, eve
 
 @dataclass(frozen=True)
 class Foreseen:
-    """A run's values, by step.
+    """What a run does, by step.
 
     Args:
-        kind: what must be equal in two runs for their tables to speak of the same: which values move, which
-            are logged, and when the run logs and evaluates.
-        table: float64[steps, values].
+        kind: what must be equal in two runs for their tables to speak of the same: which values move, and which
+            are logged.
+        table: float64[steps, values + 2]: the values in force at each update, whether its row is written, and whether
+            the run is evaluated before it.
     """
 
     kind: tuple[Any, ...]
@@ -106,8 +107,11 @@ def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen |
     if columns is None:
         return None
     places = sorted(columns, key=str)
-    kind = (tuple(places), scheduler.moves, timetable.log, timetable.evaluate)
-    return Foreseen(kind, np.stack([columns[place] for place in places], axis=1))
+    steps = np.arange(horizon.steps)
+    events = [steps % timetable.log == 0, (steps > 0) & (steps % timetable.evaluate == 0)]
+    return Foreseen(
+        (tuple(places), scheduler.moves), np.stack([*(columns[place] for place in places), *events], axis=1)
+    )
 
 
 def _columns(

@@ -130,7 +130,7 @@ class Store:
         sync_folder(self.folder)
         self._at = after
 
-    def sweep(self) -> list[Path]:
+    def tidy(self) -> list[Path]:
         """Remove the leftovers of a killed process. Call it with the run's lock held.
 
         They are temporary files, in the run folder and below it, and checkpoints that were never committed.

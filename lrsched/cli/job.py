@@ -1,4 +1,4 @@
-"""Make the run of a composed config, alone or as a job of a sweep: the function that Hydra calls."""
+"""Make the run of a composed config, alone or under another library's launcher: the function that Hydra calls."""
 
 from __future__ import annotations
 

@@ -53,6 +53,17 @@ SCHEDULER = Role(
     (CURVE, "lrsched.schedulers.base.Scheduler", "torch.optim.lr_scheduler.LRScheduler"),
     ("optimizer", "horizon", "last_epoch"),
 )
+CONVENTIONS = {
+    "transformers": "hf",
+    "timm": "timm",
+    "optax": "optax",
+    "keras": "keras",
+    "tensorflow": "keras",
+    "megatron": "megatron",
+    "torchtitan": "titan",
+}
+"""Libraries whose schedules are not built but computed: ``convention=`` gives their numbers."""
+
 MODEL = Role("model", ("lrsched.models",), ("torch.nn.Module",), ("input_shape", "classes"))
 DATASET = Role("dataset", ("lrsched.data",), ("lrsched.data.arrays.Source",))
 LOGGER = Role("logger", ("lrsched.loggers",), ("lrsched.loggers.base.Logger",))
@@ -72,12 +83,11 @@ def resolve(role: Role, target: str, key: str) -> type:
     key = f"{key}._target_"
     homes = (*role.homes, *trusted())
     if not _DOTTED.fullmatch(target) or not _within(target, homes):
-        raise ConfigError(
-            key,
-            target,
-            f"is not an allowed {role.group}: it must come from {', '.join(homes)}",
-            "if you trust its module, name it in the environment variable LRSCHED_TRUST",
-        )
+        convention = CONVENTIONS.get(target.partition(".")[0]) if role is SCHEDULER else None
+        remedy = "if you trust its module, name it in the environment variable LRSCHED_TRUST"
+        if convention:
+            remedy = f"its numbers are here: scheduler=cosine scheduler.convention={convention}, or another schedule"
+        raise ConfigError(key, target, f"is not an allowed {role.group}: it must come from {', '.join(homes)}", remedy)
     found = _find(role, target, key)
     defined_in = f"{getattr(found, '__module__', '')}."
     if not isinstance(found, type) or not _within(defined_in, homes):
@@ -197,8 +207,9 @@ def _find(role: Role, target: str, key: str) -> Any:
             try:
                 found = getattr(found, part)
             except AttributeError:
-                known = [word for word in dir(found) if not word.startswith("_")]
                 where = ".".join(parts[:step])
+                own = {word: str(getattr(getattr(found, word, None), "__module__", where)) for word in dir(found)}
+                known = [word for word, home in own.items() if word[0] != "_" and home.startswith(where)]
                 raise ConfigError(key, target, f"there is no {part} in {where}", nearest(part, known)) from None
         return found
     remedy = f"is it installed? {role.group} must be importable"

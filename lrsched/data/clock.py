@@ -50,7 +50,7 @@ class Clock:
     >>> first = Clock(1294, Pace(64, 21))
     >>> now = first.then(63, Clock(1294, Pace(256, 6)))
     >>> [(s, now.place(s), now.epoch_at(s)) for s in (63, 64, 69)]
-    [(63, 18, 3.0), (64, 19, 3.1978361669242657), (69, 24, 4.0)]
+    [(63, 18, 3.0), (64, 19, 3.1978361669242656), (69, 24, 4.0)]
     >>> now.steps(36), now.place_before(42)
     (81, 12)
     """

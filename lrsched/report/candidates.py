@@ -18,7 +18,10 @@ from lrsched.config import digest
 from lrsched.config.schema import GROUPS
 from lrsched.config.walk import Flat
 
-RATE, SEED = "optimizer.lr", "seed"
+RATE, PEAK, SEED = "optimizer.lr", "scheduler.max_lr", "seed"
+
+PEAKED = ("torch.optim.lr_scheduler.OneCycleLR", "torch.optim.lr_scheduler.CyclicLR")
+"""Classes that train at their ``max_lr``, whatever ``optimizer.lr`` is."""
 
 NEUTRAL_WITHIN = (
     *(f"{group}.{name}" for group, names in digest.NEUTRAL_WITHIN.items() for name in names),
@@ -66,8 +69,14 @@ def candidate(config: Flat) -> Flat:
     return {
         key: value
         for key, value in config.items()
-        if changes_result(key) and not is_of_workload(key) and key not in (RATE, SEED)
+        if changes_result(key) and not is_of_workload(key) and key not in (RATE, SEED, rate_key(config))
     }
+
+
+def rate_key(config: Flat) -> str:
+    """The key that holds the rate at which a run was trained."""
+    own = config.get("scheduler._target_") in PEAKED and isinstance(config.get(PEAK), (int, float))
+    return PEAK if own else RATE
 
 
 def identity(part: Flat) -> Hashable:

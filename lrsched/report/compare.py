@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lrsched.config.walk import Flat
-from lrsched.report.candidates import RATE, SEED, candidate, differing, identity, names, workload
+from lrsched.report.candidates import SEED, candidate, differing, identity, names, rate_key, workload
 from lrsched.report.metric import Metric
 from lrsched.report.pairs import Pair, pairs
 from lrsched.report.rates import Candidate, Rate, best_rate, certainty
@@ -55,7 +55,7 @@ def _one(name: str, part: Flat, runs: Sequence[RunRecord], metric: Metric) -> Co
     repeated = []
     for run in sorted(runs, key=lambda run: not run.decided):  # a run with an outcome before one without
         rates = by_candidate.setdefault(identity(candidate(run.config)), {})
-        seeds = rates.setdefault(run.config.get(RATE), {})
+        seeds = rates.setdefault(run.config.get(rate_key(run.config)), {})
         first = seeds.setdefault(run.config.get(SEED), run)
         if first is not run:
             repeated.append((run, _differences(run.config, first.config)))

@@ -1,4 +1,7 @@
-"""The metric that candidates are compared on, the one that chooses their rates, and which way is better."""
+"""Choose the metric that candidates are compared by, the one that chooses their rates, and which way is better.
+
+Nothing is computed here: ``train.evaluate`` did.
+"""
 
 from __future__ import annotations
 

@@ -69,16 +69,19 @@ def _edges(comparison: Comparison) -> Iterator[str]:
     if comparison.unread:
         return
     for edge, direction in (("largest", "larger"), ("smallest", "smaller")):
-        there = [f"{row.name} {row.best.lr}" for row in comparison.candidates if row.best and row.edge == edge]
+        there = [(row.name, row.best) for row in comparison.candidates if row.best and row.edge == edge]
         if there:
-            yield f"the best rate is the {edge} tried ({', '.join(there)}): widen the sweep to {direction} {RATE}"
+            named = ", ".join(f"{name} {best.lr}" for name, best in there)
+            keys = " and ".join(dict.fromkeys(best.key for _, best in there))
+            yield f"the best rate is the {edge} tried ({named}): widen the sweep to {direction} {keys}"
 
 
 def _unequal(comparison: Comparison) -> Iterator[str]:
     tried = {row.name: sum(rate.tried for rate in row.rates) for row in comparison.candidates}
     several = set(tried.values()) - {0}
     if several == {1} and not _is_incomplete(comparison):
-        yield f"only one {RATE} was tried: another may be better for some, and change the order"
+        keys = " or ".join(sorted({rate.key for row in comparison.candidates for rate in row.rates if rate.tried}))
+        yield f"only one {keys} was tried: another may be better for some, and change the order"
     elif len(several) > 1 and not _is_incomplete(comparison):
         numbers = ", ".join(f"{name} {number}" for name, number in tried.items())
         yield f"not all were tried at the same number of rates ({numbers}): more rates, more chances"

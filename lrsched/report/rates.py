@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lrsched.config.walk import Flat
+from lrsched.report.candidates import rate_key
 from lrsched.report.metric import Metric
 from lrsched.report.runs import RunRecord
 
@@ -41,6 +42,11 @@ class Rate:
     choosing: Outcomes
     comparing: Outcomes
     lacking: tuple[Any, ...]
+
+    @property
+    def key(self) -> str:
+        """The key that holds the rate."""
+        return rate_key(next(iter(self.runs.values())).config)
 
     @property
     def diverged(self) -> int:

@@ -53,7 +53,7 @@ class RunRecord:
 
     @property
     def diverged(self) -> bool:
-        """Whether a loss, a gradient or a metric was not finite: an outcome too, and the worst."""
+        """Whether it ended as ``Ended.DIVERGED`` or finished with a metric that is not finite: the worst outcome."""
         if self.finished:
             return any(value is None for value in self.metrics.values())
         return self.ended is Ended.DIVERGED

@@ -1,4 +1,4 @@
-"""The content of ``result.json``."""
+"""The content of ``result.json``; ``execute`` decides it, ``finish`` writes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
     state = parts.state
     epochs = state.clock.epoch_at(state.step)
     return {
-        **_ending(outcome),
+        **_ending_fields(outcome),
         "step": state.step,
         "epoch": epochs,
         "metrics": dict(state.metrics),
@@ -47,23 +47,23 @@ def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: Stop
     A signal meanwhile makes it a stopped run, with everything saved: resumed, it looks again.
     """
     try:
-        final = _look(parts, stop)
-        best = final if parts.state.best.step == parts.state.step else _look_with_best_weights(parts, stop)
+        final = _test(parts, stop)
+        best = final if parts.state.best.step == parts.state.step else _test_best_weights(parts, stop)
     except Stopped as stopped:
         outcome = Outcome(Ended.SIGNAL, str(stopped), stop.number)
-        return {**result, **_ending(outcome)}, outcome
+        return {**result, **_ending_fields(outcome)}, outcome
     return {**result, "metrics": {**result["metrics"], **final}, "best": {**result["best"], **best}}, outcome
 
 
-def _ending(outcome: Outcome) -> dict[str, str]:
+def _ending_fields(outcome: Outcome) -> dict[str, str]:
     return {"status": outcome.ended.status, "ended": outcome.ended.value, "reason": outcome.reason}
 
 
-def _look(parts: Parts, stop: StopFlag) -> dict[str, float]:
+def _test(parts: Parts, stop: StopFlag) -> dict[str, float]:
     return evaluate(parts.state.model, stop.watch(parts.test), parts.precision, "test")
 
 
-def _look_with_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
+def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
     """Test the best weights, and put the final ones back."""
     model, weights = parts.state.model, parts.state.best_weights
     if weights is None:  # no evaluation was finite
@@ -71,6 +71,6 @@ def _look_with_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
     final = copied(model.state_dict())
     model.load_state_dict(weights)
     try:
-        return _look(parts, stop)
+        return _test(parts, stop)
     finally:
         model.load_state_dict(final)

@@ -55,9 +55,13 @@ def hinting(sweep: Sweep) -> Iterator[None]:
     """Tell the user how to finish a sweep that was interrupted, or in which a run did not finish."""
     try:
         yield
-    except (Stopped, Incomplete) as error:  # a run with an invalid config is not left: it would fail again
-        entries = sweep.record.entries
-        left = [entry for entry in entries if not entry.is_done and entry.exit_code != ConfigError.exit_code]
+    except (Stopped, Incomplete) as error:
+        undone = [entry for entry in sweep.record.entries if not entry.is_done]
+        left = [entry for entry in undone if entry.repeatable]
+        stuck = len(undone) - len(left)
+        if stuck and isinstance(error, Incomplete):
+            which = "" if stuck == len(undone) else f" for {stuck} of them"
+            error.hint += f"; the same command cannot help{which}: the reason of each stands above"
         if left and sweep.record.folder.is_dir():
             name = str(sweep.config.name)
             named = "" if raw(sweep.config, "name") == name else f" with name={name}"

@@ -33,6 +33,7 @@ class Entry:
         steps_asked: updates it is to have made in the end.
         steps_trained: updates made for it alone, without those of a run it was forked from.
         exit_code: of the error that ended it, else 0; not written.
+        repeatable: whether the same command may get further with it; not written.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class Entry:
     steps_asked: int = 0
     steps_trained: int = 0
     exit_code: int = 0
+    repeatable: bool = True
 
     def record_end(self, error: UserError | None, result: Mapping[str, Any] | None = None) -> None:
         """Record how its job ended.
@@ -57,7 +59,7 @@ class Entry:
             self.ended = ended_by(error)
             self.why = Why.NOT_BEGUN if isinstance(error, NotBegun) else None
             self.status = "stopped" if self.ended is None else self.ended.status
-            self.reason, self.exit_code = str(error), error.exit_code
+            self.reason, self.exit_code, self.repeatable = str(error), error.exit_code, error.repeatable
         elif (ended := ending_of(result or {}).ended) is Ended.PAUSED:
             self.status, self.ended, self.why = "stopped", ended, Why.PAUSED
             self.reason = str((result or {}).get("reason", ""))
@@ -75,7 +77,7 @@ class Entry:
     def reopen(self) -> None:
         """Forget its end, because it continues."""
         self.status = self.ended = self.why = None
-        self.reason, self.exit_code = "", 0
+        self.reason, self.exit_code, self.repeatable = "", 0, True
 
     def __str__(self) -> str:
         return f"{self.run_id}: {self.status}" + (f": {self.reason}" if self.reason else "")
@@ -84,6 +86,10 @@ class Entry:
     def is_done(self) -> bool:
         """Whether it reached its end, or the step at which the sweep left it on purpose."""
         return self.status in ("finished", "skipped") or self.why in (Why.DROPPED, Why.PAUSED)
+
+
+_OURS = ("exit_code", "repeatable")
+"""Fields of an entry that are not written."""
 
 
 class Record:
@@ -120,7 +126,7 @@ class Record:
 
     def write(self) -> None:
         """Write ``sweep.json`` atomically."""
-        jobs = [{name: value for name, value in vars(entry).items() if name != "exit_code"} for entry in self.entries]
+        jobs = [{name: value for name, value in vars(entry).items() if name not in _OURS} for entry in self.entries]
         mine = {entry.run_id for entry in self.entries}
         jobs += [job for job in self._written().get("jobs", ()) if job.get("run_id") not in mine]
         content = {

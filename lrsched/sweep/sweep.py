@@ -214,7 +214,9 @@ def _must_be_of(folder: RunFolder, digest: str) -> None:
     """Refuse a finished run whose config differs from the one in its name."""
     made = (folder.read_result() or {}).get("config_sha256")
     if made != digest:
-        raise CheckpointError(
+        error = CheckpointError(
             f"{folder} holds a run whose config differs from its name, because it was extended or changed; "
-            "move it away, or give the sweep another name"
+            f"go on with it by resume={folder}, or move it away to make this one anew"
         )
+        error.repeatable = False
+        raise error

@@ -1,4 +1,4 @@
-"""Evaluation: loss and accuracy over one pass; draws nothing, changes nothing."""
+"""Evaluate a classifier: cross-entropy and accuracy over one pass. The one place that computes metrics."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Trainer:
         while True:
             s = state.step
             if self._due(table.evaluate) and state.evaluated != s:
-                self._look()
+                self._evaluate_now()
             state.seconds = time.perf_counter() - started
             ending = self._ending()
             if ending or s == 0 or self._due_to_save():
@@ -144,7 +144,7 @@ class Trainer:
             return self._due(self.timetable.save)
         return (time.perf_counter() - self._saved_at) * SHARE >= self.state.save_seconds
 
-    def _look(self) -> None:
+    def _evaluate_now(self) -> None:
         """Evaluate, let the scheduler observe it, write the row; if a signal cuts it short, resume does it."""
         state = self.state
         self.update.check(state)
@@ -156,7 +156,7 @@ class Trainer:
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
         advice = state.scheduler.observe(state.clock.place(state.step), metrics)
-        state.look(metrics)
+        state.record_metrics(metrics)
         if advice is Advice.KEEP:
             state.keep()
         elif advice is Advice.RETURN:

@@ -1,4 +1,7 @@
-"""Numbers that are not finite: find them exactly, find them cheaply, undo what they did."""
+"""Tools for numbers that are not finite: find them exactly, find them cheaply, undo what they did.
+
+``update``, ``evaluate`` and ``recovery`` raise :class:`NotFinite`; ``ended.ended_by`` calls such a run diverged.
+"""
 
 from __future__ import annotations
 

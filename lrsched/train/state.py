@@ -121,7 +121,7 @@ class RunState:
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {error}") from error
 
-    def look(self, metrics: Mapping[str, float]) -> None:
+    def record_metrics(self, metrics: Mapping[str, float]) -> None:
         """Record the metrics of an evaluation made now, and copy the weights if they are the best so far."""
         self.evaluated, self.metrics = self.step, dict(metrics)
         self.early.see(self.step, metrics)

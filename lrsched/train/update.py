@@ -175,7 +175,7 @@ class Update:
         assert total is not None  # an update has at least one sample
         norm = self._unscaled_norm(state, stepper, want_norm)
         if scaler is None:  # else the scaler looks
-            self._look(state, stepper, total, norm)
+            self._require_finite_gradient(state, stepper, total, norm)
         if self._clip_norm is not None and norm is not None:
             torch.nn.utils.clip_grads_with_norm_(stepper.parameters, self._clip_norm, norm)
         if not stepper.step(scaler):
@@ -197,7 +197,7 @@ class Update:
     def _waits(self, want_norm: bool) -> bool:
         return want_norm or self._flag is None
 
-    def _look(self, state: RunState, stepper: Stepper, loss: Tensor, norm: Tensor | None) -> None:
+    def _require_finite_gradient(self, state: RunState, stepper: Stepper, loss: Tensor, norm: Tensor | None) -> None:
         """Refuse a gradient that is not finite; without waiting, flag it on the device."""
         if self._flag is not None:
             self._flag.note(state.step, loss, largest(stepper.gradients()))

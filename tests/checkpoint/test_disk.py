@@ -123,7 +123,7 @@ def test_the_disk_became_read_only(mounted) -> None:
     with pytest.raises(StorageError, match=r"\.lock cannot be locked: Read-only file system"):
         RunLock(disk / "run").acquire()
     assert Store(store.folder).newest()[0].step == 2  # reading is free
-    assert store.sweep() == []
+    assert store.tidy() == []
 
 
 def test_a_file_may_not_be_that_large(two: Store) -> None:

@@ -137,7 +137,7 @@ def test_while_it_is_saved_again_the_older_one_stands_in(store: Store, left: str
         checkpoint, loaded, complaints = store.newest()
         assert is_state(loaded, 1)
         assert len(complaints) == (left == "a damaged whole" and checkpoint.aside)
-        store.sweep()
+        store.tidy()
     assert [found.name for found in store.folder.iterdir()] == ["step-0000000001"]
 
 
@@ -148,7 +148,7 @@ def test_when_the_newer_one_is_committed_the_older_one_goes(store: Store) -> Non
     os.replace(store.folder / "step-0000000002", path)
     manifest = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_bytes(written({**manifest, "step": 1}))
-    assert store.sweep() == [aside(path)]
+    assert store.tidy() == [aside(path)]
     assert is_state(store.newest()[1], 2)
 
 
@@ -168,9 +168,9 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(store: Store) -> N
     (run / ".folder.tmp").mkdir()
     damaged = store.save(3, state(3), {})
     (damaged / "manifest.json").write_text("{")
-    assert set(store.sweep()) == {*stale, never}
+    assert set(store.tidy()) == {*stale, never}
     assert all(file.exists() for file in (*kept, path, damaged, run / ".folder.tmp"))
-    assert store.sweep() == []
+    assert store.tidy() == []
     assert store.newest()[0].step == 1
 
 
@@ -181,12 +181,12 @@ def test_sweeping_leaves_the_folder_alone(store: Store, tmp_path: Path) -> None:
     store.folder.mkdir()
     (store.folder / "step-0000000007").symlink_to(elsewhere)
     (tmp_path / ".link.tmp").symlink_to(elsewhere / ".mine.tmp")
-    assert store.sweep() == [tmp_path / ".link.tmp"]
+    assert store.tidy() == [tmp_path / ".link.tmp"]
     assert (elsewhere / ".mine.tmp").exists()
 
 
 def test_nothing_to_sweep(store: Store) -> None:
-    assert store.sweep() == []
+    assert store.tidy() == []
     assert not store.folder.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from lrsched.config.settings import component
 from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, check_arguments, resolve
 from lrsched.errors import ConfigError
+from lrsched.horizon import Horizon
+from lrsched.schedules import Cosine
 
 # Finding 7 of the study of Hydra's blocklist: all of these import, and many ran under hydra 1.3.8.
 HOSTILE = [
@@ -84,6 +87,34 @@ def test_shelves_resolve_by_public_name() -> None:
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"there is no Cosin in lrsched\.schedules; did you mean 'Cosine'"):
         resolve(SCHEDULER, "lrsched.schedules.Cosin", "scheduler")
+
+
+@pytest.mark.parametrize(
+    ("target", "convention"),
+    [
+        ("transformers.get_cosine_schedule_with_warmup", "hf"),
+        ("transformers.optimization.get_scheduler", "hf"),
+        ("timm.scheduler.CosineLRScheduler", "timm"),
+        ("optax.cosine_decay_schedule", "optax"),
+        ("keras.optimizers.schedules.CosineDecay", "keras"),
+        ("tensorflow.keras.optimizers.schedules.CosineDecay", "keras"),
+    ],
+)
+def test_another_librarys_schedule_is_pointed_to_its_convention(target: str, convention: str) -> None:
+    told = f"its numbers are here: scheduler=cosine scheduler.convention={convention}, or another schedule"
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        resolve(SCHEDULER, target, "scheduler")
+    assert Cosine(convention=convention).plan(Horizon(10, 5)).table().shape == (10,)
+    with pytest.raises(ConfigError, match="LRSCHED_TRUST"):
+        resolve(MODEL, target, "model")
+
+
+def test_a_typo_in_pytorchs_names_gets_a_scheduler_of_pytorch() -> None:
+    with pytest.raises(ConfigError, match=r"there is no StepRL in torch\.optim\.lr_scheduler; did you mean 'StepLR'"):
+        resolve(SCHEDULER, "torch.optim.lr_scheduler.StepRL", "scheduler")
+    with pytest.raises(ConfigError) as caught:
+        resolve(SCHEDULER, "torch.optim.lr_scheduler.Countr", "scheduler")
+    assert "Counter" not in str(caught.value)  # which that module only imports
 
 
 def test_more_homes_come_from_the_environment_alone(tmp_path, monkeypatch) -> None:

@@ -95,13 +95,13 @@ def _both(store: Store) -> None:
 
 
 def _tidy_both(store: Store, acknowledge: Acknowledge) -> None:
-    store.sweep()
+    store.tidy()
     store.newest()
     acknowledge(50)
 
 
 def _tidy(store: Store, acknowledge: Acknowledge) -> None:
-    store.sweep()
+    store.tidy()
     acknowledge(2)
     store.newest()
     _next(store, acknowledge)
@@ -154,7 +154,7 @@ def nothing_is_lost(store: Store, acknowledged: int | None) -> None:
         if acknowledged is not None:
             assert value is not None, f"the checkpoint {acknowledged} is lost"
             assert ORDER.index(value) >= ORDER.index(acknowledged)
-        Store(store.folder).sweep()
+        Store(store.folder).tidy()
     left = [path for path in store.folder.parent.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
     assert left == []
 
@@ -162,7 +162,7 @@ def nothing_is_lost(store: Store, acknowledged: int | None) -> None:
 def goes_on(store: Store) -> None:
     """Another process can go on: it sweeps, loads, saves and prunes."""
     again = Store(store.folder)
-    again.sweep()
+    again.tidy()
     found_value(again)
     again.save(9, state(9), {})
     again.prune(1)

@@ -108,7 +108,7 @@ class Machine(RuleBasedStateMachine):
         lock = RunLock(self.folder)
         lock.acquire()
         self.store = Store(self.folder / "checkpoints")
-        self.store.sweep()
+        self.store.tidy()
         assert not list(self.folder.rglob("*.tmp"))
         state, update = fresh()
         self.alive = state, update, lock

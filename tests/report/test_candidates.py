@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from lrsched.config.walk import flat
+from lrsched.report import compare_paths
 from lrsched.report.candidates import candidate, names, target_name, workload
+from lrsched.report.notes import notes
 from tests.report.conftest import config
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -84,3 +86,26 @@ def test_another_model_or_data_set_is_another_workload_and_another_batch_size_is
     assert plain == workload(flat(config(dataset__batch_size=32, dataset__augment__crop=2)))
     assert plain != workload(flat(config(model__hidden=[64])))
     assert plain != workload(flat(config(dataset__validation=0.3)))
+
+
+@pytest.mark.parametrize("name", ["OneCycleLR", "CyclicLR"])
+def test_a_class_that_trains_at_its_own_peak_is_tuned_by_it(leave, tmp_path: Path, name: str) -> None:
+    """``optimizer.lr`` is the same in all, and not what was trained."""
+    target = {"scheduler___target_": f"torch.optim.lr_scheduler.{name}"}
+    for peak, loss in ((0.2, 0.5), (0.4, 0.3)):
+        for seed in (0, 1):
+            leave("x", 0.1, seed, loss, scheduler__max_lr=peak, **target)
+    leave("Cosine", 0.1, 0, 0.9)
+    (comparison,) = compare_paths([tmp_path / "sweep"]).comparisons
+    rows = [(row.name, row.best.lr, [rate.lr for rate in row.rates]) for row in comparison.candidates if row.best]
+    assert rows == [(f"torch/{name}", 0.4, [0.2, 0.4]), ("cosine", 0.1, [0.1])]
+    told = f"the best rate is the largest tried (torch/{name} 0.4): widen the sweep to larger scheduler.max_lr"
+    assert told in list(notes(comparison))
+
+
+def test_a_peak_that_follows_the_optimizers_rate_is_that_rate(leave, tmp_path: Path) -> None:
+    target = {"scheduler___target_": "torch.optim.lr_scheduler.OneCycleLR", "scheduler__max_lr": "${optimizer.lr}"}
+    for lr in (0.1, 0.3):
+        leave("x", lr, 0, lr, **target)
+    (comparison,) = compare_paths([tmp_path / "sweep"]).comparisons
+    assert [[rate.lr for rate in row.rates] for row in comparison.candidates] == [[0.1, 0.3]]

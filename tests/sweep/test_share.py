@@ -70,6 +70,28 @@ def test_horizons_and_cooldowns_off_one_trunk(run_cli) -> None:
     same(alone, "shared", "alone")
 
 
+@pytest.mark.parametrize(
+    ("often", "trained"),
+    [
+        (("trainer.evaluate_every=100%", "trainer.log_every=7st"), SHARED),  # nothing before the forks differs
+        (("trainer.evaluate_every=100%", "trainer.log_every=100%"), SHARED),
+        # Evaluations at 15 or at 23 (half up): rows up to the 15th are common, and forks at 14 save 14 twice.
+        (("trainer.evaluate_every=50%", "trainer.log_every=7st"), 150 - 18 - 14 - 27),
+        # Rows at 3 or at 5: only runs of one length share.
+        (("trainer.evaluate_every=5st", "trainer.log_every=10%"), 150 - 18 - 27),
+    ],
+    ids=["evaluated at the end", "logged at the end", "evaluated half-way", "logged often"],
+)
+def test_what_counts_is_what_happens_before_a_fork(run_cli, often: tuple[str, ...], trained: int) -> None:
+    options = ("-m", *TINY, *WSD, *often, "logger=[csv]")
+    shared = run_cli(*options, "name=shared")
+    assert shared.code == 0, shared.err
+    assert steps(shared, "shared") == (150, trained)
+    alone = run_cli(*options, "name=alone", "sweep.share=false")
+    assert alone.code == 0, alone.err
+    same(alone, "shared", "alone")
+
+
 def test_each_tree_says_what_tells_it_from_the_others(run_cli) -> None:
     two = ("optimizer.lr=0.1,0.2", "seed=0,1", "scheduler=wsd", "trainer.steps=30,45")
     ended = run_cli("-m", *TINY, "logger=none", *two, "name=many")

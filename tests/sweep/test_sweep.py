@@ -184,7 +184,13 @@ def test_a_run_that_was_taken_further_is_no_run_of_the_sweep_any_more(run_cli) -
     again = run_cli(*command)
     assert again.code == 1
     assert f"outputs/sweep/{run_id} holds a run whose config differs from its name" in again.err
+    assert f"go on with it by resume=outputs/sweep/{run_id}, or move it away to make this one anew" in again.err
+    told = "1 of 2 runs did not finish; the same command cannot help: the reason of each stands above"
+    assert again.err.splitlines()[-1] == f"lrsched: {told}"
     assert again.result(f"sweep/{run_id}")["step"] == 18
+    Path("outputs/sweep", run_id).rename("further")  # as the message says
+    assert run_cli(*command).code == 0
+    assert again.result(f"sweep/{run_id}")["step"] == 12
 
 
 def record() -> dict[str, Any]:

@@ -27,7 +27,7 @@ def trained(steps: int = 3, optimizer: str = "AdamW") -> RunState:
     for _ in range(steps):
         update(state)
     if steps:
-        state.look({"val/loss": 1.0, "val/accuracy": 0.5})
+        state.record_metrics({"val/loss": 1.0, "val/accuracy": 0.5})
     return state
 
 

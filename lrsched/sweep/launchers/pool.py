@@ -18,7 +18,7 @@ from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
-from lrsched.sweep.launchers.worker import outcome, preload, run_job, work_of
+from lrsched.sweep.launchers.worker import error_of_job, preload, run_job, work_of
 from lrsched.sweep.processes import End, Pool, Work, cores
 from lrsched.sweep.progress.watch import Watch
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
@@ -75,7 +75,7 @@ def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[
 
     def ended(number: int, end: End) -> bool:
         job = due[number]
-        error = outcome(job.folder, end)
+        error = error_of_job(job.folder, end)
         sweep.record_end(job, error)
         replanned = tree.end(job)
         record = sweep.record

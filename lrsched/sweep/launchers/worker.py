@@ -120,7 +120,7 @@ def run_isolated(
 
     with stop.patient():
         Pool(1, timeout=timeout).run([work_of(folder, run)], stop, lambda _, end: not ends.append(end))
-    error = outcome(folder, ends[0])
+    error = error_of_job(folder, ends[0])
     if error is not None:
         raise error
 
@@ -167,7 +167,7 @@ def paused(folder: RunFolder) -> str:
     return str(result.get("reason")) if ending_of(result).ended is Ended.PAUSED else ""
 
 
-def outcome(folder: RunFolder, end: End) -> UserError | None:
+def error_of_job(folder: RunFolder, end: End) -> UserError | None:
     """Why a job failed, or None; repeats its warnings.
 
     Read from its result, else from its messages, else from how its process ended.

@@ -29,6 +29,9 @@ from lrsched.runs.resume import finished
 from lrsched.sweep.stages.prefix import Stand, Table, common
 from lrsched.sweep.sweep import Valid
 
+IN_TABLES = ("epochs", "steps", "log_every", "evaluate_every")
+"""Keys of the trainer that need not be equal: only what happens before a fork must be."""
+
 MOST = 2**30
 """The most bytes of one group's tables; larger ones are not compared."""
 
@@ -116,10 +119,10 @@ def _can_share(members: Sequence[Member]) -> bool:
 
 
 def _without_schedule(run: Settings) -> str:
-    """A config without its schedule and its length, as text."""
+    """A config as text without its schedule, its length, and when it logs and evaluates: the tables hold these."""
     config = asdict(run)
     trainer: Mapping[str, Any] = config["trainer"]
-    rest = {name: value for name, value in trainer.items() if name not in ("epochs", "steps")}
+    rest = {name: value for name, value in trainer.items() if name not in IN_TABLES}
     return json.dumps({**config, "scheduler": None, "trainer": rest}, sort_keys=True, default=str)
 
 

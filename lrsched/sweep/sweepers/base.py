@@ -1,4 +1,4 @@
-"""Common part of the sweepers: the sweep of one command line, its launcher and its options."""
+"""The base class of the sweepers: the sweep of one command line, its launcher and its options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class NoOptions:
 
 
 class SweepRunner:
-    """Runs one sweep, under any launcher.
+    """Runs one sweep under any launcher; a subclass says in ``_run`` which jobs, and in what order.
+
+    Hydra reaches it by an adapter in ``_hydra/hydra_plugins/lrsched_sweep.py`` and a YAML in ``conf/hydra/sweeper``.
 
     Args:
         context, config, launcher: as Hydra hands them to a sweeper.
@@ -58,6 +60,11 @@ class SweepRunner:
             self._run(parse(with_params(self._sweep.config, arguments), self._loader))
 
     def _run(self, overrides: Sequence[Override]) -> None:
+        """Plan jobs (``self._sweep.plan``), make the folder (``make_folder``), launch what is valid, ``close``.
+
+        Args:
+            overrides: of the command line, those with several values among them.
+        """
         raise NotImplementedError
 
     def _launch(self, jobs: Sequence[Valid]) -> None:
