@@ -50,7 +50,8 @@ def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | No
     for number, e in enumerate(trainer.extensions):
         then = replace(trainer, epochs=e.epochs, steps=e.steps)
         planned = run_horizon(then, pace)
-        every = planned.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
+        counted = replace(planned, steps_per_epoch=planned.steps_per_epoch or planned.steps)  # where no epoch is known
+        every = counted.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
         past = Past(planned, evaluations_in(planned, every), e.at, e.policy)
         if clock is not None and clock.start:
             past = replace(past, planned=at_pace(planned, clock), at=clock.place_before(e.at))

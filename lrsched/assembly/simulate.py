@@ -52,12 +52,20 @@ def simulate(scheduler: Scheduler, optimizer: Optimizer, steps: Iterable[int], e
         yield s
 
 
-def bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int) -> None:
-    """Bring a new open-loop scheduler and its optimizer's groups to rest after ``step`` updates."""
+def bring_to(scheduler: Scheduler, optimizer: Optimizer, step: int, every: int, *, evaluated: bool = True) -> None:
+    """Bring a new open-loop scheduler and its optimizer's groups to rest after ``step`` updates.
+
+    Args:
+        scheduler: as built.
+        optimizer: whose groups it sets.
+        step: completed updates.
+        every: steps between two evaluations.
+        evaluated: the one that is due at ``step`` was made; a signal leaves it to the resumed run.
+    """
     first = max(0, step - 1) if isinstance(scheduler, Table) else 0
     for _ in simulate(scheduler, optimizer, range(first, step), every):
         pass
-    if step and step % every == 0:
+    if evaluated and step and step % every == 0:
         scheduler.observe(step, SAME)
 
 

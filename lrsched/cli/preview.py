@@ -17,6 +17,7 @@ from lrsched.cli.command import Parser, exit_code, write
 from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
+from lrsched.compose.onto import for_stored
 from lrsched.compose.overrides import parse, standing
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import settings
@@ -97,6 +98,7 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
 
 def _course(overrides: list[str], others: list[str]) -> Course:
     """Compose and check the config of these overrides as a run does, and draw its course."""
+    overrides = for_stored(overrides)
     run = compose("config", overrides=overrides, return_hydra_config=True)
     choice = str(run.hydra.runtime.choices.scheduler)
     with open_dict(run):

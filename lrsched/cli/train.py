@@ -12,6 +12,7 @@ from lrsched.cli.flags import completed, flags_first
 from lrsched.cli.help import HELP, show_help
 from lrsched.cli.hydra_setup import call, register
 from lrsched.compose.errors import RAISED, as_user_error
+from lrsched.compose.onto import for_stored
 from lrsched.console import forgive_readers, say
 from lrsched.signals import stop_flag
 
@@ -41,7 +42,7 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
             if HELP in words:
                 show_help(main, words)
             else:
-                call(main, words)
+                call(main, for_stored(words))
             stop.check()  # a launcher may have caught what a signal raised in it
     except RAISED as failure:
         error = as_user_error(failure, words)

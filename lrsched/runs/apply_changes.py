@@ -27,7 +27,7 @@ from lrsched.assembly.scheduler import build_scheduler, counts_updates
 from lrsched.assembly.simulate import bring_to, onward
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
-from lrsched.errors import ConfigError
+from lrsched.errors import UNSET, ConfigError
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
 from lrsched.train.state import RunState
@@ -78,6 +78,10 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
         load(state, saved)
         return []
     old, new = _built(parts, before), _built(parts, now)
+    had, has = group_names(old.optimizer), group_names(new.optimizer)
+    if had != has:
+        rule = f"would put the parameters into the groups {', '.join(has)}, and the run has {', '.join(had)}"
+        raise ConfigError("optimizer", UNSET, rule, "start a new run")
     adapt = _keep_level if state.scheduler.sees_metrics else _bring
     return adapt(parts, saved, old, new)
 
@@ -97,8 +101,9 @@ def _was_stepped_at_its_end(scheduler: Scheduler, before: Settings, now: Setting
 
 def _bring(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -> list[str]:
     """Bring a scheduler that is known beforehand to this step."""
-    at, every = parts.state.clock.place(int(saved["step"])), parts.timetable.evaluate
-    bring_to(new.scheduler, new.optimizer, at, every)
+    step, every = int(saved["step"]), parts.timetable.evaluate
+    at = parts.state.clock.place(step)
+    bring_to(new.scheduler, new.optimizer, at, every, evaluated=saved["evaluated"] == step)
     saved |= {
         "optimizer": _with_groups(saved["optimizer"], old, new),
         "scheduler": deepcopy(new.scheduler.state_dict()),
@@ -107,24 +112,25 @@ def _bring(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -> lis
     load(parts.state, saved)
     if old.scheduler.sees_metrics:
         return [f"{new.run.scheduler.cls.__name__} takes the place of a closed loop"]
-    bring_to(old.scheduler, old.optimizer, at, every)
-    return _effects(old, new, at, every, int(saved["step"]) - at)
+    return _effects(old, _built(parts, new.run), at, every, step - at)
 
 
 def _effects(old: _Built, new: _Built, at: int, every: int, shift: int) -> list[str]:
-    """Compare what both set from this place of the plan on, and say at which step the rates differ first.
+    """Compare what both, as built, set from this place of the plan on, and say at which step the rates differ first.
 
     Raises:
         ConfigError: a changed hyperparameter of the optimizer that the scheduler replaces in every step.
     """
     end = min(old.steps, new.steps)
     stop = min(end, at + MOST)
-    if at >= stop or len(old.optimizer.param_groups) != len(new.optimizer.param_groups):
+    if at >= stop:
         return []
     was, now = old.run.optimizer.arguments, new.run.optimizer.arguments
     groups = new.optimizer.param_groups
     idle = {name for name in now if now[name] != was.get(name) and all(name in group for group in groups)}
     said = ""
+    for built in (old, new):
+        bring_to(built.scheduler, built.optimizer, at, every)
     pairs = zip(
         onward(old.scheduler, old.optimizer, at, stop, every),
         onward(new.scheduler, new.optimizer, at, stop, every),

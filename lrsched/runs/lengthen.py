@@ -22,7 +22,7 @@ def lengthen(
 
     Args:
         stored: config of the run, changed in place.
-        composed: config of the command that continues it.
+        composed: the same with what the command sets.
         asked: keys that the command sets.
         at: step of the newest checkpoint.
 
@@ -39,8 +39,8 @@ def lengthen(
         new["steps"] = None  # it would win over the epochs that the command asks for
     if new == old:
         return {}
-    chosen = "trainer.on_extend" in asked or stored.trainer.extensions  # every length has a policy of its own
-    policy = composed.trainer.on_extend if chosen else stored.trainer.on_extend
+    used = "trainer.on_extend" not in asked and stored.trainer.extensions  # every length has a policy of its own
+    policy = None if used else composed.trainer.on_extend
     if policy is None:
         known = "; ".join(f"{name} ({meaning})" for name, meaning in POLICIES.items())
         rule = "the run is to have another length: how is its schedule to go on?"

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsched.compose.diff import Difference, check_allowed, differences, recorded, refuse, refuse_fixed
+from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import copied, plain, put, raw, within
+from lrsched.compose.onto import onto
 from lrsched.compose.stored import check_folder, reaching_out, read_config
 from lrsched.config.digest import config_sha256
 from lrsched.console import say
@@ -102,6 +104,9 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     permissions = {key: raw(before, key) for key in OF_THE_COMMAND}
     _take_given(before, composed, asked)
     digest = config_sha256(plain(before))
+    if not {_key(item) for item in overrides} & set(EVERYWHERE):
+        with as_user_errors(overrides):
+            composed = onto(_without_permissions(before), composed, overrides)
 
     own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
     changes = [change for key in own if not within(key, FREE) for change in differences(key, before, composed)]
@@ -134,6 +139,13 @@ def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str])
 def finished(folder: RunFolder) -> bool:
     """Whether a run has finished."""
     return (folder.read_result() or {}).get("status") == "finished"
+
+
+def _without_permissions(stored: DictConfig) -> DictConfig:
+    config = copied(stored)
+    put(config, "checkpoint.allow_change", [])
+    put(config, "checkpoint.inexact", False)
+    return config
 
 
 def _asked(overrides: Sequence[str], composed: DictConfig) -> set[str]:

@@ -116,7 +116,7 @@ def test_a_plateaus_level_follows_and_a_changed_one_starts_anew(run_cli, cut) ->
 
 def test_a_changed_plateau_keeps_its_level_and_what_it_has_seen(run_cli, cut) -> None:
     cut("scheduler=plateau", "scheduler.patience=0", *NEVER_BETTER, "scheduler.factor=0.5")
-    ended = run_cli(RESUME, "+scheduler.factor=0.25", "checkpoint.allow_change=[scheduler.factor]")
+    ended = run_cli(RESUME, "scheduler.factor=0.25", "checkpoint.allow_change=[scheduler.factor]")
     # It has seen the evaluation after step 6: those after 12 and 18 cut, as in a run of the new factor.
     assert rates(ended) == [1.0] * 12 + [0.25] * 6 + [0.0625] * 6
     assert "Plateau goes on at its level 1: it keeps what it has seen" in ended.err
