@@ -27,7 +27,7 @@ def lint(
         past: lengths that it was planned for before, oldest first.
 
     Raises:
-        ConfigError: what would end the run with an error of PyTorch's own.
+        ConfigError: a plateau that can never see a metric.
     """
     match spec:
         case OpenLoopSpec():
@@ -38,18 +38,40 @@ def lint(
         case ClosedLoopSpec(node):
             return _of_closed_loop(node.cls, node.arguments, evaluations)
         case NativeSpec(node):
+            from torch.optim.lr_scheduler import ReduceLROnPlateau
+
             live = stepped(past, horizon)
             counted = evaluations if live.steps == horizon.steps else past[0].evaluations
             length, interval = lengths(live, counted), node.own.interval
-            found = _of_class(node.cls.__name__, node.arguments, length[interval])
+            total = length[interval]
+            if issubclass(node.cls, ReduceLROnPlateau):
+                _refuse_blind(interval, live, counted)
+                return _of_patience(node.arguments, counted if interval == "evaluation" else min(counted, total))
+            found = _of_class(node.cls.__name__, node.arguments, total)
             return found + (_of_unit(node.arguments, length) if interval == "step" else [])
 
 
 def _of_closed_loop(cls: type, node: Mapping[str, Any], evaluations: int) -> list[str]:
     from lrsched.schedulers.plateau import Plateau  # imports torch
 
+    return _of_patience(node, evaluations) if issubclass(cls, Plateau) else []
+
+
+def _refuse_blind(interval: str, run: Horizon, evaluations: int) -> None:
+    """Refuse a plateau that steps at the end of epochs, in a run without a metric at any of them."""
+    if (
+        interval == "epoch"
+        and run.steps % run.steps_per_epoch
+        and (evaluations == 1 or run.steps < run.steps_per_epoch)
+    ):
+        rule = "steps at the end of an epoch on the newest metric since its last step, and this run never has one there"
+        raise ConfigError("scheduler.interval", interval, rule, "use interval=evaluation, or evaluate more often")
+
+
+def _of_patience(node: Mapping[str, Any], evaluations: int) -> list[str]:
+    """A plateau that waits for longer than it will see metrics."""
     patience = node.get("patience", 10)
-    if issubclass(cls, Plateau) and patience + 2 > evaluations:
+    if patience + 2 > evaluations:
         return [f"scheduler.patience={patience}: the run has {evaluations} evaluations, so the rate is never cut"]
     return []
 
@@ -65,11 +87,17 @@ def _of_class(name: str, node: Mapping[str, Any], n: int) -> list[str]:
         found += _cosine(value["T_max"], n)
     if name == "CosineAnnealingWarmRestarts" and "T_0" in value:
         found += _restarts(value["T_0"], value.get("T_mult", 1), n)
-    if name == "OneCycleLR" and "total_steps" in value:
-        found += _onecycle(value["total_steps"], n)
+    if name == "OneCycleLR":
+        found += _onecycle(value, n)
     if name in ("LinearLR", "PolynomialLR") and value.get("total_iters", 0) > n:
         total = value["total_iters"]
         found.append(f"scheduler.total_iters={total}: the run ends at {n}, after {n / total:.0%} of the way")
+    if name == "ConstantLR" and value.get("total_iters", 0) >= n:
+        found.append(f"scheduler.total_iters={value['total_iters']}: the rate stays reduced, the run ends at {n}")
+    if name == "SWALR" and value.get("anneal_epochs", 0) > n:
+        found.append(f"scheduler.anneal_epochs={value['anneal_epochs']}: the run ends at {n}, on the way to swa_lr")
+    if name == "CyclicLR" and value.get("step_size_up", 0) >= n:
+        found.append(f"scheduler.step_size_up={value['step_size_up']}: the run ends at {n}, before the first peak")
     return found
 
 
@@ -97,14 +125,19 @@ def _restarts(first: int, mult: int, n: int) -> list[str]:
     ]
 
 
-def _onecycle(total: int, n: int) -> list[str]:
-    if total < n - 1:
-        rule = f"PyTorch's OneCycleLR ends with an error there, and the run has {n}"
-        raise ConfigError("scheduler.total_steps", total, rule, "give auto")
+def _onecycle(value: Mapping[str, int], n: int) -> list[str]:
+    """The length in either form; one that PyTorch would end with an error was refused before."""
+    if "total_steps" in value:
+        total, key = value["total_steps"], f"total_steps={value['total_steps']}"
+    elif "epochs" in value and "steps_per_epoch" in value:
+        total = value["epochs"] * value["steps_per_epoch"]
+        key = f"epochs={value['epochs']}: with steps_per_epoch={value['steps_per_epoch']} these are {total} steps"
+    else:
+        return []
     if total < n:
-        return [f"scheduler.total_steps={total}: the run has {n}, and OneCycleLR rebounds at its end"]
+        return [f"scheduler.{key}: the run has {n}, and OneCycleLR rebounds at its end"]
     if total > n:
-        return [f"scheduler.total_steps={total}: the run ends at {n}, in the middle of the cycle"]
+        return [f"scheduler.{key}: the run ends at {n}, in the middle of the cycle"]
     return []
 
 
@@ -115,5 +148,7 @@ def _of_unit(node: Mapping[str, Any], lengths: Mapping[str, int]) -> list[str]:
         f"scheduler.{key}={node[key]}: at interval step these are updates, {node[key] / steps:.1%} of the run; "
         "if epochs are meant, give scheduler.interval=epoch"
         for key in LENGTHS
-        if key != "T_mult" and isinstance(node.get(key), int) and 1 < node[key] <= epochs < steps
+        if key not in ("T_mult", "epochs", "steps_per_epoch")
+        and isinstance(node.get(key), int)
+        and 1 < node[key] <= epochs < steps
     ]

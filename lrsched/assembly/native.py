@@ -4,28 +4,59 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
+from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import LENGTHS
+from lrsched.assembly.shares import share_averaging_rate, shared_out
 from lrsched.config.component import Component
 from lrsched.config.settings import component
-from lrsched.config.targets import SCHEDULER, construct, trusted
+from lrsched.config.targets import SCHEDULER, check_arguments, construct, trusted
 from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError
+from lrsched.horizon import Horizon
 from lrsched.schedulers.expression import Expression
+from lrsched.schedulers.native import nested
+
+MOST = 10**5
+"""Steps for which a class is tried out: a few seconds."""
 
 
-def build_native(node: Component[Any], optimizer: Optimizer, length: int) -> Any:
+@dataclass(frozen=True)
+class Span:
+    """The part of a run that a scheduler drives, counted in its interval.
+
+    Args:
+        length: of that part.
+        an_epoch: of an epoch.
+    """
+
+    length: int
+    an_epoch: int
+
+
+def span_of(horizon: Horizon, evaluations: int, interval: str) -> Span:
+    """The whole run."""
+    length = lengths(horizon, evaluations)
+    an_epoch = {"step": horizon.steps_per_epoch, "epoch": 1}.get(interval, -(-evaluations // length["epoch"]))
+    return Span(length[interval], an_epoch)
+
+
+def build_native(node: Component[Any], span: Span, optimizer: Optimizer, shares: Sequence[float] | None = None) -> Any:
     """An instance of a class in PyTorch's form, its children first.
 
     Args:
         node: of the scheduler, or of a child.
+        span: the part of the run that it drives; ``auto`` stands for its length.
         optimizer: of the run.
-        length: of the part of the run that it drives, in its interval; ``auto`` stands for it.
+        shares: of the parameter groups in ``optimizer.lr``; None: each has the whole of it.
 
     Raises:
         ConfigError: a value that cannot be used, or one that PyTorch would accept and misread.
@@ -33,19 +64,25 @@ def build_native(node: Component[Any], optimizer: Optimizer, length: int) -> Any
     if "milestones" in node.arguments:
         _check_milestones(node.arguments["milestones"], f"{node.key}.milestones")
     arguments: dict[str, Any] = {}
-    for name, value in node.arguments.items():
+    for name, value in with_lengths(node, span).items():
         key = f"{node.key}.{name}"
         if name == "schedulers" and isinstance(value, list):
-            arguments[name] = _children(node, key, optimizer, length)
+            arguments[name] = [build_native(child, part, optimizer, shares) for child, part in children(node, span)]
         elif name == "lr_lambda":
-            arguments[name] = _functions(value, key, length)
-        elif value == "auto":
-            arguments[name] = length
+            arguments[name] = _functions(value, key, span.length)
         else:
             if name in LENGTHS and value is not None:
                 _check_length(value, key)
             arguments[name] = value
-    return construct(SCHEDULER, node.cls, arguments, node.key, optimizer=optimizer)
+    if issubclass(node.cls, OneCycleLR):
+        _refuse_short_cycle(node, arguments, span)
+    cls = node.cls
+    if shares is not None:
+        cls, arguments = shared_out(cls, check_arguments(cls, SCHEDULER, arguments, node.key), shares)
+    scheduler = construct(SCHEDULER, cls, arguments, node.key, optimizer=optimizer)
+    if shares is not None:
+        share_averaging_rate(scheduler, shares)
+    return scheduler
 
 
 def depends_on_length(node: Component[Any]) -> bool:
@@ -54,17 +91,89 @@ def depends_on_length(node: Component[Any]) -> bool:
     return any(value == "auto" or ("lr_lambda" in key and re.search(r"\bT\b", str(value))) for key, value in found)
 
 
-def _children(node: Component[Any], key: str, optimizer: Optimizer, length: int) -> list[Any]:
-    """The children of a composite; those of a SequentialLR last from their milestone to the next one."""
-    children = node.arguments["schedulers"]
-    marks = [0, *(node.arguments.get("milestones") or [0] * (len(children) - 1)), length]
-    built = []
-    for i, child in enumerate(children):
+def children(node: Component[Any], span: Span) -> list[tuple[Component[Any], Span]]:
+    """The children of a composite, each with its part; those of a SequentialLR last from milestone to milestone."""
+    nodes, key = node.arguments.get("schedulers"), f"{node.key}.schedulers"
+    if not isinstance(nodes, list):
+        return []
+    marks = [0, *(node.arguments.get("milestones") or [0] * (len(nodes) - 1)), span.length]
+    found = []
+    for i, child in enumerate(nodes):
         if not isinstance(child, Mapping) or "_target_" not in child:
             raise ConfigError(f"{key}[{i}]", child, "must be a mapping with a _target_")
-        part = max(1, marks[i + 1] - marks[i]) if "milestones" in node.arguments and i + 1 < len(marks) else length
-        built.append(build_native(component(SCHEDULER, child, f"{key}[{i}]"), optimizer, part))
-    return built
+        timed = "milestones" in node.arguments and i + 1 < len(marks)
+        part = max(1, marks[i + 1] - marks[i]) if timed else span.length
+        found.append((component(SCHEDULER, child, f"{key}[{i}]"), replace(span, length=part)))
+    return found
+
+
+def with_lengths(node: Component[Any], span: Span) -> dict[str, Any]:
+    """The arguments with numbers for ``auto``: each length is that of the part, and so is epochs × steps_per_epoch.
+
+    Raises:
+        ConfigError: an ``auto`` that stands for no length.
+    """
+    values = dict(node.arguments)
+    epochs, an_epoch = values.get("epochs"), values.get("steps_per_epoch")
+    if issubclass(node.cls, OneCycleLR) and "auto" in (epochs, an_epoch):
+        if epochs == an_epoch and values.get("total_steps") is None:
+            values |= {"epochs": None, "steps_per_epoch": None, "total_steps": span.length}
+        elif epochs == "auto":
+            values["epochs"] = -(
+                -span.length // (an_epoch if type(an_epoch) is int and an_epoch > 0 else span.an_epoch)
+            )
+        if an_epoch == "auto" and values["steps_per_epoch"] is not None:
+            values["steps_per_epoch"] = span.an_epoch
+    for name, value in values.items():
+        if value != "auto":
+            continue
+        if (node.cls.__module__.startswith("torch.") and name not in LENGTHS) or name == "T_mult":
+            raise ConfigError(f"{node.key}.{name}", value, "auto stands for a length, and this is none")
+        values[name] = span.length
+    return values
+
+
+def cycle_length(arguments: Mapping[str, Any]) -> int | None:
+    """The steps of a OneCycleLR, in either form; None where they are not given as PyTorch wants them."""
+    total, epochs, an_epoch = (arguments.get(name) for name in ("total_steps", "epochs", "steps_per_epoch"))
+    if total is None and type(epochs) is int and type(an_epoch) is int:
+        total = epochs * an_epoch
+    return total if type(total) is int else None
+
+
+def _refuse_short_cycle(node: Component[Any], arguments: Mapping[str, Any], span: Span) -> None:
+    total = cycle_length(arguments)
+    if total is None or total >= span.length - 1:
+        return
+    rule = f"PyTorch's OneCycleLR ends with an error there, and the run has {span.length}"
+    if arguments.get("total_steps") is not None:
+        raise ConfigError(f"{node.key}.total_steps", total, rule, "give auto")
+    epochs, an_epoch = arguments["epochs"], arguments["steps_per_epoch"]
+    rule = f"with steps_per_epoch={an_epoch} these are {total} steps; {rule}"
+    raise ConfigError(f"{node.key}.epochs", epochs, rule, "give auto")
+
+
+def refuse_own_errors(key: str, scheduler: Any, calls: int) -> None:
+    """Step one of PyTorch's classes that can fail on its way through a whole run, before the first update.
+
+    Args:
+        key: of the scheduler.
+        scheduler: built on an optimizer that is not the run's.
+        calls: how often the run steps it.
+
+    Raises:
+        ConfigError: it ends with an exception.
+    """
+    if not any(isinstance(part, (OneCycleLR, CyclicLR)) for part in nested(scheduler)):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for t in range(1, min(calls, MOST) + 1):
+            try:
+                scheduler.step()
+            except (ArithmeticError, ValueError) as error:
+                name, rule = type(scheduler).__name__, f"ends with an error of its own at t={t} of {calls}: {error}"
+                raise ConfigError(key, name, rule, "give it lengths that the run does not go past") from error
 
 
 def _functions(value: Any, key: str, length: int) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 from torch.optim import Optimizer
 
 from lrsched.assembly.extend import Past, continued_schedule, kept_until
-from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import (
     LENGTHS,
     ClosedLoopSpec,
@@ -21,7 +21,10 @@ from lrsched.assembly.kinds import (
     SchedulerSpec,
     spec_of,
 )
-from lrsched.assembly.native import build_native, depends_on_length
+from lrsched.assembly.native import build_native, depends_on_length, refuse_own_errors, span_of
+from lrsched.assembly.shares import refuse_lost_shares, shares_of, stand_in
+from lrsched.config.component import Component
+from lrsched.config.schema import NativeConfig
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
@@ -29,7 +32,7 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler
 from lrsched.schedulers.handover import Handover, Segment
-from lrsched.schedulers.native import Native
+from lrsched.schedulers.native import Native, nested
 from lrsched.schedulers.table import Table
 
 
@@ -68,7 +71,7 @@ def build_scheduler(
                 if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
-                inner = build_native(node, optimizer, lengths(first, counted)[interval])
+                inner = _native(node, optimizer, first, counted)
                 return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
@@ -80,6 +83,20 @@ def _refuse_extension(past: Iterable[Past], what: str) -> None:
         if before.policy != "keep":
             rule = f"{what}, can only go on as planned"
             raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
+
+
+def _native(node: Component[NativeConfig], optimizer: Optimizer, horizon: Horizon, evaluations: int) -> Any:
+    """An instance of a class in PyTorch's form, under which groups keep their shares and no step fails."""
+    interval = node.own.interval
+    span = span_of(horizon, evaluations, interval)
+    calls = span.length if interval == "evaluation" else span.length - 1
+    shares = shares_of(optimizer)
+    build = partial(build_native, node, span)
+    tried = build(stand_in(optimizer), shares)
+    refuse_own_errors(node.key, tried, calls)
+    if shares is not None and any(not type(part).__module__.startswith("torch.") for part in nested(tried)):
+        refuse_lost_shares(node.key, build, optimizer, shares, calls)
+    return build(optimizer, shares)
 
 
 def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:

@@ -53,6 +53,7 @@ class Native(Scheduler):
             )
         cycles_momentum = isinstance(inner, (CyclicLR, OneCycleLR)) and getattr(inner, "cycle_momentum", False)
         self.moves = ("lr", "momentum") if cycles_momentum else ("lr",)
+        self._newest: float | None = None  # the metric that waits for the end of its epoch
         self._until = until
         self._applied = 0  # the update whose values are in force; the constructor of inner set those of update 0
 
@@ -61,18 +62,38 @@ class Native(Scheduler):
             return
         passed = range(min(self._applied + 1, step), step + 1)  # more than one only after a change of pace
         self._applied = step
-        if self._every and not self.takes_metric:
-            for _ in (number for number in passed if number % self._every == 0 and number < self._until):
-                self.inner.step()
+        if not self._every:
+            return
+        for number in passed:
+            if number % self._every:
+                continue
+            if not self.takes_metric:
+                if number < self._until:
+                    self._step()
+            elif self._newest is not None:
+                self._step(self._newest)
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
         if self.takes_metric:
-            # At interval epoch, evaluations inside an epoch are not its to see.
+            self._newest = monitored(self.monitor, metrics, step, self.inner)
             if not self._every or step % self._every == 0:
-                self.inner.step(monitored(self.monitor, metrics, step, self.inner))  # type: ignore[arg-type]
+                self._step(self._newest)
         elif self.interval == "evaluation" and step < self._until:
-            self.inner.step()
+            self._step()
         return Advice.NOTHING
+
+    def _step(self, *metric: float) -> None:
+        """Step the inner scheduler; at interval epoch with the newest metric since its last step.
+
+        Raises:
+            ConfigError: it fails.
+        """
+        self._newest = None
+        try:
+            self.inner.step(*metric)  # type: ignore[arg-type]
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            name = type(self.inner).__name__
+            raise ConfigError("scheduler", name, f"ends with an error of its own: {error}") from error
 
     @property
     def sees_metrics(self) -> bool:
@@ -81,7 +102,7 @@ class Native(Scheduler):
     @property
     def is_open_loop(self) -> bool:
         """Whether all that it will set is known: it is PyTorch's own and looks at nothing but a counter."""
-        parts = list(_nested(self.inner))
+        parts = list(nested(self.inner))
         functions = [f for part in parts for f in getattr(part, "lr_lambdas", ()) if f is not None]
         return (
             all(type(part).__module__ == LRScheduler.__module__ for part in parts)
@@ -105,6 +126,7 @@ class Native(Scheduler):
         if isinstance(old, Native) and self.judges_like(old):
             for name in SEEN:
                 setattr(inner, name, getattr(old.inner, name))
+            self._newest = old._newest
         bases = [float(rate) for rate in inner.get_last_lr()]  # of the groups that it was built on
         levels = within_bounds(levels, ratios, inner.min_lrs, bases)
         for group, level in zip(inner.optimizer.param_groups, levels, strict=True):
@@ -112,16 +134,18 @@ class Native(Scheduler):
         inner._last_lr = [*levels]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"inner": self.inner.state_dict(), "applied": self._applied}
+        waiting = {} if self._newest is None else {"newest": self._newest}
+        return {"inner": self.inner.state_dict(), "applied": self._applied, **waiting}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.inner.load_state_dict(state["inner"])
-        self._applied = state["applied"]
+        self._applied, self._newest = state["applied"], state.get("newest")
         # PyTorch warns when it has not seen optimizer.step(); the updates before the checkpoint were not its to see.
         setattr(self.inner.optimizer, "_opt_called", True)  # noqa: B010
 
 
-def _nested(scheduler: Any) -> Iterator[Any]:
+def nested(scheduler: Any) -> Iterator[Any]:
+    """A scheduler, and those inside it."""
     yield scheduler
     for child in getattr(scheduler, "_schedulers", ()):
-        yield from _nested(child)
+        yield from nested(child)

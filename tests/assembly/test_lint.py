@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from tests.helpers.cli import TINY
 
@@ -33,6 +34,16 @@ CAUTIONS = [
 ]
 
 
+BY_EPOCHS = ["scheduler=torch/OneCycleLR", "scheduler.total_steps=null"]
+CAUTIONS += [
+    ([*BY_EPOCHS, "+scheduler.epochs=100", "+scheduler.steps_per_epoch=6"], "these are 600 steps: the run ends at 24"),
+    (["scheduler=torch/ReduceLROnPlateau", "scheduler.patience=3"], "scheduler.patience=3: the run has 4 evaluations"),
+    (["scheduler=torch/CyclicLR", "scheduler.step_size_up=24"], "the run ends at 24, before the first peak"),
+    (["scheduler=torch/SWALR", "scheduler.anneal_epochs=5"], "the run ends at 4, on the way to swa_lr"),
+    (["scheduler=torch/ConstantLR", "scheduler.total_iters=4"], "the rate stays reduced, the run ends at 4"),
+]
+
+
 @pytest.mark.parametrize(("arguments", "caution"), CAUTIONS, ids=[" ".join(arguments) for arguments, _ in CAUTIONS])
 def test_a_caution_is_said_and_the_run_goes_on(run_cli, arguments: list[str], caution: str) -> None:
     ended = run_cli(*RUN, *arguments)
@@ -55,3 +66,50 @@ def test_the_default_run_is_warned_of_nothing(run_cli, scheduler: str) -> None:
     ended = run_cli(f"scheduler={scheduler}", "name=run", "trainer.progress=false")
     assert ended.code == 0, ended.err
     assert ended.err == ""
+
+
+@pytest.mark.parametrize(("epochs", "an_epoch"), [("auto", "auto"), (4, "auto"), ("auto", 6), (4, 6)])
+def test_one_cycle_by_epochs_has_the_length_of_the_run(run_cli, epochs: object, an_epoch: object) -> None:
+    given = (f"+scheduler.epochs={epochs}", f"+scheduler.steps_per_epoch={an_epoch}", "trainer.log_every=1st")
+    ended = run_cli(*RUN, *BY_EPOCHS, *given)
+    assert (ended.code, ended.err) == (0, "")
+    seen = [row["lr/default"] for row in ended.rows() if "lr/default" in row]
+    o = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    bare, rates = torch.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=24), []
+    for _ in range(24):
+        rates.append(o.param_groups[0]["lr"])
+        o.step()
+        bare.step()
+    assert seen == rates
+
+
+def test_a_cycle_by_epochs_that_is_too_short_is_refused(run_cli) -> None:
+    ended = run_cli(*RUN, *BY_EPOCHS, "+scheduler.epochs=1", "+scheduler.steps_per_epoch=6")
+    assert (ended.code, (ended.cwd / "outputs/run").exists()) == (2, False)
+    assert "scheduler.epochs=1: with steps_per_epoch=6 these are 6 steps" in ended.err
+
+
+def test_a_wave_that_overflows_is_refused_before_the_first_step(run_cli) -> None:
+    given = ("scheduler.step_size_up=1", "scheduler.mode=triangular2", "trainer.epochs=400")
+    ended = run_cli(*RUN, "scheduler=torch/CyclicLR", *given)
+    assert (ended.code, (ended.cwd / "outputs/run").exists()) == (2, False)
+    assert "ends with an error of its own at t=" in ended.err
+
+
+def test_a_plateau_by_epochs_sees_the_newest_evaluation_of_the_epoch(run_cli) -> None:
+    ended = run_cli(
+        *RUN, "scheduler=torch/ReduceLROnPlateau", "scheduler.interval=epoch", "scheduler.patience=0",
+        "scheduler.threshold=1e9", "scheduler.threshold_mode=abs", "scheduler.factor=0.5",
+        "trainer.evaluate_every=5st", "trainer.log_every=1st",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    rates = {row["step"]: row["lr/default"] for row in ended.rows() if "lr/default" in row}
+    # Epochs end at 6, 12, 18; the first metric (of step 5) is the best, those of 10 and 15 are not 1e9 better.
+    assert [rates[step] for step in (0, 6, 11, 12, 17, 18, 23)] == [0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+
+
+@pytest.mark.parametrize("length", [["trainer.steps=4"], ["trainer.steps=20", "trainer.evaluate_every=99st"]])
+def test_a_plateau_by_epochs_that_never_sees_a_metric_is_refused(run_cli, length: list[str]) -> None:
+    ended = run_cli(*RUN, "scheduler=torch/ReduceLROnPlateau", "scheduler.interval=epoch", *length)
+    assert (ended.code, (ended.cwd / "outputs/run").exists()) == (2, False)
+    assert "scheduler.interval=epoch: steps at the end of an epoch on the newest metric" in ended.err

@@ -1,0 +1,40 @@
+"""PyTorch's cosines with a floor for each parameter group, where theirs is one number for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+
+class OwnFloors:
+    """Gives each group an ``eta_min`` of its own; mixed into one of PyTorch's cosines by :func:`with_floors`."""
+
+    floors: list[float]
+    optimizer: Any
+    base_lrs: list[Any]
+    eta_min: float
+
+    def get_lr(self) -> list[Any]:
+        """The rates, each computed by the class itself as if its group were the only one."""
+        whole = self.optimizer, self.base_lrs, self.eta_min
+        rates: list[Any] = []
+        try:
+            for group, base, floor in zip(whole[0].param_groups, whole[1], self.floors, strict=True):
+                self.optimizer, self.base_lrs, self.eta_min = SimpleNamespace(param_groups=[group]), [base], floor
+                rates += super().get_lr()  # type: ignore[misc]
+        finally:
+            self.optimizer, self.base_lrs, self.eta_min = whole
+        return rates
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "floors": list(self.floors)}  # type: ignore[misc]
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state; one without floors is of lrsched 0.1.0, whose run goes on as it began."""
+        super().load_state_dict({"floors": [state["eta_min"]] * len(self.floors), **state})  # type: ignore[misc]
+
+
+def with_floors(cls: type, floors: Sequence[float]) -> type:
+    """A cosine of PyTorch's that anneals group i to ``floors[i]``."""
+    return type(cls.__name__, (OwnFloors, cls), {"floors": list(floors), "__module__": cls.__module__})
