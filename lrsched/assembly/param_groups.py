@@ -30,7 +30,7 @@ def parameter_groups(
     """The parameter groups of a model, each with a name of its own.
 
     Args:
-        model: parameters that need no gradient are left out.
+        model: parameters that need no gradient are left out, and so are those of a group with ``freeze``.
         spare: keep vectors and scalars (biases, norms) from weight decay, but for those of a named
             group with a weight decay of its own.
         rate: ``optimizer.lr``.
@@ -41,13 +41,17 @@ def parameter_groups(
     Raises:
         ConfigError: nothing to train, or a named group that no parameter belongs to.
     """
+    frozen: set[str] = set()
     level = layers(model) if layer_decay is not None else {}
     top = max(level.values(), default=0)
     groups: dict[str, dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
+        label = group_of(name, named)
+        if label is not None and named[label].freeze:
+            frozen.add(label)
+            continue
         if not parameter.requires_grad:
             continue
-        label = next((label for label, group in named.items() if re.fullmatch(group.params, name)), None)
         own = schema.ParameterGroup() if label is None else named[label]
         rated = own.lr is not None or own.lr_scale is not None
         spared = spare and own.weight_decay is None and parameter.ndim < 2
@@ -65,8 +69,22 @@ def parameter_groups(
             group["weight_decay"] = 0.0
         elif own.weight_decay is not None:
             group["weight_decay"] = float(own.weight_decay)
-    _refuse_empty(model, groups, named)
+    _refuse_empty(model, groups, named, frozen)
     return sorted(groups.values(), key=lambda group: group["name"].endswith("no_decay"))
+
+
+def group_of(name: str, named: Mapping[str, schema.ParameterGroup]) -> str | None:
+    """The named group that a parameter belongs to: the first whose expression matches its whole name."""
+    return next((label for label, group in named.items() if re.fullmatch(group.params, name)), None)
+
+
+def freeze(model: nn.Module, named: Mapping[str, schema.ParameterGroup]) -> nn.Module:
+    """Take the gradient from the parameters of the groups with ``freeze``; return the model."""
+    for name, parameter in model.named_parameters():
+        label = group_of(name, named)
+        if label is not None and named[label].freeze:
+            parameter.requires_grad_(False)
+    return model
 
 
 def layers(model: nn.Module) -> dict[str, int]:
@@ -98,11 +116,15 @@ def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, child
 
 
-def _refuse_empty(model: nn.Module, groups: Mapping[str, Any], named: Mapping[str, schema.ParameterGroup]) -> None:
+def _refuse_empty(
+    model: nn.Module, groups: Mapping[str, Any], named: Mapping[str, schema.ParameterGroup], frozen: set[str]
+) -> None:
     """Every named group has a parameter, and so has the optimizer."""
     if not groups:
-        raise ConfigError("model", type(model).__name__, "has no parameters to train")
-    held = {word for name in groups for word in name.split("/")}
+        rule = "has no parameters to train"
+        remedy = f"optimizer.groups freezes {', '.join(sorted(frozen))}: freeze less" if frozen else ""
+        raise ConfigError("model", type(model).__name__, rule, remedy)
+    held = frozen | {word for name in groups for word in name.split("/")}
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     for label, group in named.items():
         if label in held:

@@ -18,7 +18,7 @@ from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint
 from lrsched.assembly.memory import check_model_fits, enough_for
-from lrsched.assembly.param_groups import parameter_groups
+from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.config import schema
@@ -100,7 +100,7 @@ def assemble(
     check_smallest_batch(model, loader)
     if len(x) > 1:  # batch norm has no statistics of a single sample
         try_model(model, x, splits.classes, precision, run.model)
-    optimizer = build_optimizer(run.optimizer, model)
+    optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
@@ -144,6 +144,7 @@ def timetable_of(run: Settings, horizon: Horizon) -> Timetable:
         save=None if c.every == "auto" else horizon.resolve(c.every, "checkpoint.every", least=1),
         keep=c.keep,
         patience=t.early_stop.patience,
+        patient_from=horizon.resolve(t.early_stop.start, "trainer.early_stop.start"),
         pause=run.sweep.until,
     )
 

@@ -85,12 +85,13 @@ def ruled(default: Any, rule: Rule) -> Any:
 
 @dataclass
 class EarlyStop:
-    """Ends a run when a metric has not improved for ``patience`` evaluations."""
+    """Ends a run when a metric has not improved for ``patience`` evaluations, of those from ``start`` on."""
 
     monitor: str = "val/loss"
     mode: str = ruled("min", one_of("min", "max"))
     patience: Optional[int] = ruled(None, at_least(1))
     threshold: float = ruled(0.0, at_least(0))
+    start: str = ruled("0st", duration)
 
 
 @dataclass
@@ -194,6 +195,7 @@ class ParameterGroup:
     lr: Optional[float] = ruled(None, at_least(0))
     lr_scale: Optional[float] = ruled(None, at_least(0))
     weight_decay: Optional[float] = ruled(None, at_least(0))
+    freeze: bool = False
 
 
 @dataclass

@@ -130,6 +130,10 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
         if group.lr is not None and group.lr_scale is not None:
             rule = "the group has a rate of its own"
             raise ConfigError(f"{key}.lr_scale", group.lr_scale, rule, "give one of the two")
+        if group.freeze:
+            for word in ("lr", "lr_scale", "weight_decay"):
+                if getattr(group, word) is not None:
+                    raise ConfigError(f"{key}.{word}", getattr(group, word), "the group is frozen", "leave one out")
         if group.lr_scale is not None and rate is None:
             raise ConfigError("optimizer.lr", None, f"{key}.lr_scale scales it", "give optimizer.lr=VALUE")
         try:

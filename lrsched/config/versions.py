@@ -15,7 +15,7 @@ from typing import Any
 
 from lrsched.config.walk import is_mapping
 
-LATER: Mapping[str, Any] = {}
+LATER: Mapping[str, Any] = {"trainer.early_stop.start": "0st"}
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed."""
 
 MOVED: Mapping[str, str] = {}

@@ -77,6 +77,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
     if same and not _was_stepped_at_its_end(state.scheduler, before, now):
         load(state, saved)
         return []
+    _require_same_frozen(before, now)
     old, new = _built(parts, before), _built(parts, now)
     had, has = group_names(old.optimizer), group_names(new.optimizer)
     if had != has:
@@ -182,6 +183,17 @@ def _keep_level(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -
     levels: list[float] = state.scheduler.levels() or []
     where = " ".join(["its level", *(f"{level:.4g}" for level in dict.fromkeys(levels))])
     return [f"{name} goes on at {where}: {memory}"]
+
+
+def _require_same_frozen(before: Settings, now: Settings) -> None:
+    """Refuse to freeze or thaw: the optimizer would hold other parameters than its state."""
+    was, wanted = (
+        {name: group.params for name, group in run.optimizer.own.groups.items() if group.freeze}
+        for run in (before, now)
+    )
+    if was != wanted:
+        rule = f"freezes {wanted or 'nothing'}, and the run began with {was or 'nothing'} frozen"
+        raise ConfigError("optimizer.groups", UNSET, rule, "start a new run")
 
 
 def load(state: RunState, saved: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ class Timetable:
         save: steps between two checkpoints; None: as often as 3 % of the run's time allows.
         keep: how many checkpoints to keep.
         patience: evaluations without improvement after which the run ends, or None.
+        patient_from: the step before which no evaluation counts for that.
         pause: the step at which the run saves and stops, to be resumed later; or None.
     """
 
@@ -39,6 +40,7 @@ class Timetable:
     save: int | None
     keep: int = 2
     patience: int | None = None
+    patient_from: int = 0
     pause: int | None = None
 
 
@@ -155,8 +157,9 @@ class Trainer:
             return
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
-        advice = state.scheduler.observe(state.clock.place(state.step), metrics)
-        state.record_metrics(metrics)
+        place = state.clock.place(state.step)
+        advice = state.scheduler.observe(place, metrics)
+        state.record_metrics(metrics, early=place >= self.timetable.patient_from)
         if advice is Advice.KEEP:
             state.keep()
         elif advice is Advice.RETURN:

@@ -121,10 +121,16 @@ class RunState:
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise CheckpointError(f"the checkpoint does not fit this model, optimizer or scheduler: {error}") from error
 
-    def record_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Record the metrics of an evaluation made now, and copy the weights if they are the best so far."""
+    def record_metrics(self, metrics: Mapping[str, float], *, early: bool = True) -> None:
+        """Record the metrics of an evaluation made now, and copy the weights if they are the best so far.
+
+        Args:
+            metrics: of the evaluation.
+            early: whether it counts for early stopping.
+        """
         self.evaluated, self.metrics = self.step, dict(metrics)
-        self.early.see(self.step, metrics)
+        if early:
+            self.early.see(self.step, metrics)
         if self.best.see(self.step, metrics):
             self.best_weights = copied(dict(self.model.state_dict()), torch.device("cpu"))
 

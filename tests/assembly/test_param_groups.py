@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from lrsched.assembly.param_groups import layers, parameter_groups
+from lrsched.assembly.param_groups import freeze, layers, parameter_groups
 from lrsched.config import schema
 from lrsched.config.check import read
 from lrsched.config.settings import named_groups
@@ -115,6 +116,55 @@ def test_what_needs_no_gradient_is_in_no_group() -> None:
     assert groups(model, layer_decay=0.5) == {"layer2": (1.0, None, 1), "layer2/no_decay": (1.0, 0.0, 1)}
     with pytest.raises(ConfigError, match="model=MLP: has no parameters to train"):
         groups(model.requires_grad_(False))
+
+
+def test_a_frozen_group_is_in_no_group_of_the_optimizer() -> None:
+    keys = {"body": {"params": r"body\.0.*", "freeze": True}, "rest": {"params": ".*"}}
+    named = named_groups(read(schema.OptimizerConfig, {"groups": keys}, "optimizer"), 1.0)
+    model = mlp()
+    for _ in range(2):  # again once the gradient is gone
+        made = parameter_groups(model, spare=False, rate=1.0, layer_decay=0.5, named=named)
+        assert [(group["name"], group["lr"], len(group["params"])) for group in made] == [
+            ("layer1/rest", 0.5, 2),
+            ("layer2/rest", 1.0, 2),  # the layers are those of the whole model
+        ]
+        freeze(model, named)
+        assert [name for name, p in model.named_parameters() if not p.requires_grad] == ["body.0.weight", "body.0.bias"]
+
+
+FROZEN = "+optimizer.groups={body: {params: 'body.*', freeze: true}}"
+
+
+@pytest.mark.parametrize(
+    "case", [[], ["optimizer.weight_decay=0.1", "scheduler=torch/StepLR", "scheduler.step_size=1"]]
+)
+def test_what_is_frozen_stays_and_the_rest_trains_as_beside_a_rate_of_0(run_cli, case: list[str]) -> None:
+    assert run_cli(*TINY, "name=zero", "+optimizer.groups={body: {params: 'body.*', lr: 0.0}}", *case).code == 0
+    ended = run_cli(*TINY, "name=frozen", FROZEN, *case)
+    assert ended.code == 0, ended.err
+    assert ended.result("frozen")["weights_sha256"] == ended.result("zero")["weights_sha256"]
+    rates = {key for row in ended.rows("frozen") for key in row if key.startswith("lr/")}
+    assert rates == {"lr/default", "lr/no_decay"}
+    (last,) = Path("outputs/frozen/checkpoints").glob("step-*12")
+    state = torch.load(last / "state.pt", weights_only=True)
+    assert sum(len(group["params"]) for group in state["optimizer"]["param_groups"]) == 2  # the head's
+    assert len(state["optimizer"]["state"]) == 2
+
+
+def test_a_run_with_a_frozen_group_is_resumed_and_never_thawed(run_cli) -> None:
+    assert run_cli(*TINY, "name=whole", FROZEN, "logger=none").code == 0
+    assert run_cli(*TINY, "name=run", FROZEN, "logger=none", "sweep.until=7").code == 0
+    allowed = "checkpoint.allow_change=[optimizer.groups]"
+    for group in ("{params: 'body.*', freeze: false}", "{params: 'head.*', freeze: true}"):
+        change = f"++optimizer.groups={{body: {group}}}"
+        refused = run_cli("resume=outputs/run", "sweep.until=null", change, allowed)
+        assert refused.code == 2, refused.err
+        assert "optimizer.groups: freezes " in refused.err
+        assert "start a new run" in refused.err
+    ended = run_cli("resume=outputs/run", "sweep.until=null")
+    assert ended.code == 0, ended.err
+    assert ended.result("run")["weights_sha256"] == ended.result("whole")["weights_sha256"]
+    assert Path("outputs/run/metrics.jsonl").read_bytes() == Path("outputs/whole/metrics.jsonl").read_bytes()
 
 
 MISTAKES = [

@@ -62,7 +62,16 @@ def test_no_class_is_given_an_argument_that_it_may_not_take(monkeypatch) -> None
     assert as_written_first({"model": {"_target_": "A", "width": 1}}) == {"model": {"_target_": "A"}}
 
 
-def test_without_declared_keys_nothing_changes() -> None:
+def test_early_stop_start_at_its_default_is_not_hashed() -> None:
+    old = {"trainer": {"early_stop": {"patience": 2}}}
+    new = {"trainer": {"early_stop": {"patience": 2, "start": "0st"}}}
+    assert as_read_now(old) == new
+    assert config_sha256(new) == config_sha256(old)
+    assert config_sha256({"trainer": {"early_stop": {"patience": 2, "start": "1ep"}}}) != config_sha256(old)
+
+
+def test_without_declared_keys_nothing_changes(monkeypatch) -> None:
+    monkeypatch.setattr(versions, "LATER", {})
     config = {"trainer": {"epochs": 2}, "empty": {}}
     assert as_written_first(config) == as_read_now(config) == config
 

@@ -112,6 +112,32 @@ def test_early_stopping_ends_a_finished_run_before_its_end(run_cli) -> None:
     assert result["epoch"] == 3.0  # the first evaluation is the best, two more do not better it by 10
 
 
+EARLY = ("trainer.epochs=50", "trainer.early_stop.patience=2", "trainer.early_stop.threshold=10.0")
+
+
+@pytest.mark.parametrize(
+    ("start", "epoch"), [("0st", 3.0), ("30st", 7.0), ("5ep", 7.0), ("10%", 7.0), ("31st", 8.0), ("98%", 50.0)]
+)
+def test_before_its_start_early_stopping_counts_nothing(run_cli, start: str, epoch: float) -> None:
+    """6 updates an epoch: the evaluation after 30 is the first that counts, and so the best; two more end the run."""
+    ended = run_cli(*TINY, "name=run", *EARLY, f"trainer.early_stop.start={start}")
+    assert ended.code == 0, ended.err
+    assert (ended.result()["ended"], ended.result()["epoch"]) == ("early" if epoch < 50 else "finished", epoch)
+    assert ended.result()["best"]["step"] > 0  # the best weights are those of any evaluation
+
+
+@pytest.mark.parametrize("until", [12, 36])
+def test_a_run_that_stops_early_from_a_start_on_is_resumed(run_cli, until: int) -> None:
+    case = (*TINY, *EARLY, "trainer.early_stop.start=5ep", "logger=none")
+    assert run_cli(*case, "name=whole").code == 0
+    assert run_cli(*case, "name=run", f"sweep.until={until}").code == 0
+    ended = run_cli("resume=outputs/run", "sweep.until=null")
+    assert ended.code == 0, ended.err
+    whole = Path("outputs/whole/metrics.jsonl").read_bytes()
+    assert Path("outputs/run/metrics.jsonl").read_bytes() == whole
+    assert ended.result()["epoch"] == 7.0
+
+
 def test_every_checkpoint_holds_the_best_weights_so_far(run_cli) -> None:
     options = (*TINY, "scheduler=constant", "checkpoint.monitor=val/accuracy", "checkpoint.mode=max")
     ended = run_cli(*options, "trainer.epochs=8", "name=run", "checkpoint.keep=1")
