@@ -76,19 +76,7 @@ def assemble(
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     standardise = Standardise(splits.mean, splits.std, device)
-    augment = chosen_augment(reserved, splits)
-    loader = Loader(
-        splits.train_x,
-        splits.train_y,
-        standardise,
-        batch_size=reserved.batch_size,
-        accumulate=t.accumulate,
-        seed=run.seed,
-        augment=augment,
-        device=device,
-        limit=t.limit_batches,
-        overfit=t.overfit_batches,
-    )
+    loader = _loader(run, splits, standardise, device)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
@@ -133,6 +121,23 @@ def assemble(
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
     return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
+
+
+def _loader(run: Settings, splits: Splits, standardise: Standardise, device: torch.device) -> Loader:
+    """The batches of the training samples."""
+    reserved, t = run.dataset.own, run.trainer
+    return Loader(
+        splits.train_x,
+        splits.train_y,
+        standardise,
+        batch_size=reserved.batch_size,
+        accumulate=t.accumulate,
+        seed=run.seed,
+        augment=chosen_augment(reserved, splits),
+        device=device,
+        limit=t.limit_batches,
+        overfit=t.overfit_batches,
+    )
 
 
 def timetable_of(run: Settings, horizon: Horizon) -> Timetable:

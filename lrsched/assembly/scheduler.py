@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -130,6 +130,13 @@ def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
 def _in_old_updates(key: str, value: object, old: int, clock: Clock) -> ConfigError:
     rule = f"counts updates, of which an epoch had {old} and now has {clock.pace.steps_per_epoch}"
     return ConfigError(key, value, rule, "give auto for a length, or take interval=epoch or a schedule of ours")
+
+
+def at_its_place(saved: Any, scheduler: Scheduler, clock: Clock) -> Any:
+    """Tell a scheduler that steps after epochs which place was the last one before this step."""
+    if not isinstance(scheduler, Native) or not isinstance(saved, Mapping) or clock.in_steps:
+        return saved
+    return {**saved, "applied": clock.place(clock.start) - (clock.epoch.denominator == 1)}
 
 
 def _segments(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> list[Segment]:

@@ -23,10 +23,9 @@ from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.parts import Parts, build_optimizer
-from lrsched.assembly.scheduler import build_scheduler, counts_updates
+from lrsched.assembly.scheduler import at_its_place, build_scheduler, counts_updates
 from lrsched.assembly.simulate import bring_to, onward
 from lrsched.config.settings import Settings
-from lrsched.data.clock import Clock
 from lrsched.errors import UNSET, ConfigError
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
@@ -73,7 +72,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
     same = (before.optimizer, before.scheduler) == (now.optimizer, now.scheduler)
     if same and state.clock.start and state.clock.start == saved["step"]:
         same = not counts_updates(now, state.scheduler, state.clock)
-        saved["scheduler"] = _at_its_place(saved["scheduler"], state.scheduler, state.clock)
+        saved["scheduler"] = at_its_place(saved["scheduler"], state.scheduler, state.clock)
     if same and not _was_stepped_at_its_end(state.scheduler, before, now):
         load(state, saved)
         return []
@@ -85,13 +84,6 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
         raise ConfigError("optimizer", UNSET, rule, "start a new run")
     adapt = _keep_level if state.scheduler.sees_metrics else _bring
     return adapt(parts, saved, old, new)
-
-
-def _at_its_place(saved: Any, scheduler: Scheduler, clock: Clock) -> Any:
-    """Tell a scheduler that steps after epochs which place was the last one before this step."""
-    if not isinstance(scheduler, Native) or not isinstance(saved, Mapping) or clock.in_steps:
-        return saved
-    return {**saved, "applied": clock.place(clock.start) - (clock.epoch.denominator == 1)}
 
 
 def _was_stepped_at_its_end(scheduler: Scheduler, before: Settings, now: Settings) -> bool:
