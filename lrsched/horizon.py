@@ -37,6 +37,7 @@ class Horizon:
         steps_per_epoch: updates in one pass over the data, needed only for durations in epochs; 0: not known.
         samples_per_step: samples in one full update, needed only for durations in samples.
         whole: steps of the whole run, where this is a part of it: percentages are of the whole.
+        unit: what one step of a duration counts here; not 1 in a run that was configured at another pace.
 
     >>> horizon = Horizon(steps=1000, steps_per_epoch=100, samples_per_step=64)
     >>> [horizon.resolve(d) for d in ("5%", "2ep", "500st", "64000sp", "0.5ep")]
@@ -49,6 +50,7 @@ class Horizon:
     steps_per_epoch: int = 0
     samples_per_step: int = 0
     whole: int = 0
+    unit: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
         for name in ("steps", "steps_per_epoch", "samples_per_step"):
@@ -110,7 +112,7 @@ class Horizon:
                 raise ConfigError(key, duration, "how many steps an epoch has is not known here", remedy)
             return amount * self.steps_per_epoch
         if unit == "st":
-            return amount
+            return amount * self.unit
         if not self.samples_per_step:
             raise ConfigError(key, duration, "samples per step are not known here", "use %, ep or st")
         return amount / self.samples_per_step

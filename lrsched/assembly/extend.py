@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lrsched.assembly.horizon import evaluations_in, run_horizon
+from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.config import schema
+from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon, Policy
@@ -26,22 +27,40 @@ class Past:
         evaluations: how many it was to have.
         at: completed steps.
         policy: how the schedule went on.
+        origin: the same at another pace that the run had then, and the lengths before it: whatever starts from the
+            value in force starts from the value that was. None: at the pace of now.
     """
 
     planned: Horizon
     evaluations: int
     at: int
     policy: Policy
+    origin: tuple[list[Past], Horizon, int] | None = None
 
 
-def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> list[Past]:
-    """The earlier lengths of a run, oldest first; ``pace`` is that of its data."""
-    found = []
-    for e in trainer.extensions:
-        planned = run_horizon(replace(trainer, epochs=e.epochs, steps=e.steps), pace)
+def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | None = None) -> list[Past]:
+    """The earlier lengths of a run, oldest first, in time: in steps of the pace that it has now.
+
+    Args:
+        trainer: the run's settings; its extensions count the updates that were completed.
+        pace: of its data.
+        clock: of the run; None: it never changed its pace.
+    """
+    found: list[Past] = []
+    for number, e in enumerate(trainer.extensions):
+        then = replace(trainer, epochs=e.epochs, steps=e.steps)
+        planned = run_horizon(then, pace)
         counted = replace(planned, steps_per_epoch=planned.steps_per_epoch or planned.steps)  # where no epoch is known
         every = counted.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
-        found.append(Past(planned, evaluations_in(planned, every), e.at, e.policy))
+        past = Past(planned, evaluations_in(planned, every), e.at, e.policy)
+        if clock is not None and clock.start:
+            past = replace(past, planned=at_pace(planned, clock), at=clock.place_before(e.at))
+            if 0 < e.at <= clock.start and not clock.in_steps:
+                old = clock.of_update(e.at - 1)
+                earlier = pasts(replace(trainer, extensions=trainer.extensions[:number]), old.pace, old)
+                origin = earlier, at_pace(run_horizon(then, old.pace), old), old.place(e.at - 1) + 1
+                past = replace(past, origin=origin)
+        found.append(past)
     return found
 
 
@@ -76,10 +95,15 @@ def continued_schedule(schedule: Schedule, past: Sequence[Past], horizon: Horizo
     """
     from lrsched.schedules.extend import extended
 
+    first = schedule
     lengths = [*(before.planned for before in past), horizon]
     for before, now in zip(past, lengths[1:], strict=True):
         if before.at > now.steps:
             rule = f"{before.at} steps are already done, and the run is to have {now.steps}"
             raise ConfigError("scheduler", UNSET, rule, "give more trainer.epochs or trainer.steps")
-        schedule = extended(schedule, before.planned, now, before.at, before.policy)
+        origin = None
+        if before.origin is not None:
+            earlier, planned, at = before.origin
+            origin = continued_schedule(first, earlier, planned), planned, at
+        schedule = extended(schedule, before.planned, now, before.at, before.policy, origin=origin)
     return schedule

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from lrsched.config import schema
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
+from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace, pace, training_samples
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon, parse
@@ -22,6 +24,19 @@ def run_horizon(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> Horizon:
         key, value = ("epochs", trainer.epochs) if trainer.steps is None else ("steps", trainer.steps)
         raise ConfigError(f"trainer.{key}", value, f"makes {steps:.3g} steps, and a run has at most {LONGEST:.0e}")
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
+
+
+def at_pace(horizon: Horizon, clock: Clock) -> Horizon:
+    """The horizon of a scheduler in a run whose pace may have changed: its steps keep their time.
+
+    In a run of ``trainer.steps`` nothing moves: its epochs are those of the first pace.
+    """
+    if not clock.start:
+        return horizon
+    if clock.in_steps:
+        first = clock.before[0].pace
+        return replace(horizon, steps_per_epoch=first.steps_per_epoch, samples_per_step=first.samples_per_step)
+    return replace(horizon, unit=clock.unit)
 
 
 def evaluations_in(horizon: Horizon, every: int) -> int:

@@ -11,9 +11,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_smallest_batch
+from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_augment, load_data
 from lrsched.assembly.extend import pasts
-from lrsched.assembly.horizon import evaluations_in, run_horizon
+from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint
 from lrsched.assembly.memory import check_model_fits, enough_for
@@ -52,8 +53,19 @@ class Parts:
     data_sha256: str
 
 
-def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Parts:
+def assemble(
+    run: Settings,
+    device: torch.device,
+    loaded: Mapping[str, Loaded] = MappingProxyType({}),
+    earlier: Earlier | None = None,
+) -> Parts:
     """Build every part that a config describes.
+
+    Args:
+        run: the settings.
+        device: where the model and the data will be.
+        loaded: data sets that lie in memory already.
+        earlier: the checkpoint that the run will go on from, or None.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -64,19 +76,8 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     standardise = Standardise(splits.mean, splits.std, device)
-    augment = chosen_augment(reserved, splits)
-    loader = Loader(
-        splits.train_x,
-        splits.train_y,
-        standardise,
-        batch_size=reserved.batch_size,
-        accumulate=t.accumulate,
-        seed=run.seed,
-        augment=augment,
-        device=device,
-        limit=t.limit_batches,
-        overfit=t.overfit_batches,
-    )
+    loader = _loader(run, splits, standardise, device)
+    loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
 
@@ -90,9 +91,9 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
-    past = pasts(t, loader.pace)
-    scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
-    warned = lint(spec, horizon, evaluations, rates, past)
+    planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
+    scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
+    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(run, loader, splits, data, earlier)]
     state = RunState(
         model,
         optimizer,
@@ -101,6 +102,7 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
         best=Tracker(run.checkpoint.monitor, run.checkpoint.mode),
         early=Tracker(t.early_stop.monitor, t.early_stop.mode, t.early_stop.threshold),
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
+        clock=clock,
     )
     update = Update(
         loader,
@@ -119,6 +121,23 @@ def assemble(run: Settings, device: torch.device, loaded: Mapping[str, Loaded] =
     validation = in_order(splits.validation_x, splits.validation_y)
     test = in_order(splits.test_x, splits.test_y)
     return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
+
+
+def _loader(run: Settings, splits: Splits, standardise: Standardise, device: torch.device) -> Loader:
+    """The batches of the training samples."""
+    reserved, t = run.dataset.own, run.trainer
+    return Loader(
+        splits.train_x,
+        splits.train_y,
+        standardise,
+        batch_size=reserved.batch_size,
+        accumulate=t.accumulate,
+        seed=run.seed,
+        augment=chosen_augment(reserved, splits),
+        device=device,
+        limit=t.limit_batches,
+        overfit=t.overfit_batches,
+    )
 
 
 def timetable_of(run: Settings, horizon: Horizon) -> Timetable:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -11,11 +12,22 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.assembly.extend import Past, continued_schedule, kept_until
-from lrsched.assembly.kinds import ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
+from lrsched.assembly.kinds import (
+    LENGTHS,
+    ClosedLoopSpec,
+    HandoverSpec,
+    NativeSpec,
+    OpenLoopSpec,
+    SchedulerSpec,
+    spec_of,
+)
 from lrsched.assembly.native import build_native, depends_on_length, refuse_own_errors, span_of
 from lrsched.assembly.shares import refuse_lost_shares, shares_of, stand_in
 from lrsched.config.component import Component
 from lrsched.config.schema import NativeConfig
+from lrsched.config.settings import Settings
+from lrsched.config.walk import leaves
+from lrsched.data.clock import Clock
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler
@@ -85,6 +97,46 @@ def _native(node: Component[NativeConfig], optimizer: Optimizer, horizon: Horizo
     if shares is not None and any(not type(part).__module__.startswith("torch.") for part in nested(tried)):
         refuse_lost_shares(node.key, build, optimizer, shares, calls)
     return build(optimizer, shares)
+
+
+def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
+    """Whether a scheduler runs live and counts updates, or evaluations after updates, whose number an epoch changed.
+
+    Raises:
+        ConfigError: it counts them to a length that the config gives in them, or without end.
+    """
+    spec = spec_of(run.scheduler)
+    if (
+        not isinstance(spec, NativeSpec)
+        or not isinstance(scheduler, Native)
+        or scheduler.takes_metric
+        or clock.in_steps
+    ):
+        return False
+    interval, old = spec.node.own.interval, clock.before[-1].pace.steps_per_epoch
+    in_time = interval == "epoch" or (interval == "evaluation" and not run.trainer.evaluate_every.endswith("st"))
+    if in_time or old == clock.pace.steps_per_epoch:
+        return False
+    found = [(key, value) for key, value in leaves(spec.node.arguments) if value is not None]
+    for key, value in found:
+        name = re.split(r"[.\[]", key)
+        if value != "auto" and ("milestones" in name or (name[-1] in LENGTHS and name[-1] != "T_mult")):
+            raise _in_old_updates(f"scheduler.{key}", value, old, clock)
+    if not depends_on_length(spec.node):
+        raise _in_old_updates("scheduler._target_", run.scheduler.target, old, clock)
+    return True
+
+
+def _in_old_updates(key: str, value: object, old: int, clock: Clock) -> ConfigError:
+    rule = f"counts updates, of which an epoch had {old} and now has {clock.pace.steps_per_epoch}"
+    return ConfigError(key, value, rule, "give auto for a length, or take interval=epoch or a schedule of ours")
+
+
+def at_its_place(saved: Any, scheduler: Scheduler, clock: Clock) -> Any:
+    """Tell a scheduler that steps after epochs which place was the last one before this step."""
+    if not isinstance(scheduler, Native) or not isinstance(saved, Mapping) or clock.in_steps:
+        return saved
+    return {**saved, "applied": clock.place(clock.start) - (clock.epoch.denominator == 1)}
 
 
 def _segments(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> list[Segment]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from lrsched.data.clock import Clock
 from lrsched.data.counts import pace
 from lrsched.seeds import key
 
@@ -39,7 +40,7 @@ class Loader:
 
     An epoch is one pass over all samples in an order drawn from (seed, epoch); its last update is smaller when the
     samples do not divide. A cache is the only memory between calls, so a run resumed at step s gets from ``batch(s)``
-    what an undisturbed run gets.
+    what an undisturbed run gets. A clock says which samples a run that changed its pace goes on with.
 
     Args:
         x: uint8 [N, C, H, W]; y: int64 [N]. Both move to ``device`` once.
@@ -76,6 +77,7 @@ class Loader:
         self.samples = len(y)
         self.pace = pace(self.samples, batch_size=batch_size, accumulate=accumulate, limit=limit, overfit=overfit)
         self.samples_per_step, self.steps_per_epoch = self.pace.samples_per_step, self.pace.steps_per_epoch
+        self.clock = Clock(self.samples, self.pace)
 
     def batch(self, step: int) -> list[Batch]:
         """Make the micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""
@@ -89,14 +91,23 @@ class Loader:
         return self._numbers(step).tolist()
 
     def _numbers(self, step: int) -> Tensor:
-        epoch, position = divmod(step, self.steps_per_epoch)
+        clock = self.clock
+        epoch, position = clock.locate(step - clock.start - clock.passed)
         start = position * self.samples_per_step
-        return self._indices(0 if self._overfit is not None else epoch)[start : start + self.samples_per_step]
+        end = start + self.samples_per_step
+        if epoch < clock.next_epoch:
+            return self._rest(clock)[start : min(end, clock.left)]
+        return self._indices(0 if self._overfit is not None else epoch)[start:end]
+
+    def _rest(self, clock: Clock) -> Tensor:
+        """The samples of the epoch that was under way when the clock began."""
+        if self._overfit is not None or clock.unseen is None:  # always the same ones: the last of them
+            return self._indices(0)[clock.epoch_samples - clock.left :]
+        return clock.unseen.to(self._device)
 
     def _indices(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
-            generator = torch.Generator().manual_seed(key(self._seed, "shuffle", epoch))
-            self._order = epoch, torch.randperm(self.samples, generator=generator).to(self._device)
+            self._order = epoch, order(self._seed, epoch, self.samples).to(self._device)
         return self._order[1]
 
     def _take(self, indices: Tensor, step: int, micro: int) -> Batch:
@@ -105,6 +116,11 @@ class Loader:
             self._generator.manual_seed(key(self._seed, "augment", step, micro))
             raw = self._augment(raw, self._generator)
         return self._standardise(raw), self._y.index_select(0, indices)
+
+
+def order(seed: int, epoch: int, samples: int) -> Tensor:
+    """The order of an epoch: int64 [samples], on the CPU."""
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(key(seed, "shuffle", epoch)))
 
 
 class InOrder:

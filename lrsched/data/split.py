@@ -24,6 +24,8 @@ class Splits:
         train_y, validation_y, test_y: int64 [N].
         classes: number of classes.
         mean, std: float32 [C], of the raw values of the training part.
+        places: int64 [N] each: where the samples of the training and the validation part, and of a test part that was
+            held out, lie in the source's training part.
     """
 
     train_x: Tensor
@@ -35,6 +37,7 @@ class Splits:
     classes: int
     mean: Tensor
     std: Tensor
+    places: tuple[Tensor, ...]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -56,13 +59,30 @@ def split(arrays: Arrays, *, validation: float, test: float, seed: int) -> Split
         ConfigError: a fraction outside (0, 1), or one that leaves a part without a class.
     """
     x, y, test_x, test_y = arrays.train_x, arrays.train_y, arrays.test_x, arrays.test_y
+    places = parts_of(y, validation=validation, test=test if test_x is None or test_y is None else None, seed=seed)
     if test_x is None or test_y is None:
-        rest, held = stratified(y, test, seed, "test")
-        x, y, test_x, test_y = x[rest], y[rest], x[held], y[held]
-    rest, held = stratified(y, validation, seed, "validation")
-    train_x, validation_x = x[rest], x[held]
+        test_x, test_y = x[places[2]], y[places[2]]
+    train_x, validation_x = x[places[0]], x[places[1]]
     mean, std = statistics(train_x)
-    return Splits(train_x, y[rest], validation_x, y[held], test_x, test_y, arrays.classes, mean, std)
+    train_y, validation_y = y[places[0]], y[places[1]]
+    return Splits(train_x, train_y, validation_x, validation_y, test_x, test_y, arrays.classes, mean, std, places)
+
+
+def parts_of(labels: Tensor, *, validation: float, test: float | None, seed: int) -> tuple[Tensor, ...]:
+    """Where the samples of each part lie, int64 [N] each: training, validation, and test if it is held out.
+
+    Args:
+        labels: int64 [N].
+        validation, test, seed: as for :func:`split`; a test part of None is not held out.
+
+    Raises:
+        ConfigError: as for :func:`split`.
+    """
+    if test is None:
+        return stratified(labels, validation, seed, "validation")
+    rest, held_out_test = stratified(labels, test, seed, "test")
+    training, held = stratified(labels[rest], validation, seed, "validation")
+    return rest[training], rest[held], held_out_test
 
 
 def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:

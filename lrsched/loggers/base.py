@@ -29,6 +29,7 @@ class RunInfo:
             have written rows from this step on, and the run will write them again: on opening, a logger
             drops every row of ``step >= resumed_at``. This includes the evaluation at rest at this very
             step, whose row the trainer repeats from ``metrics.jsonl``.
+        epochs: passes over the data in the whole run; None: steps / steps_per_epoch.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class RunInfo:
     steps_per_epoch: int
     samples_per_step: int
     resumed_at: int | None = None
+    epochs: float | None = None
 
 
 class Logger(ABC):

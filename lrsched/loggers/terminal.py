@@ -54,7 +54,8 @@ class Terminal(Logger):
         if self._bar is None:
             if is_evaluation(row):
                 run, step = self._run, int(row["step"])
-                epochs = f"{step / run.steps_per_epoch:.2f}/{run.steps / run.steps_per_epoch:.4g}"
+                of = run.steps / run.steps_per_epoch if run.epochs is None else run.epochs
+                epochs = f"{row.get('epoch', step / run.steps_per_epoch):.2f}/{of:.4g}"
                 print(f"step {step}/{run.steps}  epoch {epochs}  {self._measured(now)}", file=self._out, flush=True)
         elif now - self._drawn >= REFRESH_SECONDS:
             self._drawn = now

@@ -7,6 +7,7 @@
     a closed loop after another one     stays at its level, times the change of the base rate; it keeps what it has
                                         seen if it judges the same metric in the same way
     a closed loop after a schedule      begins at the base rate
+    updates an epoch                    a class of PyTorch's that counts updates: a new one, brought to the same place
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.assembly.extend import pasts
-from lrsched.assembly.horizon import evaluations_in, run_horizon
+from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.parts import Parts, build_optimizer
-from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.scheduler import at_its_place, build_scheduler, counts_updates
 from lrsched.assembly.simulate import bring_to, onward
 from lrsched.config.settings import Settings
 from lrsched.errors import UNSET, ConfigError
@@ -66,9 +67,12 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
         CheckpointError: the state does not fit the parts as they are now.
     """
     state, saved = parts.state, dict(saved)
-    if saved.get("scaler") is None and state.scaler is not None:
+    if before is not now and saved.get("scaler") is None and state.scaler is not None:
         saved["scaler"] = state.scaler.state_dict()
     same = (before.optimizer, before.scheduler) == (now.optimizer, now.scheduler)
+    if same and state.clock.start and state.clock.start == saved["step"]:
+        same = not counts_updates(now, state.scheduler, state.clock)
+        saved["scheduler"] = at_its_place(saved["scheduler"], state.scheduler, state.clock)
     if same and not _was_stepped_at_its_end(state.scheduler, before, now):
         load(state, saved)
         return []
@@ -90,8 +94,9 @@ def _was_stepped_at_its_end(scheduler: Scheduler, before: Settings, now: Setting
 
 def _bring(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -> list[str]:
     """Bring a scheduler that is known beforehand to this step."""
-    at, every = int(saved["step"]), parts.timetable.evaluate
-    bring_to(new.scheduler, new.optimizer, at, every, evaluated=saved["evaluated"] == at)
+    step, every = int(saved["step"]), parts.timetable.evaluate
+    at = parts.state.clock.place(step)
+    bring_to(new.scheduler, new.optimizer, at, every, evaluated=saved["evaluated"] == step)
     saved |= {
         "optimizer": _with_groups(saved["optimizer"], old, new),
         "scheduler": deepcopy(new.scheduler.state_dict()),
@@ -100,11 +105,11 @@ def _bring(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -> lis
     load(parts.state, saved)
     if old.scheduler.sees_metrics:
         return [f"{new.run.scheduler.cls.__name__} takes the place of a closed loop"]
-    return _effects(old, _built(parts, new.run), at, every)
+    return _effects(old, _built(parts, new.run), at, every, step - at)
 
 
-def _effects(old: _Built, new: _Built, at: int, every: int) -> list[str]:
-    """Compare what both, as built, set from this step on, and say where the rates differ first.
+def _effects(old: _Built, new: _Built, at: int, every: int, shift: int) -> list[str]:
+    """Compare what both, as built, set from this place of the plan on, and say at which step the rates differ first.
 
     Raises:
         ConfigError: a changed hyperparameter of the optimizer that the scheduler replaces in every step.
@@ -128,13 +133,14 @@ def _effects(old: _Built, new: _Built, at: int, every: int) -> list[str]:
         for before, after in zip(old.optimizer.param_groups, groups, strict=True):
             idle -= {name for name in idle if after[name] != before.get(name)}
             if not said and after["lr"] != before["lr"]:
-                said = f"the rate is {float(after['lr']):.4g} at step {s}, where it was to be {float(before['lr']):.4g}"
+                rates = f"{float(after['lr']):.4g} at step {s + shift}, where it was to be {float(before['lr']):.4g}"
+                said = f"the rate is {rates}"
         if said and not idle:
             break
     if idle and stop == end:
         raise _idle(min(idle), new.run)
     if not said and (was.get("lr") != now.get("lr") or old.run.scheduler != new.run.scheduler):
-        said = f"the rates of the steps {at} to {stop - 1} are the same"
+        said = f"the rates of the steps {at + shift} to {stop - 1 + shift} are the same"
     return [said] if said else []
 
 
@@ -206,9 +212,10 @@ def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
 def _built(parts: Parts, run: Settings) -> _Built:
     """Build the optimizer of these settings, and its scheduler."""
     optimizer = build_optimizer(run.optimizer, parts.state.model)
-    horizon = run_horizon(run.trainer, parts.loader.pace)
+    clock = parts.state.clock
+    horizon = at_pace(run_horizon(run.trainer, parts.loader.pace), clock)
     evaluations = evaluations_in(horizon, parts.timetable.evaluate)
-    past = pasts(run.trainer, parts.loader.pace)
+    past = pasts(run.trainer, parts.loader.pace, clock)
     scheduler = build_scheduler(spec_of(run.scheduler), optimizer, horizon, evaluations, past)
     return _Built(run, horizon.steps, optimizer, scheduler, _values(optimizer))
 

@@ -25,6 +25,7 @@ from lrsched.loggers.terminal import Terminal
 from lrsched.records import write_atomically
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
+from lrsched.runs.newest import newest
 from lrsched.runs.request import RunRequest, claim
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
@@ -86,7 +87,10 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         UserError: the run did not finish; its exit code says why. The result is written all the same.
     """
     device = prepare(run.device, run.threads, run.trainer.deterministic)
-    parts = assemble(run, device, request.context.data)
+    store, point = Store(request.folder.checkpoints), request.context.share.begin
+    fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
+    saved = None if fresh else newest(run, request, store)
+    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier)
     shown, secrets = unmasked(request.config)
     about = {
         "config_sha256": config_sha256(plain(request.config)),
@@ -94,12 +98,10 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         "fingerprint": fingerprint(device, run.trainer.precision),
     }
     restored = None
-    store, point = Store(request.folder.checkpoints), request.context.share.begin
-    fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     if request.resume and fresh:
         say(f"{request.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
-    elif request.resume:
-        restored = restore(parts, run, request, store, about)
+    elif saved is not None:
+        restored = restore(parts, run, request, store, saved, about)
         request = with_history(request, restored.about["changes"])
     shared = find(point, about, request.context.warn) if point is not None and fresh else None
     if fresh:
@@ -196,7 +198,12 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
 def _begin_log(run: Settings, parts: Parts, restored: Restored | None) -> None:
     for caution in parts.cautions:
         log.warning(caution)
-    log.info("%s at step %d of %d", "resumed" if restored else "started", parts.state.step, parts.horizon.steps)
+    log.info(
+        "%s at step %d of %d",
+        "resumed" if restored else "started",
+        parts.state.step,
+        parts.state.clock.steps(parts.horizon.steps),
+    )
     for change in run.trainer.extensions:
         log.info("planned for another length until step %d; from there on: %s", change.at, change.policy)
     for note in restored.notes if restored else ():
@@ -222,8 +229,10 @@ def _journal(made: _Execution) -> Journal:
     parts, restored, folder = made.parts, made.restored, made.request.folder
     forked = restored is not None and restored.forked
     resumed_at = None if restored is None or forked else parts.state.step
-    steps, an_epoch = parts.horizon.steps, parts.horizon.steps_per_epoch
-    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at)
+    clock, an_epoch = parts.state.clock, parts.horizon.steps_per_epoch
+    steps = clock.steps(parts.horizon.steps)
+    epochs = clock.epoch_at(steps) if clock.start else None
+    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs)
     for logger in made.loggers:
         logger.open(info)
     journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)

@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Any
 from lrsched.assembly.parts import Parts
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
-from lrsched.compose.nodes import copied, plain, put, raw, within
-from lrsched.compose.stored import reaching_out
-from lrsched.config.settings import Settings, settings
+from lrsched.compose.nodes import put, raw, within
+from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
-from lrsched.runs.apply_changes import adopt, load
-from lrsched.runs.lengthen import LENGTH
+from lrsched.runs.apply_changes import adopt
+from lrsched.runs.newest import DATA, Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-DATA = "data_sha256"
-"""The name of the data's hash in a manifest, in a result and among the keys of a change."""
-
-Record = dict[str, Any]
+    pass
 
 
 @dataclass(frozen=True)
@@ -63,21 +57,25 @@ class _Differences:
     notes: list[str]
 
 
-def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, about: Mapping[str, Any]) -> Restored:
-    """Load the newest valid checkpoint.
+def restore(
+    parts: Parts, run: Settings, request: RunRequest, store: Store, newest: Newest, about: Mapping[str, Any]
+) -> Restored:
+    """Go on from a checkpoint.
 
     Args:
         parts: of the run, built.
         run: its settings.
         request: its folder and its config.
         store: its checkpoints.
+        newest: the one to go on from.
         about: config hash, data hash and fingerprint of this process.
 
     Raises:
-        CheckpointError: there is none, or it was made with another config, on another machine or other data.
+        CheckpointError: it was made with another config, on another machine or other data.
         ConfigError: a change that cannot take effect.
     """
-    checkpoint, saved, complaints = store.newest()
+    checkpoint = newest.checkpoint
+    complaints = [*newest.complaints]
     complaints += [
         f"{later} has no manifest: its save was not finished" for later in store.unfinished(after=checkpoint.step)
     ]
@@ -85,12 +83,7 @@ def restore(parts: Parts, run: Settings, request: RunRequest, store: Store, abou
     for message in passed:  # before a refusal of the checkpoint that is left
         request.context.warn(message)
     found = _compare(checkpoint, parts, run, request, about)
-    changed = [change for change in found.pending if DATA not in change["keys"]]
-    notes = found.notes
-    if changed:
-        notes = notes + adopt(parts, saved, settings(plain(_undone(request.config, changed))), run)
-    else:
-        load(parts.state, saved)
+    notes = found.notes + adopt(parts, newest.saved, newest.earlier.settings, run)
     _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
     for note in notes:
         say(note)
@@ -103,7 +96,7 @@ def _compare(
     checkpoint: Checkpoint, parts: Parts, run: Settings, request: RunRequest, about: Mapping[str, Any]
 ) -> _Differences:
     """Compare config, data and machine with those of the checkpoint; refuse what the command did not allow."""
-    step, seen = checkpoint.step, _records(checkpoint.manifest, "changes")
+    step, seen = checkpoint.step, records(checkpoint.manifest, "changes")
     pending = [asdict(change) for change in run.checkpoint.changes[len(seen) :]]
     _check_config(checkpoint, request, len(run.checkpoint.changes) - len(seen), pending, about)
     notes = [_note(step, change, parts) for change in pending]
@@ -111,7 +104,7 @@ def _compare(
     if other_data:
         pending.append({"at": step, "config_sha256": about["config_sha256"], "keys": {DATA: other_data}})
         notes.append(f"from step {step} on: other data: {other_data[0]} -> {other_data[1]}")
-    inexact = _records(checkpoint.manifest, "inexact")
+    inexact = records(checkpoint.manifest, "inexact")
     unequal = _unequal(checkpoint, pending, about)
     if unequal:
         listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in unequal.items())
@@ -203,31 +196,10 @@ def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[
 
 def _note(step: int, change: Record, parts: Parts) -> str:
     listed = ", ".join(f"{key} {_text(old)} -> {_text(new)}" for key, (old, new) in change["keys"].items())
-    horizon = parts.horizon
-    length = f"; the run now has {horizon.steps} steps, {horizon.steps_per_epoch} an epoch"
+    steps = parts.state.clock.steps(parts.horizon.steps)
+    length = f"; the run now has {steps} steps, {parts.horizon.steps_per_epoch} an epoch"
     resized = any(within(key, ["dataset", "trainer"]) for key in change["keys"])
     return f"from step {step} on: {listed}{length if resized else ''}"
-
-
-def _undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
-    """The config as it was before these changes."""
-    before = copied(config)
-    for change in reversed(changes):
-        for key, (old, _) in change["keys"].items():
-            put(before, key, old)
-    lengthened = sum(any(key in LENGTH for key in change["keys"]) for change in changes)
-    extensions = raw(before, "trainer.extensions") or []
-    put(before, "trainer.extensions", extensions[: len(extensions) - lengthened])
-    if reaching_out(before).keys() - reaching_out(config).keys():
-        raise CheckpointError("a config may not have asked for the environment before it was changed")
-    return before
-
-
-def _records(manifest: Mapping[str, Any], name: str) -> list[Record]:
-    found = manifest.get(name, [])
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise CheckpointError(f"a manifest's {name} is not a list of records: {found}")
-    return list(found)
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         about: config hash and fingerprint.
     """
     state = parts.state
-    epochs = state.step / parts.horizon.steps_per_epoch
+    epochs = state.clock.epoch_at(state.step)
     return {
         **_ending_fields(outcome),
         "step": state.step,

@@ -60,14 +60,18 @@ class Native(Scheduler):
     def set(self, step: int) -> None:
         if step == self._applied:  # the first update, or one that is tried again
             return
+        passed = range(min(self._applied + 1, step), step + 1)  # more than one only after a change of pace
         self._applied = step
-        if not self._every or step % self._every:
+        if not self._every:
             return
-        if not self.takes_metric:
-            if step < self._until:
-                self._step()
-        elif self._newest is not None:
-            self._step(self._newest)
+        for number in passed:
+            if number % self._every:
+                continue
+            if not self.takes_metric:
+                if number < self._until:
+                    self._step()
+            elif self._newest is not None:
+                self._step(self._newest)
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> Advice:
         if self.takes_metric:

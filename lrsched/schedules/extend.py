@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import Literal, TypeAlias
 
 from lrsched.errors import ConfigError, nearest
 from lrsched.horizon import POLICIES, Duration, Horizon, Policy, half_up
@@ -13,6 +14,9 @@ from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import require
 from lrsched.schedules.phases import Part, Phase, Plan, clip, hold, rest
 from lrsched.schedules.shapes import Shape, constant, exponential, linear
+
+Origin: TypeAlias = tuple[Schedule, Horizon, int]
+"""A schedule, the run that it was planned for, and the completed steps of it."""
 
 
 def extended(
@@ -22,6 +26,8 @@ def extended(
     at: int,
     policy: Policy | None,
     decay: Duration | None = None,
+    *,
+    origin: Origin | None = None,
 ) -> Schedule:
     """The schedule of a run that was planned for P steps, was stopped after ``at`` and is to have N.
 
@@ -48,6 +54,8 @@ def extended(
         at: completed steps, at most those of either run.
         policy: one of the five.
         decay: d of ``cooldown``, a duration of the new run; null is 20 % of R, at least one step.
+        origin: where the value in force comes from, if the run had another pace until then: its schedule, as it was
+            planned, and the completed steps, all at that pace. None: from ``schedule``.
 
     Returns:
         A schedule to be planned over ``now``.
@@ -82,8 +90,10 @@ def extended(
     fits = down <= left or not left or policy != "cooldown"
     require(fits, "decay", decay, f"is {down} steps, but only {left} are left", "shorten it")
 
-    def again(curve: Schedule) -> Schedule:
-        return extended(curve, planned, now, at, policy, decay)
+    def again(curve: Schedule, of: Callable[[Schedule], Schedule | Literal["same"]]) -> Schedule:
+        was = None if origin is None else of(origin[0])
+        old = None if origin is None or not isinstance(was, Schedule) else (was, *origin[1:])
+        return extended(curve, planned, now, at, policy, decay, origin=old)
 
     return Extended(
         of=schedule,
@@ -91,10 +101,14 @@ def extended(
         at=at,
         policy=policy,
         down=down,
+        origin=origin,
         final=schedule.final,
         past=schedule.past,
-        also={name: curve if curve == "same" else again(curve) for name, curve in schedule.also.items()},
-        groups={word: again(other) for word, other in schedule.groups.items()},
+        also={
+            name: curve if curve == "same" else again(curve, lambda old, name=name: old.also[name])
+            for name, curve in schedule.also.items()
+        },
+        groups={word: again(other, lambda old, word=word: old.groups[word]) for word, other in schedule.groups.items()},
     )
 
 
@@ -108,6 +122,7 @@ class Extended(Schedule):
         at: completed steps.
         policy: how it goes on.
         down: steps of a cooldown's decay.
+        origin: as for :func:`extended`.
     """
 
     of: Schedule
@@ -115,6 +130,7 @@ class Extended(Schedule):
     at: int
     policy: Policy
     down: int
+    origin: Origin | None = None
 
     @property
     def root(self) -> Schedule:
@@ -124,7 +140,7 @@ class Extended(Schedule):
     def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
         plan = self.of.plan(self.planned, peak)
         past, left = clip(plan.parts, self.at), steps - self.at
-        value = plan[max(0, self.at - 1)]
+        value = self._in_force(plan, lambda schedule, planned: schedule.plan(planned, peak))
         end = min(value, self._floor(peak))
         if left <= 0:
             return clip(past, steps)
@@ -142,10 +158,21 @@ class Extended(Schedule):
             if left <= 0:
                 columns[name] = clip(past, steps)
             elif self.policy in ("cooldown", "reanneal"):
-                columns[name] = [*past, hold(left, plan[max(0, self.at - 1)], "held")]
+                value = self._in_force(plan, partial(_companion, name=name))
+                columns[name] = [*past, hold(left, value, "held")]
             else:
-                columns[name] = [*past, *self._again(plan, partial(_companion, self.root, name), horizon)]
+                columns[name] = [
+                    *past,
+                    *self._again(plan, lambda run, name=name: _companion(self.root, run, name), horizon),
+                ]
         return columns
+
+    def _in_force(self, plan: Plan, planned: Callable[[Schedule, Horizon], Plan]) -> float:
+        """The last value before the run was continued."""
+        if self.origin is None:
+            return plan[max(0, self.at - 1)]
+        schedule, horizon, at = self.origin
+        return planned(schedule, horizon)[at - 1]
 
     def _again(self, plan: Plan, anew: Callable[[Horizon], Plan], horizon: Horizon) -> list[Part]:
         """What follows the past under keep, stretch and restart; ``anew`` plans the root over another run."""
@@ -157,7 +184,7 @@ class Extended(Schedule):
         return list(anew(replace(horizon, steps=horizon.steps - self.at, whole=0)).parts)
 
 
-def _companion(schedule: Schedule, name: str, horizon: Horizon) -> Plan:
+def _companion(schedule: Schedule, horizon: Horizon, name: str) -> Plan:
     return schedule.companion_plans(horizon)[name]
 
 

@@ -70,7 +70,7 @@ class Trainer:
         state: the run, at rest.
         update: makes one step.
         evaluate: computes the metrics of the validation part.
-        horizon: the run's length.
+        horizon: the plan's length; the clock of the state says how many updates make it.
         timetable: when to log, evaluate, save.
         store: where checkpoints go.
         journal: where rows go.
@@ -93,6 +93,7 @@ class Trainer:
     forks: Forks | None = None
 
     def __post_init__(self) -> None:
+        self._steps = self.state.clock.steps(self.horizon.steps)
         self._saved = self.state.step if self.state.step else -1  # a resumed run has its checkpoint already
         self._saved_at = time.perf_counter()
 
@@ -112,7 +113,7 @@ class Trainer:
                 self._saved, self._saved_at = self.state.step, time.perf_counter()
 
     def _course(self) -> Outcome:
-        state, table, last = self.state, self.timetable, self.horizon.steps - 1
+        state, table, last = self.state, self.timetable, self._steps - 1
         started = time.perf_counter() - state.seconds
         while True:
             s = state.step
@@ -130,7 +131,7 @@ class Trainer:
                 self.forks.keep(state, self.journal, self.about)
             if s == 0 or s == self._saved:
                 self.journal.timing("update", step=s, seconds=state.seconds)
-            log = s % table.log == 0 or s == last
+            log = state.clock.place(s) % table.log == 0 or s == last
             norm = self.update(state, want_norm=log)
             if log:
                 self.update.check(state)
@@ -138,7 +139,7 @@ class Trainer:
 
     def _due(self, every: int) -> bool:
         s = self.state.step
-        return s > 0 and (s % every == 0 or s == self.horizon.steps)
+        return s > 0 and (self.state.clock.place(s) % every == 0 or s == self._steps)
 
     def _due_to_save(self) -> bool:
         if self.timetable.save is not None:
@@ -156,8 +157,9 @@ class Trainer:
             return
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
-        advice = state.scheduler.observe(state.step, metrics)
-        state.record_metrics(metrics, early=state.step >= self.timetable.patient_from)
+        place = state.clock.place(state.step)
+        advice = state.scheduler.observe(place, metrics)
+        state.record_metrics(metrics, early=place >= self.timetable.patient_from)
         if advice is Advice.KEEP:
             state.keep()
         elif advice is Advice.RETURN:
@@ -181,20 +183,20 @@ class Trainer:
         self.journal.row(row)
 
     def _epoch(self, s: int) -> float:
-        return s / self.horizon.steps_per_epoch
+        return self.state.clock.epoch_at(s)
 
     def _ending(self) -> Outcome | None:
         state, patience = self.state, self.timetable.patience
         if self.stop.number is not None:  # first: a signal may have cut the last evaluation short
             return Outcome(Ended.SIGNAL, f"stopped by {self.stop.name}", self.stop.number)
-        if state.step >= self.horizon.steps:
-            return Outcome(Ended.FINISHED, f"all {self.horizon.steps} steps are done")
+        if state.step >= self._steps:
+            return Outcome(Ended.FINISHED, f"all {self._steps} steps are done")
         if patience is not None and state.early.since >= patience:
             return Outcome(
                 Ended.EARLY, f"early stop: {state.early.monitor} has not improved for {patience} evaluations"
             )
         if self.timetable.pause is not None and state.step >= self.timetable.pause:
-            return Outcome(Ended.PAUSED, f"paused at step {state.step} of {self.horizon.steps}")
+            return Outcome(Ended.PAUSED, f"paused at step {state.step} of {self._steps}")
         return None
 
     def _save(self) -> None:
@@ -205,7 +207,9 @@ class Trainer:
         self._check()
         state.metrics_bytes = self.journal.flush()
         self.store.save(state.step, state.state_dict(), self.about)
-        self.store.prune(self.timetable.keep, spare=self.recovery.needed(state.step) if self.recovery else ())
+        self.store.prune(
+            self.timetable.keep, spare=self.recovery.needed(state.step, state.clock) if self.recovery else ()
+        )
         self._saved, self._saved_at = state.step, time.perf_counter()
         state.save_seconds = self._saved_at - began
         self.journal.timing("save", step=state.step, seconds=state.save_seconds)

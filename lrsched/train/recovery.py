@@ -8,6 +8,7 @@ from typing import Any
 
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store, load
+from lrsched.data.clock import Clock
 from lrsched.errors import CheckpointError, NotFinite
 from lrsched.train.journal import Journal
 from lrsched.train.nonfinite import all_finite
@@ -41,9 +42,9 @@ class Recovery:
         self._every = every if policy == "rollback" else None
         self._store, self._journal, self._tell = store, journal, tell
 
-    def needed(self, step: int) -> list[int]:
+    def needed(self, step: int, clock: Clock) -> list[int]:
         """Steps of the checkpoints that a run at ``step`` may still have to go back to."""
-        return [] if self._every is None else [step // self._every * self._every]
+        return [] if self._every is None else [clock.last(step, self._every)]
 
     def __call__(self, state: RunState, found: NotFinite) -> None:
         """Bring the run to rest at the step that it goes on from.
@@ -56,7 +57,7 @@ class Recovery:
         assert found.step is not None
         # At rest, numbers are checked before the save: the checkpoint of that step does not exist yet.
         newest = found.step - (not found.samples)
-        target = newest if self._every is None else max(0, newest // self._every * self._every)
+        target = newest if self._every is None else state.clock.last(newest, self._every)
         complaints, good = self._newest(target)
         if good is None:
             raise found.advised("there is no good checkpoint")

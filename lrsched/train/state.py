@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lrsched.data.clock import Clock
 from lrsched.errors import CheckpointError
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.schedulers.base import Scheduler
@@ -29,6 +30,7 @@ class RunState:
         best: tracks the metric that selects the best checkpoint.
         early: tracks the metric of early stopping.
         window: the open window of the training loss.
+        clock: of the run that goes on; saved, and built anew from the saved one before a state is loaded.
         step: completed updates.
         skipped: updates repeated after an fp16 overflow; they do not count as steps.
         passed: batches passed over, so that update s trains with batch s + passed.
@@ -48,6 +50,7 @@ class RunState:
     best: Tracker
     early: Tracker
     window: Window
+    clock: Clock
     step: int = 0
     skipped: int = 0
     passed: int = 0
@@ -78,6 +81,7 @@ class RunState:
             "early": asdict(self.early),
             "window": {"total": self.window.total.detach().cpu(), "updates": self.window.updates},
             "kept": self.kept,
+            "clock": self.clock.state_dict(),
             "generators": generators_state(self.window.total.device),
             "metrics_bytes": self.metrics_bytes,
             "seconds": self.seconds,
@@ -95,6 +99,7 @@ class RunState:
             CheckpointError: the state does not fit this model, optimizer or scheduler.
         """
         live = self.state_dict()
+        state = {**state, "clock": live["clock"]}
         parameters = {name for name, _ in self.model.named_parameters(remove_duplicate=False)}
         check_fits(state, live, self.optimizer, growing=set(live["model"]) - parameters)
         try:

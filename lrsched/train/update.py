@@ -156,7 +156,7 @@ class Update:
 
     def _once(self, state: RunState, stepper: Stepper, want_norm: bool) -> Tensor | None:
         """The update itself: the lines of the class's docstring, in their order."""
-        state.scheduler.set(state.step)
+        state.scheduler.set(state.clock.place(state.step))
         number, scaler = state.step + state.passed, state.scaler
         batches = self._loader.batch(number)
         samples = sum(len(y) for _, y in batches)

@@ -98,6 +98,7 @@ class Run:
             Tracker("val/loss"),
             Tracker("val/loss"),
             Window(torch.zeros((), dtype=torch.float64)),
+            self.loader.clock,
         )
         self.folder, self.said = RunFolder(path), []
         self.store = Store(self.folder.checkpoints)

@@ -212,11 +212,11 @@ def test_a_model_of_another_shape_does_not_fit(run_cli, cut) -> None:
     assert "does not fit" in ended.err
 
 
-def test_another_batch_size_keeps_the_steps_and_says_the_length(run_cli, cut) -> None:
+def test_another_batch_size_keeps_the_epoch_and_says_the_length(run_cli, cut) -> None:
     cut("scheduler=linear")
     ended = run_cli(RESUME, "dataset.batch_size=43", "checkpoint.allow_change=[dataset.batch_size]")
-    assert "dataset.batch_size 16 -> 43; the run now has 8 steps, 2 an epoch" in ended.err
-    assert (ended.code, ended.result()["step"]) == (0, 8)
+    assert "dataset.batch_size 16 -> 43; the run now has 14 steps, 2 an epoch" in ended.err
+    assert (ended.code, ended.result()["step"]) == (0, 14)  # 54 samples are left of the second epoch
 
 
 def test_what_is_free_wins_and_is_said(run_cli, cut) -> None:

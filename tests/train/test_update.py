@@ -50,6 +50,7 @@ def run(model: nn.Module, source: Loader, precision: str = "fp32", **options: An
         Tracker("val/loss"),
         Tracker("val/loss"),
         Window(torch.zeros((), dtype=torch.float64)),
+        source.clock,
     )
     return state, Update(source, arithmetic, seed=0, device=CPU, **options)
 
