@@ -58,7 +58,7 @@ def hinting(sweep: Sweep) -> Iterator[None]:
     except (Stopped, Incomplete) as error:
         undone = [entry for entry in sweep.record.entries if not entry.is_done]
         left = [entry for entry in undone if entry.repeatable]
-        stuck = len(undone) - len(left)
+        stuck = sum(not entry.repeatable and entry.exit_code != ConfigError.exit_code for entry in undone)
         if stuck and isinstance(error, Incomplete):
             which = "" if stuck == len(undone) else f" for {stuck} of them"
             error.hint += f"; the same command cannot help{which}: the reason of each stands above"

@@ -24,7 +24,10 @@ CAUTIONS = [
     # (1 + cos 3π/6)/2 = 0.5
     (["scheduler=torch/CosineAnnealingLR", "scheduler.T_max=6"], "the run ends at 4, still at 0.5 of the base rate"),
     # cycles of 1 and 2 epochs are done after 3; one epoch of the cycle of 4 is left: t = 0 of it
-    (["scheduler=torch/CosineAnnealingWarmRestarts", "scheduler.T_0=1"], "mid-cycle, after 1 of 4, at 1 of the base"),
+    (
+        ["scheduler=torch/CosineAnnealingWarmRestarts", "scheduler.T_0=1", "scheduler.T_mult=2"],
+        "mid-cycle, after 1 of 4, at 1 of the base",
+    ),
     (["scheduler=torch/LinearLR", "scheduler.total_iters=8"], "the run ends at 4, after 50% of the way"),
     (["scheduler=torch/OneCycleLR", "scheduler.total_steps=30"], "the run ends at 24, in the middle of the cycle"),
     (

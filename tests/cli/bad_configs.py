@@ -97,15 +97,6 @@ RANGES: list[Case] = [
     ("trainer.accumulate=0", "trainer.accumulate=0: must be at least 1"),
     ("trainer.clip_norm=-1", "trainer.clip_norm=-1.0: must be a finite number above 0"),
     ("trainer.label_smoothing=nan", "trainer.label_smoothing=nan: is a fraction"),
-    ("trainer.early_stop.start=2", "trainer.early_stop.start=2: a duration carries its unit"),
-    (
-        "+optimizer.groups={head: {params: head.*, freeze: true, lr: 0.1}}",
-        "optimizer.groups.head.lr=0.1: the group is frozen; leave one out",
-    ),
-    (
-        "+optimizer.groups={all: {params: .*, freeze: true}}",
-        "model=MLP: has no parameters to train; optimizer.groups freezes all: freeze less",
-    ),
     ("trainer.early_stop.threshold=inf", "trainer.early_stop.threshold=inf: must be a finite number"),
     ("trainer.log_every=0st", "trainer.log_every=0st: must be at least one step"),
     ("trainer.log_every=-5%", "trainer.log_every=-5%: a duration carries its unit"),
@@ -128,6 +119,15 @@ RANGES: list[Case] = [
     (PLATEAU, "scheduler.patience=-1", "scheduler.patience=-1: must be at least 0"),
     (LAMBDA, "scheduler.lr_lambda='1-t'", "scheduler.lr_lambda=1-t: gives -1 at t=2, and a rate is never negative"),
     (LAMBDA, "scheduler.lr_lambda='1/(1-t)'", "scheduler.lr_lambda=1/(1-t): cannot be computed at t=1"),
+    ("trainer.early_stop.start=2", "trainer.early_stop.start=2: a duration carries its unit"),
+    (
+        "+optimizer.groups={head: {params: head.*, freeze: true, lr: 0.1}}",
+        "optimizer.groups.head.lr=0.1: the group is frozen; leave one out",
+    ),
+    (
+        "+optimizer.groups={all: {params: .*, freeze: true}}",
+        "model=MLP: has no parameters to train; optimizer.groups freezes all: freeze less",
+    ),
 ]
 
 CONTRADICTIONS: list[Case] = [
