@@ -16,8 +16,8 @@ def svg(course: Course) -> str:
     """The picture; a value is in force for a whole step, so that curves are staircases."""
     parts, top = [], 12
     for name, values in course.columns.items():
-        height = TALL if name == RATE else FLAT
-        low = 0.0 if name == RATE else float(values.min())
+        height = TALL if name.startswith(RATE) else FLAT
+        low = 0.0 if name.startswith(RATE) else float(values.min())
         parts += _panel(name.partition("/")[0], values, low, top, height)
         top += height + GAP
     bottom, steps = top - GAP, course.horizon.steps
