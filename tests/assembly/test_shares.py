@@ -122,7 +122,7 @@ def bare(name: str, interval: str) -> list[tuple[float, float]]:
     return seen
 
 
-@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("interval", ["step", pytest.param("epoch", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", GROUPS)
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_group_keeps_its_share_under_every_class(name: str, kind: str, interval: str) -> None:
@@ -142,6 +142,7 @@ def test_without_groups_of_their_own_every_bit_stays(name: str) -> None:
     assert course(node(name), optimizer())["default"] == bare(name, "step")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GROUPS)
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_resumed_run_keeps_the_shares(name: str, kind: str) -> None:
