@@ -43,6 +43,8 @@ def write(path: Path, state: Mapping[str, Any], *, read: bool) -> dict[str, Any]
         try:
             file.save(state)
         except (pickle.PickleError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+            if _loads(state):  # it was not the state's fault
+                raise
             raise culprit(state, _loads, "") from error
         if read:
             read_back(temporary, state)
@@ -67,7 +69,11 @@ def unpacked(content: bytes, path: Path) -> dict[str, Any]:
         CheckpointError: the bytes are no state, or hold more than data.
     """
     _check(io.BytesIO(content), len(content), path)
-    return decoded(_loaded(io.BytesIO(content), path))
+    state = _loaded(io.BytesIO(content), path)
+    try:
+        return decoded(state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def require_loadable(state: Mapping[str, Any]) -> None:

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lrsched.checkpoint.archive import require_loadable
+from lrsched.checkpoint.archive import packed, require_loadable
 from lrsched.checkpoint.encode import decoded
 from lrsched.checkpoint.store import Store
 from lrsched.errors import CheckpointError, StateError
-from tests.checkpoint.conftest import is_state, state
+from tests.checkpoint.conftest import is_state, refit, state
 
 
 class Colour(Enum):
@@ -188,6 +188,14 @@ def test_an_array_that_a_stranger_made_is_refused_or_as_large_as_its_bytes(kind:
     else:
         with pytest.raises(CheckpointError, match="holds an array that is none"):
             decoded(claims)
+
+
+def test_a_strangers_array_is_refused_with_its_file(store: Store) -> None:
+    path = store.save(1, {"scheduler": 1}, {})
+    claims = {"numpy.dtype": "O", "numpy.shape": [2], "numpy.bytes": torch.zeros(16, dtype=torch.uint8)}
+    refit(path, packed({"scheduler": claims}))
+    with pytest.raises(CheckpointError, match=r"step-0000000001/state\.pt: it holds an array that is none"):
+        store.newest()
 
 
 @settings(max_examples=60, deadline=None)

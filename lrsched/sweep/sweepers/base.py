@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ class NoOptions:
     """``hydra.sweeper`` has no keys, ``params`` aside."""
 
 
-class SweepRunner:
+class SweepRunner(ABC):
     """Runs one sweep under any launcher; a subclass says in ``_run`` which jobs, and in what order.
 
     Hydra reaches it by an adapter in ``_hydra/hydra_plugins/lrsched_sweep.py`` and a YAML in ``conf/hydra/sweeper``.
@@ -59,13 +60,13 @@ class SweepRunner:
         with hinting(self._sweep):
             self._run(parse(with_params(self._sweep.config, arguments), self._loader))
 
+    @abstractmethod
     def _run(self, overrides: Sequence[Override]) -> None:
         """Plan jobs (``self._sweep.plan``), make the folder (``make_folder``), launch what is valid, ``close``.
 
         Args:
             overrides: of the command line, those with several values among them.
         """
-        raise NotImplementedError
 
     def _launch(self, jobs: Sequence[Valid]) -> None:
         launch(self._sweep, self._launcher, jobs)
