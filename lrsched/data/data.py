@@ -126,13 +126,13 @@ def statistics(values: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.where(constant, torch.ones_like(std), std)
 
 
-def check_part(part: str, batch: Any) -> None:
+def check_part(part: str, batch: Batch) -> None:
     """Refuse a part that is no columns of samples.
 
     Raises:
         DataError: names the part, its column, and the first sample that is wrong.
     """
-    if not isinstance(batch, (tuple, list, Mapping)) or not len(batch):
+    if not isinstance(batch, (tuple, Mapping)) or not len(batch):
         raise DataError(f"{part}: must be a tuple or a mapping of tensors, samples first, not {_shown(batch)}")
     for name, tensor in columns(batch).items():
         if not isinstance(tensor, Tensor):
