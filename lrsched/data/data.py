@@ -7,19 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch, column, columns, samples
 from lrsched.data.partition import Partition
+from lrsched.data.statistics import MOST, stand_ins, statistics
 from lrsched.data.transform import Fill, Standardise, Transform, filled
 from lrsched.errors import ConfigError, DataError
-
-MOST = 1 << 26
-"""Numbers to turn into float64 at once."""
-
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -98,7 +94,7 @@ class Data:
             raise ConfigError("augment", None, "shifts and mirrors images, and this data set has none", "leave it out")
         x, fill = column(train, 0), None
         if self.fill is not None:
-            fill = self._stand_ins(x)
+            fill = stand_ins(x, self.fill, self.facts.get("feature_names"))
             x = filled(x, fill)
         change = Standardise(*statistics(x), device) if self.standardise else Transform()
         return change if fill is None else Fill(fill, device, change)
@@ -127,20 +123,6 @@ class Data:
                 found["classes"] = max(int(labels.max()) for labels in (y, tested) if labels is not None) + 1
         return found
 
-    def _stand_ins(self, x: Tensor) -> Tensor:
-        """What stands for each input that is missing: [1, …], float32."""
-        if isinstance(self.fill, (int, float)):
-            return torch.full_like(x[:1], self.fill)
-        absent = x.isnan().all(0)
-        if absent.any():
-            place = absent.flatten().nonzero()[0].item()
-            names = self.facts.get("feature_names")
-            what = f"input {place} (from 0)" if names is None else f"column {names[int(place)]!r}"
-            raise DataError(f"train: {what} is missing in every sample of the training part: it has no {self.fill}")
-        if self.fill == "mean":
-            return x.nanmean(0, keepdim=True, dtype=torch.float64).float()
-        return torch.from_numpy(np.nanmedian(x.cpu().numpy(), axis=0, keepdims=True))
-
 
 def target(batch: Batch) -> Tensor | None:
     """The target: the column y, or the second one unless it is a weight; None: there is none."""
@@ -148,19 +130,6 @@ def target(batch: Batch) -> Tensor | None:
     if "y" in named:
         return named["y"]
     return next((tensor for name, tensor in list(named.items())[1:2] if name != "weight"), None)
-
-
-def statistics(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the samples, in float64, [1, …] each; the std of a constant is 1.
-
-    The deviation is that of the population: √(Σ (v − mean)² / n).
-    """
-    flat = values.flatten(1) if values.ndim > 1 else values[:, None]
-    at_once = max(1, MOST // max(1, len(flat)))
-    parts = [torch.std_mean(some.double(), dim=0, correction=0) for some in flat.split(at_once, dim=1)]
-    std, mean = (torch.cat(each).reshape(1, *values.shape[1:]) for each in zip(*parts, strict=True))
-    constant = std <= 1e-12 * mean.abs().clamp(min=torch.finfo(torch.float64).tiny)
-    return mean, torch.where(constant, torch.ones_like(std), std)
 
 
 def check_part(part: str, batch: Batch, *, missing: bool = False) -> None:

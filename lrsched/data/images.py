@@ -43,7 +43,8 @@ class Images(Data):
             _check_part("test", test_x, test_y, classes)
             ours, theirs = tuple(train_x.shape[1:]), tuple(test_x.shape[1:])
             if ours != theirs:
-                raise DataError(f"train images are {ours} and test images {theirs}; they must be of one shape (C, H, W)")
+                shapes = f"train images are {ours} and test images {theirs}"
+                raise DataError(f"{shapes}; they must be of one shape (C, H, W)")
             test = (test_x, test_y)
         super().__init__((train_x, train_y), test, facts={"classes": classes}, strata=train_y)
 

@@ -48,9 +48,7 @@ class Splits:
         return self.data.transform(self.train, device, augment)
 
 
-def split(
-    data: Data, *, validation: float, test: float, seed: int, fold: int | None = None, folds: int = 5
-) -> Splits:
+def split(data: Data, *, validation: float, test: float, seed: int, fold: int | None = None, folds: int = 5) -> Splits:
     """Hold out a test part, unless the source has one, then a validation part of the rest.
 
     Args:

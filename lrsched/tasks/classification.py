@@ -100,5 +100,12 @@ class Classification(Task):
             return ""
         return f"logits are wanted, one tensor of floats of shape [samples, classes], here {wanted}"
 
+    def remedy(self, output: Any, batch: Batch) -> str:
+        """Say where the logits are, or their number."""
+        if not isinstance(output, Tensor):
+            return "return the logits alone"
+        wrong = output.ndim != 2 or output.shape[1] != self.classes
+        return "take the number of its outputs from the argument classes" if wrong else ""
+
     def _class_weights(self, like: Tensor) -> Tensor | None:
         return None if self.class_weights is None else torch.tensor(self.class_weights, device=like.device).to(like)

@@ -75,7 +75,7 @@ class Task(ABC):
         """
         return {name: float(total) / weight for name, total in sums.items()}
 
-    def check(self, data: Data) -> None:
+    def check(self, data: Data) -> None:  # noqa: B027  (a task may have nothing to refuse)
         """Refuse data that this cannot be asked of.
 
         Raises:
@@ -92,6 +92,10 @@ class Task(ABC):
 
     def complaint(self, output: Any, batch: Batch) -> str:
         """What is wanted instead of this output of :meth:`forward`, in words; empty if the output is right."""
+        return ""
+
+    def remedy(self, output: Any, batch: Batch) -> str:
+        """What to do about an output that there is a complaint about."""
         return ""
 
     def answer(self, output: Tensor) -> Tensor:
