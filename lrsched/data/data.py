@@ -17,6 +17,7 @@ from lrsched.data.statistics import MOST, stand_ins, statistics
 from lrsched.data.transform import Fill, Standardise, Transform, filled
 from lrsched.errors import ConfigError, DataError
 
+
 @dataclass(frozen=True, eq=False)
 class Data:
     """Samples of any kind, checked: tensors of any type and shape, samples first.
