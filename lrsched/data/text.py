@@ -54,7 +54,8 @@ class Text(Source):
     def load(self) -> Data:
         """Tokens uint8 [N, context + 1] that share the memory of the text."""
         files = find_files("path", self.path)
-        text = torch.from_numpy(np.concatenate([_bytes(file) for file in files]))
+        parts = [_bytes(file) for file in files]
+        text = torch.from_numpy(parts[0] if len(parts) == 1 else np.concatenate(parts))
         if len(text) < self.context + 1:
             where = str(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]}"
             raise DataError(
