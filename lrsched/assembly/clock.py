@@ -58,9 +58,9 @@ def clock_of(run: Settings, loader: Loader, splits: Splits, data_sha256: str, ea
     if earlier.settings.scheduler != run.scheduler:  # its steps are those of now
         old = replace(old, unit=Fraction(1))
     same_samples = places is not None and torch.equal(places, splits.places[0])
-    if same_samples and (old.samples, old.pace) == (new.samples, new.pace):
-        if not old.start or old.in_steps == new.in_steps:
-            return replace(old, in_steps=new.in_steps)
+    same_plan = not old.start or old.in_steps == new.in_steps
+    if same_samples and same_plan and (old.samples, old.pace) == (new.samples, new.pace):
+        return replace(old, in_steps=new.in_steps)
     clock = old.then(earlier.step, new, earlier.passed)
     if earlier.settings.scheduler != run.scheduler:
         clock = replace(clock, unit=Fraction(1))
@@ -118,9 +118,7 @@ def _places(earlier: Earlier, run: Settings, splits: Splits, data_sha256: str) -
         raise error.under("dataset") from error
 
 
-def _unseen(
-    clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: Splits
-) -> Tensor:
+def _unseen(clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: Splits) -> Tensor:
     """The numbers, now, of the samples that the epoch under way has not drawn, in its order."""
     epoch = math.floor(clock.drawn)
     numbers = order(run.seed, 0 if run.trainer.overfit_batches is not None else epoch, clock.samples)
