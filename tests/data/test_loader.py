@@ -89,7 +89,8 @@ def test_augmentation_is_keyed_by_step_and_micro_batch() -> None:
         drawn.append(torch.rand((), generator=generator).item())
         return raw
 
-    loader = make(accumulate=2, augment=augment)
+    drawing = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"), augment)
+    loader = Loader((X, Y), drawing, batch_size=8, seed=3, accumulate=2)
     loader.batch(4)
     torch.rand(3)
     loader.batch(0)
