@@ -126,6 +126,8 @@ def _read(file: Path, wanted: dict[str, str]) -> dict[str, Any]:
                 if name not in opened.files:
                     raise ConfigError(key, name, f"{file} has no such array", nearest(name, opened.files))
             return {key: _array(file, opened, name) for key, name in wanted.items()}
+    except ConfigError:  # is a ValueError too
+        raise
     except OSError as error:
         raise unreadable(file, error) from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -168,7 +168,7 @@ NUMPY = [
 def test_arrays_become_tensors_of_few_types(dtype: Any, x: torch.dtype, y: torch.dtype) -> None:
     array = np.array([0, 1, 1, 0]).astype(dtype)
     data = as_data((np.stack([array, array], 1), array))
-    got_x, got_y = data.train[0], data.train[1]  # type: ignore[index]
+    got_x, got_y = data.train[0], data.train[1]
     assert (got_x.dtype, got_y.dtype) == (x, y)
     assert got_y.tolist() == [0, 1, 1, 0]
     assert got_x.tolist() == [[0, 0], [1, 1], [1, 1], [0, 0]]
@@ -180,21 +180,21 @@ def test_other_things_become_data() -> None:
     assert as_data(data) is data
     assert as_data(Digits()).samples == 1797
     assert list(as_data({"x": X, "y": Y, "weight": [1, 2, 3, 4]}).train) == ["x", "y", "weight"]
-    assert as_data((X, [1.5, 2, 3, 4], [1, 2, 3, 4])).train[2].dtype == torch.float32  # type: ignore[index]
-    assert as_data(Y).train[0].tolist() == [0, 1, 1, 0]  # type: ignore[index]
+    assert as_data((X, [1.5, 2, 3, 4], [1, 2, 3, 4])).train[2].dtype == torch.float32
+    assert as_data(Y).train[0].tolist() == [0, 1, 1, 0]
     both = as_data(((X, Y), (X[:1], Y[:1])), standardise=True)
     assert both.test is not None
-    assert (len(both.test[0]), both.standardise) == (1, True)  # type: ignore[index]
+    assert (len(both.test[0]), both.standardise) == (1, True)
 
 
 def test_arrays_that_are_read_only_or_backwards_are_taken() -> None:
     array = np.arange(4.0)
     array.flags.writeable = False
-    assert as_data((array[::-1], array)).train[0].tolist() == [3, 2, 1, 0]  # type: ignore[index]
+    assert as_data((array[::-1], array)).train[0].tolist() == [3, 2, 1, 0]
 
 
 def test_a_parameter_is_taken_without_its_graph() -> None:
-    assert not as_data((torch.nn.Parameter(X), Y)).train[0].requires_grad  # type: ignore[index]
+    assert not as_data((torch.nn.Parameter(X), Y)).train[0].requires_grad
 
 
 @pytest.mark.parametrize(

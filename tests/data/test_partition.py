@@ -30,7 +30,7 @@ def everything(*parts: Tensor) -> list[int]:
     ids=["random", "strata", "groups"],
 )
 def test_every_sample_is_in_one_part(
-    rules: dict[str, Tensor], counted: bool, fold: int | None, test: float | None
+    rules: dict[str, Any], counted: bool, fold: int | None, test: float | None
 ) -> None:
     parts = Partition(97, **rules).parts(validation=0.1, test=test, seed=0, fold=fold)
     assert len(parts) == (2 if test is None else 3)
@@ -49,7 +49,8 @@ def test_at_random_the_number_is_round_half_up() -> None:
 
 def test_seed_and_purpose_decide_and_nothing_else() -> None:
     before = torch.get_rng_state()
-    for rules in ({}, {"strata": LABELS}, {"groups": torch.arange(97) // 3}):
+    several: list[dict[str, Any]] = [{}, {"strata": LABELS}, {"groups": torch.arange(97) // 3}]
+    for rules in several:
         some = Partition(97, **rules)
         first = some.hold_out(0.2, 0, "test")[1].tolist()
         assert some.hold_out(0.2, 0, "test")[1].tolist() == first

@@ -110,7 +110,7 @@ def test_classes_are_labelled_in_sorted_order(
     load: Load, cells: list[str], kind: str, labels: list[int], names: tuple[str, ...]
 ) -> None:
     data = load("x,price\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells)), kind=kind)
-    y = data.train[1]  # type: ignore[index]
+    y = data.train[1]
     assert (y.tolist(), y.dtype) == (labels, torch.int64)
     assert (data.facts["class_names"], data.facts["classes"]) == (names, len(names))
     assert data.strata is y
@@ -118,7 +118,7 @@ def test_classes_are_labelled_in_sorted_order(
 
 @pytest.mark.parametrize("kind", ["auto", "number"])
 def test_whole_numbers_are_numbers(load: Load, kind: str) -> None:
-    y = load("x,price\n1,0\n2,1\n3,2\n", kind=kind).train[1]  # type: ignore[index]
+    y = load("x,price\n1,0\n2,1\n3,2\n", kind=kind).train[1]
     assert (y.dtype, y.shape) == (torch.float32, (3,))
 
 
@@ -126,7 +126,7 @@ def test_several_targets(load: Load) -> None:
     data = load("x,a,b\n1,2,true\n3,4,False\n", target=("a", "b"))
     assert columns(data) == ([[1], [3]], [[2, 1], [4, 0]])
     assert data.facts["targets"] == 2
-    assert load("x,a\n1,2\n3,4\n", target=("a",)).train[1].shape == (2, 1)  # type: ignore[index]
+    assert load("x,a\n1,2\n3,4\n", target=("a",)).train[1].shape == (2, 1)
 
 
 def test_weights_and_groups_are_no_inputs(load: Load) -> None:
@@ -139,7 +139,7 @@ def test_weights_and_groups_are_no_inputs(load: Load) -> None:
 def test_the_last_rows_are_held_out(load: Load) -> None:
     data = load("x,price\n" + "".join(f"{n},{n}\n" for n in range(10)), order="last")
     parts = split(data, validation=0.25, test=0.2, seed=0)
-    assert parts.test[1].tolist() == [8, 9]  # type: ignore[index]
+    assert parts.test[1].tolist() == [8, 9]
 
 
 @pytest.mark.parametrize("cell", ["", " ", "NA", "n/a", "NaN", "nan", "null", "None", "?", '""'])
@@ -150,12 +150,12 @@ def test_what_is_missing(load: Load, cell: str) -> None:
     message = f"t.csv, line 3, column 'rooms': {said} missing; mend it, or have it filled in by dataset.missing=mean"
     with pytest.raises(DataError, match="^" + re.escape(message)):
         load(content)
-    assert math.isnan(load(content, missing="mean").train[0][1, 0])  # type: ignore[index]
+    assert math.isnan(load(content, missing="mean").train[0][1, 0])
 
 
 def test_a_missing_category_is_filled_in_each_of_its_inputs(load: Load) -> None:
     data = load("town,price\na,1\nb,2\n,3\na,4\n", missing="mean", standardise=False)
-    filled = data.transform(data.train, torch.device("cpu"))(data.train)[0]  # type: ignore[index]
+    filled = data.transform(data.train, torch.device("cpu"))(data.train)[0]
     assert filled.tolist() == [[1, 0], [0, 1], [float(np.float32(2 / 3)), float(np.float32(1 / 3))], [1, 0]]
 
 
@@ -166,7 +166,7 @@ def test_missing_numbers_are_filled_by_the_training_part_alone(load: Load) -> No
     parts = split(data, validation=0.25, test=0.2, seed=0)
     known = np.array([n for n in range(24) if n % 4 != 1])
     x = np.where(np.arange(24) % 4 == 1, np.median(known), np.arange(24))
-    filled = parts.transform(torch.device("cpu"))(parts.test)[0]  # type: ignore[index]
+    filled = parts.transform(torch.device("cpu"))(parts.test)[0]
     assert filled[1].item() == pytest.approx((np.median(known) - x.mean()) / x.std(), rel=1e-6)  # row 33
 
 
@@ -181,7 +181,7 @@ def test_a_test_file_has_the_same_columns_in_any_order(load: Load) -> None:
 def test_many_rows_are_read_in_parts_with_their_lines(load: Load) -> None:
     rows = [f"{n},{'odd' if n % 2 else 'even'},{n % 7}" for n in range(10_000)]
     data = load("n,parity,price\n" + "\n".join(rows))
-    x = data.train[0]  # type: ignore[index]
+    x = data.train[0]
     assert torch.equal(x[:, 0], torch.arange(10_000.0))
     assert torch.equal(x[:, 2], torch.arange(10_000) % 2)
     rows[9_000] = "nine thousand,even,1"
