@@ -116,6 +116,8 @@ def test_what_cannot_be_is_one_message(train, more, kind, message: str) -> None:
 def test_a_sweep_over_folds_shows_its_own_metric(train, run_cli) -> None:
     ended = train("folds", "trainer.epochs=1", "scheduler=cosine,constant", "+dataset.fold=0,1,2,3,4", "-m")
     assert ended.code == 0, ended.err
-    told = run_cli("outputs/folds", "--metric", "val/covered", command="report")
-    assert told.code == 0, told.err
-    assert "val/covered" in told.out
+    for metric, beside in (("val/covered", "test/covered"), ("test/covered", "test/loss")):
+        told = run_cli("outputs/folds", "--metric", metric, command="report")
+        assert told.code == 0, told.err
+        assert metric in told.out
+        assert beside in told.out
