@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrsched.assembly.horizon import pace_of
+from lrsched.assembly.horizon import pace_of, samples_of
+from lrsched.config.schema import DatasetConfig
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
-from lrsched.data.counts import training_samples
 from lrsched.data.loader import Loader, order
-from lrsched.data.split import Splits, parts_of
+from lrsched.data.split import Splits
 from lrsched.errors import ConfigError
 from lrsched.horizon import half_up
 
@@ -90,13 +90,11 @@ def _clock_before(earlier: Earlier, splits: Splits, places: Tensor | None) -> Cl
     """The clock of the checkpoint; one of 0.1.0 has the pace of its config."""
     if earlier.clock is not None:
         return Clock.of(earlier.clock)
-    own, samples = earlier.settings.dataset.own, len(splits.train_y)
+    own, samples = earlier.settings.dataset.own, splits.samples
     if places is not None:
         samples = len(places)
     elif own.train_samples is not None:
-        samples = training_samples(
-            own.train_samples, own.test_samples, validation_fraction=own.validation, test_fraction=own.test
-        )
+        samples = samples_of(own, own.train_samples)
     return Clock(samples, pace_of(earlier.settings, samples), in_steps=earlier.settings.trainer.steps is not None)
 
 
@@ -106,16 +104,18 @@ def _places(earlier: Earlier, run: Settings, splits: Splits, data_sha256: str) -
         return None
     own = earlier.settings.dataset.own
     now = run.dataset.own
-    if (own.validation, own.test, own.split_seed) == (now.validation, now.test, now.split_seed):
+    if _cut(own) == _cut(now):
         return splits.places[0]
-    labels = torch.empty(sum(map(len, splits.places)), dtype=splits.train_y.dtype)
-    for where, part in zip(splits.places, (splits.train_y, splits.validation_y, splits.test_y), strict=False):
-        labels[where] = part
     try:
         test = own.test if len(splits.places) == 3 else None
-        return parts_of(labels, validation=own.validation, test=test, seed=own.split_seed)[0]
+        validation, seed = own.validation, own.split_seed
+        return splits.partition.parts(validation=validation, test=test, seed=seed, fold=own.fold, folds=own.folds)[0]
     except ConfigError as error:
         raise error.under("dataset") from error
+
+
+def _cut(own: DatasetConfig) -> tuple[object, ...]:
+    return own.validation, own.test, own.split_seed, own.fold, own.folds
 
 
 def _unseen(clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: Splits) -> Tensor:

@@ -189,7 +189,7 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
     return Trainer(
         state=parts.state,
         update=parts.update,
-        evaluate=lambda: evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val"),
+        evaluate=lambda: evaluate(parts.state.model, stop.watch(parts.validation), parts.task, parts.precision, "val"),
         horizon=parts.horizon,
         timetable=parts.timetable,
         store=store,
