@@ -76,8 +76,9 @@ def test_what_is_wrong_is_named(train: Any, test: Any, message: str) -> None:
 @pytest.mark.parametrize("numbers", [torch.zeros(3, dtype=torch.int64), torch.zeros(4), torch.zeros(4, 1).long()])
 @pytest.mark.parametrize("name", ["strata", "groups"])
 def test_strata_and_groups_are_one_whole_number_a_sample(name: str, numbers: torch.Tensor) -> None:
+    given: dict[str, Any] = {name: numbers}
     with pytest.raises(DataError, match=rf"^{name}: must be whole numbers \[4\], one a sample"):
-        Data((X, Y), **{name: numbers})
+        Data((X, Y), **given)
 
 
 def test_the_first_wrong_sample_is_found_in_any_part_of_a_large_array(monkeypatch: pytest.MonkeyPatch) -> None:

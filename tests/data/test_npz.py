@@ -71,7 +71,7 @@ def test_forms(load: Load, arrays: dict[str, Any], arguments: dict[str, Any], wa
 def test_pixels_with_labels_are_images(load: Load) -> None:
     data = load({"x": PIXELS, "y": Y, "tx": PIXELS[:2], "ty": Y[:2] + 2}, test_x="tx", test_y="ty")
     assert isinstance(data, Images)
-    assert (data.classes, forms(data)) == (4, [("uint8", [6, 3, 4, 5]), ("int64", [6])])
+    assert (data.facts["classes"], forms(data)) == (4, [("uint8", [6, 3, 4, 5]), ("int64", [6])])
     assert data.test is not None
     assert len(data.test[0]) == 2
 
