@@ -21,6 +21,7 @@ from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
+from lrsched.config.versions import MOVED
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
 GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
@@ -131,6 +132,8 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
     if not known:  # an open, empty mapping
         rule = "has no entries yet, and an override without + changes an entry that is there"
         return ConfigError(key, UNSET, rule, f"write +{key}")
+    if key in MOVED:
+        return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
     return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
 
 
