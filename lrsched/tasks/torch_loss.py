@@ -12,40 +12,23 @@ from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
 from lrsched.data.batch import Batch, column, samples
-from lrsched.data.data import form, is_whole
-from lrsched.errors import ConfigError, DataError, nearest
-from lrsched.tasks._checks import check_constant, check_range, check_sample_weights, check_values
-from lrsched.tasks._checks import targets as targets_in
+from lrsched.data.data import is_whole
+from lrsched.errors import ConfigError, nearest
 from lrsched.tasks._sums import aligned, counted, full_precision, numbers, over, shape_complaint, spread
+from lrsched.tasks._torch_losses import (
+    IGNORED,
+    INDICES,
+    LABELLED,
+    NOT_TAKEN,
+    ONE_LABEL,
+    REFUSED,
+    TENSORS,
+    check_torch_targets,
+)
 from lrsched.tasks.task import Direction, Task, sample_weight
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
-
-LABELLED = ("CrossEntropyLoss", "NLLLoss")
-"""Losses of labels [B, …] with outputs [B, classes, …]: the mean is over the labels that count."""
-
-ONE_LABEL = (*LABELLED, "MultiMarginLoss")
-INDICES = "MultiLabelMarginLoss"
-"""Targets are the labels of a sample in a row, which −1 ends."""
-
-REFUSED = {
-    "CTCLoss": "takes the lengths of inputs and targets too",
-    "CosineEmbeddingLoss": "takes two inputs and a target",
-    "GaussianNLLLoss": "takes a variance too",
-    "LinearCrossEntropyLoss": "has weights of its own to train",
-    "MarginRankingLoss": "takes two inputs and a target",
-    "NLLLoss2d": "is an old name of NLLLoss",
-    "TripletMarginLoss": "takes an anchor, a positive and a negative",
-    "TripletMarginWithDistanceLoss": "takes an anchor, a positive and a negative",
-}
-OWN = ("weight", "pos_weight")
-"""Arguments that are tensors: a number for each class or target."""
-
-NOT_TAKEN = ("size_average", "reduce")
-
-SIGNS = ("SoftMarginLoss", "HingeEmbeddingLoss")
-FRACTIONS = ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +76,10 @@ class TorchLoss(Task):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss as PyTorch has it; 0 where nothing counts."""
         output, y = self._meet(self.forward(model, batch), column(batch, 1))
-        if isinstance(self.weight(batch), int):
+        weight = self.weight(batch)
+        if isinstance(weight, int):
             return self._module(output)(output, y)
-        return over(self._sum(output, y, batch), self.weight(batch))
+        return over(self._sum(output, y, batch), weight)
 
     def weight(self, batch: Batch) -> int | Tensor:
         """Samples, or labels that count, or the sum of their weights."""
@@ -103,13 +87,8 @@ class TorchLoss(Task):
         if not self._labelled(y):
             return samples(batch) if sample is None else sample.sum()
         named = dict(self.arguments)
-        ignore = named.get("ignore_index", -100)
-        return counted(
-            y.flatten().long(),
-            class_weights=named.get("weight"),
-            ignore=None if ignore == -100 else ignore,
-            sample=spread(sample, y),
-        )
+        each, ignore = named.get("weight"), named.get("ignore_index", IGNORED)
+        return counted(y.flatten().long(), class_weights=each, ignore=ignore, sample=spread(sample, y))
 
     def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The loss over the batch's weight."""
@@ -122,21 +101,7 @@ class TorchLoss(Task):
 
     def check(self, data: Data) -> None:
         """Require targets that the loss is defined for."""
-        name, named = self.cls.__name__, dict(self.arguments)
-        for number, (what, y) in enumerate(targets_in(data)):
-            if y.is_complex():
-                raise DataError(f"{what}: targets must be real numbers, not {form(y)}")
-            if name == INDICES:
-                check_values(what, y, (y >= -1) & (y == y.round() if not is_whole(y) else True), _RULES[INDICES])
-            elif name in ONE_LABEL and (is_whole(y) or name != "CrossEntropyLoss"):
-                if not is_whole(y):
-                    raise DataError(f"{what}: labels must be whole numbers, not {form(y)}")
-                check_range(what, y, data.facts.get("classes"), named.get("ignore_index", -100))
-            elif name in _RULES and not named.get("log_target"):
-                check_values(what, y, _right(name, y), _RULES[name])
-            if not number:
-                check_constant(what, y)
-        check_sample_weights(data)
+        check_torch_targets(self.cls.__name__, dict(self.arguments), data)
 
     def complaint(self, output: Any, batch: Batch) -> str:
         """Require the shape of the targets, or [B, classes, …] for labels [B, …]."""
@@ -180,23 +145,8 @@ class TorchLoss(Task):
     def _module(self, like: Tensor, reduction: str = "mean") -> nn.Module:
         """The loss itself."""
         given = {name: value for name, value in self.arguments if name != "reduction"}
-        tensors = {name: numbers(_several(given[name]), like) for name in OWN if given.get(name) is not None}
+        tensors = {name: numbers(_several(given[name]), like) for name in TENSORS if given.get(name) is not None}
         return self.cls(**{**given, **tensors, "reduction": reduction})
-
-
-_RULES = {
-    **dict.fromkeys(SIGNS, "targets are −1 and 1"),
-    **dict.fromkeys(FRACTIONS, "targets lie between 0 and 1"),
-    "PoissonNLLLoss": "targets are counts, at least 0",
-    "KLDivLoss": "targets are probabilities, at least 0",
-    INDICES: "targets are labels in a row, and −1 after the last",
-}
-
-
-def _right(name: str, y: Tensor) -> Tensor:
-    if name in SIGNS:
-        return (y == 1) | (y == -1)
-    return (y >= 0) & (y <= 1) if name in FRACTIONS else y >= 0
 
 
 def _several(value: Any) -> tuple[float, ...]:
