@@ -99,7 +99,7 @@ def assemble(
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
-    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(run, loader, splits, data, earlier)]
+    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(clock, splits, earlier)]
     state = RunState(
         model,
         optimizer,

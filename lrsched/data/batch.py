@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
-Batch: TypeAlias = tuple[Tensor, ...] | Mapping[str, Tensor]
-"""Columns of samples. As a tuple: the input, the target, and further ones such as a weight; or each by its name."""
+Batch: TypeAlias = Any
+"""Columns of samples: ``tuple[Tensor, ...]``, the input, the target, and further ones such as a weight; or
+``Mapping[str, Tensor]``. A task knows which of the two its data are, and writes ``x, y = batch`` or ``batch["x"]``."""
 
 NAMES = ("x", "y", "weight")
 """What the columns of a tuple are called, and what built-in tasks look for in a mapping."""
@@ -55,4 +56,4 @@ def with_input(batch: Batch, x: Tensor) -> Batch:
     if isinstance(batch, Mapping):
         first = "x" if "x" in batch else next(iter(batch))
         return {**batch, first: x}
-    return cast("tuple[Tensor, ...]", (x, *batch[1:]))
+    return (x, *batch[1:])

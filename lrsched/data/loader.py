@@ -67,19 +67,13 @@ class Loader:
         return self._numbers(step).tolist()
 
     def _numbers(self, step: int) -> Tensor:
-        clock = self.clock
+        clock = self.clock.data
         epoch, position = clock.locate(step - clock.start - clock.passed)
         start = position * self.samples_per_step
         end = start + self.samples_per_step
-        if epoch < clock.next_epoch:
-            return self._rest(clock)[start : min(end, clock.left)]
+        if epoch < clock.next_epoch and clock.unseen is not None:  # the epoch that was under way when the clock began
+            return clock.unseen[start:end].to(self._device)
         return self._indices(0 if self._overfit is not None else epoch)[start:end]
-
-    def _rest(self, clock: Clock) -> Tensor:
-        """The samples of the epoch that was under way when the clock began."""
-        if self._overfit is not None or clock.unseen is None:  # always the same ones: the last of them
-            return self._indices(0)[clock.epoch_samples - clock.left :]
-        return clock.unseen.to(self._device)
 
     def _indices(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:

@@ -50,7 +50,7 @@ def config(**changes: Any) -> dict[str, Any]:
         ({"trainer": {"evaluate_every": "1.5st"}}, "steps are whole numbers"),
         (
             {"trainer": {"label_smoothing": 1.0}},
-            "trainer.label_smoothing=1.0: has moved; it is task.label_smoothing now",
+            "label_smoothing=1.0: has moved; it is task.label_smoothing now",
         ),
         ({"trainer": {"early_stop": {"patience": 0}}}, "trainer.early_stop.patience=0: must be at least 1"),
         ({"trainer": {"early_stop": {"mode": "up"}}}, "must be one of min, max"),
