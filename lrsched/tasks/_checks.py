@@ -38,6 +38,20 @@ def check_fraction(key: str, value: float) -> None:
         raise ConfigError(key, value, "is a fraction: at least 0 and below 1")
 
 
+def check_smoothed(key: str, weights: Sequence[float] | None, smoothing: float) -> None:
+    """Refuse a weight of 0 beside label smoothing.
+
+    Smoothing gives a sample of such a class a loss, while the mean gives it no weight: a micro-batch of them alone
+    would be lost.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    if smoothing and weights is not None and 0 in weights:
+        rule = "a weight of 0 does not go with label_smoothing, which gives a loss to samples of every class"
+        raise ConfigError(key, list(weights), rule, "give a small weight such as 0.001, or label_smoothing=0")
+
+
 def parts(data: Data) -> list[tuple[str, dict[str, Tensor]]]:
     """The columns of each part that the data set has, by the part's name."""
     found = [("train", columns(data.train))]

@@ -23,6 +23,9 @@ ONE_LABEL = (*LABELLED, "MultiMarginLoss")
 INDICES = "MultiLabelMarginLoss"
 """Targets are the labels of a sample in a row, which −1 ends."""
 
+DIVERGENCE = "KLDivLoss"
+"""Its mean is over all numbers, or with ``reduction: batchmean`` over samples."""
+
 IGNORED = -100
 """The label that PyTorch ignores unless it is told another one."""
 
@@ -49,7 +52,7 @@ _RULES = {
     **dict.fromkeys(_SIGNS, "targets are −1 and 1"),
     **dict.fromkeys(_FRACTIONS, "targets lie between 0 and 1"),
     "PoissonNLLLoss": "targets are counts, at least 0",
-    "KLDivLoss": "targets are probabilities, at least 0",
+    DIVERGENCE: "targets are probabilities, at least 0",
     INDICES: "targets are labels in a row, and −1 after the last",
 }
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lrsched.data.batch import Batch, column, samples
-from lrsched.tasks._checks import check_fraction, check_labels, check_sample_weights, check_weights
+from lrsched.tasks._checks import check_fraction, check_labels, check_sample_weights, check_smoothed, check_weights
 from lrsched.tasks._pictures import MOST, is_picture, rgb, tiled
 from lrsched.tasks._sums import counted, cross_entropy_sum, mean, over
 from lrsched.tasks.task import Direction, Task, sample_weight
@@ -47,6 +47,7 @@ class Classification(Task):
         check_fraction("label_smoothing", self.label_smoothing)
         if self.class_weights is not None:
             check_weights("class_weights", self.class_weights, self.classes)
+            check_smoothed("class_weights", self.class_weights, self.label_smoothing)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean cross-entropy of the smoothed labels."""

@@ -14,8 +14,10 @@ from torch.nn.modules.loss import _Loss
 from lrsched.data.batch import Batch, column, samples
 from lrsched.data.data import is_whole
 from lrsched.errors import ConfigError, nearest
+from lrsched.tasks._checks import check_smoothed
 from lrsched.tasks._sums import aligned, counted, full_precision, numbers, over, shape_complaint, spread
 from lrsched.tasks._torch_losses import (
+    DIVERGENCE,
     IGNORED,
     INDICES,
     LABELLED,
@@ -64,21 +66,23 @@ class TorchLoss(Task):
         for key, value in self.arguments:
             if key not in offered:
                 raise ConfigError(key, value, f"{name} takes no such argument", nearest(key, offered))
-            if key == "reduction" and value != "mean":
+            if key == "reduction" and value not in (("mean", "batchmean") if name == DIVERGENCE else ("mean",)):
                 raise ConfigError(key, value, "must be mean: an update follows the mean over its whole batch")
+            if key in TENSORS and value is not None and not all(map(_is_number, _several(value))):
+                raise ConfigError(key, value, "must be a list of numbers, one for each class or target")
+        named = dict(self.arguments)
+        check_smoothed("weight", named.get("weight"), named.get("label_smoothing", 0.0))
         try:
             self._module(torch.zeros(()))
         except (TypeError, ValueError, RuntimeError) as error:
-            raise ConfigError(
-                "_target_", f"torch.nn.{name}", f"cannot be made with these arguments: {error}"
-            ) from error
+            raise ConfigError("_target_", f"torch.nn.{name}", f"cannot be made so: {error}") from error
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss as PyTorch has it; 0 where nothing counts."""
         output, y = self._meet(self.forward(model, batch), column(batch, 1))
         weight = self.weight(batch)
         if isinstance(weight, int):
-            return self._module(output)(output, y)
+            return self._mean(output, y)
         return over(self._sum(output, y, batch), weight)
 
     def weight(self, batch: Batch) -> int | Tensor:
@@ -139,8 +143,17 @@ class TorchLoss(Task):
             return self._module(output, "sum")(output, y)
         losses = self._module(output, "none")(output, y)
         each = losses.reshape(len(losses), -1)
-        each = each.sum(1) if self._labelled(y) else each.mean(1)
+        each = each.sum(1) if self._labelled(y) or self._by_sample() else each.mean(1)
         return (each * sample.to(each.dtype)).sum()
+
+    def _mean(self, output: Tensor, y: Tensor) -> Tensor:
+        if self.cls.__name__ != DIVERGENCE:
+            return self._module(output)(output, y)
+        # PyTorch warns of its mean over all numbers, which is to become one over samples.
+        return self._module(output, "sum")(output, y) / (len(output) if self._by_sample() else output.numel())
+
+    def _by_sample(self) -> bool:
+        return dict(self.arguments).get("reduction") == "batchmean"
 
     def _module(self, like: Tensor, reduction: str = "mean") -> nn.Module:
         """The loss itself."""
@@ -151,6 +164,10 @@ class TorchLoss(Task):
 
 def _several(value: Any) -> tuple[float, ...]:
     return value if isinstance(value, tuple) else (value,)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def task_class(cls: type) -> type[Task]:
