@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lrsched.data.batch import Batch, column, samples
-from lrsched.errors import ConfigError
-from lrsched.tasks._checks import check_labels, check_weights
+from lrsched.tasks._checks import check_fraction, check_labels, check_sample_weights, check_smoothed, check_weights
+from lrsched.tasks._pictures import MOST, is_picture, rgb, tiled
+from lrsched.tasks._sums import counted, cross_entropy_sum, mean, over
 from lrsched.tasks.task import Direction, Task, sample_weight
 
 if TYPE_CHECKING:
@@ -43,45 +44,35 @@ class Classification(Task):
     classes: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigError("label_smoothing", self.label_smoothing, "is a fraction: at least 0 and below 1")
+        check_fraction("label_smoothing", self.label_smoothing)
         if self.class_weights is not None:
             check_weights("class_weights", self.class_weights, self.classes)
+            check_smoothed("class_weights", self.class_weights, self.label_smoothing)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean cross-entropy of the smoothed labels."""
-        logits, y, weight = self.forward(model, batch), column(batch, 1), sample_weight(batch)
-        if weight is None:
-            each = self._class_weights(logits)
-            return cross_entropy(logits, y, each, label_smoothing=self.label_smoothing)
-        losses = cross_entropy(
-            logits, y, self._class_weights(logits), label_smoothing=self.label_smoothing, reduction="none"
-        )
-        return (losses * weight).sum() / self.weight(batch)
+        logits, y = self.forward(model, batch), column(batch, 1).long()
+        if self._alike(batch):
+            return cross_entropy(logits, y, label_smoothing=self.label_smoothing)
+        return over(self._sum(logits, batch, self.label_smoothing), self.weight(batch))
 
     def weight(self, batch: Batch) -> int | Tensor:
         """Samples, or the sum of their weights."""
-        weight, y = sample_weight(batch), column(batch, 1)
-        if self.class_weights is not None:
-            of_class = torch.tensor(self.class_weights, device=y.device)[y]
-            return (of_class if weight is None else of_class * weight).sum()
-        return samples(batch) if weight is None else weight.sum()
+        y = column(batch, 1).long()
+        return counted(y, class_weights=self.class_weights, ignore=None, sample=sample_weight(batch))
 
     def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the true labels, and how many are right."""
-        logits, y, weight = self.forward(model, batch).float(), column(batch, 1), sample_weight(batch)
+        logits, y = self.forward(model, batch).float(), column(batch, 1)
         hits = (logits.argmax(1) == y).sum()
-        if weight is None and self.class_weights is None:
-            return {"loss": cross_entropy(logits, y, reduction="sum"), "accuracy": hits}
-        losses = cross_entropy(logits, y, self._class_weights(logits), reduction="none")
-        total = losses.sum() if weight is None else (losses * weight).sum()
-        return {"loss": total, "accuracy": hits, "samples": torch.tensor(samples(batch), device=hits.device)}
+        found = {"loss": self._sum(logits, batch), "accuracy": hits}
+        return found if self._alike(batch) else {**found, "samples": torch.full_like(hits, samples(batch))}
 
     def metrics(self, sums: Mapping[str, Tensor], weight: float) -> dict[str, float]:
         """The mean loss over the weights, and the share of samples that are right."""
         return {
-            "loss": float(sums["loss"]) / weight,
-            "accuracy": float(sums["accuracy"]) / float(sums.get("samples", weight)),
+            "loss": mean(sums["loss"], weight),
+            "accuracy": mean(sums["accuracy"], float(sums.get("samples", weight))),
         }
 
     def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,6 +82,7 @@ class Classification(Task):
     def check(self, data: Data) -> None:
         """Require labels 0, 1, …, of at least two classes."""
         check_labels(data, dimensions=1)
+        check_sample_weights(data)
 
     def complaint(self, output: Any, batch: Batch) -> str:
         """Require logits [B, classes]."""
@@ -107,5 +99,19 @@ class Classification(Task):
         wrong = output.ndim != 2 or output.shape[1] != self.classes
         return "take the number of its outputs from the argument classes" if wrong else ""
 
-    def _class_weights(self, like: Tensor) -> Tensor | None:
-        return None if self.class_weights is None else torch.tensor(self.class_weights, device=like.device).to(like)
+    def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
+        """Pictures whose answer is wrong, and what was said of each."""
+        x, y = column(batch, 0), column(batch, 1).long()
+        said = self.forward(model, batch).argmax(1)
+        wrong = (said != y).nonzero().flatten()[:MOST]
+        if not is_picture(x.shape) or not len(wrong):
+            return {}
+        words = [f"{b} taken for {a}" for a, b in zip(said[wrong].tolist(), y[wrong].tolist(), strict=True)]
+        return {"wrong answers": tiled(rgb(x[wrong])), "wrong answers in words": ", ".join(words)}
+
+    def _alike(self, batch: Batch) -> bool:
+        return self.class_weights is None and sample_weight(batch) is None
+
+    def _sum(self, logits: Tensor, batch: Batch, smoothing: float = 0.0) -> Tensor:
+        y, weight = column(batch, 1).long(), sample_weight(batch)
+        return cross_entropy_sum(logits, y, class_weights=self.class_weights, sample=weight, smoothing=smoothing)
