@@ -18,6 +18,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start
 
 ROOT = Path(__file__).resolve().parent.parent
 
+collect_ignore = ["helpers/lightning_models.py"]  # imports Lightning, which takes seconds; its test does that
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
