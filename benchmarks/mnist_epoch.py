@@ -40,7 +40,7 @@ from lrsched.train.loop import Trainer
 
 def bare_epoch(parts: Parts) -> Callable[[], object]:
     """The loop that one writes by hand when speed is all that matters."""
-    x, y = parts.loader._x, parts.loader._y
+    x, y = parts.loader._data
     mean, std = float(x.float().mean()), float(x.float().std())
     model = MLP(input_shape=(1, 28, 28), classes=10, hidden=(128,))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -70,7 +70,7 @@ def lrsched_epoch(parts: Parts, config: dict, scratch: Path, *, save: bool) -> C
     horizon = parts.horizon
     logger.open(RunInfo(folder.path, config, horizon.steps, horizon.steps_per_epoch, parts.loader.samples_per_step))
     store = Store(folder.checkpoints) if save else NoStore(folder.checkpoints)
-    look = partial(evaluate, parts.state.model, parts.validation, parts.precision, "val")
+    look = partial(evaluate, parts.state.model, parts.validation, parts.task, parts.precision, "val")
 
     def epoch() -> None:
         journal = Journal(folder, [logger])

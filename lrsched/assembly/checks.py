@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -9,32 +11,42 @@ from lrsched.assembly.kinds import spec_of
 from lrsched.config.settings import Settings
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
-from lrsched.train.evaluate import METRICS
 
 
 def check_choices(run: Settings) -> None:
     """Refuse targets and arguments that cannot be used before any data is loaded."""
     spec_of(run.scheduler)
-    for component in (run.optimizer, run.model, run.dataset, *run.logger.values()):
+    for component in (run.optimizer, run.task, run.model, run.dataset, *run.logger.values()):
         component.check()
     if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
         rule = "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are"
         raise ConfigError("trainer.on_nonfinite", "rollback", rule, "give checkpoint.every=1ep, or another duration")
+    check_monitors(run, run.task.cls.better)
+
+
+def check_monitors(run: Settings, better: Mapping[str, str]) -> None:
+    """Refuse to monitor what the task does not measure, or the wrong way.
+
+    Args:
+        run: the settings.
+        better: every metric of the task, and which way it is better.
+    """
+    directions = {f"val/{name}": direction for name, direction in better.items()}
     monitors = {
         "checkpoint.monitor": run.checkpoint.monitor,
         "trainer.early_stop.monitor": run.trainer.early_stop.monitor,
-        "scheduler.monitor": run.scheduler.arguments.get("monitor", METRICS[0]),
+        "scheduler.monitor": run.scheduler.arguments.get("monitor", "val/loss"),
     }
     for key, monitor in monitors.items():
-        if monitor not in METRICS:
-            raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), METRICS))
+        if monitor not in directions:
+            raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), directions))
     modes = (run.checkpoint.mode, run.trainer.early_stop.mode, run.scheduler.arguments.get("mode"))
     for (key, monitor), mode in zip(monitors.items(), modes, strict=True):
-        right = "max" if str(monitor).endswith("accuracy") else "min"
+        right = directions[monitor]
         if mode in ("min", "max") and mode != right:
-            better = "the more the better" if right == "max" else "the less the better"
+            more = "the more the better" if right == "max" else "the less the better"
             key = f"{key.removesuffix('monitor')}mode"
-            raise ConfigError(key, mode, f"the monitored {monitor} is {better}", f"give {key}={right}")
+            raise ConfigError(key, mode, f"the monitored {monitor} is {more}", f"give {key}={right}")
 
 
 def check_smallest_batch(model: nn.Module, loader: Loader) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrsched.assembly.horizon import pace_of
+from lrsched.assembly.horizon import pace_of, samples_of
+from lrsched.config.schema import DatasetConfig
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
-from lrsched.data.counts import training_samples
 from lrsched.data.loader import Loader, order
-from lrsched.data.split import Splits, parts_of
+from lrsched.data.split import Splits
 from lrsched.errors import ConfigError
 from lrsched.horizon import half_up
 
@@ -57,31 +58,25 @@ def clock_of(run: Settings, loader: Loader, splits: Splits, data_sha256: str, ea
     if earlier.settings.scheduler != run.scheduler:  # its steps are those of now
         old = replace(old, unit=Fraction(1))
     same_samples = places is not None and torch.equal(places, splits.places[0])
-    if same_samples and (old.samples, old.pace) == (new.samples, new.pace):
+    same_plan = not old.start or old.in_steps == new.in_steps
+    if same_samples and same_plan and (old.samples, old.pace) == (new.samples, new.pace):
         return replace(old, in_steps=new.in_steps)
-    clock = replace(old.then(earlier.step, new), passed=earlier.passed)
+    clock = old.then(earlier.step, new, earlier.passed)
     if earlier.settings.scheduler != run.scheduler:
         clock = replace(clock, unit=Fraction(1))
-    if clock.epoch.denominator == 1 or run.trainer.overfit_batches is not None:
+    if places is not None:
+        clock = replace(clock, trained=_trained(old, earlier, places, sum(map(len, splits.places))))
+    if clock.drawn.denominator == 1:
         return clock
-    epoch, rest = _rest(old, earlier)
-    if places is None or run.seed != earlier.settings.seed:
-        numbers = order(run.seed, epoch, new.samples)
-        return replace(clock, unseen=numbers[half_up(clock.epoch % 1 * new.samples) :])
-    if not same_samples:
-        seen = places[_without(rest, old.samples)]
-        numbers = order(run.seed, epoch, new.samples)
-        rest = numbers[~torch.isin(splits.places[0][numbers], seen)]
-    return replace(clock, unseen=rest)
+    unseen = _unseen(clock, old, earlier, run, places, splits)[: new.rest_of(clock.drawn)]
+    return replace(clock, unseen=unseen, left=len(unseen) if clock.drawn == clock.epoch else clock.left)
 
 
-def overlaps(run: Settings, loader: Loader, splits: Splits, data_sha256: str, earlier: Earlier | None) -> list[str]:
-    """Warn of samples that were trained on and no longer are training samples."""
-    places = None if earlier is None or not earlier.step else _places(earlier, run, splits, data_sha256)
-    if earlier is None or places is None or torch.equal(places, splits.places[0]):
+def overlaps(clock: Clock, splits: Splits, earlier: Earlier | None) -> list[str]:
+    """Warn of samples that were trained on and no longer are training samples, where a clock begins."""
+    if earlier is None or clock.trained is None or clock.start != earlier.step:
         return []
-    trained = places[_trained(_clock_before(earlier, splits, places), earlier)]
-    counts = [int(torch.isin(part, trained).sum()) for part in splits.places[1:]]
+    counts = [int(clock.trained[part].sum()) for part in splits.places[1:]]
     parts = [f"{count} now {verb}" for count, verb in zip(counts, ("validate", "test"), strict=False) if count]
     if not parts:
         return []
@@ -95,13 +90,11 @@ def _clock_before(earlier: Earlier, splits: Splits, places: Tensor | None) -> Cl
     """The clock of the checkpoint; one of 0.1.0 has the pace of its config."""
     if earlier.clock is not None:
         return Clock.of(earlier.clock)
-    own, samples = earlier.settings.dataset.own, len(splits.train_y)
+    own, samples = earlier.settings.dataset.own, splits.samples
     if places is not None:
         samples = len(places)
     elif own.train_samples is not None:
-        samples = training_samples(
-            own.train_samples, own.test_samples, validation_fraction=own.validation, test_fraction=own.test
-        )
+        samples = samples_of(own, own.train_samples)
     return Clock(samples, pace_of(earlier.settings, samples), in_steps=earlier.settings.trainer.steps is not None)
 
 
@@ -111,35 +104,69 @@ def _places(earlier: Earlier, run: Settings, splits: Splits, data_sha256: str) -
         return None
     own = earlier.settings.dataset.own
     now = run.dataset.own
-    if (own.validation, own.test, own.split_seed) == (now.validation, now.test, now.split_seed):
+    if _cut(own) == _cut(now):
         return splits.places[0]
-    labels = torch.empty(sum(map(len, splits.places)), dtype=splits.train_y.dtype)
-    for where, part in zip(splits.places, (splits.train_y, splits.validation_y, splits.test_y), strict=False):
-        labels[where] = part
     try:
         test = own.test if len(splits.places) == 3 else None
-        return parts_of(labels, validation=own.validation, test=test, seed=own.split_seed)[0]
+        validation, seed = own.validation, own.split_seed
+        return splits.partition.parts(validation=validation, test=test, seed=seed, fold=own.fold, folds=own.folds)[0]
     except ConfigError as error:
         raise error.under("dataset") from error
 
 
-def _rest(old: Clock, earlier: Earlier) -> tuple[int, Tensor]:
-    """The epoch under way, and the numbers of the samples that it has not seen, in its order."""
-    epoch, number = old.locate(earlier.step + earlier.passed - old.start - old.passed)
-    under_way = epoch < old.next_epoch and old.unseen is not None
-    numbers = old.unseen if under_way else order(earlier.settings.seed, epoch, old.samples)
-    assert numbers is not None
-    return epoch, numbers[number * old.pace.samples_per_step :]
+def _cut(own: DatasetConfig) -> tuple[object, ...]:
+    return own.validation, own.test, own.split_seed, own.fold, own.folds
 
 
-def _trained(old: Clock, earlier: Earlier) -> Tensor:
-    """The numbers of the samples that this clock has trained on."""
-    epoch, rest = _rest(old, earlier)
-    seen = torch.zeros(old.samples, dtype=torch.bool)
-    seen[_without(rest, old.samples)] = True
-    for whole in range(epoch):
-        seen[order(earlier.settings.seed, whole, old.samples)[: old.epoch_samples]] = True
-    return seen.nonzero().flatten()
+def _unseen(clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: Splits) -> Tensor:
+    """The numbers, now, of the samples that the epoch under way has not drawn, in its order."""
+    epoch = math.floor(clock.drawn)
+    numbers = order(run.seed, 0 if run.trainer.overfit_batches is not None else epoch, clock.samples)
+    if places is None or run.seed != earlier.settings.seed:
+        return numbers[half_up(clock.drawn % 1 * clock.epoch_samples) :]
+    if run.trainer.overfit_batches is not None:  # always the same ones: the last of them
+        return numbers[clock.epoch_samples - clock.rest_of(clock.drawn) :]
+    drawn, rest = _under_way(old, earlier)
+    if torch.equal(places, splits.places[0]):
+        return rest
+    seen = torch.isin(splits.places[0], places[drawn])
+    return numbers[~seen[numbers]]
+
+
+def _under_way(old: Clock, earlier: Earlier) -> tuple[Tensor, Tensor]:
+    """The numbers of the samples that the epoch under way has drawn, and of those that it has not, in its order."""
+    data = old.data
+    epoch, number = data.locate(_batches(old, earlier))
+    if epoch < data.next_epoch and data.unseen is not None:
+        rest = data.unseen[number * data.pace.samples_per_step :]
+        return _without(rest, old.samples), rest
+    numbers = _order(earlier, epoch, old)
+    return numbers.tensor_split([number * old.pace.samples_per_step])  # type: ignore[return-value]
+
+
+def _trained(old: Clock, earlier: Earlier, places: Tensor, samples: int) -> Tensor:
+    """Of all samples, those that the run has been trained on, by this clock and those before."""
+    data, batches = old.data, _batches(old, earlier)
+    trained = torch.zeros(samples, dtype=torch.bool) if old.trained is None else old.trained.clone()
+    epoch, number = data.locate(batches)
+    drawn = number * data.pace.samples_per_step
+    if data.unseen is not None:
+        trained[places[data.unseen[: drawn if epoch < data.next_epoch else None]]] = True
+    if epoch >= data.next_epoch:
+        for whole in range(data.next_epoch, epoch):
+            trained[places[_order(earlier, whole, old)[: old.epoch_samples]]] = True
+        trained[places[_order(earlier, epoch, old)[:drawn]]] = True
+    return trained
+
+
+def _batches(old: Clock, earlier: Earlier) -> int:
+    """The batches drawn since this clock began."""
+    return earlier.step + earlier.passed - old.start - old.passed
+
+
+def _order(earlier: Earlier, epoch: int, old: Clock) -> Tensor:
+    trainer = earlier.settings.trainer
+    return order(earlier.settings.seed, 0 if trainer.overfit_batches is not None else epoch, old.samples)
 
 
 def _without(rest: Tensor, samples: int) -> Tensor:

@@ -7,15 +7,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
+import torch
+
 from lrsched.assembly.memory import enough_for
 from lrsched.config import schema
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
-from lrsched.data.arrays import Arrays
 from lrsched.data.augment import Augment
+from lrsched.data.batch import samples
+from lrsched.data.data import Data
 from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
+from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, UserError
+from lrsched.tasks.task import Task
 
 Loaded = tuple[Splits, str]
 """A data set in memory: its parts, and its hash."""
@@ -26,7 +31,7 @@ def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
     loaded: dict[str, Loaded] = {}
     for run in runs:
         with suppress(UserError, OSError):  # the run itself will say what is wrong
-            loaded[run.dataset.text] = load_data(run, loaded)
+            loaded[_asked(run)] = load_data(run, loaded)
     return loaded
 
 
@@ -38,27 +43,36 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         loaded: data sets that lie in memory already.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: it is missing or damaged, or this task cannot be asked of it.
     """
     node = run.dataset
-    if node.text in loaded:
-        return loaded[node.text]
-    arrays = load_arrays(node)
-    check_counts(node.own, arrays)
+    if _asked(run) in loaded:
+        return loaded[_asked(run)]
+    data, own = load_samples(node), node.own
+    check_counts(own, data)
     try:
-        splits = split(arrays, validation=node.own.validation, test=node.own.test, seed=node.own.split_seed)
+        splits = split(
+            data, validation=own.validation, test=own.test, seed=own.split_seed, fold=own.fold, folds=own.folds
+        )
     except ConfigError as error:
         raise error.under("dataset") from error
-    return splits, sha256(arrays)
+    task: Task = run.task.build_for(splits.facts)
+    task.check(data)
+    return splits, sha256(data)
 
 
-def load_arrays(node: Component[schema.DatasetConfig]) -> Arrays:
+def _asked(run: Settings) -> str:
+    """A data set and what is asked of it: the task has checked it."""
+    return run.dataset.text + run.task.text
+
+
+def load_samples(node: Component[schema.DatasetConfig]) -> Data:
     """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
     target = node.target
     ours = target.startswith("lrsched.")
     try:
         with enough_for(node):
-            arrays = node.build().load()
+            data = node.build().load()
     except DataError as error:
         raise error if ours else DataError(f"dataset={target}: {error}") from error
     except UserError:
@@ -72,18 +86,16 @@ def load_arrays(node: Component[schema.DatasetConfig]) -> Arrays:
             f"dataset={target}: its load() raised {type(error).__name__}: {reason} (in {where.filename}, line "
             f"{where.lineno}); is the data set whole, and of the form that load() expects?"
         ) from error
-    if not isinstance(arrays, Arrays):
-        raise DataError(
-            f"dataset={target}: its load() must return lrsched.data.arrays.Arrays, not {type(arrays).__name__}"
-        )
-    return arrays
+    if not isinstance(data, Data):
+        raise DataError(f"dataset={target}: its load() must return lrsched.data.Data, not {type(data).__name__}")
+    return data
 
 
-def check_counts(reserved: schema.DatasetConfig, arrays: Arrays) -> None:
+def check_counts(reserved: schema.DatasetConfig, data: Data) -> None:
     """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
     if reserved.train_samples is None:
         return
-    found = {"train_samples": len(arrays.train_y), "test_samples": 0 if arrays.test_y is None else len(arrays.test_y)}
+    found = {"train_samples": data.samples, "test_samples": 0 if data.test is None else samples(data.test)}
     for name, count in found.items():
         said = getattr(reserved, name)
         if said != count:
@@ -93,14 +105,10 @@ def check_counts(reserved: schema.DatasetConfig, arrays: Arrays) -> None:
             )
 
 
-def chosen_augment(reserved: schema.DatasetConfig, splits: Splits) -> Augment | None:
-    """What changes the training images, if anything does."""
+def chosen_transform(reserved: schema.DatasetConfig, splits: Splits, device: torch.device) -> Transform:
+    """What brings raw samples into the form that the model is given, with the random changes that are asked for."""
     crop, flip = reserved.augment.crop, reserved.augment.flip
-    if not crop and not flip:
-        return None
-    augment = Augment(crop=crop, flip=flip)
     try:
-        augment.check_fits(*splits.input_shape[1:])
+        return splits.transform(device, Augment(crop=crop, flip=flip) if crop or flip else None)
     except ConfigError as error:
         raise error.under("dataset.augment") from error
-    return augment

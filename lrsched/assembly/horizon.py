@@ -70,15 +70,22 @@ def foreseen(run: Settings, *, native: bool) -> Horizon:
     if reserved.train_samples is None:
         return _without_epochs(run, native)
     try:
-        samples = training_samples(
-            reserved.train_samples,
-            reserved.test_samples,
-            validation_fraction=reserved.validation,
-            test_fraction=reserved.test,
-        )
+        samples = samples_of(reserved, reserved.train_samples)
     except ConfigError as error:
         raise error.under("dataset") from error
     return run_horizon(run.trainer, pace_of(run, samples))
+
+
+def samples_of(own: schema.DatasetConfig, train: int) -> int:
+    """The training samples that remain of ``train`` without the test and the validation part."""
+    return training_samples(
+        train,
+        own.test_samples,
+        validation_fraction=own.validation,
+        test_fraction=own.test,
+        fold=own.fold,
+        folds=own.folds,
+    )
 
 
 def pace_of(run: Settings, samples: int) -> Pace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def enough_for(node: Component[Any]) -> Iterator[None]:
         raise _too_large(node, "makes it need more memory than there is") from error
 
 
-def check_model_fits(node: Component[None], input_shape: tuple[int, int, int], classes: int) -> None:
+def check_model_fits(node: Component[None], facts: Mapping[str, Any]) -> None:
     """Refuse a model whose weights and gradients are more than the machine's memory.
 
     It is built without memory first, on the meta device: where memory is promised before it is there, the
@@ -47,7 +47,7 @@ def check_model_fits(node: Component[None], input_shape: tuple[int, int, int], c
     """
     try:
         with torch.device("meta"):
-            model = node.build(input_shape=input_shape, classes=classes)
+            model = node.build_for(facts)
     except Stopped:
         raise
     except Exception:  # a model that cannot be built like this may be a good one

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from lrsched.assembly.checks import check_choices, check_smallest_batch
+from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
-from lrsched.assembly.data import Loaded, chosen_augment, load_data
+from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
@@ -23,12 +24,15 @@ from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.config import schema
 from lrsched.config.component import Component
-from lrsched.config.settings import Settings
-from lrsched.data.loader import InOrder, Loader, Standardise
+from lrsched.config.settings import Settings, direction
+from lrsched.data.batch import Batch, each, samples
+from lrsched.data.loader import InOrder, Loader
 from lrsched.data.split import Splits
+from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
+from lrsched.tasks.task import Task
 from lrsched.train.loop import Timetable
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
@@ -43,6 +47,7 @@ class Parts:
 
     state: RunState
     update: Update
+    task: Task
     loader: Loader
     validation: InOrder
     test: InOrder
@@ -75,65 +80,63 @@ def assemble(
     seed_generators(run.seed)
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
-    standardise = Standardise(splits.mean, splits.std, device)
-    loader = _loader(run, splits, standardise, device)
+    task = build_task(run, splits)
+    transform = chosen_transform(reserved, splits, device)
+    loader = _loader(run, splits, transform, device)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
 
     precision = Precision(t.precision, device)
-    model = build_model(run, splits, device)
-    x = standardise(splits.train_x[:2].to(device))
-    initialise_lazy(model, x, run.model)
+    model = build_model(run, task.facts(splits.facts), device)
+    few = transform(each(splits.train, lambda column: column[:2].to(device)))
+    initialise_lazy(model, few, task, run.model)
     check_smallest_batch(model, loader)
-    if len(x) > 1:  # batch norm has no statistics of a single sample
-        try_model(model, x, splits.classes, precision, run.model)
+    if samples(few) > 1:  # batch norm has no statistics of a single sample
+        try_model(model, few, task, precision, run.model)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
-    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(run, loader, splits, data, earlier)]
+    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(clock, splits, earlier)]
     state = RunState(
         model,
         optimizer,
         scheduler,
         precision.scaler(),
-        best=Tracker(run.checkpoint.monitor, run.checkpoint.mode),
-        early=Tracker(t.early_stop.monitor, t.early_stop.mode, t.early_stop.threshold),
+        best=Tracker(run.checkpoint.monitor, direction(task.better, run.checkpoint.monitor)),
+        early=Tracker(t.early_stop.monitor, direction(task.better, t.early_stop.monitor), t.early_stop.threshold),
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
     )
     update = Update(
         loader,
+        task,
         precision,
         seed=run.seed,
         device=device,
         clip_norm=t.clip_norm,
-        label_smoothing=t.label_smoothing,
         skip=t.on_nonfinite == "skip",
     )
 
-    def in_order(x: torch.Tensor, y: torch.Tensor) -> InOrder:
+    def in_order(data: Batch) -> InOrder:
         size, limit = reserved.eval_batch_size, t.limit_eval_batches
-        return InOrder(x, y, standardise, batch_size=size, device=device, limit=limit)
+        return InOrder(data, transform, batch_size=size, device=device, limit=limit)
 
-    validation = in_order(splits.validation_x, splits.validation_y)
-    test = in_order(splits.test_x, splits.test_y)
-    return Parts(state, update, loader, validation, test, precision, horizon, timetable, warned, data)
+    validation, test = in_order(splits.validation), in_order(splits.test)
+    return Parts(state, update, task, loader, validation, test, precision, horizon, timetable, warned, data)
 
 
-def _loader(run: Settings, splits: Splits, standardise: Standardise, device: torch.device) -> Loader:
+def _loader(run: Settings, splits: Splits, transform: Transform, device: torch.device) -> Loader:
     """The batches of the training samples."""
     reserved, t = run.dataset.own, run.trainer
     return Loader(
-        splits.train_x,
-        splits.train_y,
-        standardise,
+        splits.train,
+        transform,
         batch_size=reserved.batch_size,
         accumulate=t.accumulate,
         seed=run.seed,
-        augment=chosen_augment(reserved, splits),
         device=device,
         limit=t.limit_batches,
         overfit=t.overfit_batches,
@@ -154,12 +157,23 @@ def timetable_of(run: Settings, horizon: Horizon) -> Timetable:
     )
 
 
-def build_model(run: Settings, splits: Splits, device: torch.device) -> nn.Module:
+def build_task(run: Settings, splits: Splits) -> Task:
+    """What the model is asked, told the facts of the data.
+
+    Raises:
+        ConfigError: a metric is monitored that there is not for these data.
+    """
+    task: Task = run.task.build_for(splits.facts)
+    check_monitors(run, task.better)
+    return task
+
+
+def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -> nn.Module:
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
-    check_model_fits(run.model, splits.input_shape, splits.classes)
+    check_model_fits(run.model, facts)
     torch.manual_seed(key(run.seed, "init"))
     with enough_for(run.model):
-        return run.model.build(input_shape=splits.input_shape, classes=splits.classes).to(device)
+        return run.model.build_for(facts).to(device)
 
 
 def build_optimizer(node: Component[schema.OptimizerConfig], model: nn.Module) -> Optimizer:

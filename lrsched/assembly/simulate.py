@@ -26,10 +26,19 @@ from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
 from lrsched.schedulers.values import GroupPlace, place, read_value
 from lrsched.schedules.shapes import Floats
-from lrsched.train.evaluate import METRICS
 
-SAME: dict[str, float] = dict.fromkeys(METRICS, 1.0)
-"""What an evaluation shows while nothing is trained: a closed loop sees a run that never improves."""
+
+class _Unchanging(dict[str, float]):
+    """What an evaluation shows while nothing is trained: 1 as every metric, so a closed loop sees no improvement."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> float:
+        return 1.0
+
+
+SAME: Mapping[str, float] = _Unchanging()
 
 MOST = 10**6
 """Steps up to which a native scheduler is run to see what it sets: a few seconds."""

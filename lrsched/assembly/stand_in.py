@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -11,7 +13,8 @@ from lrsched.errors import ConfigError, Stopped
 SHAPES = ((3, 32, 32), (1, 28, 28), (3, 224, 224))
 """Pictures that a model is built for: of its parameters only names, order and dimensions count here."""
 
-CLASSES = 10
+FACTS = {"classes": 10, "outputs": 10, "targets": 1, "vocabulary": 256, "context": 128}
+"""What a model may ask for besides: these numbers count as little."""
 
 
 def stand_in(node: Component[None]) -> nn.Module:
@@ -24,7 +27,7 @@ def stand_in(node: Component[None]) -> nn.Module:
     for device, shape in [*(("meta", shape) for shape in SHAPES), ("cpu", SHAPES[0])]:
         try:
             with torch.device(device):
-                return node.build(input_shape=shape, classes=CLASSES)
+                return node.build_for({**FACTS, "input_shape": shape, "features": math.prod(shape)})
         except Stopped:
             raise
         except ConfigError as error:

@@ -21,6 +21,7 @@ from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
+from lrsched.config.versions import MOVED
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
 GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
@@ -131,6 +132,8 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
     if not known:  # an open, empty mapping
         rule = "has no entries yet, and an override without + changes an entry that is there"
         return ConfigError(key, UNSET, rule, f"write +{key}")
+    if key in MOVED:
+        return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
     return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
 
 
@@ -160,6 +163,9 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
     if match:
         known = [*GROUPS, *schema.names(schema.RunConfig)]
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
+    match = re.search(r"Could not delete from config\. '([^']+)' does not exist", text)
+    if match:
+        return ConfigError(f"~{match[1]}", UNSET, "there is no such key to take away", "leave it out")
     match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
     if match:
         remedy = f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]"

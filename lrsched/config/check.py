@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from lrsched.config import schema
 from lrsched.config.types import check_type
+from lrsched.config.versions import MOVED
 from lrsched.config.walk import is_mapping, leaves
 from lrsched.errors import ConfigError, nearest
 
@@ -46,6 +47,8 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
     for name, value in node.items():
         key = f"{prefix}.{name}" if prefix else name
         if name not in items:
+            if key in MOVED:
+                raise ConfigError(key, value, "has moved", f"it is {MOVED[key]} now")
             raise ConfigError(key, value, "there is no such key", nearest(name, items))
         hint = hints[name]
         if dataclasses.is_dataclass(hint):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from lrsched.config.targets import Role, check_arguments, construct, resolve
+from lrsched.errors import UNSET, ConfigError
 
 Own = TypeVar("Own")
 """The schema class of a group's reserved keys; None where it has none."""
@@ -61,6 +63,27 @@ class Component(Generic[Own]):
             ConfigError: the class or one of its arguments cannot be used.
         """
         return construct(self.role, self.cls, self.arguments, self.key, **given)
+
+    def build_for(self, facts: Mapping[str, Any]) -> Any:
+        """Make an instance that is told those facts of the data that it has parameters for.
+
+        Args:
+            facts: by name; a value in the config goes before.
+
+        Raises:
+            ConfigError: as for :meth:`build`, or an argument that neither the config nor the data give.
+        """
+        parameters = {
+            name: parameter
+            for name, parameter in inspect.signature(self.cls).parameters.items()
+            if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        }
+        given = {name: facts[name] for name in parameters if name in facts and name not in self.arguments}
+        for name, parameter in parameters.items():
+            if parameter.default is inspect.Parameter.empty and name not in given and name not in self.arguments:
+                rule = f"{self.cls.__name__} needs this argument, and the data set tells {', '.join(sorted(facts))}"
+                raise ConfigError(f"{self.key}.{name}", UNSET, rule, f"give {self.key}.{name}=VALUE")
+        return self.build(**given)
 
     @property
     def text(self) -> str:

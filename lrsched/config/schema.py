@@ -14,7 +14,7 @@ from typing import Any, Optional
 from lrsched.errors import ConfigError, suggestion
 from lrsched.horizon import POLICIES, parse
 
-GROUPS = ("scheduler", "optimizer", "model", "dataset")
+GROUPS = ("scheduler", "optimizer", "model", "dataset", "task")
 """Groups that name a class, their ``_target_``."""
 
 Rule = Callable[[str, Any], None]
@@ -42,7 +42,6 @@ def at_least(least: float) -> Rule:
 
 
 ABOVE_0 = must(lambda value: 0 < value < inf, "must be a finite number above 0")
-FRACTION = must(lambda value: 0 <= value < 1, "is a fraction: at least 0 and below 1")
 LAYER_DECAY = must(lambda value: 0 < value <= 1, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
 HELD_OUT = must(
     lambda value: 0 < value < 1, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten"
@@ -88,7 +87,7 @@ class EarlyStop:
     """Ends a run when a metric has not improved for ``patience`` evaluations, of those from ``start`` on."""
 
     monitor: str = "val/loss"
-    mode: str = ruled("min", one_of("min", "max"))
+    mode: Optional[str] = ruled(None, one_of("min", "max"))
     patience: Optional[int] = ruled(None, at_least(1))
     threshold: float = ruled(0.0, at_least(0))
     start: str = ruled("0st", duration)
@@ -116,7 +115,6 @@ class TrainerConfig:
     clip_norm: Optional[float] = ruled(None, ABOVE_0)
     on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
-    label_smoothing: float = ruled(0.0, FRACTION)
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     early_stop: EarlyStop = field(default_factory=EarlyStop)
@@ -147,7 +145,7 @@ class CheckpointConfig:
     every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
     monitor: str = "val/loss"
-    mode: str = ruled("min", one_of("min", "max"))
+    mode: Optional[str] = ruled(None, one_of("min", "max"))
     allow_change: list[str] = field(default_factory=list[str])
     inexact: bool = False
     changes: list[Any] = field(default_factory=list[Any], metadata={"items": Change})
@@ -184,6 +182,8 @@ class DatasetConfig:
     validation: float = ruled(0.1, HELD_OUT)
     test: float = ruled(0.2, HELD_OUT)
     split_seed: int = ruled(0, at_least(0))
+    fold: Optional[int] = ruled(None, at_least(0))
+    folds: int = ruled(5, at_least(2))
     augment: Augmentation = field(default_factory=Augmentation)
 
 
@@ -226,6 +226,7 @@ class RunConfig:
     threads: Optional[int] = ruled(None, THREADS)
     optimizer: Any = "???"
     scheduler: Any = "???"
+    task: Any = "???"
     model: Any = "???"
     dataset: Any = "???"
     trainer: TrainerConfig = field(default_factory=TrainerConfig)

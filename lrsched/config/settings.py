@@ -11,7 +11,7 @@ from typing import Any, overload
 from lrsched.config import schema
 from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
-from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, Role, arguments_in
+from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
@@ -26,6 +26,7 @@ class Settings(schema.RunConfig):
 
     optimizer: Component[schema.OptimizerConfig]
     scheduler: Component[None]
+    task: Component[None]
     model: Component[None]
     dataset: Component[schema.DatasetConfig]
     logger: dict[str, Component[None]]
@@ -56,6 +57,7 @@ def settings(config: Mapping[str, Any]) -> Settings:
     check_numbers(config)
     run.optimizer = _optimizer(run.optimizer)
     run.scheduler = component(SCHEDULER, run.scheduler, "scheduler")
+    run.task = component(TASK, run.task, "task")
     run.model = component(MODEL, run.model, "model")
     run.dataset = component(DATASET, run.dataset, "dataset", schema.DatasetConfig)
     run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
@@ -80,6 +82,16 @@ def component(role: Role, node: Mapping[str, Any], key: str, own: type[Any] | No
     """
     reserved, rest = (None, node) if own is None else take(own, node, key)
     return Component(role, key, str(node.get("_target_")), arguments_in(rest), reserved)
+
+
+def direction(better: Mapping[str, str], monitor: str) -> str:
+    """Which way a monitored metric is better.
+
+    Args:
+        better: of the task: ``min`` or ``max`` for each metric.
+        monitor: the metric of a part, as ``val/loss``.
+    """
+    return better[monitor.partition("/")[2]]
 
 
 def base_rate(optimizer: Component[schema.OptimizerConfig]) -> float:

@@ -37,12 +37,14 @@ class Role:
         homes: packages in which its classes are defined.
         kinds: base classes by dotted name, imported when needed; a class must have one of them.
         given: arguments that the trainer hands over, and a config must not.
+        facts: what the config does not give is taken from the facts of the data, by name.
     """
 
     group: str
     homes: tuple[str, ...]
     kinds: tuple[str, ...]
     given: tuple[str, ...] = ()
+    facts: bool = False
 
 
 CURVE = "lrsched.schedules.Schedule"
@@ -64,8 +66,9 @@ CONVENTIONS = {
 }
 """Libraries whose schedules are not built but computed: ``convention=`` gives their numbers."""
 
-MODEL = Role("model", ("lrsched.models",), ("torch.nn.Module",), ("input_shape", "classes"))
-DATASET = Role("dataset", ("lrsched.data",), ("lrsched.data.arrays.Source",))
+MODEL = Role("model", ("lrsched.models",), ("torch.nn.Module",), ("input_shape", "classes"), facts=True)
+TASK = Role("task", ("lrsched.tasks",), ("lrsched.tasks.task.Task",), facts=True)
+DATASET = Role("dataset", ("lrsched.data",), ("lrsched.data.source.Source",))
 LOGGER = Role("logger", ("lrsched.loggers",), ("lrsched.loggers.base.Logger",))
 
 
@@ -172,7 +175,7 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
         if name not in offered and (not open_ended or name in role.given or name.startswith("_")):
             raise ConfigError(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
         checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
-    for name in offered:
+    for name in () if role.facts else offered:
         if parameters[name].default is inspect.Parameter.empty and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
     check_ranges(cls, checked, key)

@@ -15,11 +15,20 @@ from typing import Any
 
 from lrsched.config.walk import is_mapping
 
-LATER: Mapping[str, Any] = {"trainer.early_stop.start": "0st"}
+LATER: Mapping[str, Any] = {
+    "trainer.early_stop.start": "0st",
+    "task._target_": "lrsched.tasks.Classification",
+    "task.class_weights": None,
+    "dataset.fold": None,
+    "dataset.folds": 5,
+}
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed."""
 
-MOVED: Mapping[str, str] = {}
+MOVED: Mapping[str, str] = {"trainer.label_smoothing": "task.label_smoothing"}
 """Dotted keys that moved after 0.1.0: ``{old place: new place}``."""
+
+SPELT: Mapping[str, tuple[Any, Any]] = {"trainer.early_stop.mode": ("min", None)}
+"""Dotted keys whose default is written otherwise after 0.1.0: ``{key: (before, now)}``; both compute the same."""
 
 _ABSENT = object()
 
@@ -29,6 +38,8 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
     first = copy.deepcopy(dict(config))
     for old, new in MOVED.items():
         _move(first, new, old)
+    for key, (before, now) in SPELT.items():
+        _replace(first, key, now, before)
     for key, value in LATER.items():
         if _find(first, key) == value:
             _take(first, key)
@@ -40,6 +51,8 @@ def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
     now = copy.deepcopy(dict(config))
     for old, new in MOVED.items():
         _move(now, old, new)
+    for key, (before, after) in SPELT.items():
+        _replace(now, key, before, after)
     for key, value in LATER.items():
         if _find(now, key) is _ABSENT and not _belongs_to_a_class(now, key):
             _put(now, key, copy.deepcopy(value))
@@ -62,6 +75,11 @@ def _find(config: Any, key: str) -> Any:
 def _move(config: dict[str, Any], old: str, new: str) -> None:
     if _find(config, old) is not _ABSENT:
         _put(config, new, _take(config, old))
+
+
+def _replace(config: dict[str, Any], key: str, old: Any, new: Any) -> None:
+    if _find(config, key) == old:
+        _put(config, key, new)
 
 
 def _put(config: dict[str, Any], key: str, value: Any) -> None:

@@ -6,7 +6,8 @@ goes on at the same epoch. Its completed updates keep their numbers; a new clock
     epoch      samples seen / samples of an epoch; never goes back
     place      the step of the plan that an update takes its rate from. The plan is made at the new pace for the
                whole run, and the first update takes its place half-up(epoch · updates an epoch)
-    samples    the unseen ones of the epoch that is under way, in its own order, as many as the rest of it has
+    samples    the unseen ones of the epoch that is under way, in its own order, as many as the rest of it has;
+               batches that were passed over count as seen, so that the data may be ahead of the epoch
 
 The rest of the epoch that was under way may have one update more or less than the plan has left for it. Places are
 therefore whole again from the next epoch's start: there the plan and the data go together.
@@ -42,7 +43,10 @@ class Clock:
         start: completed updates when this pace began.
         passed: batches passed over by then.
         epoch: passes over the data by then.
-        unseen: numbers of the samples that the epoch under way had not seen by then, in its order.
+        left: samples that were left of the epoch under way by then; 0 if it was at its end.
+        drawn: passes over the data by then, the batches passed over among them.
+        unseen: numbers of the samples that this pass had not drawn by then, in its order; None if it was at its end.
+        trained: for each sample of the data, held-out ones too, whether it was trained on by then; None: not known.
         unit: updates of this pace in the time of one when the scheduler was configured.
         in_steps: the run's length is given in steps.
         before: the earlier clocks, oldest first.
@@ -60,20 +64,38 @@ class Clock:
     start: int = 0
     passed: int = 0
     epoch: Fraction = Fraction(0)
+    left: int = 0
+    drawn: Fraction = Fraction(0)
     unseen: Tensor | None = None
+    trained: Tensor | None = None
     unit: Fraction = Fraction(1)
     in_steps: bool = False
     before: tuple[Clock, ...] = ()
 
-    def then(self, step: int, new: Clock) -> Clock:
-        """The clock of a run whose pace changes after ``step`` updates to that of ``new``."""
+    def then(self, step: int, new: Clock, passed: int = 0) -> Clock:
+        """The clock of a run whose pace changes after ``step`` updates, and batches passed over, to that of ``new``."""
+        epoch = self.exactly(step)
         return replace(
             new,
             start=step,
-            epoch=self.exactly(step),
+            passed=passed,
+            epoch=epoch,
+            left=new.rest_of(epoch),
+            drawn=self.data.exactly(step + passed - self.passed),
             unit=Fraction(1) if new.in_steps else self.unit * new.pace.steps_per_epoch / self.pace.steps_per_epoch,
-            before=(*self.before, replace(self, unseen=None, before=())),
+            before=(*self.before, replace(self, unseen=None, trained=None, before=())),
         )
+
+    @property
+    def data(self) -> Clock:
+        """The clock of the batches: counts those that are passed over, too."""
+        if not self.start:
+            return self
+        return replace(self, epoch=self.drawn, left=0 if self.unseen is None else len(self.unseen))
+
+    def rest_of(self, epoch: Fraction) -> int:
+        """Samples of this pace that are left of the epoch under way."""
+        return half_up(-epoch % 1 * self.epoch_samples)
 
     @property
     def epoch_samples(self) -> int:
@@ -81,14 +103,8 @@ class Clock:
         return min(self.samples, self.pace.steps_per_epoch * self.pace.samples_per_step)
 
     @property
-    def left(self) -> int:
-        """Samples that are left of the epoch under way at the start; 0 if it was at its end."""
-        left = half_up((self.next_epoch - self.epoch) * self.epoch_samples)
-        return left if self.unseen is None else min(left, len(self.unseen))
-
-    @property
     def updates_left(self) -> int:
-        """Updates that these samples make."""
+        """Updates that the samples left make."""
         return -(-self.left // self.pace.samples_per_step)
 
     @property
@@ -155,7 +171,10 @@ class Clock:
             "start": self.start,
             "passed": self.passed,
             "epoch": list(self.epoch.as_integer_ratio()),
+            "left": self.left,
+            "drawn": list(self.drawn.as_integer_ratio()),
             "unseen": self.unseen,
+            "trained": self.trained,
             "unit": list(self.unit.as_integer_ratio()),
             "in_steps": self.in_steps,
             "before": [clock.state_dict() for clock in self.before],
@@ -175,7 +194,10 @@ class Clock:
                 start=int(state["start"]),
                 passed=int(state["passed"]),
                 epoch=Fraction(*state["epoch"]),
+                left=int(state["left"]),
+                drawn=Fraction(*state["drawn"]),
                 unseen=state["unseen"],
+                trained=state["trained"],
                 unit=Fraction(*state["unit"]),
                 in_steps=bool(state["in_steps"]),
                 before=tuple(cls.of(clock) for clock in state["before"]),

@@ -18,7 +18,15 @@ def held_out(samples: int, fraction: float) -> int:
     return half_up(Fraction(repr(float(fraction))) * samples)
 
 
-def training_samples(train: int, test: int, *, validation_fraction: float, test_fraction: float) -> int:
+def training_samples(
+    train: int,
+    test: int,
+    *,
+    validation_fraction: float,
+    test_fraction: float,
+    fold: int | None = None,
+    folds: int = 5,
+) -> int:
     """Count the training samples that remain without the test and the validation part.
 
     Args:
@@ -26,6 +34,8 @@ def training_samples(train: int, test: int, *, validation_fraction: float, test_
         test: samples in its own test part; 0: hold one out.
         validation_fraction: of the training part, without the test part.
         test_fraction: of the whole; unused if the source has a test part.
+        fold: number of the fold that validates instead of a fraction, or None.
+        folds: how many there are.
 
     Raises:
         ConfigError: a fraction outside (0, 1), or one that leaves a part without samples.
@@ -33,14 +43,14 @@ def training_samples(train: int, test: int, *, validation_fraction: float, test_
     >>> training_samples(1797, 0, validation_fraction=0.1, test_fraction=0.2)  # 1797 − 359 − 144
     1294
     """
-    parts = [("validation", validation_fraction)]
-    for name, fraction in parts if test else [("test", test_fraction), *parts]:
+    parts = [] if test else [("test", test_fraction)]
+    for name, fraction in [*parts, ("validation", validation_fraction)] if fold is None else parts:
         check_fraction(name, fraction)
         held = held_out(train, fraction)
         if not 0 < held < train:
             raise ConfigError(name, fraction, f"holds out {held} of {train} samples", "give a fraction nearer to 0.5")
         train -= held
-    return train
+    return train if fold is None else train - len(range(fold, train, folds))
 
 
 def check_fraction(name: str, fraction: float) -> None:

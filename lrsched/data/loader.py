@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from lrsched.data.batch import Batch, each, samples
 from lrsched.data.clock import Clock
 from lrsched.data.counts import pace
+from lrsched.data.transform import Transform
 from lrsched.seeds import key
-
-Batch = tuple[Tensor, Tensor]
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
-
-
-class Standardise:
-    """Converts raw pixels to network input: (x − mean) / std per channel, in float32.
-
-    Args:
-        mean, std: [C], in units of the raw values.
-        device: of the images.
-    """
-
-    def __init__(self, mean: Tensor, std: Tensor, device: torch.device) -> None:
-        shape = (1, -1, 1, 1)
-        self._scale = (1.0 / std.to(device, torch.float32)).reshape(shape)
-        self._shift = (-mean / std).to(device, torch.float32).reshape(shape)
-        if self._scale.numel() == 1:  # one channel: no broadcast
-            self._scale, self._shift = self._scale.reshape(()), self._shift.reshape(())
-
-    def __call__(self, raw: Tensor) -> Tensor:
-        """Convert [B, C, H, W] of any number type to float32."""
-        return raw.to(torch.float32, copy=True).mul_(self._scale).add_(self._shift)
 
 
 class Loader:
@@ -43,44 +22,41 @@ class Loader:
     what an undisturbed run gets. A clock says which samples a run that changed its pace goes on with.
 
     Args:
-        x: uint8 [N, C, H, W]; y: int64 [N]. Both move to ``device`` once.
-        standardise: converts raw pixels to network input.
+        data: columns of the training samples. They move to ``device`` once.
+        transform: brings raw samples into the form that the model is given.
         batch_size: samples in a micro-batch.
         accumulate: micro-batches in an update.
         seed: of the run.
-        augment: batched augmentation of raw pixels, or None.
         limit: updates after which an epoch ends early, or None.
         overfit: updates to repeat for ever, always with the same samples, or None.
     """
 
     def __init__(
         self,
-        x: Tensor,
-        y: Tensor,
-        standardise: Standardise,
+        data: Batch,
+        transform: Transform,
         *,
         batch_size: int,
         accumulate: int = 1,
         seed: int = 0,
-        augment: Augmentation | None = None,
         device: torch.device | None = None,
         limit: int | None = None,
         overfit: int | None = None,
     ) -> None:
-        self._x, self._y = x.to(device), y.to(device)
-        self._device = self._x.device
-        self._standardise, self._augment, self._seed = standardise, augment, seed
+        self._device = device or torch.device("cpu")
+        self._data = each(data, lambda column: column.to(self._device))
+        self._transform, self._seed = transform, seed
         self.batch_size = batch_size
-        self._generator = torch.Generator(self._device) if augment is not None else None
+        self._generator = torch.Generator(self._device) if transform.draws else None
         self._overfit = overfit
         self._order: tuple[int, Tensor] | None = None
-        self.samples = len(y)
+        self.samples = samples(data)
         self.pace = pace(self.samples, batch_size=batch_size, accumulate=accumulate, limit=limit, overfit=overfit)
         self.samples_per_step, self.steps_per_epoch = self.pace.samples_per_step, self.pace.steps_per_epoch
         self.clock = Clock(self.samples, self.pace)
 
     def batch(self, step: int) -> list[Batch]:
-        """Make the micro-batches of update ``step``: x float32 [B, C, H, W] and y int64 [B] each."""
+        """Make the micro-batches of update ``step``."""
         numbers = self._numbers(step)
         if len(numbers) <= self.batch_size:
             return [self._take(numbers, step, 0)]
@@ -91,19 +67,13 @@ class Loader:
         return self._numbers(step).tolist()
 
     def _numbers(self, step: int) -> Tensor:
-        clock = self.clock
+        clock = self.clock.data
         epoch, position = clock.locate(step - clock.start - clock.passed)
         start = position * self.samples_per_step
         end = start + self.samples_per_step
-        if epoch < clock.next_epoch:
-            return self._rest(clock)[start : min(end, clock.left)]
+        if epoch < clock.next_epoch and clock.unseen is not None:  # the epoch that was under way when the clock began
+            return clock.unseen[start:end].to(self._device)
         return self._indices(0 if self._overfit is not None else epoch)[start:end]
-
-    def _rest(self, clock: Clock) -> Tensor:
-        """The samples of the epoch that was under way when the clock began."""
-        if self._overfit is not None or clock.unseen is None:  # always the same ones: the last of them
-            return self._indices(0)[clock.epoch_samples - clock.left :]
-        return clock.unseen.to(self._device)
 
     def _indices(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
@@ -111,11 +81,9 @@ class Loader:
         return self._order[1]
 
     def _take(self, indices: Tensor, step: int, micro: int) -> Batch:
-        raw = self._x.index_select(0, indices)
-        if self._augment is not None and self._generator is not None:
+        if self._generator is not None:
             self._generator.manual_seed(key(self._seed, "augment", step, micro))
-            raw = self._augment(raw, self._generator)
-        return self._standardise(raw), self._y.index_select(0, indices)
+        return self._transform(each(self._data, lambda column: column.index_select(0, indices)), self._generator)
 
 
 def order(seed: int, epoch: int, samples: int) -> Tensor:
@@ -127,27 +95,26 @@ class InOrder:
     """Evaluation batches: all samples in order.
 
     Args:
-        x, y, standardise, device: as for :class:`Loader`.
+        data, transform, device: as for :class:`Loader`.
         batch_size: samples in a batch.
         limit: largest number of batches, or None.
     """
 
     def __init__(
         self,
-        x: Tensor,
-        y: Tensor,
-        standardise: Standardise,
+        data: Batch,
+        transform: Transform,
         *,
         batch_size: int,
         device: torch.device | None = None,
         limit: int | None = None,
     ) -> None:
-        self._x, self._y = x.to(device), y.to(device)
-        self._standardise, self._batch_size = standardise, batch_size
-        samples = len(y) if limit is None else min(len(y), limit * batch_size)
-        self._starts = range(0, samples, batch_size)
+        self._data = each(data, lambda column: column.to(device))
+        self._transform, self._batch_size = transform, batch_size
+        count = samples(data) if limit is None else min(samples(data), limit * batch_size)
+        self._starts = range(0, count, batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         for start in self._starts:
             part = slice(start, start + self._batch_size)
-            yield self._standardise(self._x[part]), self._y[part]
+            yield self._transform(each(self._data, lambda column, part=part: column[part]))

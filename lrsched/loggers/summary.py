@@ -66,8 +66,9 @@ def _line(label: str, text: str) -> str:
 
 
 def _measured(metrics: Mapping[str, Any], part: str) -> str:
-    """Accuracy and loss of one part of the data."""
-    found = [_value(name, metrics.get(f"{part}/{name}")) for name in ("accuracy", "loss")]
+    """The metrics of one part of the data, the loss last."""
+    names = [name.removeprefix(f"{part}/") for name in metrics if name.startswith(f"{part}/")]
+    found = [_value(name, metrics[f"{part}/{name}"]) for name in sorted(names, key=lambda name: name == "loss")]
     return "  ".join(text for text in found if text)
 
 

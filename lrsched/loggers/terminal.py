@@ -76,8 +76,9 @@ class Terminal(Logger):
         if "train/loss" in last:
             parts.append(f"loss {last['train/loss']:.4f}")
         if "val/loss" in last:
-            accuracy = f" ({last['val/accuracy']:.2%})" if "val/accuracy" in last else ""
-            parts.append(f"val {last['val/loss']:.4f}{accuracy}")
+            others = [_short(name, value) for name, value in last.items() if name.startswith("val/")]
+            others = [text for text in others if text]
+            parts.append(f"val {last['val/loss']:.4f}" + (f" ({', '.join(others)})" if others else ""))
         rates = [value for name, value in last.items() if name.startswith("lr/")]
         if rates:
             stale = "" if last["step"] - self._rated <= 1 else f" at {self._rated}"
@@ -85,6 +86,14 @@ class Terminal(Logger):
         if per_second > 0:
             parts.append(f"{per_second * self._run.samples_per_step:,.0f} samples/s")
         return "  ".join(parts)
+
+
+def _short(name: str, value: float) -> str:
+    """A metric beside the loss; an accuracy needs no name."""
+    name = name.removeprefix("val/")
+    if name == "loss":
+        return ""
+    return f"{value:.2%}" if name == "accuracy" else f"{name} {value:.4g}"
 
 
 class _Bar:

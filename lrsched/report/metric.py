@@ -57,9 +57,12 @@ def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> 
     Raises:
         ConfigError: no finished run has it, or its name does not say which way is better.
     """
-    monitors = Counter((run.config.get("checkpoint.monitor"), run.config.get("checkpoint.mode")) for run in runs)
-    modes = {str(key): str(way) for key, way in monitors if key and way}
-    usual = next((str(key) for (key, _), _ in monitors.most_common() if key), "val/loss")
+    monitors = Counter(run.config.get("checkpoint.monitor") for run in runs)
+    modes = {str(run.config.get("checkpoint.monitor")): str(run.config.get("checkpoint.mode")) for run in runs}
+    modes = {key: way for key, way in modes.items() if way in ("min", "max")}  # of 0.1.0, whose results hold none
+    for run in runs:
+        modes |= {f"{part}/{name}": way for name, way in run.better.items() for part in ("val", "test")}
+    usual = next((str(key) for key, _ in monitors.most_common() if key), "val/loss")
     there = sorted({key for run in runs if run.finished for key in run.metrics})
     asked = name or usual
     if there and asked not in there:

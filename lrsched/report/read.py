@@ -145,7 +145,9 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         if "config_sha256" in said and not was_made_with(config, said["config_sha256"]):
             return broken("config.yaml is not the one that the run was made with: it was changed by hand")
         metrics = {str(name): _number(value) for name, value in (said.get("metrics") or {}).items()}
-        return RunRecord(folder.path, entries, status, reason, *ending, said.get("step"), metrics, _overrides(job))
+        better = {str(name): str(way) for name, way in (said.get("better") or {}).items() if way in ("min", "max")}
+        step, overrides = said.get("step"), _overrides(job)
+        return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, better)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"result.json cannot be read: {_first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))

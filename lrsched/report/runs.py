@@ -28,6 +28,7 @@ class RunRecord:
         step: completed updates, None where unknown.
         metrics: final ones; None for a value that was not finite.
         overrides: of the sweep's job, as typed.
+        better: ``min`` or ``max`` for each metric of its task, as ``accuracy``; empty in a result of 0.1.0.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class RunRecord:
     step: int | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    better: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The rows of ``metrics.jsonl``, up to the first damaged one."""

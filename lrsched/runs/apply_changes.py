@@ -54,7 +54,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
     """Load a checkpoint into parts that were built with other settings.
 
     Args:
-        parts: built with the settings ``now``, at step 0.
+        parts: built with the settings ``now``, wherever they are.
         saved: the state in the checkpoint.
         before: the settings of the checkpoint.
         now: the settings to go on with.
@@ -157,7 +157,7 @@ def _keep_level(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -
     state, name = parts.state, new.run.scheduler.cls.__name__
     if not old.scheduler.sees_metrics:
         groups = _with_groups(saved["optimizer"], old, new)
-        load(state, {**saved, "optimizer": groups, "scheduler": state.scheduler.state_dict(), "kept": None})
+        load(state, {**saved, "optimizer": groups, "scheduler": deepcopy(new.scheduler.state_dict()), "kept": None})
         return [f"{name} begins at the base rate"]
     ratios = _ratios(old.first, new.first, group_names(state.optimizer))
     optimizer, kept = _with_groups(saved["optimizer"], old, new, ratios), saved.get("kept")
@@ -167,7 +167,7 @@ def _keep_level(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -
     remembers = state.scheduler.judges_like(old.scheduler)
     if isinstance(kept, Mapping):
         kept = {**kept, "optimizer": _with_groups(kept["optimizer"], old, new, ratios)} if remembers else None
-    load(state, {**saved, "optimizer": optimizer, "scheduler": state.scheduler.state_dict(), "kept": kept})
+    load(state, {**saved, "optimizer": optimizer, "scheduler": deepcopy(new.scheduler.state_dict()), "kept": kept})
     state.scheduler.go_on_from(old.scheduler, ratios)
     if old.run.scheduler == new.run.scheduler and all(ratio == 1 for ratio in ratios):
         return []
@@ -204,7 +204,7 @@ def load(state: RunState, saved: Mapping[str, Any]) -> None:
 def _judged_by(tracker: Tracker, wanted: Tracker) -> Tracker:
     """The saved tracker, or a new one if the metric or its mode changed."""
     if (tracker.monitor, tracker.mode) != (wanted.monitor, wanted.mode):
-        return wanted
+        return Tracker(wanted.monitor, wanted.mode, wanted.threshold)
     tracker.threshold = wanted.threshold
     return tracker
 

@@ -10,6 +10,7 @@ from typing import Any
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
+from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
@@ -23,9 +24,10 @@ from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.records import write_atomically
+from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
-from lrsched.runs.newest import newest
+from lrsched.runs.newest import newest, settings_at
 from lrsched.runs.request import RunRequest, claim
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
@@ -180,17 +182,21 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
     """The trainer of a run, with all that it calls on."""
     parts, request, stop = made.parts, made.request, made.stop
     store = Store(request.folder.checkpoints)
+
+    def go_back(checkpoint: Checkpoint, saved: dict[str, Any]) -> None:
+        adopt(parts, saved, settings_at(checkpoint, made.run, request), made.run)
+
     return Trainer(
         state=parts.state,
         update=parts.update,
-        evaluate=lambda: evaluate(parts.state.model, stop.watch(parts.validation), parts.precision, "val"),
+        evaluate=lambda: evaluate(parts.state.model, stop.watch(parts.validation), parts.task, parts.precision, "val"),
         horizon=parts.horizon,
         timetable=parts.timetable,
         store=store,
         journal=journal,
         about=made.about,
         stop=stop,
-        recovery=Recovery(made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say),
+        recovery=Recovery(made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say, go_back),
         forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
     )
 

@@ -47,11 +47,16 @@ def newest(run: Settings, request: RunRequest, store: Store) -> Newest:
         CheckpointError: there is none.
     """
     checkpoint, saved, complaints = store.newest()
-    made = run.checkpoint.changes[len(records(checkpoint.manifest, "changes")) :]
-    changed = [asdict(change) for change in made if DATA not in change.keys]
-    before = settings(plain(_undone(request.config, changed))) if changed else run
+    before = settings_at(checkpoint, run, request)
     step, passed, data = int(saved.get("step", 0)), int(saved.get("passed", 0)), checkpoint.manifest.get(DATA)
     return Newest(checkpoint, saved, complaints, Earlier(before, step, passed, saved.get("clock"), data))
+
+
+def settings_at(checkpoint: Checkpoint, run: Settings, request: RunRequest) -> Settings:
+    """The settings that a checkpoint was made with: those of now, before the changes since."""
+    made = run.checkpoint.changes[len(records(checkpoint.manifest, "changes")) :]
+    changed = [asdict(change) for change in made if DATA not in change.keys]
+    return settings(plain(_undone(request.config, changed))) if changed else run
 
 
 def records(manifest: Mapping[str, Any], name: str) -> list[Record]:

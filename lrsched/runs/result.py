@@ -29,6 +29,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "step": state.step,
         "epoch": epochs,
         "metrics": dict(state.metrics),
+        "better": dict(parts.task.better),
         "best": {"step": state.best.step, **state.best.metrics},
         "weights_sha256": weights_sha256(state.model),
         "train_seconds": state.seconds,
@@ -60,7 +61,7 @@ def _ending_fields(outcome: Outcome) -> dict[str, str]:
 
 
 def _test(parts: Parts, stop: StopFlag) -> dict[str, float]:
-    return evaluate(parts.state.model, stop.watch(parts.test), parts.precision, "test")
+    return evaluate(parts.state.model, stop.watch(parts.test), parts.task, parts.precision, "test")
 
 
 def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Evaluate a classifier: cross-entropy and accuracy over one pass. The one place that computes metrics."""
+"""Evaluate a model by its task, over one pass. The one place that computes metrics."""
 
 from __future__ import annotations
 
@@ -6,44 +6,40 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 
-from lrsched.data.loader import Batch
+from lrsched.data.batch import Batch
 from lrsched.errors import NotFinite
+from lrsched.tasks.task import Task
 from lrsched.train.precision import Precision
-
-METRICS = ("val/loss", "val/accuracy")
-"""Metrics of an evaluation during a run: those that can be monitored."""
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, batches: Iterable[Batch], precision: Precision, prefix: str) -> dict[str, float]:
-    """Mean loss and accuracy, ``{prefix}/loss`` and ``{prefix}/accuracy`` (a fraction).
+def evaluate(
+    model: nn.Module, batches: Iterable[Batch], task: Task, precision: Precision, prefix: str
+) -> dict[str, float]:
+    """The task's metrics, each as ``{prefix}/NAME``.
 
-    Sums in float64 on the device; the host waits once, at the end.
+    Adds the task's sums in float64 on the device; the host waits once, at the end.
 
     Raises:
-        NotFinite: the loss is not a finite number.
+        NotFinite: a metric is not a finite number.
     """
     was_training = model.training
     model.eval()
-    loss = correct = None
-    samples = 0
+    sums: dict[str, Tensor] = {}
+    weight: int | Tensor = 0
     try:
-        for x, y in batches:
+        for batch in batches:
             with precision():
-                logits = model(x)
-            here = cross_entropy(logits.float(), y, reduction="sum").double()
-            hits = (logits.argmax(1) == y).sum()
-            loss = here if loss is None else loss + here
-            correct = hits if correct is None else correct + hits
-            samples += len(y)
+                found = task.measure(model, batch)
+            for name, value in found.items():
+                sums[name] = sums[name] + value.double() if name in sums else value.double()
+            weight = weight + task.weight(batch)
     finally:  # a signal may cut it short
         model.train(was_training)
-    assert loss is not None  # a split has at least one sample
-    assert correct is not None
-    mean = loss.item() / samples
-    if not math.isfinite(mean):
-        raise NotFinite(f"{prefix}/loss is {mean}")
-    return {f"{prefix}/loss": mean, f"{prefix}/accuracy": int(correct.item()) / samples}
+    metrics = task.metrics({name: total.cpu() for name, total in sums.items()}, float(weight))
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise NotFinite(f"{prefix}/{name} is {value}")
+    return {f"{prefix}/{name}": value for name, value in metrics.items()}

@@ -34,12 +34,21 @@ class Recovery:
         store: of the run's checkpoints.
         journal: of its rows.
         tell: prints a message.
+        restore: loads a checkpoint into the run, with the settings that have changed since it was made.
+            None: none can have changed.
     """
 
     def __init__(
-        self, policy: str, every: int | None, store: Store, journal: Journal, tell: Callable[[str], None]
+        self,
+        policy: str,
+        every: int | None,
+        store: Store,
+        journal: Journal,
+        tell: Callable[[str], None],
+        restore: Callable[[Checkpoint, dict[str, Any]], None] | None = None,
     ) -> None:
         self._every = every if policy == "rollback" else None
+        self._restore = restore
         self._store, self._journal, self._tell = store, journal, tell
 
     def needed(self, step: int, clock: Clock) -> list[int]:
@@ -69,6 +78,9 @@ class Recovery:
         if state.rollbacks.count(checkpoint.step) == MOST_ROLLBACKS:
             went = f"the run has gone back to step {checkpoint.step} {MOST_ROLLBACKS} times"
             raise found.advised(f"{went}: suspect the weights, not the data", checkpoint.step, tried=True)
+        if checkpoint.step < state.clock.start:
+            before = f"step {checkpoint.step}, from before an epoch had other updates"
+            raise found.advised(f"the last good checkpoint is {before}: resume the run from it", checkpoint.step)
         for complaint in complaints:
             self._tell(f"{complaint}; going back further, to step {checkpoint.step}")
         self._go_back(state, found, checkpoint, saved)
@@ -80,7 +92,10 @@ class Recovery:
         passed, rollbacks, seconds = state.passed, state.rollbacks, state.seconds
         # In this order: a process killed in between must not find a checkpoint whose rows are gone.
         self._store.forget(after=checkpoint.step)
-        state.load_state_dict(saved)
+        if self._restore is None:
+            state.load_state_dict(saved)
+        else:
+            self._restore(checkpoint, saved)
         state.passed, state.rollbacks, state.seconds = passed + over, [*rollbacks, checkpoint.step], seconds
         self._journal.rewind(state.metrics_bytes, checkpoint.step)
         self._journal.timing("rollback", step=found.step, to=checkpoint.step)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.seeds import key
+from lrsched.tasks.task import Task, share
 from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits, largest, total_norm
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
@@ -39,7 +39,7 @@ class Update:
     ::
 
         scheduler.set(s)              the values in force before the forward pass, and those logged at s
-        for each micro-batch m:       loader.batch(n)[m] -> augment(seed, n, m) -> forward -> loss·weight -> backward
+        for each micro-batch m:       loader.batch(n)[m] -> transform(seed, n, m) -> task.loss·weight -> backward
         unscale -> finite? -> clip -> optimizer.step -> zero_grad -> step = s + 1
 
     ``_once`` is these lines, ``_retry`` handles fp16 overflow, ``__call__`` handles ``skip``, and
@@ -54,11 +54,11 @@ class Update:
 
     Args:
         loader: gives the micro-batches of a batch number.
+        task: gives the loss of a batch, and what it weighs.
         precision: the arithmetic of the forward pass.
         seed: of the run.
         device: where the model and the batches are.
         clip_norm: largest norm of the whole gradient, or None.
-        label_smoothing: of the cross-entropy, in [0, 1).
         skip: pass over batches that are not finite.
         wait: look at every update before the optimizer steps, which makes the host wait for the device.
             None: where it costs next to nothing (CPU), and where it must be (``skip``). Without it,
@@ -68,17 +68,17 @@ class Update:
     def __init__(
         self,
         loader: Loader,
+        task: Task,
         precision: Precision,
         *,
         seed: int,
         device: torch.device,
         clip_norm: float | None = None,
-        label_smoothing: float = 0.0,
         skip: bool = False,
         wait: bool | None = None,
     ) -> None:
-        self._loader, self._precision, self._seed = loader, precision, seed
-        self._clip_norm, self._label_smoothing, self._skip = clip_norm, label_smoothing, skip
+        self._loader, self._task, self._precision, self._seed = loader, task, precision, seed
+        self._clip_norm, self._skip = clip_norm, skip
         at_once = skip or device.type == "cpu" if wait is None else wait
         self._flag = None if at_once else NonFiniteFlag(device)
         self._reseed: Callable[[int], object] = (
@@ -159,14 +159,15 @@ class Update:
         state.scheduler.set(state.clock.place(state.step))
         number, scaler = state.step + state.passed, state.scaler
         batches = self._loader.batch(number)
-        samples = sum(len(y) for _, y in batches)
+        weights = [self._task.weight(batch) for batch in batches] if len(batches) > 1 else []
+        whole = sum(weights)
         total: Tensor | None = None
-        for m, (x, y) in enumerate(batches):
+        for m, batch in enumerate(batches):
             self._reseed(key(self._seed, "model", number, m))
             with self._precision():
-                loss = cross_entropy(state.model(x), y, label_smoothing=self._label_smoothing)
-            if len(batches) > 1:
-                loss = loss * (len(y) / samples)
+                loss = self._task.loss(state.model, batch)
+            if weights:
+                loss = loss * share(weights[m], whole)
             if self._flag is None:
                 self._require_finite(state, loss)
             (loss if scaler is None else scaler.scale(loss)).backward()

@@ -11,6 +11,7 @@ from lrsched.assembly.trial import try_model
 from lrsched.config.component import Component
 from lrsched.config.targets import MODEL
 from lrsched.errors import ConfigError
+from lrsched.tasks import Classification
 from lrsched.train.precision import Precision
 from tests.helpers import strange_models
 from tests.helpers.cli import TINY, Ended
@@ -76,8 +77,9 @@ def test_a_model_that_cannot_be_copied_is_not_tried() -> None:
     model = strange_models.GivesTuple((1, 8, 8), 4)
     model.__dict__["file"] = file = open("/dev/null")  # noqa: SIM115  (no file can be copied)
     node = Component(MODEL, "model", f"{HERE}.GivesTuple", {}, None)
-    try_model(model, torch.zeros(2, 1, 8, 8), 4, Precision("fp32", torch.device("cpu")), node)
+    batch = (torch.zeros(2, 1, 8, 8), torch.tensor([0, 3]))
+    try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node)
     file.close()
     del model.__dict__["file"]
     with pytest.raises(ConfigError, match="gives a tuple of 2"):
-        try_model(model, torch.zeros(2, 1, 8, 8), 4, Precision("fp32", torch.device("cpu")), node)
+        try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node)

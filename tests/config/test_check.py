@@ -18,7 +18,9 @@ from lrsched.horizon import Duration
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    base: dict[str, Any] = {group: {"_target_": "x.Y"} for group in ("optimizer", "scheduler", "model", "dataset")}
+    base: dict[str, Any] = {
+        group: {"_target_": "x.Y"} for group in ("optimizer", "scheduler", "task", "model", "dataset")
+    }
     return base | {"name": "run"} | changes
 
 
@@ -46,7 +48,10 @@ def config(**changes: Any) -> dict[str, Any]:
         ({"trainer": {"log_every": "5"}}, "a duration carries its unit"),
         ({"trainer": {"log_every": 5}}, "must be text"),
         ({"trainer": {"evaluate_every": "1.5st"}}, "steps are whole numbers"),
-        ({"trainer": {"label_smoothing": 1.0}}, "is a fraction"),
+        (
+            {"trainer": {"label_smoothing": 1.0}},
+            "label_smoothing=1.0: has moved; it is task.label_smoothing now",
+        ),
         ({"trainer": {"early_stop": {"patience": 0}}}, "trainer.early_stop.patience=0: must be at least 1"),
         ({"trainer": {"early_stop": {"mode": "up"}}}, "must be one of min, max"),
         ({"trainer": {"early_stop": 3}}, "trainer.early_stop=3: must be a mapping of monitor, mode"),

@@ -13,9 +13,9 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.versions import as_read_now, as_written_first
 from tests.helpers.cli import TINY
 
-RUN = (*TINY, "logger=none", "name=run", "trainer.label_smoothing=0.1")
+RUN = (*TINY, "logger=none", "name=run", "trainer.clip_norm=0.1")
 LATER = {"trainer.limit_batches": None, "extra.deep.key": 3}
-MOVED = {"trainer.smoothing": "trainer.label_smoothing"}
+MOVED = {"trainer.largest": "trainer.clip_norm"}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def as_older(folder: Path) -> None:
     """The stored config as the older version wrote it."""
     config = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
     del config["trainer"]["limit_batches"]
-    config["trainer"]["smoothing"] = config["trainer"].pop("label_smoothing")
+    config["trainer"]["largest"] = config["trainer"].pop("clip_norm")
     (folder / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
 
 
@@ -43,13 +43,13 @@ def test_a_new_key_at_its_default_is_not_hashed(declared) -> None:
 
 
 def test_a_key_that_moved_is_hashed_and_read_at_its_old_place(declared) -> None:
-    old = {"trainer": {"smoothing": 0.1}}
+    old = {"trainer": {"largest": 0.1}}
     assert as_read_now(old) == {
-        "trainer": {"label_smoothing": 0.1, "limit_batches": None},
+        "trainer": {"clip_norm": 0.1, "limit_batches": None},
         "extra": {"deep": {"key": 3}},
     }
     assert as_written_first(as_read_now(old)) == old
-    assert config_sha256({"trainer": {"label_smoothing": 0.1}}) == config_sha256(old)
+    assert config_sha256({"trainer": {"clip_norm": 0.1}}) == config_sha256(old)
 
 
 def test_no_class_is_given_an_argument_that_it_may_not_take(monkeypatch) -> None:
@@ -65,13 +65,26 @@ def test_no_class_is_given_an_argument_that_it_may_not_take(monkeypatch) -> None
 def test_early_stop_start_at_its_default_is_not_hashed() -> None:
     old = {"trainer": {"early_stop": {"patience": 2}}}
     new = {"trainer": {"early_stop": {"patience": 2, "start": "0st"}}}
-    assert as_read_now(old) == new
+    assert as_read_now(old)["trainer"] == new["trainer"]
     assert config_sha256(new) == config_sha256(old)
     assert config_sha256({"trainer": {"early_stop": {"patience": 2, "start": "1ep"}}}) != config_sha256(old)
 
 
+def test_a_run_of_0_1_0_is_read_as_a_classification_and_keeps_its_hash() -> None:
+    old = {"trainer": {"label_smoothing": 0.1, "early_stop": {"mode": "min", "start": "0st"}}, "dataset": {"a": 1}}
+    now = as_read_now(old)
+    assert now["task"] == {"_target_": "lrsched.tasks.Classification", "label_smoothing": 0.1}
+    assert now["trainer"] == {"early_stop": {"mode": None, "start": "0st"}}
+    assert now["dataset"] == {"a": 1, "fold": None, "folds": 5}
+    assert config_sha256(now) == config_sha256(old)
+    composed = {**now, "task": {**now["task"], "class_weights": None}}
+    assert config_sha256(composed) == config_sha256(old)
+    assert config_sha256({**now, "task": {"_target_": "lrsched.tasks.Regression"}}) != config_sha256(old)
+
+
 def test_without_declared_keys_nothing_changes(monkeypatch) -> None:
     monkeypatch.setattr(versions, "LATER", {})
+    monkeypatch.setattr(versions, "MOVED", {})
     config = {"trainer": {"epochs": 2}, "empty": {}}
     assert as_written_first(config) == as_read_now(config) == config
 
@@ -97,7 +110,7 @@ def test_an_older_run_is_resumed_reported_and_keeps_its_hash(run_cli, monkeypatc
         assert ended.result("paused")["weights_sha256"] == weights
         told = run_cli("outputs/paused", "--json", "report.json", command="report")
         assert told.code == 0, told.err
-        assert "label_smoothing" not in told.err
+        assert "clip_norm" not in told.err
 
 
 def test_the_jobs_of_a_sweep_keep_their_ids(run_cli, monkeypatch) -> None:

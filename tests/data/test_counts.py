@@ -9,8 +9,9 @@ import torch
 
 from lrsched.data.arrays import Arrays
 from lrsched.data.counts import pace, training_samples
-from lrsched.data.loader import Loader, Standardise
+from lrsched.data.loader import Loader
 from lrsched.data.split import split
+from lrsched.data.transform import Standardise
 from lrsched.errors import ConfigError
 
 
@@ -29,7 +30,7 @@ def test_the_split_leaves_as_many_as_was_foreseen(samples: int, test: int, fract
     validation, held = fractions
     splits = split(made_up(samples, test), validation=validation, test=held, seed=0)
     foreseen = training_samples(samples, test, validation_fraction=validation, test_fraction=held)
-    assert foreseen == len(splits.train_y)
+    assert foreseen == splits.samples
 
 
 def test_the_digits_by_hand() -> None:
@@ -55,7 +56,7 @@ def test_the_digits_by_hand() -> None:
 def test_the_loader_keeps_the_pace_that_was_foreseen(options: dict[str, Any], expected: tuple[int, int]) -> None:
     arrays = made_up(86, 0)
     standardise = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"))
-    loader = Loader(arrays.train_x, arrays.train_y, standardise, **options)
+    loader = Loader(arrays.train, standardise, **options)
     assert (loader.samples_per_step, loader.steps_per_epoch) == expected
     assert pace(86, **options) == loader.pace
 

@@ -47,6 +47,8 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
         "validation": 0.1,
         "test": 0.2,
         "split_seed": 0,
+        "fold": None,
+        "folds": 5,
         "augment": asdict(Augment(crop=4, flip=True) if photographs else Augment()),
     }
     assert {key: node.pop(key) for key in reserved} == reserved

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrsched.data.loader import InOrder, Loader, Standardise
+from lrsched.data.loader import InOrder, Loader
+from lrsched.data.transform import Standardise
 
 N = 50
 X = torch.arange(N, dtype=torch.uint8).reshape(N, 1, 1, 1).expand(N, 1, 2, 2).contiguous()
@@ -18,7 +19,7 @@ AS_IT_IS = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"))
 
 def make(**options) -> Loader:
     defaults: dict[str, Any] = {"batch_size": 8, "seed": 3}
-    return Loader(X, Y, AS_IT_IS, **(defaults | options))
+    return Loader((X, Y), AS_IT_IS, **(defaults | options))
 
 
 def labels(loader: Loader, step: int) -> list[int]:
@@ -88,7 +89,8 @@ def test_augmentation_is_keyed_by_step_and_micro_batch() -> None:
         drawn.append(torch.rand((), generator=generator).item())
         return raw
 
-    loader = make(accumulate=2, augment=augment)
+    drawing = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"), augment)
+    loader = Loader((X, Y), drawing, batch_size=8, seed=3, accumulate=2)
     loader.batch(4)
     torch.rand(3)
     loader.batch(0)
@@ -99,15 +101,15 @@ def test_augmentation_is_keyed_by_step_and_micro_batch() -> None:
 
 def test_standardised_values_are_the_formula() -> None:
     raw = torch.tensor([[[[0, 255]], [[10, 20]]]], dtype=torch.uint8)
-    mean, std = torch.tensor([100.0, 15.0]), torch.tensor([50.0, 5.0])
-    out = Standardise(mean, std, torch.device("cpu"))(raw)
+    mean, std = (torch.tensor(each).reshape(1, 2, 1, 1) for each in ([100.0, 15.0], [50.0, 5.0]))
+    (out,) = Standardise(mean, std, torch.device("cpu"))((raw,))
     expected = torch.tensor([[[[-2.0, 3.1]], [[-1.0, 1.0]]]])
     torch.testing.assert_close(out, expected, rtol=1e-6, atol=1e-6)
     assert raw.tolist() == [[[[0, 255]], [[10, 20]]]]
 
 
 def test_evaluation_goes_through_all_samples_in_order() -> None:
-    batches = InOrder(X, Y, AS_IT_IS, batch_size=16)
+    batches = InOrder((X, Y), AS_IT_IS, batch_size=16)
     assert torch.cat([y for _, y in batches]).tolist() == list(range(N))
-    assert [len(y) for _, y in InOrder(X, Y, AS_IT_IS, batch_size=16, limit=2)] == [16, 16]
+    assert [len(y) for _, y in InOrder((X, Y), AS_IT_IS, batch_size=16, limit=2)] == [16, 16]
     assert len(list(batches)) == 4  # it can be gone through again

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from lrsched.data import KMNIST, MNIST, FashionMNIST, idx
-from lrsched.data.split import split, statistics
+from lrsched.data.images import pixel_statistics as statistics
+from lrsched.data.split import split
 from lrsched.errors import DataError
 
 RELATIVES = [MNIST, FashionMNIST, KMNIST]
@@ -104,6 +105,6 @@ def test_the_real_one(real_data: Path) -> None:
     assert torch.equal(mean, torch.tensor([33.318421449829934]))
     assert torch.equal(std, torch.tensor([78.56748998339798]))
     parts = split(arrays, validation=0.1, test=0.2, seed=0)
-    assert (len(parts.train_x), len(parts.validation_x), len(parts.test_x)) == (54000, 6000, 10000)
-    assert parts.test_x is arrays.test_x
-    assert parts.input_shape == (1, 28, 28)
+    assert (len(parts.train[0]), len(parts.validation[0]), len(parts.test[0])) == (54000, 6000, 10000)
+    assert parts.test[0] is arrays.test_x
+    assert parts.facts["input_shape"] == (1, 28, 28)

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from lrsched.data import Digits, Synthetic
-from lrsched.data.split import split, statistics, stratified
+from lrsched.data.images import pixel_statistics as statistics
+from lrsched.data.partition import stratified
+from lrsched.data.split import split
 from lrsched.errors import ConfigError
 
 
@@ -99,15 +101,16 @@ def test_digits_are_split_three_ways() -> None:
     """1797 = 1294 + 144 + 359: 0.2 · 1797 = 359.4, then 0.1 · 1438 = 143.8."""
     arrays = Digits().load()
     parts = split(arrays, validation=0.1, test=0.2, seed=0)
-    assert [len(x) for x in (parts.train_x, parts.validation_x, parts.test_x)] == [1294, 144, 359]
-    assert [len(y) for y in (parts.train_y, parts.validation_y, parts.test_y)] == [1294, 144, 359]
-    assert parts.input_shape == (1, 8, 8)
-    assert parts.classes == 10
-    whole = torch.cat([parts.train_y, parts.validation_y, parts.test_y])
+    assert [len(x) for x in (parts.train[0], parts.validation[0], parts.test[0])] == [1294, 144, 359]
+    assert [len(y) for y in (parts.train[1], parts.validation[1], parts.test[1])] == [1294, 144, 359]
+    assert parts.facts["input_shape"] == (1, 8, 8)
+    assert parts.facts["classes"] == 10
+    whole = torch.cat([parts.train[1], parts.validation[1], parts.test[1]])
     assert torch.equal(whole.bincount(), arrays.train_y.bincount())
-    assert parts.mean.shape == parts.std.shape == (1,)
-    peer = parts.train_x.numpy().astype(np.float64)
-    np.testing.assert_array_max_ulp(parts.mean.numpy(), peer.mean(keepdims=True).ravel().astype(np.float32), 1)
+    mean, std = statistics(parts.train[0])
+    assert mean.shape == std.shape == (1,)
+    peer = parts.train[0].numpy().astype(np.float64)
+    np.testing.assert_array_max_ulp(mean.numpy(), peer.mean(keepdims=True).ravel().astype(np.float32), 1)
 
 
 def test_images_stay_with_their_labels() -> None:
@@ -115,8 +118,8 @@ def test_images_stay_with_their_labels() -> None:
     parts = split(Synthetic(samples=300, noise=0).load(), validation=0.1, test=0.2, seed=5)
     prototypes = Synthetic(samples=10, noise=0).load().train_x
     for x, y in (
-        (parts.train_x, parts.train_y),
-        (parts.validation_x, parts.validation_y),
-        (parts.test_x, parts.test_y),
+        parts.train,
+        parts.validation,
+        parts.test,
     ):
         assert torch.equal(x, prototypes[y])

@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from lrsched.checkpoint.store import Store
-from lrsched.data.loader import InOrder, Loader, Standardise
+from lrsched.data.batch import column
+from lrsched.data.loader import InOrder, Loader
+from lrsched.data.transform import Standardise
 from lrsched.horizon import Horizon
 from lrsched.loggers.base import RunInfo
 from lrsched.loggers.csv import CSV
@@ -20,6 +22,7 @@ from lrsched.records import RunFolder
 from lrsched.schedulers import Table
 from lrsched.schedules import Constant
 from lrsched.signals import StopFlag
+from lrsched.tasks import Classification
 from lrsched.train.evaluate import evaluate
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Timetable, Trainer
@@ -77,15 +80,15 @@ class Run:
         path.mkdir(exist_ok=True)
         x, y = data()
         standardise = Standardise(torch.tensor([127.0]), torch.tensor([64.0]), CPU)
-        self.loader = Loader(x[:128], y[:128], standardise, batch_size=4)
+        self.loader = Loader((x[:128], y[:128]), standardise, batch_size=4)
         for batch in bad:
-            self.loader._x[self.loader.sample_numbers(batch)[3], 0, 0, 0] = 255
+            column(self.loader._data, 0)[self.loader.sample_numbers(batch)[3], 0, 0, 0] = 255
         if skip_in_loader is not None:
             original, left = self.loader.batch, skip_in_loader
             self.loader.batch = lambda n: original(n + (n >= left))  # type: ignore[method-assign]
         if metric_at is not None:
             x[131, 0, 0, 0] = 255
-        validation = InOrder(x[128:], y[128:], standardise, batch_size=8)
+        validation = InOrder((x[128:], y[128:]), standardise, batch_size=8)
         torch.manual_seed(0)
         model = Clock(MarkedModel((1, 4, 4), 3, ill, value, dropout=dropout), metric_at)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
@@ -109,11 +112,13 @@ class Run:
         info, logger = RunInfo(path, {}, steps, PER_EPOCH, 4, at), CSV()
         logger.open(info)
         self.journal = Journal(self.folder, [logger], self.state.metrics_bytes, at, info)
-        self.update = Update(self.loader, arithmetic, seed=0, device=CPU, skip=policy == "skip", wait=wait)
+        self.update = Update(
+            self.loader, Classification(), arithmetic, seed=0, device=CPU, skip=policy == "skip", wait=wait
+        )
         self.trainer = Trainer(
             state=self.state,
             update=self.update,
-            evaluate=lambda: evaluate(model, validation, arithmetic, "val"),
+            evaluate=lambda: evaluate(model, validation, Classification(), arithmetic, "val"),
             horizon=horizon,
             timetable=Timetable(log=1, evaluate=1, save=EVERY, keep=1),
             store=self.store,

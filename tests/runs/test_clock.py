@@ -254,7 +254,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[bytes]]:
     original = Loader.batch
 
     def batch(self: Loader, step: int) -> list[tuple[Tensor, Tensor]]:
-        taken.append([bytes(self._x[number].numpy().tobytes()) for number in self.sample_numbers(step)])
+        taken.append([bytes(self._data[0][number].numpy().tobytes()) for number in self.sample_numbers(step)])
         return original(self, step)
 
     monkeypatch.setattr(Loader, "batch", batch)

@@ -6,25 +6,29 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
-from lrsched.data.loader import Loader, Standardise
+from lrsched.data.images import pixel_statistics
+from lrsched.data.loader import Loader
 from lrsched.data.split import split
 from tests.helpers.cli import TINY
 from tests.helpers.marked_data import Marked
 from tests.runs.test_resume import same, stop_at
 
 STEP = 13
+CPU = torch.device("cpu")
 
 
 def bad_at(step: int) -> tuple[list[str], list[int]]:
     """Overrides for a run whose update ``step`` meets one bad sample, and the numbers of that update's samples."""
     arrays = Marked(samples=120, classes=4).load()
     parts = split(arrays, validation=0.1, test=0.2, seed=0)
-    standardise = Standardise(parts.mean, parts.std, parts.train_x.device)
-    numbers = Loader(parts.train_x, parts.train_y, standardise, batch_size=16).sample_numbers(step)
-    image = parts.train_x[numbers[2]]
+    transform = parts.transform(CPU)
+    numbers = Loader(parts.train, transform, batch_size=16).sample_numbers(step)
+    image = parts.train[0][numbers[2]]
     (index,) = (arrays.train_x == image).flatten(1).all(1).nonzero().flatten().tolist()
-    mark = (228 - float(parts.mean)) / float(parts.std)  # between 200 and 255; the one mark hardly moves the mean
+    mean, std = pixel_statistics(parts.train[0])
+    mark = (228 - float(mean)) / float(std)  # between 200 and 255; the one mark hardly moves the mean
     return [
         "dataset._target_=tests.helpers.marked_data.Marked",
         f"+dataset.marked={index}",
@@ -58,8 +62,8 @@ def first_bad() -> int:
     """The first update that the sample of update 13 is in, by the order of the loader."""
     arrays = Marked(samples=120, classes=4).load()
     parts = split(arrays, validation=0.1, test=0.2, seed=0)
-    standardise = Standardise(parts.mean, parts.std, parts.train_x.device)
-    loader = Loader(parts.train_x, parts.train_y, standardise, batch_size=16)
+    transform = parts.transform(CPU)
+    loader = Loader(parts.train, transform, batch_size=16)
     return next(step for step in range(18) if NUMBERS[2] in loader.sample_numbers(step))
 
 

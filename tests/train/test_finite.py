@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from lrsched.data.batch import column
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.train.nonfinite import NonFiniteFlag, all_finite, culprits, largest
@@ -20,8 +21,9 @@ from tests.train.test_update import loader, network, run, weights
 def ill_at(step: int, ill: str, value: str = "nan", **options: Any) -> tuple[MarkedModel, Loader]:
     """A network, and data whose last but one sample of update ``step`` makes it non-finite."""
     source = loader(**options)
-    source._x[:, 0, 0, 0].clamp_(max=254)
-    source._x[source.sample_numbers(step)[-2], 0, 0, 0] = 255  # (255 - 127) / 64 = 2 once standardised
+    x = column(source._data, 0)
+    x[:, 0, 0, 0].clamp_(max=254)
+    x[source.sample_numbers(step)[-2], 0, 0, 0] = 255  # (255 - 127) / 64 = 2 once standardised
     torch.manual_seed(0)
     return MarkedModel((1, 4, 4), 3, ill, value), source
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lrsched.data.batch import column
 from lrsched.errors import NotFinite
 from lrsched.train.loop import Timetable
 from lrsched.train.recovery import MOST_ROLLBACKS
@@ -140,7 +141,7 @@ def test_a_good_batch_ends_a_row(tmp_path: Path) -> None:
     """Of 32 batches the first and the 18th are good: 16 bad ones in a row, then 14, and again."""
     run = Run(tmp_path / "run", "skip")
     healthy = {*run.loader.sample_numbers(0), *run.loader.sample_numbers(MOST_PASSED + 1)}
-    run.loader._x[[i for i in range(128) if i not in healthy], 0, 0, 0] = 255
+    column(run.loader._data, 0)[[i for i in range(128) if i not in healthy], 0, 0, 0] = 255
     run.loader._order = 0, run.loader._indices(0)
     run.loader._indices = lambda epoch: run.loader._order[1]  # type: ignore[method-assign,index]  # one order for all
     run()

@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from lrsched.data.loader import Loader, Standardise
+from lrsched.data.loader import Loader
+from lrsched.data.transform import Standardise
 from lrsched.errors import NotFinite
 from lrsched.horizon import Horizon
 from lrsched.schedulers import Table
 from lrsched.schedules import Linear
+from lrsched.tasks import Classification
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
 from lrsched.train.tracker import Tracker, Window
@@ -31,7 +33,7 @@ def data(samples: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
 
 def loader(batch_size: int = 8, accumulate: int = 1, samples: int = 32, **options: Any) -> Loader:
     standardise = Standardise(torch.tensor([127.0]), torch.tensor([64.0]), CPU)
-    return Loader(*data(samples), standardise, batch_size=batch_size, accumulate=accumulate, **options)
+    return Loader(data(samples), standardise, batch_size=batch_size, accumulate=accumulate, **options)
 
 
 def network(dropout: float = 0.0) -> nn.Module:
@@ -52,7 +54,7 @@ def run(model: nn.Module, source: Loader, precision: str = "fp32", **options: An
         Window(torch.zeros((), dtype=torch.float64)),
         source.clock,
     )
-    return state, Update(source, arithmetic, seed=0, device=CPU, **options)
+    return state, Update(source, Classification(), arithmetic, seed=0, device=CPU, **options)
 
 
 def weights(state: RunState) -> torch.Tensor:

@@ -15,13 +15,14 @@ from torch import nn
 
 from lrsched.assembly.data import Loaded, load_data
 from lrsched.assembly.horizon import LONGEST, foreseen, pace_of, run_horizon
-from lrsched.assembly.parts import build_model
+from lrsched.assembly.parts import build_model, build_task
 from lrsched.assembly.simulate import Foreseen, foresee
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
 from lrsched.config.settings import Settings
 from lrsched.data.counts import Pace
+from lrsched.data.split import Splits
 from lrsched.errors import UserError
 from lrsched.horizon import Horizon
 from lrsched.runs.auto_resume import AUTO
@@ -52,7 +53,7 @@ def member_of(job: Valid, loaded: Mapping[str, Loaded]) -> Member | None:
         return None  # it lies elsewhere, with a config of its own
     try:
         if run.dataset.own.train_samples is None:
-            own = pace_of(run, len(load_data(run, loaded)[0].train_y))
+            own = pace_of(run, load_data(run, loaded)[0].samples)
         else:
             own = foreseen(run, native=False)
         steps = min(run_horizon(run.trainer, own).steps, run.sweep.until or LONGEST)
@@ -126,6 +127,10 @@ def _without_schedule(run: Settings) -> str:
     return json.dumps({**config, "scheduler": None, "trainer": rest}, sort_keys=True, default=str)
 
 
+def _built(run: Settings, splits: Splits) -> nn.Module:
+    return build_model(run, build_task(run, splits).facts(splits.facts), torch.device("cpu"))
+
+
 def _seen(member: Member, models: dict[str, nn.Module], loaded: Mapping[str, Loaded]) -> Foreseen | None:
     """The values that a run will set; runs of one model share the model, because nothing changes it."""
     run = member.job.settings
@@ -133,7 +138,7 @@ def _seen(member: Member, models: dict[str, nn.Module], loaded: Mapping[str, Loa
     try:
         if name not in models:
             models.clear()  # one at a time in memory
-            models[name] = build_model(run, load_data(run, loaded)[0], torch.device("cpu"))
+            models[name] = _built(run, load_data(run, loaded)[0])
         return foresee(run, models[name], member.pace)
     except (UserError, OSError, ArithmeticError, ValueError, TypeError, RuntimeError):
         return None  # the run itself will report the error

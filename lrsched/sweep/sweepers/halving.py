@@ -29,6 +29,7 @@ from typing import Any
 from lrsched.assembly.horizon import foreseen
 from lrsched.config.run_id import key_of
 from lrsched.config.schema import at_least, ruled
+from lrsched.config.settings import direction
 from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
 from lrsched.records import RunFolder
@@ -170,7 +171,8 @@ def score(job: Valid, copy: RunFolder) -> float:
     if value is None or not finished(copy):
         say(f"{job.run_id}: its cooldown did not end: {result.get('reason', 'no result')}; it is ranked last")
         return math.inf
-    return value if job.settings.checkpoint.mode == "min" else -value
+    run = job.settings
+    return value if direction(run.task.cls.better, run.checkpoint.monitor) == "min" else -value
 
 
 def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:

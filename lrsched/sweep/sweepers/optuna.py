@@ -24,7 +24,7 @@ from hydra.core.override_parser.types import Override
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
-from lrsched.config.settings import Settings, settings
+from lrsched.config.settings import Settings, direction, settings
 from lrsched.console import command, say
 from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
@@ -73,7 +73,8 @@ class Search(SweepRunner):
         make_folder(self._sweep)
         folder = self._sweep.record.folder
         with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
-            self._study = Study(self._options, folder, self._space.searched, self._monitor, run.checkpoint.mode)
+            way = direction(run.task.cls.better, self._monitor)
+            self._study = Study(self._options, folder, self._space.searched, self._monitor, way)
             ends.callback(self._study.close)
             running = self._recalled()
             self._say_known(len(running))

@@ -1,0 +1,55 @@
+"""Turn raw samples into what a model is given, a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lrsched.data.batch import Batch, column, with_input
+
+
+class Transform:
+    """Changes a batch on its way to the model; this one changes nothing.
+
+    A subclass that draws sets ``draws``; then it is given, in training alone, a generator that is keyed by the seed,
+    the step and the micro-batch. It must take a batch of inputs alone too: that is how predictions are made.
+    """
+
+    draws: bool = False
+
+    def __call__(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """Make what the model and the task are given of raw samples."""
+        return batch
+
+
+class Standardise(Transform):
+    """Standardises the input: (x − mean) / std in float32, and changes it before that in training if asked to.
+
+    Args:
+        mean, std: of the raw values, of a shape that broadcasts with samples, as [1, C, 1, 1].
+        device: of the samples.
+        augment: changes raw samples in training, or None.
+    """
+
+    def __init__(
+        self,
+        mean: Tensor,
+        std: Tensor,
+        device: torch.device | None = None,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    ) -> None:
+        self._scale = (1.0 / std.to(device, torch.float32)).contiguous()
+        self._shift = (-mean / std).to(device, torch.float32).contiguous()
+        if self._scale.numel() == 1:  # one channel: no broadcast
+            self._scale, self._shift = self._scale.reshape(()), self._shift.reshape(())
+        self._augment = augment
+        self.draws = augment is not None
+
+    def __call__(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """Convert the first column, of any number type, to float32."""
+        raw = column(batch, 0)
+        if self._augment is not None and generator is not None:
+            raw = self._augment(raw, generator)
+        return with_input(batch, raw.to(torch.float32, copy=True).mul_(self._scale).add_(self._shift))

@@ -1,0 +1,124 @@
+"""Define Task, the base class of tasks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from lrsched.data.batch import Batch, column, samples
+
+if TYPE_CHECKING:
+    from lrsched.data.data import Data
+
+Direction = Literal["min", "max"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(ABC):
+    """What a model is asked, and what its answer is worth. Pure: holds no model, no data, no counter.
+
+    A subclass is a frozen dataclass; its fields are the parameters that YAML may set. A field with the name of a
+    fact of the data (``classes``, ``target_mean``, …) is given that fact. Only :meth:`loss` must be written. ::
+
+        @dataclass(frozen=True, kw_only=True)
+        class Pinball(Task):
+            q: float = 0.5
+
+            def loss(self, model, batch):
+                x, y = batch
+                error = y - model(x).squeeze(1)
+                return torch.maximum(self.q * error, (self.q - 1) * error).mean()
+    """
+
+    better: ClassVar[Mapping[str, Direction]] = {"loss": "min"}
+    """Every metric, and which way it is better."""
+
+    units: ClassVar[Mapping[str, str]] = {}
+    """What a metric is measured in: ``%`` for a fraction, a word such as ``nats``, or ``target`` for the unit of the
+    target, the data's fact ``unit``."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The training loss: a number, the mean over the batch's weight.
+
+        May draw from torch's generators: they are seeded for each micro-batch.
+
+        Args:
+            model: in training mode; of any output.
+            batch: as the data set has its columns, after its transform.
+        """
+
+    def weight(self, batch: Batch) -> int | Tensor:
+        """What the mean is over: here samples; for a task of sequences the tokens that count."""
+        return samples(batch)
+
+    def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Sums over the batch, of any shape; they are added over an evaluation in float64.
+
+        Args:
+            model: in evaluation mode.
+            batch: as for :meth:`loss`.
+        """
+        return {"loss": self.loss(model, batch) * self.weight(batch)}
+
+    def metrics(self, sums: Mapping[str, Tensor], weight: float) -> dict[str, float]:
+        """The metrics of an evaluation: every name of :attr:`better`.
+
+        Args:
+            sums: float64 on the CPU, from :meth:`measure`.
+            weight: the sum of :meth:`weight`.
+        """
+        return {name: float(total) / weight for name, total in sums.items()}
+
+    def check(self, data: Data) -> None:  # noqa: B027  (a task may have nothing to refuse)
+        """Refuse data that this cannot be asked of.
+
+        Raises:
+            DataError: names the sample and the value.
+        """
+
+    def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The facts that the model is told: those of the data, and ``outputs``, how many numbers it shall give."""
+        return facts
+
+    def forward(self, model: nn.Module, batch: Batch) -> Any:
+        """What the model gives for the batch's input."""
+        return model(column(batch, 0))
+
+    def complaint(self, output: Any, batch: Batch) -> str:
+        """What is wanted instead of this output of :meth:`forward`, in words; empty if the output is right."""
+        return ""
+
+    def remedy(self, output: Any, batch: Batch) -> str:
+        """What to do about an output that there is a complaint about."""
+        return ""
+
+    def answer(self, output: Tensor) -> Tensor:
+        """The prediction that an output stands for, in the target's own unit."""
+        return output
+
+    def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
+        """Pictures (uint8 [H, W, 3]) or text to look at with an evaluation.
+
+        The model is in evaluation mode; draws come from a generator of their own and change nothing of the run.
+        """
+        return {}
+
+
+def sample_weight(batch: Batch) -> Tensor | None:
+    """What each sample weighs, [B]: the third column, or the one named ``weight``; None: there is none."""
+    if isinstance(batch, Mapping):
+        return batch.get("weight")
+    return batch[2] if len(batch) > 2 else None
+
+
+def share(weight: int | Tensor, whole: int | Tensor) -> float | Tensor:
+    """A micro-batch's part of an update's weight; never waits for a device. Nothing has no part of nothing."""
+    if isinstance(whole, Tensor):
+        return weight / torch.where(whole == 0, torch.ones_like(whole), whole)
+    return weight / whole if whole else 0.0
