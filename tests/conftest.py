@@ -23,6 +23,8 @@ settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+collect_ignore = ["helpers/lightning_models.py"]  # imports Lightning, which takes seconds; its test does that
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:

@@ -6,12 +6,12 @@ import hashlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
-from torchvision import datasets
 
 from lrsched.data import CIFAR10, CIFAR100
 from lrsched.errors import DataError
@@ -26,6 +26,13 @@ def pixels(first: int, n: int) -> np.ndarray:
     return np.broadcast_to(planes, (n, 3, 1024)).reshape(n, 3072).copy()
 
 
+def torchvisions(source: Source) -> Any:
+    """Its class in torchvision, which takes seconds to import."""
+    from torchvision import datasets
+
+    return getattr(datasets, source.__name__)
+
+
 @pytest.fixture(params=[CIFAR10, CIFAR100])
 def source(request: pytest.FixtureRequest) -> Source:
     return request.param
@@ -34,7 +41,7 @@ def source(request: pytest.FixtureRequest) -> Source:
 @pytest.fixture
 def write(source: Source, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Writes the data set into a folder; torchvision expects the sums of these files."""
-    peer = getattr(datasets, source.__name__)
+    peer = torchvisions(source)
     key = "labels" if source is CIFAR10 else "fine_labels"
     parts = [name for name, _ in (*peer.train_list, *peer.test_list)]
     contents = {name: pickle.dumps({"data": pixels(10 * i, 4), key: [0, 1, 2, i % 3]}) for i, name in enumerate(parts)}
@@ -77,7 +84,7 @@ def test_missing_or_damaged_files_are_named(
         raise URLError("no route to host")
 
     monkeypatch.setattr(FETCH, offline)
-    peer = getattr(datasets, source.__name__)
+    peer = torchvisions(source)
     if damaged:
         write(tmp_path)
         (tmp_path / peer.base_folder / peer.train_list[0][0]).write_bytes(b"half")
@@ -94,8 +101,8 @@ def test_a_download_lands_in_its_place_and_mends(
     source: Source, write: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FETCH, lambda url, download_root, filename, md5: write(Path(download_root)))
-    folder = tmp_path / getattr(datasets, source.__name__).base_folder
+    folder = tmp_path / torchvisions(source).base_folder
     folder.mkdir()
-    (folder / getattr(datasets, source.__name__).test_list[0][0]).write_bytes(b"half")
+    (folder / torchvisions(source).test_list[0][0]).write_bytes(b"half")
     assert source(root=str(tmp_path)).load().classes == 3
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]

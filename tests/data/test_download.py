@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from torchvision import datasets
 
 from lrsched.data import MNIST, download
 from lrsched.errors import DataError
@@ -49,6 +48,8 @@ class Server:
 
 @pytest.fixture(params=[b"", HALF], ids=["silent", "half"])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    from torchvision import datasets  # takes seconds
+
     server = Server(request.param)
     monkeypatch.setattr(datasets.MNIST, "mirrors", [server.url])
     monkeypatch.setattr(download, "PATIENCE", 0.3)

@@ -4,6 +4,9 @@ Which files a command line chooses, and what they hold together, depends on its 
 ConfigStore; and the files of this tree do not change while it is tested. So all of it is kept, pickled, by what it
 depends on. Hydra still parses each command line, checks it and applies its values. Where a folder of configs lies
 elsewhere, as with ``--config-dir``, nothing is kept.
+
+Hydra also composes each command line twice, the first time only to look at ``hydra.mode``. No key of ours with a
+point in its name sets that; so what the other words of a command line say of it is kept too.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +37,7 @@ class RememberedFiles:
 
     def install(self) -> None:
         """Make Hydra ask here first, in this process and those that it forks."""
-        load, store = ConfigRepository.load_config, ConfigStore.store
+        load, store, mode = ConfigRepository.load_config, ConfigStore.store, Hydra.get_mode
         choose: Any = defaults_list._create_defaults_list
         merge: Any = ConfigLoaderImpl._compose_config_from_defaults_list
 
@@ -67,11 +71,20 @@ class RememberedFiles:
             self._nodes[key] = node
             store(configs, name, node, *place, **more)
 
+        def get_mode(hydra: Any, config_name: str | None, overrides: list[str]) -> Any:
+            words = [word for word in overrides if word.startswith("hydra") or "." not in word.partition("=")[0]]
+            repo, key = hydra.config_loader.repository, ("mode", config_name, *words)
+            if any("searchpath" in word for word in words):
+                return mode(hydra, config_name, overrides)
+            few = self._once(repo, key, lambda: mode(hydra, config_name, words))
+            return few and mode(hydra, config_name, overrides)  # None, too, where a word is wrong
+
         replacements: list[tuple[Any, str, Any]] = [
             (ConfigRepository, "load_config", load_config),
             (CachingConfigRepository, "__init__", copy_lightly),
             (ConfigLoaderImpl, "_compose_config_from_defaults_list", compose),
             (ConfigStore, "store", store_and_forget),
+            (Hydra, "get_mode", get_mode),
             (defaults_list, "_create_defaults_list", create),
         ]
         for owner, name, function in replacements:

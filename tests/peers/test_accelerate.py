@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import lrsched
 from lrsched.horizon import Horizon
 from lrsched.schedules import Cosine, OneCycle, Schedule
 
-accelerate = pytest.importorskip("accelerate", reason="needs accelerate: pip install 'hydra-lrsched[peers]'")
+accelerate = partial(pytest.importorskip, "accelerate", reason="needs accelerate: pip install 'hydra-lrsched[peers]'")
 
 SAMPLES, BATCH, EPOCHS = 28, 4, 3
 RATE = 0.1
@@ -23,7 +24,7 @@ class Run:
     """A line fitted to noise in Accelerate's own loop; notes the values that each update uses."""
 
     def __init__(self, schedule: Schedule, horizon: Horizon, accumulate: int = 1) -> None:
-        self.accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulate)
+        self.accelerator = accelerate().Accelerator(cpu=True, gradient_accumulation_steps=accumulate)
         model = torch.nn.Linear(2, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9)
         optimizer.register_step_pre_hook(

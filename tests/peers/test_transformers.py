@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,7 @@ from torch import Tensor, nn
 import lrsched
 from lrsched.schedules import Cosine
 
-transformers = pytest.importorskip("transformers", reason="the peer transformers is not installed")
-pytest.importorskip("accelerate", reason="the peer accelerate is not installed")
+transformers = partial(pytest.importorskip, "transformers", reason="the peer transformers is not installed")
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -28,6 +28,7 @@ class Regression(nn.Module):
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_every_update_uses_its_row_of_the_table(tmp_path: Path, accumulate: int) -> None:
+    pytest.importorskip("accelerate", reason="the peer accelerate is not installed")
     torch.manual_seed(0)
     samples = [{"x": torch.randn(2), "labels": torch.randn(())} for _ in range(32)]
     steps = 2 * 32 // (4 * accumulate)
@@ -36,7 +37,7 @@ def test_every_update_uses_its_row_of_the_table(tmp_path: Path, accumulate: int)
     scheduler = lrsched.LRScheduler(optimizer, schedule, horizon)
     used: list[float] = []
     optimizer.register_step_pre_hook(lambda o, *_: used.append(o.param_groups[0]["lr"]))
-    arguments = transformers.TrainingArguments(
+    arguments = transformers().TrainingArguments(
         output_dir=str(tmp_path),
         num_train_epochs=2,
         per_device_train_batch_size=4,
@@ -46,5 +47,5 @@ def test_every_update_uses_its_row_of_the_table(tmp_path: Path, accumulate: int)
         use_cpu=True,
         disable_tqdm=True,
     )
-    transformers.Trainer(model, arguments, train_dataset=samples, optimizers=(optimizer, scheduler)).train()
+    transformers().Trainer(model, arguments, train_dataset=samples, optimizers=(optimizer, scheduler)).train()
     assert used == schedule.table(horizon, 0.1)["lr"].tolist()

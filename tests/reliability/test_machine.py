@@ -45,10 +45,12 @@ class Reference:
     """The hashes of the weights of a run that was never disturbed, by step."""
 
     def __init__(self) -> None:
-        self._state, self._update = fresh()
-        self._hashes = [weights_sha256(self._state.model)]
+        self._hashes: list[str] = []
 
     def __getitem__(self, step: int) -> str:
+        if not self._hashes:
+            self._state, self._update = fresh()
+            self._hashes.append(weights_sha256(self._state.model))
         while len(self._hashes) <= step:
             self._update(self._state)
             self._hashes.append(weights_sha256(self._state.model))

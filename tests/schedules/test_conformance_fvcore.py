@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from lrsched.horizon import Horizon
 from lrsched.schedules import Constant, Cosine, Exponential, Linear, MultiStep, Polynomial
 from tests.schedules.conftest import floors, gammas, quick, rates, same
 
-fvcore = pytest.importorskip("fvcore.common.param_scheduler", reason="the peer fvcore is not installed")
+fvcore = partial(pytest.importorskip, "fvcore.common.param_scheduler", reason="the peer fvcore is not installed")
 lengths = st.integers(1, 120)
 
 
@@ -28,17 +29,17 @@ def sequence(schedule: Callable[[float], float], steps: int) -> list[float]:
 @quick
 @given(steps=lengths, lr=rates, final=floors, power=st.floats(0.3, 4.0))
 def test_smooth_curves(steps: int, lr: float, final: float, power: float) -> None:
-    same(Constant(), lr, sequence(fvcore.ConstantParamScheduler(lr), steps))
-    same(Linear(final=final), lr, sequence(fvcore.LinearParamScheduler(lr, final * lr), steps))
-    same(Cosine(final=final), lr, sequence(fvcore.CosineParamScheduler(lr, final * lr), steps))
-    same(Polynomial(power=power), lr, sequence(fvcore.PolynomialDecayParamScheduler(lr, power), steps))
+    same(Constant(), lr, sequence(fvcore().ConstantParamScheduler(lr), steps))
+    same(Linear(final=final), lr, sequence(fvcore().LinearParamScheduler(lr, final * lr), steps))
+    same(Cosine(final=final), lr, sequence(fvcore().CosineParamScheduler(lr, final * lr), steps))
+    same(Polynomial(power=power), lr, sequence(fvcore().PolynomialDecayParamScheduler(lr, power), steps))
 
 
 @quick
 @given(steps=lengths, lr=rates, left=st.floats(0.001, 0.99))
 def test_exponential(steps: int, lr: float, left: float) -> None:
     """fvcore's decay is what is left at the end of the run, as our ``final`` alone."""
-    same(Exponential(final=left), lr, sequence(fvcore.ExponentialParamScheduler(lr, left), steps))
+    same(Exponential(final=left), lr, sequence(fvcore().ExponentialParamScheduler(lr, left), steps))
 
 
 @quick
@@ -48,18 +49,18 @@ def test_multistep(steps: int, lr: float, gamma: float, milestones: set[int]) ->
     if not rising:
         return
     values = [lr * gamma**n for n in range(len(rising) + 1)]
-    theirs = fvcore.MultiStepParamScheduler(values, milestones=rising, num_updates=steps)
+    theirs = fvcore().MultiStepParamScheduler(values, milestones=rising, num_updates=steps)
     same(MultiStep(milestones=[f"{m}st" for m in rising], gamma=gamma), lr, sequence(theirs, steps))
 
 
 def test_at_the_end_and_beyond() -> None:
     """The traps: where = 1 is an error, 1.1 a complex number, and 2 the peak again."""
     with pytest.raises(RuntimeError):
-        fvcore.ConstantParamScheduler(1.0)(1.0)
+        fvcore().ConstantParamScheduler(1.0)(1.0)
     with pytest.raises(IndexError):
-        fvcore.StepParamScheduler(10, [1.0, 0.1])(1.0)
-    assert isinstance(fvcore.PolynomialDecayParamScheduler(1.0, 0.5)(1.1), complex)
-    bounce: Any = fvcore.CosineParamScheduler(1.0, 0.0)
+        fvcore().StepParamScheduler(10, [1.0, 0.1])(1.0)
+    assert isinstance(fvcore().PolynomialDecayParamScheduler(1.0, 0.5)(1.1), complex)
+    bounce: Any = fvcore().CosineParamScheduler(1.0, 0.0)
     assert [bounce(1.0), bounce(1.1), bounce(2.0)] == pytest.approx([0.0, (1 - math.cos(0.1 * math.pi)) / 2, 1.0])
     for schedule in (Constant(), MultiStep(milestones=["5st"]), Polynomial(power=0.5), Cosine()):
         plan = schedule.plan(Horizon(steps=10))

@@ -7,6 +7,7 @@ T + 1 and 2T, where ours holds the value of step T − 1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,13 @@ from lrsched.horizon import Horizon
 from lrsched.schedules import SGDR, WSD, Constant, Cosine, InverseSqrt, Linear, Polynomial, Schedule, Tanh
 from tests.schedules.conftest import GOLDEN, beyond, floors, quick, rates, runs, same
 
-hf = pytest.importorskip("transformers.optimization", reason="the peer transformers is not installed")
+hf = partial(pytest.importorskip, "transformers.optimization", reason="the peer transformers is not installed")
 
 
 def theirs(name: str, lr: float, steps: int, warm: int, count: int = 0, **specific: Any) -> list[float]:
     """The values of updates 0 … ``count`` − 1 of a run of ``steps``."""
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = hf.get_scheduler(name, sgd, warm, steps, specific)
+    scheduler = hf().get_scheduler(name, sgd, warm, steps, specific)
     values = []
     for _ in range(count or steps):
         values.append(sgd.param_groups[0]["lr"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,21 +22,21 @@ from lrsched.schedules import SGDR, Cosine, Exponential, InverseTime, Linear, Pi
 from tests.schedules.conftest import GOLDEN, beyond, floors, gammas, quick, rates, runs, same
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
-keras = pytest.importorskip("keras", reason="the peer keras is not installed")
+keras = partial(pytest.importorskip, "keras", reason="the peer keras is not installed")
 starts = st.floats(0.0, 1.0)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _float64() -> Iterator[None]:
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
+    before = keras().config.floatx()
+    keras().config.set_floatx("float64")
     yield
-    keras.config.set_floatx(before)
+    keras().config.set_floatx(before)
 
 
 def theirs(name: str, lr: float, count: int, **options: Any) -> list[float]:
     """The values of updates 0 … ``count`` − 1."""
-    schedule = getattr(keras.optimizers.schedules, name)(lr, **options)
+    schedule = getattr(keras().optimizers.schedules, name)(lr, **options)
     return [float(schedule(t)) for t in range(count)]
 
 
@@ -77,7 +78,7 @@ def test_polynomial(steps: int, lr: float, power: float, floor: float) -> None:
 def test_piecewise(steps: int, lr: float, pieces: dict[int, float]) -> None:
     """The value changes after the boundary: at step b + 1."""
     bounds = sorted(pieces)
-    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(bounds, [lr, *(lr * pieces[b] for b in bounds)])
+    schedule = keras().optimizers.schedules.PiecewiseConstantDecay(bounds, [lr, *(lr * pieces[b] for b in bounds)])
     points = [("0st", 1.0), *((f"{b}st", pieces[b]) for b in bounds)]
     same(Piecewise(convention="keras", points=points), lr, [float(schedule(t)) for t in range(steps)])
 
@@ -103,14 +104,14 @@ def test_a_restart_that_keras_misses_in_float32() -> None:
 
     The cycle's number is the whole part of log(2.25) / log(1.5): 2, or a little less; processors differ.
     """
-    keras.config.set_floatx("float32")
+    keras().config.set_floatx("float32")
     try:
-        one = keras.ops.convert_to_tensor([2.25, 1.5], "float32")
-        logarithms = keras.ops.log(one)
+        one = keras().ops.convert_to_tensor([2.25, 1.5], "float32")
+        logarithms = keras().ops.log(one)
         missed = float(logarithms[0] / logarithms[1]) < 2
         values = theirs("CosineDecayRestarts", 1.0, 100, first_decay_steps=10, t_mul=1.5)
     finally:
-        keras.config.set_floatx("float64")
+        keras().config.set_floatx("float64")
     ours = SGDR(convention="keras", first="10st", mult=1.5).plan(Horizon(steps=100)).table()
     assert np.flatnonzero(np.abs(values - ours) > 1e-5).tolist() == [25] * missed
     assert (values[25], ours[25]) == pytest.approx((1.0 - missed, 1.0))
@@ -118,11 +119,11 @@ def test_a_restart_that_keras_misses_in_float32() -> None:
 
 def test_float32_is_what_keras_computes_by_default() -> None:
     """To 2·10⁻⁷ of the peak: float32's ε is 1.2·10⁻⁷."""
-    keras.config.set_floatx("float32")
+    keras().config.set_floatx("float32")
     try:
         values = theirs("CosineDecay", 0.1, 1000, decay_steps=1000)
     finally:
-        keras.config.set_floatx("float64")
+        keras().config.set_floatx("float64")
     ours = Cosine(convention="keras").table(Horizon(steps=1000), 0.1)["lr"]
     np.testing.assert_allclose(ours, values, rtol=0, atol=0.1 * 2e-7)
 

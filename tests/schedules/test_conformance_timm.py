@@ -6,6 +6,7 @@ timm's schedulers are functions of the step, asked at every one and at T, T + 1 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,14 @@ from lrsched.horizon import Horizon
 from lrsched.schedules import Cosine, Linear, MultiStep, Polynomial, Schedule, Step, Tanh
 from tests.schedules.conftest import GOLDEN, beyond, floors, gammas, quick, rates, runs, same
 
-timm = pytest.importorskip("timm.scheduler", reason="the peer timm is not installed")
+timm = partial(pytest.importorskip, "timm.scheduler", reason="the peer timm is not installed")
 starts = st.floats(0.0, 1.0)
 
 
 def theirs(name: str, lr: float, count: int, **options: Any) -> list[float]:
     """The values of updates 0 … ``count`` − 1, set by ``step_update`` before each."""
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = getattr(timm, name)(sgd, t_in_epochs=False, warmup_prefix=False, **options)
+    scheduler = getattr(timm(), name)(sgd, t_in_epochs=False, warmup_prefix=False, **options)
     values = []
     for t in range(count):
         scheduler.step_update(t)
