@@ -147,7 +147,10 @@ CONTRADICTIONS: list[Case] = [
         "scheduler.total_steps=3: PyTorch's OneCycleLR ends",
     ),
     ("trainer.early_stop.monitor=train/loss", "trainer.early_stop.monitor=train/loss: is no metric of an evaluation"),
-    ("checkpoint.monitor=val/accuracy checkpoint.mode=min", "checkpoint.mode=min: the monitored val/accuracy is the more the better"),
+    (
+        "checkpoint.monitor=val/accuracy checkpoint.mode=min",
+        "checkpoint.mode=min: the monitored val/accuracy is the more the better",
+    ),
     ("optimizer=adamw", "optimizer.fused=true", "optimizer.foreach=true", "optimizer=AdamW: cannot be built"),
     ("+optimizer.groups={a: {params: x}}", "optimizer.groups.a.params=x: matches the whole name of no parameter"),
     (HEAD % "lr: 1, lr_scale: 2", "optimizer.groups.a.lr_scale=2: the group has a rate of its own"),

@@ -106,7 +106,7 @@ def test_an_ignored_label_is_no_class() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Regression(loss="mes"), "loss=mes: must be one of mse, mae, huber; did you mean .*mse"),
+        (lambda: Regression(loss="mes"), "loss=mes: must be one of mse, mae, huber; did you mean .*mse"),  # type: ignore[arg-type]
         (lambda: Regression(delta=0.0), "delta=0.0: must be a finite number above 0"),
         (lambda: Regression(target_std=(1.0, 0.0)), "target_std=0.0: must be a finite number above 0"),
         (lambda: Regression(target_mean=(1.0, 0.0), targets=3), "there are 3 targets, and 2 numbers"),
