@@ -148,7 +148,8 @@ CONTRADICTIONS: list[Case] = [
     ),
     ("trainer.early_stop.monitor=train/loss", "trainer.early_stop.monitor=train/loss: is no metric of an evaluation"),
     (
-        "checkpoint.monitor=val/accuracy checkpoint.mode=min",
+        "checkpoint.monitor=val/accuracy",
+        "checkpoint.mode=min",
         "checkpoint.mode=min: the monitored val/accuracy is the more the better",
     ),
     ("optimizer=adamw", "optimizer.fused=true", "optimizer.foreach=true", "optimizer=AdamW: cannot be built"),
