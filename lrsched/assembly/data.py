@@ -72,7 +72,11 @@ def load_samples(node: Component[schema.DatasetConfig]) -> Data:
     ours = target.startswith("lrsched.")
     try:
         with enough_for(node):
-            data = node.build().load()
+            source = node.build()
+            try:
+                data = source.load()
+            except ConfigError as error:
+                raise error.under(node.key) from error
     except DataError as error:
         raise error if ours else DataError(f"dataset={target}: {error}") from error
     except UserError:

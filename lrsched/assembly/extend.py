@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
@@ -12,7 +13,7 @@ from lrsched.config import schema
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
 from lrsched.errors import UNSET, ConfigError
-from lrsched.horizon import Horizon, Policy
+from lrsched.horizon import Horizon, Policy, half_up
 
 if TYPE_CHECKING:  # schedules import numpy, which --help can do without
     from lrsched.schedules import Schedule
@@ -50,18 +51,40 @@ def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | No
     for number, e in enumerate(trainer.extensions):
         then = replace(trainer, epochs=e.epochs, steps=e.steps)
         planned = run_horizon(then, pace)
+        if clock is not None and clock.start:
+            planned = _converted(planned, e, clock)
         counted = replace(planned, steps_per_epoch=planned.steps_per_epoch or planned.steps)  # where no epoch is known
         every = counted.resolve(trainer.evaluate_every, "trainer.evaluate_every", least=1)
         past = Past(planned, evaluations_in(planned, every), e.at, e.policy)
         if clock is not None and clock.start:
             past = replace(past, planned=at_pace(planned, clock), at=clock.place_before(e.at))
-            if 0 < e.at <= clock.start and not clock.in_steps:
+            if 0 < e.at <= clock.start and not (clock.in_steps and e.steps is not None):
                 old = clock.of_update(e.at - 1)
                 earlier = pasts(replace(trainer, extensions=trainer.extensions[:number]), old.pace, old)
                 origin = earlier, at_pace(run_horizon(then, old.pace), old), old.place(e.at - 1) + 1
                 past = replace(past, origin=origin)
         found.append(past)
     return found
+
+
+def _converted(planned: Horizon, extension: schema.Extension, clock: Clock) -> Horizon:
+    """A length given in steps, in the epochs that the run counts now; or one in epochs, in steps.
+
+    Raises:
+        ConfigError: the plan is to be kept, and the pace had changed before: no line leads from one count to the other.
+    """
+    if (extension.steps is not None) == clock.in_steps:
+        return planned
+    old = clock.of_update(max(extension.at - 1, 0))
+    if old.start and extension.policy == "keep":
+        known = "epochs" if clock.in_steps else "steps"
+        rule = f"cannot keep a plan in {known} whose epochs had other updates before"
+        raise ConfigError("trainer.on_extend", "keep", rule, f"give the length in {known}, or another policy")
+    if extension.steps is None:
+        steps = old.steps(extension.epochs * old.pace.steps_per_epoch)
+    else:
+        steps = half_up(Fraction(extension.steps * clock.pace.steps_per_epoch, old.pace.steps_per_epoch))
+    return replace(planned, steps=max(steps, clock.place_before(extension.at)))
 
 
 def kept_until(past: Sequence[Past]) -> float:

@@ -42,7 +42,7 @@ class BestFile:
         """
         mark = first_tensor(weights)
         if last is None or mark is None or last.weights is None or last.weights() is not mark() or not last.link(path):
-            return cls(path, write(path, encoded(dict(weights)), read=True), mark)
+            return cls(path, write(path, encoded(weights), read=True), mark)
         return cls(path, last.entries, mark)
 
     def link(self, path: Path) -> bool:

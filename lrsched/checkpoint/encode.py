@@ -18,26 +18,57 @@ from lrsched.errors import CheckpointError, StateError
 _ARRAY = {"numpy.dtype", "numpy.shape", "numpy.bytes"}
 """The names in a mapping that stands for an array."""
 
+DEEPEST = 200
+"""Containers in one another, at most: each costs some of Python's stack."""
+
 _MAPPINGS, _SEQUENCES = (dict, OrderedDict, Counter), (list, tuple, set)
 _SCALARS = "biufcSU"
 """The kinds of numpy's scalars that Python has, too."""
 
 
-def encoded(value: Any) -> Any:
-    """The same value as ``weights_only=True`` loads it: a number for each scalar of numpy, its bytes for each array.
+def encoded(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same state as ``weights_only=True`` loads it: a number for each scalar of numpy, its bytes for each array.
 
-    What holds none of these is returned as it is, so that its bytes in the file stay the same; so is what no rule
-    here knows: only loading it shows whether it can be loaded.
+    What holds none of these is kept as it is, so that its bytes in the file stay the same; so is what no rule here
+    knows: only loading it shows whether it can be loaded.
+
+    Raises:
+        StateError: a part lies inside itself, or too deep; names it.
     """
+    _refuse_endless(state, "", {})
+    return _encoded(dict(state))
+
+
+def _refuse_endless(value: Any, path: str, above: dict[int, str]) -> None:
+    """Refuse a container that lies inside itself, or inside too many others.
+
+    Args:
+        value: a state, or a part of one.
+        path: its name.
+        above: the containers that it lies in, the outermost first: the name of each by its address.
+    """
+    if not isinstance(value, (Mapping, list, tuple)):
+        return
+    fault = f"it lies inside itself: it is {above[id(value)] or 'the whole state'} again" if id(value) in above else ""
+    if len(above) == DEEPEST:
+        fault = f"it lies in {DEEPEST} containers, one inside the other"
+    if fault:
+        raise StateError(f"{path} is no state that can be loaded again: {fault}")
+    inside = {**above, id(value): path}
+    for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        _refuse_endless(item, f"{path}.{name}" if path else str(name), inside)
+
+
+def _encoded(value: Any) -> Any:
     kind = type(value)
     if kind is np.ndarray:
         return _bytes_of(value)
     if kind in _SEQUENCES:
-        items = [encoded(item) for item in value]
+        items = [_encoded(item) for item in value]
         return value if _same_objects(items, value) else kind(items)
     if kind not in _MAPPINGS:
         return value.item() if isinstance(value, np.generic) and value.dtype.kind in _SCALARS else value
-    names, items = [encoded(name) for name in value], [encoded(item) for item in value.values()]
+    names, items = [_encoded(name) for name in value], [_encoded(item) for item in value.values()]
     if set(names) == _ARRAY:  # a mapping that only looks like an array
         inside = dict(zip(names, items, strict=True))
         return dict.fromkeys(sorted(_ARRAY), inside)

@@ -163,6 +163,9 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
     if match:
         known = [*GROUPS, *schema.names(schema.RunConfig)]
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
+    match = re.search(r"Could not delete from config\. '([^']+)' does not exist", text)
+    if match:
+        return ConfigError(f"~{match[1]}", UNSET, "there is no such key to take away", "leave it out")
     match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
     if match:
         remedy = f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]"

@@ -16,7 +16,7 @@ from lrsched.compose.nodes import put, raw, within
 from lrsched.compose.overrides import parse
 from lrsched.compose.stored import read_config
 from lrsched.config import schema
-from lrsched.errors import UserError
+from lrsched.errors import UNSET, ConfigError, UserError
 from lrsched.records import RunFolder
 
 
@@ -48,18 +48,21 @@ def for_stored(words: Sequence[str]) -> list[str]:
 
     Raises:
         HydraException: a key that the run does not have.
+        ConfigError: a key of the run is to be taken away.
     """
     config = _config_of([word for word in words if word.startswith("resume=")])
     if config is None:
         return list(words)
     try:
-        parsed = {word: parse([word])[0] for word in words if "=" in word and not word.startswith("-")}
+        parsed = {word: parse([word])[0] for word in words if _is_override(word)}
     except HydraException:
         return list(words)  # Hydra will say which cannot be read
     chosen = {_key(override) for override in parsed.values() if _is_choice(override)}
     found: list[str] = []
     for word in words:
         override = parsed.get(word)
+        if override is not None and override.is_delete() and not within(_key(override), chosen):
+            _refuse_loss(override, config)
         if override is None or not _changes_open_key(override) or within(_key(override), chosen):
             found.append(word)
             continue
@@ -67,6 +70,19 @@ def for_stored(words: Sequence[str]) -> list[str]:
             _apply([override], config)
         found.append(f"++{word}")
     return found
+
+
+def _is_override(word: str) -> bool:
+    return word.startswith("~") or ("=" in word and not word.startswith("-"))
+
+
+def _refuse_loss(override: Override, config: DictConfig) -> None:
+    """Refuse to take away an argument of a class."""
+    key = override.key_or_group
+    holder, _, name = key.rpartition(".")
+    if holder.partition(".")[0] in schema.GROUPS and name in (raw(config, holder) or ()):
+        rule = f"the run has {key}={raw(config, key)}, and a run that goes on keeps its keys"
+        raise ConfigError(f"~{key}", UNSET, rule, f"give it another value: {key}=VALUE")
 
 
 def _config_of(words: Sequence[str]) -> DictConfig | None:

@@ -13,7 +13,8 @@ from torch import Tensor
 from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch, column, columns, samples
 from lrsched.data.partition import Partition
-from lrsched.data.transform import Standardise, Transform
+from lrsched.data.statistics import MOST, stand_ins, statistics
+from lrsched.data.transform import Fill, Standardise, Transform, filled
 from lrsched.errors import ConfigError, DataError
 
 
@@ -30,11 +31,15 @@ class Data:
         strata: int64 [N] or None: classes of the training samples that each part shall hold alike.
         groups: int64 [N] or None: training samples of one number go to one part together.
         order: ``last``: the held-out parts are the last samples, in order, as for a time series.
+        gap: with ``last``, samples to leave out before each held-out part, such as windows that reach into it.
         standardise: bring each input number to mean 0 and standard deviation 1 over the training part, and tell the
             task ``target_mean`` and ``target_std``.
+        fill: what stands for an input that is missing (NaN): its mean or median over the training part, or a number;
+            None: every input must be there.
 
     Raises:
-        DataError: no sample, columns of different lengths, parts of different columns, a number that is not finite.
+        DataError: no sample, columns of different lengths, parts of different columns, a number that is not finite,
+            groups of samples that must stay in order.
 
     >>> data = Data((torch.zeros(4, 3), torch.tensor([0, 1, 1, 0])))
     >>> data.facts["features"], data.facts["classes"]
@@ -47,17 +52,21 @@ class Data:
     strata: Tensor | None = None
     groups: Tensor | None = None
     order: Literal["shuffled", "last"] = "shuffled"
+    gap: int = 0
     standardise: bool = False
+    fill: Literal["mean", "median"] | float | None = None
 
     def __post_init__(self) -> None:
-        check_part("train", self.train)
+        check_part("train", self.train, missing=self.fill is not None)
         if self.test is not None:
-            check_part("test", self.test)
+            check_part("test", self.test, missing=self.fill is not None)
             check_alike(self.train, self.test)
         for name in ("strata", "groups"):
             numbers = getattr(self, name)
             if numbers is not None and (numbers.ndim != 1 or len(numbers) != self.samples or not is_whole(numbers)):
                 raise DataError(f"{name}: must be whole numbers [{self.samples}], one a sample, not {form(numbers)}")
+        if self.groups is not None and self.order == "last":
+            raise DataError("groups: are drawn at random, and order=last keeps samples in order; give one of the two")
         object.__setattr__(self, "facts", {**self._found(), **self.facts})
 
     @property
@@ -68,7 +77,7 @@ class Data:
     @property
     def partition(self) -> Partition:
         """How the samples may be dealt out to parts."""
-        return Partition(self.samples, self.strata, self.groups, last=self.order == "last")
+        return Partition(self.samples, self.strata, self.groups, last=self.order == "last", gap=self.gap)
 
     def transform(self, train: Batch, device: torch.device, augment: Augment | None = None) -> Transform:
         """What brings raw samples into the form that the model is given.
@@ -80,20 +89,22 @@ class Data:
 
         Raises:
             ConfigError: these samples cannot be changed so.
+            DataError: an input is missing in every sample of the training part.
         """
         if augment is not None:
             raise ConfigError("augment", None, "shifts and mirrors images, and this data set has none", "leave it out")
-        if not self.standardise:
-            return Transform()
-        mean, std = statistics(column(train, 0))
-        return Standardise(mean, std, device)
+        x, fill = column(train, 0), None
+        if self.fill is not None:
+            fill = stand_ins(x, self.fill, self.facts.get("feature_names"))
+            x = filled(x, fill)
+        change = Standardise(*statistics(x), device) if self.standardise else Transform()
+        return change if fill is None else Fill(fill, device, change)
 
     def facts_of(self, train: Batch) -> dict[str, Any]:
         """The facts, with those that the training part tells."""
-        found = dict(self.facts)
-        targets = list(columns(train).values())[1:2]
-        if self.standardise and targets and targets[0].is_floating_point():
-            mean, std = statistics(targets[0])
+        found, y = dict(self.facts), target(train)
+        if self.standardise and y is not None and y.is_floating_point():
+            mean, std = statistics(y)
             found = {"target_mean": _numbers(mean), "target_std": _numbers(std), **found}
         return found
 
@@ -104,30 +115,31 @@ class Data:
 
     def _found(self) -> dict[str, Any]:
         """The facts that the columns themselves tell."""
-        x, *rest = columns(self.train).values()
+        x, y = column(self.train, 0), target(self.train)
         found: dict[str, Any] = {"input_shape": tuple(x.shape[1:]), "features": math.prod(x.shape[1:])}
-        if rest:
-            y = rest[0]
+        if y is not None:
             found["targets"] = math.prod(y.shape[1:])
             if is_whole(y):
-                most = [int(tensor.max()) for name, tensor in self.named().items() if name.endswith(("_y", "_1"))]
-                found["classes"] = max([int(y.max()), *most]) + 1
+                tested = None if self.test is None else target(self.test)
+                found["classes"] = max(int(labels.max()) for labels in (y, tested) if labels is not None) + 1
         return found
 
 
-def statistics(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the samples, in float64, [1, …] each; the std of a constant is 1.
-
-    The deviation is that of the population: √(Σ (v − mean)² / n).
-    """
-    values = values.double()
-    std, mean = torch.std_mean(values, dim=0, correction=0, keepdim=True)
-    constant = std <= 1e-12 * mean.abs().clamp(min=torch.finfo(torch.float64).tiny)
-    return mean, torch.where(constant, torch.ones_like(std), std)
+def target(batch: Batch) -> Tensor | None:
+    """The target: the column y, or the second one unless it is a weight; None: there is none."""
+    named = columns(batch)
+    if "y" in named:
+        return named["y"]
+    return next((tensor for name, tensor in list(named.items())[1:2] if name != "weight"), None)
 
 
-def check_part(part: str, batch: Batch) -> None:
+def check_part(part: str, batch: Batch, *, missing: bool = False) -> None:
     """Refuse a part that is no columns of samples.
+
+    Args:
+        part: what to call it.
+        batch: its columns.
+        missing: an input may be missing (NaN).
 
     Raises:
         DataError: names the part, its column, and the first sample that is wrong.
@@ -146,25 +158,31 @@ def check_part(part: str, batch: Batch) -> None:
     for name, tensor in columns(batch).items():
         if not tensor.numel():
             raise DataError(f"{part} {name}: holds no number: {form(tensor)}")
-        check_finite(f"{part} {name}", tensor)
+        check_finite(f"{part} {name}", tensor, missing=missing and tensor is column(batch, 0))
 
 
-def check_finite(what: str, tensor: Tensor) -> None:
+def check_finite(what: str, tensor: Tensor, *, missing: bool = False) -> None:
     """Refuse a value that is not finite.
+
+    Args:
+        what: what to call the tensor.
+        tensor: samples first.
+        missing: NaN is allowed.
 
     Raises:
         DataError: names the first such sample and its value.
     """
-    if not (tensor.is_floating_point() or tensor.is_complex()):
+    if is_whole(tensor):
         return
-    for start in range(0, len(tensor), 1 << 16):
-        wrong = (~torch.isfinite(tensor[start : start + (1 << 16)])).flatten(1 if tensor.ndim > 1 else 0)
-        bad = wrong.any(1) if wrong.ndim > 1 else wrong
-        if bad.any():
-            sample = start + int(bad.nonzero()[0])
-            values = tensor[sample].flatten()
-            value = values[~torch.isfinite(values)][0].item()
-            raise DataError(f"{what}: sample {sample} (from 0) holds {value}; every value must be finite")
+    at_once = max(1, MOST * len(tensor) // tensor.numel())
+    for number, some in enumerate(tensor.split(at_once)):
+        wrong = some.isinf() if missing else ~some.isfinite()
+        if wrong.any():
+            place = wrong.nonzero()[0].tolist()
+            sample = number * at_once + place[0]
+            raise DataError(
+                f"{what}: sample {sample} (from 0) holds {some[tuple(place)].item()}; every value must be finite"
+            )
 
 
 def check_alike(train: Batch, test: Batch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,14 +22,16 @@ class Partition:
     Args:
         samples: how many there are.
         strata: int64 [N] or None: classes that each part shall hold alike.
-        groups: int64 [N] or None: samples of one number stay together.
+        groups: int64 [N] or None: samples of one number stay together; classes are not minded then.
         last: the held-out part is the last samples, in order.
+        gap: with ``last``, samples to leave out before each held-out part.
     """
 
     samples: int
     strata: Tensor | None = None
     groups: Tensor | None = None
     last: bool = False
+    gap: int = 0
 
     def parts(
         self, *, validation: float, test: float | None, seed: int, fold: int | None = None, folds: int = 5
@@ -61,7 +64,7 @@ class Partition:
         """The same rules for some of the samples."""
         strata = None if self.strata is None else self.strata[these]
         groups = None if self.groups is None else self.groups[these]
-        return Partition(len(these), strata, groups, self.last)
+        return Partition(len(these), strata, groups, self.last, self.gap)
 
     def hold_out(self, fraction: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:
         """Hold out a fraction of the samples: indices of the rest and of the held-out part, both sorted.
@@ -78,19 +81,20 @@ class Partition:
             return _by_group(self.groups, fraction, seed, purpose)
         if self.strata is not None and not self.last:
             return stratified(self.strata, fraction, seed, purpose)
-        count = held_out(self.samples, fraction)
-        if not 0 < count < self.samples:
-            rule = f"holds out {count} of {self.samples} samples"
+        count, gap = held_out(self.samples, fraction), self.gap if self.last else 0
+        left = self.samples - count - gap
+        if not count or left < 1:
+            rule = f"holds out {count} of {self.samples} samples" + (f", after a gap of {gap}" if gap else "")
             raise ConfigError(purpose, fraction, rule, "give a fraction nearer to 0.5, or more data")
         order = torch.arange(self.samples) if self.last else _shuffled(self.samples, seed, f"split/{purpose}")
-        cut = self.samples - count
-        return order[:cut].sort().values, order[cut:].sort().values
+        return order[:left].sort().values, order[left + gap :].sort().values
 
     def fold(self, fold: int, folds: int, seed: int) -> tuple[Tensor, Tensor]:
         """Hold out one of ``folds`` parts of (nearly) equal size, which together are all samples.
 
-        Shuffles the samples of each class, lays class after class in a row, and deals them out like cards; groups
-        are dealt out whole.
+        Shuffles the samples of each class, lays class after class in a row, and deals them out like cards: classes
+        and parts differ by one sample at most. Groups stay whole: the largest goes first, each to the part that is
+        the smallest so far.
 
         Raises:
             ConfigError: no such fold, fewer samples or groups than folds, or samples that must stay in order.
@@ -98,22 +102,25 @@ class Partition:
         if self.last:
             rule = "these samples stay in order, so that the last ones validate: there are no folds of them"
             raise ConfigError("fold", fold, rule, "leave it out, or take dataset.validation")
+        if folds < 2:
+            raise ConfigError("folds", folds, "must be at least 2: one validates, the others train")
         if not 0 <= fold < folds:
             raise ConfigError("fold", fold, f"must lie in 0 … {folds - 1}", "dataset.folds says how many there are")
-        units = torch.arange(self.samples) if self.groups is None else self.groups.unique(return_inverse=True)[1]
-        count = int(units.max()) + 1
-        if count < folds:
-            what = "samples" if self.groups is None else "groups"
-            raise ConfigError("folds", folds, f"there are {count} {what}", "give fewer folds")
-        if self.strata is None or self.groups is not None:
-            dealt = _shuffled(count, seed, "split/fold")
+        number = self._folds(folds, seed) if self.groups is None else _deal_groups(self.groups, folds, seed)
+        return (number != fold).nonzero().flatten(), (number == fold).nonzero().flatten()
+
+    def _folds(self, folds: int, seed: int) -> Tensor:
+        """The fold of each sample."""
+        if self.samples < folds:
+            raise ConfigError("folds", folds, f"there are {self.samples} samples", "give fewer folds")
+        if self.strata is None:
+            dealt = _shuffled(self.samples, seed, "split/fold")
         else:
             members = [(self.strata == label).nonzero().flatten() for label in self.strata.unique().tolist()]
             dealt = torch.cat([these[_shuffled(len(these), seed, "split/fold", n)] for n, these in enumerate(members)])
-        number = torch.empty(count, dtype=torch.int64)
-        number[dealt] = torch.arange(count) % folds
-        held = number[units] == fold
-        return (~held).nonzero().flatten(), held.nonzero().flatten()
+        number = torch.empty(self.samples, dtype=torch.int64)
+        number[dealt] = torch.arange(self.samples) % folds
+        return number
 
 
 def stratified(labels: Tensor, fraction: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:
@@ -164,6 +171,22 @@ def _by_group(groups: Tensor, fraction: float, seed: int, purpose: str) -> tuple
     count = int((sums - held_out(len(groups), fraction)).abs().argmin()) + 1
     held = torch.isin(number, order[: min(count, len(sizes) - 1)])
     return (~held).nonzero().flatten(), held.nonzero().flatten()
+
+
+def _deal_groups(groups: Tensor, folds: int, seed: int) -> Tensor:
+    """The fold of each sample, where groups are dealt out whole."""
+    _, number, sizes = groups.unique(return_inverse=True, return_counts=True)
+    if len(sizes) < folds:
+        raise ConfigError("folds", folds, f"there are {len(sizes)} groups", "give fewer folds")
+    order = _shuffled(len(sizes), seed, "split/fold")
+    order = order[sizes[order].argsort(descending=True, stable=True)]
+    parts = [(0, fold) for fold in range(folds)]
+    fold_of = torch.empty(len(sizes), dtype=torch.int64)
+    for group, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
+        held, fold = heapq.heappop(parts)
+        fold_of[group] = fold
+        heapq.heappush(parts, (held + size, fold))
+    return fold_of[number]
 
 
 def _shuffled(samples: int, *keys: int | str) -> Tensor:

@@ -65,13 +65,20 @@ def split(data: Data, *, validation: float, test: float, seed: int, fold: int | 
     places = data.partition.parts(
         validation=validation, test=test if data.test is None else None, seed=seed, fold=fold, folds=folds
     )
-    train, validating, *tested = (each(data.train, lambda column, these=these: column[these]) for these in places)
+    train, validating, *tested = (_part(data, these) for these in places)
     held = tested[0] if data.test is None else data.test
     return Splits(train, validating, held, data.facts_of(train), places, data.partition, _without_samples(data))
 
 
+def _part(data: Data, these: Tensor) -> Batch:
+    """Some of the samples; of samples in order a view, for windows of a text lie in one another's memory."""
+    if data.order == "last":
+        return each(data.train, lambda column: column[int(these[0]) : int(these[-1]) + 1])
+    return each(data.train, lambda column: column[these])
+
+
 def _without_samples(data: Data) -> Data:
-    """What knows how to transform: the parts are copies, and memory need not hold every sample twice."""
+    """What knows how to transform: the parts are copies or views, and memory need not hold every sample twice."""
     rest = copy(data)
     for name in ("train", "test", "strata", "groups"):
         object.__setattr__(rest, name, None)

@@ -53,3 +53,30 @@ class Standardise(Transform):
         if self._augment is not None and generator is not None:
             raw = self._augment(raw, generator)
         return with_input(batch, raw.to(torch.float32, copy=True).mul_(self._scale).add_(self._shift))
+
+
+class Fill(Transform):
+    """Puts numbers in the place of inputs that are missing (NaN), before another change.
+
+    Args:
+        stand_ins: one for each input, [1, …], as the training part has them.
+        device: of the samples.
+        then: what follows.
+    """
+
+    def __init__(self, stand_ins: Tensor, device: torch.device | None, then: Transform) -> None:
+        self._stand_ins, self._then = stand_ins.to(device), then
+        self.draws = then.draws
+
+    def __call__(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """Fill the first column, and change the batch as the next transform does."""
+        return self._then(with_input(batch, filled(column(batch, 0), self._stand_ins)), generator)
+
+
+def filled(x: Tensor, stand_ins: Tensor) -> Tensor:
+    """The inputs, with these numbers where one is NaN.
+
+    >>> filled(torch.tensor([[1.0, float("nan")]]), torch.tensor([[5.0, 6.0]])).tolist()
+    [[1.0, 6.0]]
+    """
+    return torch.where(x.isnan(), stand_ins, x)

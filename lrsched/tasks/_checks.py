@@ -56,7 +56,10 @@ def check_labels(data: Data, *, dimensions: int | None, ignore: int | None = Non
     for what, labels in targets(data):
         if not is_whole(labels) or (dimensions is not None and labels.ndim != dimensions):
             shape = "" if dimensions is None else f", one for each sample: [{len(labels)}]"
-            raise DataError(f"{what}: labels must be whole numbers{shape}, not {form(labels)}")
+            hint = ""
+            if labels.is_floating_point() and bool((labels == labels.round()).all()):
+                hint = "; if they are labels, give them as int64 (dataset=table: dataset.kind=class)"
+            raise DataError(f"{what}: labels must be whole numbers{shape}, not {form(labels)}{hint}")
         wrong = (labels < 0) | (labels >= classes if classes is not None else False)
         if ignore is not None:
             wrong &= labels != ignore

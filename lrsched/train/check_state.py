@@ -15,6 +15,7 @@ _OWN = ("torch.optim.", "lrsched.optimizers.")
 _OPTIONAL = ("best_weights", "kept")  # further copies of the weights, or None
 _OPEN = ("metrics", "best.metrics", "early.metrics")  # empty until the first evaluation
 _FOREIGN = ("scheduler.inner", "optimizer.param_groups")  # a class may add names to its state as it goes
+_WAITING = {"scheduler": {"newest"}}  # there only while a metric waits for its epoch's end
 
 
 def check_fits(
@@ -110,7 +111,7 @@ def _compare(saved: Any, live: Any, where: str) -> None:
         if all(isinstance(key, str) for key in [*saved, *live]) and where not in _OPEN:
             _same_names(saved, live, where, gains=where.startswith(_FOREIGN))
             for key, item in live.items():
-                _compare(saved[key], item, f"{where}.{key}")
+                _compare(saved.get(key), item, f"{where}.{key}")
     elif isinstance(live, (list, tuple)):
         if not isinstance(saved, (list, tuple)):
             _refuse(where, f"is a {type(saved).__name__}, not a list")
@@ -124,7 +125,9 @@ def _compare(saved: Any, live: Any, where: str) -> None:
 
 
 def _same_names(saved: Mapping[str, Any], live: Mapping[str, Any], where: str, *, gains: bool = False) -> None:
-    missing, strange = sorted(set(live) - set(saved)), [] if gains else sorted(set(saved) - set(live))
+    optional = _WAITING.get(where, set())
+    missing = sorted(set(live) - set(saved) - optional)
+    strange = [] if gains else sorted(set(saved) - set(live) - optional)
     if missing or strange:
         complaints = [f"lacks {', '.join(missing)}"] if missing else []
         complaints += [f"has unknown items {', '.join(strange)}"] if strange else []

@@ -156,6 +156,62 @@ def test_a_value_that_cannot_come_back_is_named_and_nothing_is_lost(value: Any, 
     assert is_state(loaded, 1)
 
 
+def endless(kind: str) -> Any:
+    value: Any = {"list": [0.1], "dict": {"a": 1}, "tuple": [0.1], "far": [{"a": [0.1]}]}[kind]
+    if kind == "dict":
+        value["again"] = value
+    elif kind == "far":
+        value[0]["a"].append(value)
+    else:
+        value.append((value,) if kind == "tuple" else value)
+    return value
+
+
+ENDLESS = {"list": ".1", "dict": ".again", "tuple": ".1.0", "far": ".0.a.1"}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_state_that_contains_itself_is_named_and_nothing_is_lost(kind: str, store: Store) -> None:
+    store.save(1, state(1), {})
+    for refused in (
+        lambda: require_loadable(state_with(endless(kind))),
+        lambda: store.save(2, state_with(endless(kind)), {}),
+    ):
+        with pytest.raises(StateError) as error:
+            refused()
+        path = "model._extra_state.seen.0"
+        rule = f"it lies inside itself: it is {path} again"
+        assert str(error.value) == f"{path}{ENDLESS[kind]} is no state that can be loaded again: {rule}"
+    assert [path.name for path in store.folder.iterdir()] == ["step-0000000001"]
+
+
+def test_best_weights_that_contain_themselves_are_named(store: Store) -> None:
+    with pytest.raises(StateError, match=r"^_extra_state\.1 is no state"):
+        store.save(1, {"best_weights": {"weight": torch.ones(2), "_extra_state": endless("list")}}, {})
+    assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("levels", [150, 5000])
+def test_a_state_of_many_levels_comes_back_or_is_named(levels: int, store: Store) -> None:
+    value: Any = 0.5
+    for _ in range(levels):
+        value = [value]
+    if levels > 200:
+        with pytest.raises(
+            StateError, match=r"^scheduler\.0[.0]* is no state .* it lies in 200 containers, one inside"
+        ):
+            store.save(1, {"scheduler": value}, {})
+        return
+    store.save(1, {"scheduler": value}, {})
+    assert equal(Store(store.folder).newest()[1], {"scheduler": value})
+
+
+def test_one_list_in_two_places_is_no_circle(store: Store) -> None:
+    twice = [0.1]
+    store.save(1, {"scheduler": [twice, twice]}, {})
+    assert Store(store.folder).newest()[1] == {"scheduler": [[0.1], [0.1]]}
+
+
 def test_a_state_that_turns_bad_later_is_refused_then(store: Store) -> None:
     for step in (1, 2):
         store.save(step, {"scheduler": {"history": [0.1] * 3}}, {})

@@ -84,6 +84,7 @@ MISTAKES = [
     (["hydra/sweeper=ax"], "hydra/sweeper=ax: there is no such choice; known are: basic, grid, halving, optuna"),
     (["epochs"], "epochs: this override cannot be read; an override is written key=value"),
     (["name=a=b"], "cannot be read"),
+    (["~scheduler.step_size"], "~scheduler.step_size: there is no such key to take away; leave it out"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 import lrsched.data
 from lrsched.data import Augment
 
+OWN = ("npz", "text", "table")
+"""Data of one's own: nobody knows how many samples they have."""
+BATCH_SIZE = {"digits": 64, "table": 64, "text": 32}
 COUNTS = {"digits": (1797, 0), "synthetic": ("${.samples}", 0), "cifar10": (50000, 10000), "cifar100": (50000, 10000)}
 TARGETS = {
     "cifar10": "CIFAR10",
@@ -19,6 +22,9 @@ TARGETS = {
     "fashion_mnist": "FashionMNIST",
     "kmnist": "KMNIST",
     "mnist": "MNIST",
+    "npz": "Npz",
+    "text": "Text",
+    "table": "Table",
     "synthetic": "Synthetic",
 }
 
@@ -38,11 +44,11 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     node = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(file.with_name("_dataset.yaml")), own))
     assert isinstance(node, dict)
     photographs = name.startswith("cifar")
-    train, test = COUNTS.get(name, (60000, 10000))  # the MNIST family
+    train, test = COUNTS.get(name, (60000, 10000) if name not in OWN else (None, 0))  # the MNIST family
     reserved = {
         "train_samples": train,
         "test_samples": test,
-        "batch_size": 64 if name == "digits" else 128,
+        "batch_size": BATCH_SIZE.get(name, 128),
         "eval_batch_size": 1024,
         "validation": 0.1,
         "test": 0.2,
@@ -53,7 +59,9 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     }
     assert {key: node.pop(key) for key in reserved} == reserved
     assert node.pop("_target_") == f"lrsched.data.{TARGETS[name]}"
-    assert node == {field.name: field.default for field in fields(getattr(lrsched.data, TARGETS[name]))}
+    defaults = {field.name: field.default for field in fields(getattr(lrsched.data, TARGETS[name]))}
+    said = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    assert said == {key: "???" if value is MISSING else value for key, value in defaults.items()}
 
 
 def test_what_every_data_set_takes_is_said_once(root: Path) -> None:

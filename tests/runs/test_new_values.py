@@ -215,3 +215,16 @@ def test_other_parameter_groups_are_refused(run_cli, cut) -> None:  # noqa: F811
     ended = run_cli(RESUME, "optimizer.weight_decay=0", "checkpoint.allow_change=[optimizer]")
     assert ended.code == 2
     assert "would put the parameters into the groups default, and the run has default, no_decay" in ended.err
+
+
+@pytest.mark.parametrize("word", ["~scheduler.gamma", "~scheduler.gamma=0.5", "~scheduler.gamma=7"])
+def test_a_key_of_the_stored_config_is_not_taken_away(run_cli, cut, word: str) -> None:  # noqa: F811
+    cut("scheduler=torch/StepLR", "scheduler.step_size=1", "scheduler.gamma=0.5")
+    refused = run_cli(RESUME, word, "checkpoint.allow_change=[scheduler.gamma]")
+    message = (
+        "~scheduler.gamma: the run has scheduler.gamma=0.5, and a run that goes on keeps its keys; give it another"
+    )
+    assert (refused.code, message in refused.err) == (2, True), refused.err
+    chosen = run_cli(RESUME, "scheduler=cosine", "~scheduler.warmup", "checkpoint.allow_change=[scheduler]")
+    assert chosen.code == 0, chosen.err
+    assert "\n  warmup:" not in (chosen.cwd / "outputs/run/config.yaml").read_text("utf-8")

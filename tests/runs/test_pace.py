@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,11 @@ SCHEDULERS = {
         "{schedule: {_target_: lrsched.schedules.Constant}, length: rest}]",
     ),
 }
+
+
+def slow_but(quick: object, rows: Iterable[object]) -> list[Any]:
+    """The rows of a table: one in every run of the tests, all with the slow ones."""
+    return [row if row == quick else pytest.param(row, marks=pytest.mark.slow) for row in rows]
 
 
 def go_on(run_cli, *overrides: str, name: str = "run") -> Ended:
@@ -79,7 +84,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], int], 
 
 
 @pytest.mark.parametrize(("bad", "back"), [(9, 9), (16, 15)], ids=["from before the change", "from after it"])
-@pytest.mark.parametrize("scheduler", ["ours", "native", "plateau"])
+@pytest.mark.parametrize("scheduler", slow_but("native", ["ours", "native", "plateau"]))
 def test_a_rollback_goes_on_as_if_the_batches_were_not_there(
     run_cli, batches, scheduler: str, bad: int, back: int
 ) -> None:
@@ -102,7 +107,7 @@ def test_a_rollback_goes_on_as_if_the_batches_were_not_there(
     assert without == twin.rows("twin")
 
 
-@pytest.mark.parametrize("until", [10, 11, 16, 19])
+@pytest.mark.parametrize("until", slow_but(16, [10, 11, 16, 19]))
 def test_a_rollback_after_a_change_stopped_and_resumed(run_cli, batches, until: int) -> None:
     run_cli(*BASE, *SCHEDULERS["native"], "trainer.on_nonfinite=rollback", f"sweep.until={AT}")
     copied("whole")
@@ -210,7 +215,7 @@ def test_the_warning_counts_what_every_earlier_clock_trained_on(run_cli) -> None
     assert "19 now validate" in second.err
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", slow_but("sequence", SCHEDULERS))
 def test_a_changed_run_stopped_and_resumed_is_the_undisturbed_one(run_cli, scheduler: str) -> None:
     """Two changes of pace, one after the other; the cut run stops at each of its steps."""
     narrower = ("dataset.batch_size=10", "checkpoint.allow_change=[dataset.batch_size]")
@@ -224,6 +229,83 @@ def test_a_changed_run_stopped_and_resumed_is_the_undisturbed_one(run_cli, sched
         assert run_cli("resume=outputs/run", *narrower, f"sweep.until={until}").code == 0
     go_on(run_cli)
     same("whole", "run")
+
+
+def rates(ended: Ended) -> list[float]:
+    return [row["lr/default"] for row in ended.rows() if "lr/default" in row]
+
+
+def cosine(place: int, steps: int, top: float = 0.1) -> float:
+    return top / 2 * (1 + math.cos(math.pi * place / steps))
+
+
+LOOP = [0.1, 0.1, 0.05, 0.025, 0.0125, 0.00625, 0.003125, 0.0015625]  # updates 6 to 13
+# 4 epochs of 6 updates are 24 steps. At update 9, 38 of 86 samples are left: 2 updates of 32, then 3 an epoch.
+HELD = [cosine(place, 12) for place in (5, 5, 6, 7, 8, 9, 10, *[11] * 6)]
+LENGTHS = {
+    "epochs, then steps": (
+        (),
+        ("trainer.steps=28",),
+        "keep",
+        [cosine(min(t, 23), 24) for t in range(9, 28)],
+        7 + 64 / 86,
+    ),
+    "epochs, then steps, reannealed": (
+        (),
+        ("trainer.steps=28",),
+        "reanneal",
+        [cosine(t, 19, 0.075) for t in range(19)],
+        7 + 64 / 86,
+    ),
+    "steps, then epochs": (("trainer.steps=24",), ("trainer.epochs=6",), "keep", [*HELD, cosine(11, 12)], 6.0),
+    "steps, then epochs, reannealed": (
+        ("trainer.steps=24",),
+        ("trainer.epochs=6",),
+        "reanneal",
+        [cosine(t, 13, 0.075) for t in (0, *range(13))],
+        6.0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "then", "policy", "expected", "epoch"), LENGTHS.values(), ids=LENGTHS)
+def test_a_length_in_other_units_with_another_batch_size(
+    run_cli, first: tuple[str, ...], then: tuple[str, ...], policy: str, expected: list[float], epoch: float
+) -> None:
+    run_cli(*BASE, "scheduler=cosine", *first, f"sweep.until={AT}")
+    ended = go_on(run_cli, *WIDER, *then, f"trainer.on_extend={policy}")
+    assert rates(ended) == pytest.approx([*(cosine(t, 24) for t in range(AT)), *expected], rel=1e-12, abs=1e-15)
+    assert ended.result()["epoch"] == pytest.approx(epoch, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "left", "value"),
+    [
+        # 12 updates of 6 an epoch, 3 of 3; the plan in epochs stands at 9 of 12 then, that in steps at 15 of 24.
+        ((), "trainer.steps=30", 15, cosine(8, 12)),
+        (("trainer.steps=24",), "trainer.epochs=8", 15, cosine(14, 24)),
+    ],
+    ids=["epochs, then steps", "steps, then epochs"],
+)
+def test_a_length_in_other_units_after_another_batch_size(
+    run_cli, first: tuple[str, ...], then: str, left: int, value: float
+) -> None:
+    run_cli(*BASE, "scheduler=cosine", *first, "sweep.until=12")
+    assert run_cli("resume=outputs/run", *WIDER, "sweep.until=15").code == 0
+    refused = run_cli("resume=outputs/run", "sweep.until=null", then, "trainer.on_extend=keep")
+    assert (refused.code, "cannot keep a plan in" in refused.err) == (2, True), refused.err
+    ended = go_on(run_cli, then, "trainer.on_extend=reanneal")
+    assert rates(ended)[15:] == pytest.approx([cosine(t, left, value) for t in range(left)], rel=1e-12)
+    assert ended.result()["epoch"] == 8.0
+
+
+def test_a_closed_loop_in_a_sequence_keeps_its_level(run_cli) -> None:
+    """The loop has the places 6 to 17 of 24, then 3 to 8 of 12; no evaluation after its first is better to it."""
+    sequence = SCHEDULERS["sequence"][1].replace("threshold: 0.5", "threshold: 0.99")
+    run_cli(*BASE, "scheduler=sequence", sequence, "trainer.evaluate_every=1st", f"sweep.until={AT}")
+    ended = go_on(run_cli, *WIDER)
+    ramp = [0.1 * (1 - place / 6) for place in range(6)]
+    assert rates(ended) == pytest.approx([*ramp, *LOOP, 0.1, 0.1, 0.1], rel=1e-12)
 
 
 @pytest.mark.slow
