@@ -44,6 +44,21 @@ def evaluations_in(horizon: Horizon, every: int) -> int:
     return -(-horizon.steps // every)
 
 
+def evaluated_epochs(horizon: Horizon, every: int) -> int:
+    """How many whole epochs of a run have an evaluation in them or at their end.
+
+    Evaluations lie at multiples of ``every`` and at the run's end.
+
+    >>> [evaluated_epochs(Horizon(steps, 21), every) for steps, every in ((63, 20), (63, 45), (63, 99), (50, 45))]
+    [3, 2, 1, 0]
+    """
+    epoch = horizon.steps_per_epoch
+    whole = horizon.steps // epoch
+    regular = whole * epoch // every
+    own = horizon.steps == whole * epoch and regular * every <= (whole - 1) * epoch  # the last one, in an epoch alone
+    return min(whole, regular + own)
+
+
 def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
     """How long a run is, in each of the intervals that a native scheduler can step in."""
     return {

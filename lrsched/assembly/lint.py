@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lrsched.assembly.extend import Past, stepped
-from lrsched.assembly.horizon import lengths
+from lrsched.assembly.horizon import evaluated_epochs, evaluations_in, lengths
 from lrsched.assembly.kinds import LENGTHS, ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
+from lrsched.config.component import Component
+from lrsched.config.schema import EarlyStop
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
 
 
-def lint(
-    spec: SchedulerSpec, horizon: Horizon, evaluations: int, rates: set[float], past: Sequence[Past] = ()
-) -> list[str]:
+def lint(spec: SchedulerSpec, horizon: Horizon, every: int, rates: set[float], past: Sequence[Past] = ()) -> list[str]:
     """Warnings about a config's ``scheduler``, each with its key and its consequence.
 
     Args:
         spec: what it is.
         horizon: the run.
-        evaluations: how many the run has.
+        every: steps between two evaluations.
         rates: base rates of the parameter groups.
         past: lengths that it was planned for before, oldest first.
 
@@ -36,19 +36,34 @@ def lint(
         case HandoverSpec():
             return []  # what it will do is not known beforehand
         case ClosedLoopSpec(node):
-            return _of_closed_loop(node.cls, node.arguments, evaluations)
+            return _of_closed_loop(node.cls, node.arguments, evaluations_in(horizon, every))
         case NativeSpec(node):
             from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+            interval, evaluations = node.own.interval, evaluations_in(horizon, every)
+            if issubclass(node.cls, ReduceLROnPlateau):
+                seen = evaluated_epochs(horizon, every) if interval == "epoch" else evaluations
+                _refuse_blind(interval, seen)
+                return _of_patience(node.arguments, seen)
             live = stepped(past, horizon)
             counted = evaluations if live.steps == horizon.steps else past[0].evaluations
-            length, interval = lengths(live, counted), node.own.interval
-            total = length[interval]
-            if issubclass(node.cls, ReduceLROnPlateau):
-                _refuse_blind(interval, live, counted)
-                return _of_patience(node.arguments, counted if interval == "evaluation" else min(counted, total))
-            found = _of_class(node.cls.__name__, node.arguments, total)
-            return found + (_of_unit(node.arguments, length) if interval == "step" else [])
+            return _of_native(node, live, counted)
+
+
+def lint_early_stop(stop: EarlyStop, start: int, steps: int, every: int) -> list[str]:
+    """Warn of an ``early_stop.start`` that leaves too few evaluations to end the run.
+
+    Args:
+        stop: the settings.
+        start: the same, as a step.
+        steps: of the run.
+        every: between two evaluations.
+    """
+    count = (steps - 1) // every - max(0, start - 1) // every  # the first of them is the best so far
+    if stop.patience is None or not start or count > stop.patience:
+        return []
+    left = f"{max(0, count)} evaluations lie between it and the end of the run"
+    return [f"trainer.early_stop.start={stop.start}: {left}, so patience={stop.patience} never ends it early"]
 
 
 def _of_closed_loop(cls: type, node: Mapping[str, Any], evaluations: int) -> list[str]:
@@ -57,13 +72,9 @@ def _of_closed_loop(cls: type, node: Mapping[str, Any], evaluations: int) -> lis
     return _of_patience(node, evaluations) if issubclass(cls, Plateau) else []
 
 
-def _refuse_blind(interval: str, run: Horizon, evaluations: int) -> None:
-    """Refuse a plateau that steps at the end of epochs, in a run without a metric at any of them."""
-    if (
-        interval == "epoch"
-        and run.steps % run.steps_per_epoch
-        and (evaluations == 1 or run.steps < run.steps_per_epoch)
-    ):
+def _refuse_blind(interval: str, seen: int) -> None:
+    """Refuse a plateau that sees no metric in the whole run."""
+    if not seen:
         rule = "steps at the end of an epoch on the newest metric since its last step, and this run never has one there"
         raise ConfigError("scheduler.interval", interval, rule, "use interval=evaluation, or evaluate more often")
 
@@ -76,43 +87,60 @@ def _of_patience(node: Mapping[str, Any], evaluations: int) -> list[str]:
     return []
 
 
-def _of_class(name: str, node: Mapping[str, Any], n: int) -> list[str]:
-    """What PyTorch's classes do in a run that is n of their intervals long (t = 0 … n − 1)."""
-    late = [m for m in node.get("milestones", []) if isinstance(m, int) and m >= n]
-    found = [f"scheduler.milestones: {m} is never reached, the run ends at {n}" for m in late]
-    value = {key: node[key] for key in LENGTHS if isinstance(node.get(key), int)}
-    if value.get("step_size", 0) >= n:
-        found.append(f"scheduler.step_size={value['step_size']}: the rate is never cut, the run ends at {n}")
-    if name == "CosineAnnealingLR" and "T_max" in value:
-        found += _cosine(value["T_max"], n)
-    if name == "CosineAnnealingWarmRestarts" and "T_0" in value:
-        found += _restarts(value["T_0"], value.get("T_mult", 1), n)
-    if name == "OneCycleLR":
-        found += _onecycle(value, n)
-    if name in ("LinearLR", "PolynomialLR") and value.get("total_iters", 0) > n:
-        total = value["total_iters"]
-        found.append(f"scheduler.total_iters={total}: the run ends at {n}, after {n / total:.0%} of the way")
-    if name == "ConstantLR" and value.get("total_iters", 0) >= n:
-        found.append(f"scheduler.total_iters={value['total_iters']}: the rate stays reduced, the run ends at {n}")
-    if name == "SWALR" and value.get("anneal_epochs", 0) > n:
-        found.append(f"scheduler.anneal_epochs={value['anneal_epochs']}: the run ends at {n}, on the way to swa_lr")
-    if name == "CyclicLR" and value.get("step_size_up", 0) >= n:
-        found.append(f"scheduler.step_size_up={value['step_size_up']}: the run ends at {n}, before the first peak")
+def _of_native(node: Component[Any], run: Horizon, evaluations: int) -> list[str]:
+    """What one of PyTorch's classes does in a run, and each class inside it in its part of the run."""
+    from lrsched.assembly.native import COMPOSITES, children, span_of, with_lengths  # imports torch
+
+    length, interval = lengths(run, evaluations), node.own.interval
+    parts, found = [(node, span_of(run, evaluations, interval), "the run")], []
+    for part, span, place in parts:
+        inside = children(part, span)
+        parts += [(child, inner, "its part") for child, inner in inside]
+        cautions = _of_class(part.cls.__name__, part.arguments, span.length, place)
+        if part.cls.__name__ == "SequentialLR" and issubclass(inside[0][0].cls, COMPOSITES):
+            name = inside[0][0].cls.__name__
+            cautions.append(f"schedulers[0]: PyTorch's SequentialLR leaves out the first value of a {name} inside it")
+        if part.cls.__name__ == "OneCycleLR":
+            cautions += _onecycle(part.arguments, with_lengths(part, span), span.length, place)
+        if interval == "step":
+            cautions += _of_unit(part.arguments, length)
+        found += [f"{part.key}.{caution}" for caution in cautions]
     return found
 
 
-def _cosine(t_max: int, n: int) -> list[str]:
+def _of_class(name: str, node: Mapping[str, Any], n: int, place: str) -> list[str]:
+    """What PyTorch's classes do in a run, or a part of it, that is n of their intervals long (t = 0 … n − 1)."""
+    late = [m for m in node.get("milestones", []) if isinstance(m, int) and m >= n]
+    found = [f"milestones: {m} is never reached, {place} ends at {n}" for m in late]
+    value = {key: node[key] for key in LENGTHS if isinstance(node.get(key), int)}
+    if value.get("step_size", 0) >= n:
+        found.append(f"step_size={value['step_size']}: the rate is never cut, {place} ends at {n}")
+    if name == "CosineAnnealingLR" and "T_max" in value:
+        found += _cosine(value["T_max"], n, place)
+    if name == "CosineAnnealingWarmRestarts" and "T_0" in value:
+        found += _restarts(value["T_0"], value.get("T_mult", 1), n, place)
+    if name in ("LinearLR", "PolynomialLR") and value.get("total_iters", 0) > n:
+        total = value["total_iters"]
+        found.append(f"total_iters={total}: {place} ends at {n}, after {n / total:.0%} of the way")
+    if name == "ConstantLR" and value.get("total_iters", 0) >= n:
+        found.append(f"total_iters={value['total_iters']}: the rate stays reduced, {place} ends at {n}")
+    if name == "SWALR" and value.get("anneal_epochs", 0) > n:
+        found.append(f"anneal_epochs={value['anneal_epochs']}: {place} ends at {n}, on the way to swa_lr")
+    if name == "CyclicLR" and value.get("step_size_up", 0) >= n:
+        found.append(f"step_size_up={value['step_size_up']}: {place} ends at {n}, before the first peak")
+    return found
+
+
+def _cosine(t_max: int, n: int, place: str) -> list[str]:
     end = (1 + math.cos(math.pi * (n - 1) / t_max)) / 2
     if n - 1 > t_max:
-        return [
-            f"scheduler.T_max={t_max}: the rate rises again after it, and ends the run at {end:.3g} of the base rate"
-        ]
+        return [f"T_max={t_max}: the rate rises again after it, and ends {place} at {end:.3g} of the base rate"]
     if n < t_max:
-        return [f"scheduler.T_max={t_max}: the run ends at {n}, still at {end:.3g} of the base rate"]
+        return [f"T_max={t_max}: {place} ends at {n}, still at {end:.3g} of the base rate"]
     return []
 
 
-def _restarts(first: int, mult: int, n: int) -> list[str]:
+def _restarts(first: int, mult: int, n: int, place: str) -> list[str]:
     length, left = first, n
     while left >= length:
         left -= length
@@ -120,32 +148,41 @@ def _restarts(first: int, mult: int, n: int) -> list[str]:
     if left == 0:
         return []
     end = (1 + math.cos(math.pi * (left - 1) / length)) / 2
-    return [
-        f"scheduler.T_0={first}: the run ends in mid-cycle, after {left} of {length}, at {end:.3g} of the base rate"
-    ]
+    return [f"T_0={first}: {place} ends in mid-cycle, after {left} of {length}, at {end:.3g} of the base rate"]
 
 
-def _onecycle(value: Mapping[str, int], n: int) -> list[str]:
-    """The length in either form; one that PyTorch would end with an error was refused before."""
-    if "total_steps" in value:
-        total, key = value["total_steps"], f"total_steps={value['total_steps']}"
-    elif "epochs" in value and "steps_per_epoch" in value:
-        total = value["epochs"] * value["steps_per_epoch"]
-        key = f"epochs={value['epochs']}: with steps_per_epoch={value['steps_per_epoch']} these are {total} steps"
-    else:
-        return []
+def _onecycle(given: Mapping[str, Any], counted: Mapping[str, Any], n: int, place: str) -> list[str]:
+    """The length in either form; one that PyTorch would end with an error was refused before.
+
+    Args:
+        given: the arguments.
+        counted: the same, with a number for each ``auto``.
+        n: steps of the run, or of the part of it.
+        place: which of the two.
+    """
+    total, epochs, an_epoch = (counted.get(name) for name in ("total_steps", "epochs", "steps_per_epoch"))
+    found, key = [], f"total_steps={total}"
+    if total is None and isinstance(epochs, int) and isinstance(an_epoch, int):
+        total = epochs * an_epoch
+        key = f"epochs={epochs}: with steps_per_epoch={an_epoch} these are {total} steps"
+    elif total is not None:
+        ignored = f"OneCycleLR ignores it beside total_steps={given['total_steps']}; give total_steps=null for it"
+        idle = [name for name in ("epochs", "steps_per_epoch") if given.get(name) is not None]
+        found = [f"{name}={given[name]}: {ignored}" for name in idle if given.get("total_steps") is not None]
+    if not isinstance(total, int):
+        return found
     if total < n:
-        return [f"scheduler.{key}: the run has {n}, and OneCycleLR rebounds at its end"]
+        found.append(f"{key}: {place} has {n}, and OneCycleLR rebounds at its end")
     if total > n:
-        return [f"scheduler.{key}: the run ends at {n}, in the middle of the cycle"]
-    return []
+        found.append(f"{key}: {place} ends at {n}, in the middle of the cycle")
+    return found
 
 
 def _of_unit(node: Mapping[str, Any], lengths: Mapping[str, int]) -> list[str]:
     """A length that looks like epochs under a class that steps with every update."""
     epochs, steps = lengths["epoch"], lengths["step"]
     return [
-        f"scheduler.{key}={node[key]}: at interval step these are updates, {node[key] / steps:.1%} of the run; "
+        f"{key}={node[key]}: at interval step these are updates, {node[key] / steps:.1%} of the run; "
         "if epochs are meant, give scheduler.interval=epoch"
         for key in LENGTHS
         if key not in ("T_mult", "epochs", "steps_per_epoch")

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
+from torch.optim.lr_scheduler import ChainedScheduler, CyclicLR, OneCycleLR, SequentialLR
 
 from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import LENGTHS
@@ -27,6 +27,8 @@ from lrsched.schedulers.native import nested
 
 MOST = 10**5
 """Steps for which a class is tried out: a few seconds."""
+
+COMPOSITES = (SequentialLR, ChainedScheduler)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def build_native(node: Component[Any], span: Span, optimizer: Optimizer, shares:
             if name in LENGTHS and value is not None:
                 _check_length(value, key)
             arguments[name] = value
+    if issubclass(node.cls, SequentialLR):
+        _refuse_late_composite(node, span)
     if issubclass(node.cls, OneCycleLR):
         _refuse_short_cycle(node, arguments, span)
     cls = node.cls
@@ -151,6 +155,15 @@ def _refuse_short_cycle(node: Component[Any], arguments: Mapping[str, Any], span
     epochs, an_epoch = arguments["epochs"], arguments["steps_per_epoch"]
     rule = f"with steps_per_epoch={an_epoch} these are {total} steps; {rule}"
     raise ConfigError(f"{node.key}.epochs", epochs, rule, "give auto")
+
+
+def _refuse_late_composite(node: Component[Any], span: Span) -> None:
+    """PyTorch's SequentialLR sets a child's rate at its milestone, and of a composite it gets none."""
+    for child, _ in children(node, span)[1:]:
+        if issubclass(child.cls, COMPOSITES):
+            rule = "PyTorch's SequentialLR ends with an error where it comes to a composite"
+            remedy = "name its parts in this list, each with its milestone; or take scheduler=sequence"
+            raise ConfigError(child.key, child.cls.__name__, rule, remedy)
 
 
 def refuse_own_errors(key: str, scheduler: Any, calls: int) -> None:

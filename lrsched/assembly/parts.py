@@ -17,7 +17,7 @@ from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
-from lrsched.assembly.lint import lint
+from lrsched.assembly.lint import lint, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
@@ -99,7 +99,11 @@ def assemble(
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
-    warned = [*lint(spec, planned, evaluations, rates, past), *overlaps(clock, splits, earlier)]
+    warned = [
+        *lint(spec, planned, timetable.evaluate, rates, past),
+        *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
+        *overlaps(clock, splits, earlier),
+    ]
     state = RunState(
         model,
         optimizer,

@@ -11,7 +11,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from lrsched.assembly.extend import Past, continued_schedule, kept_until
+from lrsched.assembly.extend import Past, continued_schedule, kept_until, stepped
+from lrsched.assembly.horizon import lengths
 from lrsched.assembly.kinds import (
     LENGTHS,
     ClosedLoopSpec,
@@ -21,7 +22,7 @@ from lrsched.assembly.kinds import (
     SchedulerSpec,
     spec_of,
 )
-from lrsched.assembly.native import build_native, depends_on_length, refuse_own_errors, span_of
+from lrsched.assembly.native import Span, build_native, depends_on_length, refuse_own_errors, span_of
 from lrsched.assembly.shares import refuse_lost_shares, shares_of, stand_in
 from lrsched.config.component import Component
 from lrsched.config.schema import NativeConfig
@@ -71,7 +72,9 @@ def build_scheduler(
                 if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
-                inner = _native(node, optimizer, first, counted)
+                live = stepped(past, horizon)
+                calls = lengths(live, evaluations if live.steps == horizon.steps else counted)[interval]
+                inner = _native(node, optimizer, span_of(first, counted, interval), calls)
                 return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
         raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
@@ -85,11 +88,16 @@ def _refuse_extension(past: Iterable[Past], what: str) -> None:
             raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
 
 
-def _native(node: Component[NativeConfig], optimizer: Optimizer, horizon: Horizon, evaluations: int) -> Any:
-    """An instance of a class in PyTorch's form, under which groups keep their shares and no step fails."""
-    interval = node.own.interval
-    span = span_of(horizon, evaluations, interval)
-    calls = span.length if interval == "evaluation" else span.length - 1
+def _native(node: Component[NativeConfig], optimizer: Optimizer, span: Span, length: int) -> Any:
+    """An instance of a class in PyTorch's form, under which groups keep their shares and no step fails.
+
+    Args:
+        node: of the scheduler.
+        optimizer: of the run.
+        span: the run as it was planned first.
+        length: of the part in which it is stepped, in its interval.
+    """
+    calls = length if node.own.interval == "evaluation" else length - 1
     shares = shares_of(optimizer)
     build = partial(build_native, node, span)
     tried = build(stand_in(optimizer), shares)

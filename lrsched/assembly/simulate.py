@@ -196,7 +196,7 @@ def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Mod
     evaluations = evaluations_in(horizon, every)
     past = pasts(run.trainer, horizon)
     scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
-    cautions = lint(spec, horizon, evaluations, rates, past)
+    cautions = lint(spec, horizon, every, rates, past)
     columns = _named(scheduler, optimizer, horizon.steps, every)
     for column in [column for column in columns if model is None and not column.endswith("/default")]:
         if np.array_equal(columns[column], columns[f"{column.partition('/')[0]}/default"]):

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lrsched.compose.nodes import raw
+from lrsched.config.versions import computes_the_same_without
 from lrsched.config.walk import is_list, is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
 
@@ -100,7 +101,9 @@ def _different(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
         return [
             item for name in names for item in _different(f"{key}.{name}", old.get(name, UNSET), new.get(name, UNSET))
         ]
-    return [] if old == new else [(key, old, new)]
+    given = [value for value in (old, new) if value is not UNSET]
+    same = old == new or (len(given) == 1 and computes_the_same_without(key, given[0]))
+    return [] if same else [(key, old, new)]
 
 
 def _resolved(config: DictConfig, key: str) -> Any:

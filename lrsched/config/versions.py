@@ -17,12 +17,16 @@ from lrsched.config.walk import is_mapping
 
 LATER: Mapping[str, Any] = {
     "trainer.early_stop.start": "0st",
+    "optimizer.groups.*.freeze": False,
     "task._target_": "lrsched.tasks.Classification",
     "task.class_weights": None,
     "dataset.fold": None,
     "dataset.folds": 5,
 }
-"""Dotted keys added after 0.1.0, each with the value that computes what versions without it computed."""
+"""Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.
+
+A ``*`` stands for every name that its mapping holds.
+"""
 
 MOVED: Mapping[str, str] = {"trainer.label_smoothing": "task.label_smoothing"}
 """Dotted keys that moved after 0.1.0: ``{old place: new place}``."""
@@ -40,7 +44,7 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
         _move(first, new, old)
     for key, (before, now) in SPELT.items():
         _replace(first, key, now, before)
-    for key, value in LATER.items():
+    for key, value in _declared(first):
         if _find(first, key) == value:
             _take(first, key)
     return first
@@ -53,10 +57,34 @@ def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
         _move(now, old, new)
     for key, (before, after) in SPELT.items():
         _replace(now, key, before, after)
-    for key, value in LATER.items():
+    for key, value in _declared(now):
         if _find(now, key) is _ABSENT and not _belongs_to_a_class(now, key):
             _put(now, key, copy.deepcopy(value))
     return now
+
+
+def computes_the_same_without(key: str, value: Any) -> bool:
+    """Whether a config with this value computes what it computes without the key."""
+    names = key.split(".")
+    return any(
+        len(names) == len(declared) and all(d in ("*", n) for d, n in zip(declared, names, strict=True))
+        for declared in (later.split(".") for later, default in LATER.items() if default == value)
+    )
+
+
+def _declared(config: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The keys of :data:`LATER` with the names that this config has in the place of each ``*``."""
+    return [(key, value) for declared, value in LATER.items() for key in _written_out(config, declared)]
+
+
+def _written_out(config: dict[str, Any], declared: str) -> list[str]:
+    above, star, below = declared.partition(".*.")
+    if not star:
+        return [declared]
+    names = _find(config, above)
+    return [
+        key for name in (names if is_mapping(names) else ()) for key in _written_out(config, f"{above}.{name}.{below}")
+    ]
 
 
 def _belongs_to_a_class(config: dict[str, Any], key: str) -> bool:

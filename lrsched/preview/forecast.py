@@ -74,7 +74,7 @@ def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, horizon: Horizon)
                 f"the schedule moves {column}, which {optimizer.target} does not have",
                 f"give scheduler.{column}=null, or an optimizer that has it",
             )
-    _warn(lint(spec, horizon, 0, {bases["lr"]}))
+    _warn(lint(spec, horizon, horizon.steps, {bases["lr"]}))
     named = {f"{column}/default": values for column, values in columns.items()}
     return Course(name, horizon, bases["lr"], named, spans(plan))
 

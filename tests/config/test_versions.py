@@ -70,6 +70,43 @@ def test_early_stop_start_at_its_default_is_not_hashed() -> None:
     assert config_sha256({"trainer": {"early_stop": {"patience": 2, "start": "1ep"}}}) != config_sha256(old)
 
 
+def test_a_declared_key_stands_for_every_name(monkeypatch) -> None:
+    monkeypatch.setattr(versions, "LATER", {"groups.*.on.*.key": 1})
+    old = {"groups": {"a": {"on": {"x": {"own": 2}}}, "b": {"on": {"y": {"key": 3}}}, "c": None, "d": {"on": 4}}}
+    new = {**old, "groups": {**old["groups"], "a": {"on": {"x": {"own": 2, "key": 1}}}}}
+    assert as_written_first(new) == as_written_first(old) == old
+    assert as_read_now(old) == new
+    assert versions.computes_the_same_without("groups.a.on.x.key", 1)
+    for key, value in (("groups.a.on.x.key", 2), ("groups.a.on.key", 1), ("groups.a.on.x.own", 1)):
+        assert not versions.computes_the_same_without(key, value)
+
+
+def test_a_group_that_is_not_frozen_is_hashed_as_one_of_0_1_0() -> None:
+    def config(**group: object) -> dict[str, object]:
+        return {"optimizer": {"_target_": "torch.optim.SGD", "groups": {"a": {"params": "b.*", **group}}}}
+
+    assert as_written_first(config(freeze=False)) == config()
+    assert as_read_now(config())["optimizer"] == config()["optimizer"]
+    assert config_sha256(config(freeze=False)) == config_sha256(config()) != config_sha256(config(freeze=True))
+
+
+def test_a_group_that_is_not_frozen_is_the_same_run(run_cli) -> None:
+    group = "+optimizer.groups={body: {params: 'body.*', lr_scale: 0.5FREEZE}}"
+    for name, freeze in (("run", ""), ("said", ", freeze: false")):
+        assert run_cli(*RUN[:-2], f"name={name}", group.replace("FREEZE", freeze), "sweep.until=7").code == 0
+    first, said = (json.loads(Path("outputs", name, "result.json").read_text()) for name in ("run", "said"))
+    assert first["config_sha256"] == said["config_sha256"]
+    frozen = run_cli("resume=outputs/run", "sweep.until=null", "+optimizer.groups.body.freeze=true")
+    assert frozen.code == 2
+    ended = run_cli("resume=outputs/run", "sweep.until=null", "+optimizer.groups.body.freeze=false")
+    assert ended.code == 0, ended.err
+    assert ended.result()["config_sha256"] == first["config_sha256"]
+    for values in ("", "freeze: false"):
+        swept = group.replace("FREEZE", f", {values}" if values else "")
+        assert run_cli(*RUN[:-2], "name=swept", swept, "seed=0,1", "-m").code == 0
+    assert len([path for path in Path("outputs/swept").iterdir() if path.is_dir()]) == 2
+
+
 def test_a_run_of_0_1_0_is_read_as_a_classification_and_keeps_its_hash() -> None:
     old = {"trainer": {"label_smoothing": 0.1, "early_stop": {"mode": "min", "start": "0st"}}, "dataset": {"a": 1}}
     now = as_read_now(old)

@@ -70,9 +70,9 @@ class OptunaSweeper(GridSweeper):
 
         if find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper", "optuna", "is not installed", "pip install 'hydra-lrsched[optuna]'")
-        from lrsched.sweep.sweepers.optuna import Search
+        from lrsched.sweep.sweepers.optuna import OptunaSearch
 
-        return Search
+        return OptunaSearch
 
 
 class OptunaIsOurs(SearchPathPlugin):
@@ -95,14 +95,14 @@ class PoolLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs of another library's sweeper; all its batches belong to one sweep."""
-        from lrsched.sweep.launchers.pool import launch_overrides
+        from lrsched.sweep.launchers.pool import run_overrides_in_pool
         from lrsched.sweep.sweep import Sweep
 
         self._sweep = self._sweep or Sweep(self._context.config_loader, self._config)
-        return launch_overrides(self._context, self._sweep, job_overrides, stop_flag())
+        return run_overrides_in_pool(self._context, self._sweep, job_overrides, stop_flag())
 
     def launch_jobs(self, sweep: Any, jobs: Sequence[Any]) -> None:
         """Run jobs of one of our sweepers."""
-        from lrsched.sweep.launchers.pool import launch
+        from lrsched.sweep.launchers.pool import run_in_pool
 
-        launch(self._context, sweep, jobs, stop_flag())
+        run_in_pool(self._context, sweep, jobs, stop_flag())

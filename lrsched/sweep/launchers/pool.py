@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lrsched.sweep.stages.tree import StageTree
 
 
-def launch_overrides(
+def run_overrides_in_pool(
     context: HydraContext, sweep: Sweep, job_overrides: Sequence[Sequence[str]], stop: StopFlag
 ) -> list[JobReturn]:
     """Run jobs that another library's sweeper gives as overrides.
@@ -37,12 +37,12 @@ def launch_overrides(
     """
     jobs = [sweep.plan(overrides) for overrides in job_overrides]
     with hinting(sweep):
-        launch(context, sweep, [job for job in jobs if isinstance(job, Valid)], stop)
+        run_in_pool(context, sweep, [job for job in jobs if isinstance(job, Valid)], stop)
         stop.check()
     return [_returned(job) for job in jobs]
 
 
-def launch(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> None:
+def run_in_pool(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> None:
     """Run the unfinished jobs and keep ``sweep.json`` up to date; finished runs may lend them their states."""
     due = [job for job in jobs if job.entry.status is None]
     if not due:

@@ -16,7 +16,7 @@ from lrsched.compose.overrides import parse
 from lrsched.config.check import read
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
-from lrsched.sweep.launchers.dispatch import launch
+from lrsched.sweep.launchers.dispatch import hand_over
 from lrsched.sweep.sweep import Sweep, Valid
 from lrsched.sweep.sweepers.params import with_params
 
@@ -62,11 +62,11 @@ class SweepRunner(ABC):
 
     @abstractmethod
     def _run(self, overrides: Sequence[Override]) -> None:
-        """Plan jobs (``self._sweep.plan``), make the folder (``make_folder``), launch what is valid, ``close``.
+        """Plan jobs (``self._sweep.plan``), make the folder (``make_folder``), ``_launch`` the valid ones, ``close``.
 
         Args:
             overrides: of the command line, those with several values among them.
         """
 
     def _launch(self, jobs: Sequence[Valid]) -> None:
-        launch(self._sweep, self._launcher, jobs)
+        hand_over(self._sweep, self._launcher, jobs)

@@ -51,7 +51,7 @@ class Trial:
     runs: list[Valid | Invalid]
 
 
-class Search(SweepRunner):
+class OptunaSearch(SweepRunner):
     """A sweep by a study: trains until the study has its trials."""
 
     options_class = StudyOptions
