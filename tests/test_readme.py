@@ -44,6 +44,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (house / "conf/model/tiny.yaml").write_text("_target_: lrsched.models.Tiny\nbias: true\n")
     (house / "lrsched/data/stripes.py").write_text(example("Stripes"))
     (house / "conf/dataset/stripes.yaml").write_text(example_yaml("Stripes"))
+    (house / "lrsched/tasks/pinball.py").write_text(example("Pinball"))
+    (house / "conf/task/pinball.yaml").write_text("_target_: lrsched.tasks.Pinball\nq: 0.5\n")
     return house
 
 
@@ -73,6 +75,15 @@ def test_a_newcomers_schedule_model_and_dataset_train(copy: Path) -> None:
     rates = [row["lr/default"] for row in rows if "lr/default" in row]
     expected = [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25]  # two steps up, four at the peak, four down
     assert rates == [0.01 * value for value in expected]
+
+
+def test_a_newcomers_task_trains_and_chooses_by_its_metric(copy: Path) -> None:
+    words = ("task=pinball", "task.q=0.9", "checkpoint.monitor=val/covered", "trainer.epochs=1", "name=quantile")
+    ended = train(copy, "model=tiny", "dataset=stripes", "optimizer.lr=0.001", *words)
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads((copy / "outputs/quantile/result.json").read_text("utf-8"))
+    assert result["better"] == {"loss": "min", "covered": "max"}
+    assert 0 <= result["metrics"]["test/covered"] <= 1
 
 
 def test_a_typo_in_a_newcomers_key_names_the_nearest(copy: Path) -> None:

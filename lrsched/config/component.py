@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from lrsched.config.targets import Role, check_arguments, construct, resolve
-from lrsched.errors import ConfigError
+from lrsched.errors import UNSET, ConfigError
 
 Own = TypeVar("Own")
 """The schema class of a group's reserved keys; None where it has none."""
@@ -82,7 +82,7 @@ class Component(Generic[Own]):
         for name, parameter in parameters.items():
             if parameter.default is inspect.Parameter.empty and name not in given and name not in self.arguments:
                 rule = f"{self.cls.__name__} needs this argument, and the data set tells {', '.join(sorted(facts))}"
-                raise ConfigError(f"{self.key}.{name}", None, rule, f"give {self.key}.{name}=VALUE")
+                raise ConfigError(f"{self.key}.{name}", UNSET, rule, f"give {self.key}.{name}=VALUE")
         return self.build(**given)
 
     @property

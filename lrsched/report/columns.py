@@ -26,8 +26,8 @@ GAP = 2
 
 WORSE, WINS = f"worse by ({USUAL})", "P(win)"
 
-SECOND = ("test/accuracy", "test/loss", "val/accuracy", "val/loss")
-"""The second metric of the table: the first of these that was measured and is not the one compared."""
+PARTS = ("test", "val")
+"""Where the second metric of the table is looked for: one of the task's own before its loss."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,9 @@ def _worse(metric: str, pair: Pair) -> str:
 
 def _second(comparison: Comparison) -> list[str]:
     """The metric that is shown beside the one compared, if there is one."""
-    measured = set[str]().union(*(row.metrics for row in comparison.candidates))
-    return [name for name in SECOND if name != comparison.metric.name and name in measured][:1]
+    measured = dict.fromkeys(name for row in comparison.candidates for name in row.metrics)
+    others = [name for name in measured if name != comparison.metric.name and name.partition("/")[0] in PARTS]
+    return sorted(others, key=lambda name: (PARTS.index(name.partition("/")[0]), name.endswith("/loss")))[:1]
 
 
 def _measured(metric: str, values: Iterable[float | None]) -> str:

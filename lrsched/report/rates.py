@@ -95,9 +95,9 @@ class Candidate:
         return self.best.comparing if self.best else {}
 
     @property
-    def metrics(self) -> set[str]:
-        """The names of what was measured at the best rate."""
-        return {name for run in self.best.runs.values() for name in run.metrics} if self.best else set()
+    def metrics(self) -> list[str]:
+        """The names of what was measured at the best rate, in the order of the results."""
+        return list(dict.fromkeys(name for run in self.best.runs.values() for name in run.metrics)) if self.best else []
 
     def finals(self, name: str) -> dict[Any, float | None]:
         """A metric of the runs that finished at the best rate, by seed."""

@@ -1,0 +1,123 @@
+"""A problem of one's own trains, stops, resumes, is swept and reported, and equals a bare loop to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from lrsched.data.loader import order
+from lrsched.data.split import split
+from lrsched.seeds import key
+from tests.helpers.cli import Ended
+from tests.helpers.own_problem import Net, Noisy, Pinball
+
+HERE = "tests.helpers.own_problem"
+OWN = ("~dataset", "~task", "~model", "trainer.progress=false", "logger=none", "threads=1", "optimizer=sgd")
+
+
+@pytest.fixture
+def train(run_cli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Train one of these on one of these."""
+    monkeypatch.setenv("LRSCHED_TRUST", HERE)
+
+    def run(name: str, *more: str, data: str = "Noisy", task: str = "Pinball", model: str = "Net") -> Ended:
+        nodes = [f"+dataset={{_target_: {HERE}.{data}, batch_size: 16}}", f"+task={{_target_: {HERE}.{task}}}"]
+        return run_cli(*OWN, *nodes, f"+model={{_target_: {HERE}.{model}}}", f"name={name}", *more)
+
+    return run
+
+
+def test_it_is_a_bare_loop_to_the_last_bit(train) -> None:
+    ended = train("run", "trainer.epochs=2", "trainer.log_every=1st", "scheduler=constant", "+task.q=0.9")
+    assert ended.code == 0, ended.err
+    rows = [row for row in ended.rows("run") if "train/loss" in row]
+    parts = split(Noisy().load(), validation=0.1, test=0.2, seed=0)
+    x, y = parts.train
+    torch.manual_seed(key(0, "init"))
+    model = Net(3)
+    optimizer = torch.optim.SGD(
+        [
+            {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 5e-4},
+            {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=0.1,
+        momentum=0.9,
+        nesterov=True,
+    )
+    losses = []
+    for epoch in range(2):
+        for numbers in order(0, epoch, len(y)).split(16):
+            loss = Pinball(q=0.9).loss(model, (x[numbers], y[numbers]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert [row["train/loss"] for row in rows] == losses
+    x, y = parts.validation
+    below = int((y <= model(x)).sum())
+    assert ended.result("run")["metrics"]["val/covered"] == below / len(y)
+    assert ended.result("run")["better"] == {"loss": "min", "covered": "max"}
+
+
+def test_it_is_resumed_and_early_stopped_by_its_own_metric(train, run_cli) -> None:
+    whole = train("whole", "trainer.epochs=3", "checkpoint.monitor=val/covered", "trainer.early_stop.monitor=val/loss")
+    assert whole.code == 0, whole.err
+    assert train("cut", "trainer.epochs=3", "checkpoint.monitor=val/covered", "sweep.until=5").code == 0
+    assert run_cli("resume=outputs/cut", "sweep.until=null").code == 0
+    assert whole.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
+    assert whole.rows("cut") == whole.rows("whole")
+    covered = [row["val/covered"] for row in whole.rows("whole") if "val/covered" in row]
+    assert whole.result("whole")["best"]["val/covered"] == max(covered)
+
+
+def test_accumulated_batches_weigh_as_their_samples(train) -> None:
+    """65 samples in 20 + 20 + 20 + 5: micro-batches of unequal size."""
+    one = train("one", "trainer.epochs=1", "dataset.batch_size=65", "trainer.log_every=1st")
+    four = train("four", "trainer.epochs=1", "dataset.batch_size=20", "trainer.accumulate=4", "trainer.log_every=1st")
+    assert one.code == four.code == 0, one.err + four.err
+    (first,), (other,) = ([row for row in one.rows(name) if "train/loss" in row] for name in ("one", "four"))
+    assert other["train/loss"] == pytest.approx(first["train/loss"], rel=1e-6)
+    assert other["grad_norm"] == pytest.approx(first["grad_norm"], rel=1e-6)
+
+
+def test_named_columns(train) -> None:
+    ended = train("run", "trainer.epochs=1", data="Named", task="OfNames")
+    assert ended.code == 0, ended.err
+    assert set(ended.result("run")["metrics"]) == {"val/loss", "test/loss"}
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "message"),
+    [
+        ((), {"task": "NoMean"}, "task=NoMean: its loss() gives a tensor of float32 of shape [2], and one number"),
+        ((), {"model": "Needy"}, "model.colours: Needy needs this argument, and the data set tells features"),
+        (("checkpoint.monitor=val/accuracy",), {}, "checkpoint.monitor=val/accuracy: is no metric of an evaluation"),
+        (
+            ("checkpoint.monitor=val/covered", "checkpoint.mode=min"),
+            {},
+            "checkpoint.mode=min: the monitored val/covered is the more the better; give checkpoint.mode=max",
+        ),
+        (("+dataset.augment.crop=1",), {}, "shifts and mirrors images, and this data set has none"),
+        (("+dataset.fold=5",), {}, "dataset.fold=5: must lie in 0 … 4"),
+        (("trainer.label_smoothing=0.1",), {}, "trainer.label_smoothing: has moved; it is task.label_smoothing now"),
+    ],
+    ids=["no mean", "no fact", "no metric", "wrong way", "no images", "no fold", "moved"],
+)
+def test_what_cannot_be_is_one_message(train, more, kind, message: str) -> None:
+    ended = train("run", *more, **kind)
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert not (ended.cwd / "outputs").exists()
+
+
+def test_a_sweep_over_folds_shows_its_own_metric(train, run_cli) -> None:
+    ended = train("folds", "trainer.epochs=1", "scheduler=cosine,constant", "+dataset.fold=0,1,2,3,4", "-m")
+    assert ended.code == 0, ended.err
+    for metric, beside in (("val/covered", "test/covered"), ("test/covered", "test/loss")):
+        told = run_cli("outputs/folds", "--metric", metric, command="report")
+        assert told.code == 0, told.err
+        assert metric in told.out
+        assert beside in told.out
