@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
+
+from torch import Tensor
 
 from lrsched.errors import ConfigError, nearest
 
@@ -11,21 +14,18 @@ ImageShape: TypeAlias = tuple[int, int, int]
 """Channels, height and width of one image."""
 
 
-def image(input_shape: Sequence[int], classes: int, *, least: int = 1) -> ImageShape:
-    """Check an image shape and the number of classes; return channels, height and width.
+def image(input_shape: Sequence[int], *, least: int = 1) -> ImageShape:
+    """Check an image shape; return channels, height and width.
 
     Args:
         input_shape: (C, H, W) of one image.
-        classes: number of logits, at least 2.
         least: smallest height and width that the network can take.
 
-    >>> image([3, 32, 32], 10)
+    >>> image([3, 32, 32])
     (3, 32, 32)
     """
     if len(input_shape) != 3 or not all(map(_is_count, input_shape)):
         raise ConfigError("input_shape", tuple(input_shape), "must be channels, height and width, each at least 1")
-    if not _is_count(classes) or classes < 2:
-        raise ConfigError("classes", classes, "must be a whole number of at least 2")
     channels, height, width = input_shape
     if min(height, width) < least:
         raise ConfigError(
@@ -35,6 +35,37 @@ def image(input_shape: Sequence[int], classes: int, *, least: int = 1) -> ImageS
             "take model=cnn or model=mlp",
         )
     return channels, height, width
+
+
+def features(input_shape: Sequence[int]) -> int:
+    """Numbers in one input of any shape.
+
+    >>> features((3, 8, 8)), features(())
+    (192, 1)
+    """
+    if not all(map(_is_count, input_shape)):
+        raise ConfigError("input_shape", tuple(input_shape), "must hold whole numbers of at least 1")
+    return math.prod(input_shape)
+
+
+def outputs(classes: int | None, outputs: int | None) -> int:
+    """How many numbers a model gives for a sample: what the task asks for, or a logit for each class.
+
+    >>> outputs(10, None), outputs(2, 1)
+    (10, 1)
+    """
+    if outputs is not None:
+        return count("outputs", outputs)
+    if classes is None:
+        raise ConfigError("outputs", None, "says how many numbers the model gives, and neither task nor data tell")
+    if not _is_count(classes) or classes < 2:
+        raise ConfigError("classes", classes, "must be a whole number of at least 2")
+    return classes
+
+
+def flat(x: Tensor) -> Tensor:
+    """Samples [B, …] as rows [B, features]."""
+    return x.flatten(1) if x.ndim > 1 else x.unsqueeze(1)
 
 
 def count(key: str, value: int) -> int:

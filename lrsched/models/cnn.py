@@ -24,7 +24,8 @@ class CNN(nn.Module):
 
     Args:
         input_shape: (C, H, W) of an image.
-        classes: number of logits.
+        classes: number of logits, unless ``outputs`` is given.
+        outputs: how many numbers to give for an image, as the task asks.
         channels: feature maps of each block, at least one block.
         hidden: width of the fully connected layer.
         batch_norm: normalise each feature map over the batch; the convolution then needs no bias.
@@ -42,15 +43,16 @@ class CNN(nn.Module):
     def __init__(
         self,
         input_shape: ImageShape,
-        classes: int,
+        classes: int | None = None,
         *,
+        outputs: int | None = None,
         channels: Sequence[int] = (16, 32),
         hidden: int = 128,
         batch_norm: bool = True,
         dropout: float = 0.25,
     ) -> None:
         super().__init__()
-        colours, height, width = checks.image(input_shape, classes)
+        colours, height, width = checks.image(input_shape)
         maps = checks.counts("channels", channels)
         dropout = checks.probability("dropout", dropout)
         height, width = height >> len(maps), width >> len(maps)
@@ -67,11 +69,11 @@ class CNN(nn.Module):
             nn.Linear(maps[-1] * height * width, checks.count("hidden", hidden)),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(hidden, classes),
+            nn.Linear(hidden, checks.outputs(classes, outputs)),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x float32 [B, C, H, W] to logits [B, classes]."""
+        """x float32 [B, C, H, W] to logits [B, classes] or [B, outputs]."""
         return self.head(self.body(x))
 
 

@@ -9,23 +9,23 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lrsched.models import checks
-from lrsched.models.checks import ImageShape
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
 class MLP(nn.Module):
-    """Fully connected layers on the flattened image: h ← dropout(f(W h + b)).
+    """Fully connected layers on the flattened input, for any input and any output: h ← dropout(f(W h + b)).
 
     Args:
-        input_shape: (C, H, W) of an image.
-        classes: number of logits.
-        hidden: width of each hidden layer; an empty list makes it multinomial logistic regression.
+        input_shape: of a sample, of any length: (C, H, W) of an image, (features,) of a row of a table.
+        classes: number of logits, unless ``outputs`` is given.
+        outputs: how many numbers to give for a sample, as the task asks.
+        hidden: width of each hidden layer; an empty list makes it a linear model.
         dropout: dropout probability of hidden units.
         activation: f: relu, gelu or tanh.
 
     Raises:
-        ConfigError: a width below 1, a dropout outside [0, 1), an unknown activation.
+        ConfigError: a width below 1, a dropout outside [0, 1), an unknown activation, no number of outputs.
 
     References:
         Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 323, 1986,
@@ -37,26 +37,26 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        input_shape: ImageShape,
-        classes: int,
+        input_shape: Sequence[int],
+        classes: int | None = None,
         *,
+        outputs: int | None = None,
         hidden: Sequence[int] = (128,),
         dropout: float = 0.0,
         activation: Literal["relu", "gelu", "tanh"] = "relu",
     ) -> None:
         super().__init__()
-        channels, height, width = checks.image(input_shape, classes)
-        widths = [channels * height * width, *checks.counts("hidden", hidden)]
+        widths = [checks.features(input_shape), *checks.counts("hidden", hidden)]
         dropout = checks.probability("dropout", dropout)
         nonlinearity = ACTIVATIONS[checks.one_of("activation", activation, ACTIVATIONS)]
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(widths):
-            layers += [nn.Linear(inputs, outputs), nonlinearity()]
+        for below, above in pairwise(widths):
+            layers += [nn.Linear(below, above), nonlinearity()]
             if dropout:
                 layers.append(nn.Dropout(dropout))
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], classes)
+        self.head = nn.Linear(widths[-1], checks.outputs(classes, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x float32 [B, C, H, W] to logits [B, classes]."""
-        return self.head(self.body(x.flatten(1)))
+        """x float32 [B, …] to [B, outputs]."""
+        return self.head(self.body(checks.flat(x)))

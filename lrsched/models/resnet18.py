@@ -24,7 +24,8 @@ class ResNet18(nn.Module):
 
     Args:
         input_shape: (C, H, W) of an image.
-        classes: number of logits.
+        classes: number of logits, unless ``outputs`` is given.
+        outputs: how many numbers to give for an image, as the task asks.
         width: feature maps of the first stage; 64 in the paper.
         zero_init: start the last norm of each block at scale 0, so that every block starts as the
             identity. Helps with large batches and high learning rates (Goyal et al., section 5.1).
@@ -38,9 +39,17 @@ class ResNet18(nn.Module):
         Goyal et al., Accurate, Large Minibatch SGD, 2017, https://arxiv.org/abs/1706.02677
     """
 
-    def __init__(self, input_shape: ImageShape, classes: int, *, width: int = 64, zero_init: bool = False) -> None:
+    def __init__(
+        self,
+        input_shape: ImageShape,
+        classes: int | None = None,
+        *,
+        outputs: int | None = None,
+        width: int = 64,
+        zero_init: bool = False,
+    ) -> None:
         super().__init__()
-        channels, _, _ = checks.image(input_shape, classes)
+        channels, _, _ = checks.image(input_shape)
         w = checks.count("width", width)
         self.body = nn.Sequential(
             _convolution(channels, w, kernel=3),
@@ -53,11 +62,11 @@ class ResNet18(nn.Module):
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
-        self.head = nn.Linear(8 * w, classes)
+        self.head = nn.Linear(8 * w, checks.outputs(classes, outputs))
         self._initialise(zero_init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x float32 [B, C, H, W] to logits [B, classes]."""
+        """x float32 [B, C, H, W] to logits [B, classes] or [B, outputs]."""
         return self.head(self.body(x))
 
     def _initialise(self, zero_init: bool) -> None:

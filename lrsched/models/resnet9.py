@@ -22,7 +22,8 @@ class ResNet9(nn.Module):
 
     Args:
         input_shape: (C, H, W) of an image, at least 8x8 pixels: three pools halve it.
-        classes: number of logits.
+        classes: number of logits, unless ``outputs`` is given.
+        outputs: how many numbers to give for an image, as the task asks.
         width: feature maps of the first convolution; 64 in the original.
         scale: factor of the logits. A small one lets the weights grow before the softmax saturates, as a
             high peak learning rate requires.
@@ -35,9 +36,17 @@ class ResNet9(nn.Module):
         Coleman et al., DAWNBench, 2017, https://dawn.cs.stanford.edu/benchmark/
     """
 
-    def __init__(self, input_shape: ImageShape, classes: int, *, width: int = 64, scale: float = 0.125) -> None:
+    def __init__(
+        self,
+        input_shape: ImageShape,
+        classes: int | None = None,
+        *,
+        outputs: int | None = None,
+        width: int = 64,
+        scale: float = 0.125,
+    ) -> None:
         super().__init__()
-        channels, _, _ = checks.image(input_shape, classes, least=8)
+        channels, _, _ = checks.image(input_shape, least=8)
         w = checks.count("width", width)
         if not scale > 0:
             raise ConfigError("scale", scale, "must be above 0", "the original has 0.125")
@@ -54,11 +63,11 @@ class ResNet9(nn.Module):
             nn.AdaptiveMaxPool2d(1),
             nn.Flatten(),
         )
-        self.head = nn.Linear(8 * w, classes, bias=False)
+        self.head = nn.Linear(8 * w, checks.outputs(classes, outputs), bias=False)
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """x float32 [B, C, H, W] to logits [B, classes]."""
+        """x float32 [B, C, H, W] to logits [B, classes] or [B, outputs]."""
         return self.scale * self.head(self.body(x))
 
 

@@ -25,7 +25,8 @@ class TorchVision(nn.Module):
 
     Args:
         input_shape: (C, H, W) of an image, with C = 1 or 3.
-        classes: number of logits.
+        classes: number of logits, unless ``outputs`` is given.
+        outputs: how many numbers to give for an image, as the task asks.
         name: as ``torchvision.models.list_models`` has it: ``resnet18``, ``mobilenet_v3_small``, …
             Pretrained weights are never loaded.
 
@@ -37,14 +38,22 @@ class TorchVision(nn.Module):
         https://docs.pytorch.org/vision/stable/models.html
     """
 
-    def __init__(self, input_shape: ImageShape, classes: int, *, name: str = "resnet18") -> None:
+    def __init__(
+        self,
+        input_shape: ImageShape,
+        classes: int | None = None,
+        *,
+        outputs: int | None = None,
+        name: str = "resnet18",
+    ) -> None:
         super().__init__()
-        channels, height, width = checks.image(input_shape, classes)
+        channels, height, width = checks.image(input_shape)
+        count = checks.outputs(classes, outputs)
         if channels not in (1, 3):
             raise ConfigError("name", name, f"takes grey or colour images, not {channels} channels", "take model=cnn")
         models = _models(name)
         try:
-            self.network = models.get_model(name, weights=None, num_classes=classes, **_options(name, height, width))
+            self.network = models.get_model(name, weights=None, num_classes=count, **_options(name, height, width))
             _try_shapes(self.network, height, width)
         except (RuntimeError, ValueError, AssertionError) as error:
             raise ConfigError(
@@ -55,7 +64,7 @@ class TorchVision(nn.Module):
             ) from error
 
     def forward(self, x: Tensor) -> Tensor:
-        """x float32 [B, 1 or 3, H, W] to logits [B, classes]."""
+        """x float32 [B, 1 or 3, H, W] to logits [B, classes] or [B, outputs]."""
         return self.network(x.expand(-1, 3, -1, -1))
 
 

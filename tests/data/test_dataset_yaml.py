@@ -13,9 +13,18 @@ from lrsched.data import Augment
 
 OWN = ("npz", "text", "table")
 """Data of one's own: nobody knows how many samples they have."""
-BATCH_SIZE = {"digits": 64, "table": 64, "text": 32}
-COUNTS = {"digits": (1797, 0), "synthetic": ("${.samples}", 0), "cifar10": (50000, 10000), "cifar100": (50000, 10000)}
+BATCH_SIZE = {"digits": 64, "diabetes": 32, "cancer": 32, "table": 64, "text": 32}
+COUNTS = {
+    "digits": (1797, 0),
+    "diabetes": (442, 0),
+    "cancer": (569, 0),
+    "synthetic": ("${.samples}", 0),
+    "cifar10": (50000, 10000),
+    "cifar100": (50000, 10000),
+}
 TARGETS = {
+    "cancer": "Cancer",
+    "diabetes": "Diabetes",
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
     "digits": "Digits",
