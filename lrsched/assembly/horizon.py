@@ -49,7 +49,7 @@ def evaluated_epochs(horizon: Horizon, every: int) -> int:
 
     Evaluations lie at multiples of ``every`` and at the run's end.
 
-    >>> [evaluated_epochs(Horizon(steps, 21), every) for steps, every in ((63, 20), (63, 45), (63, 99), (50, 45))]
+    >>> [evaluated_epochs(Horizon(steps, 21), every) for steps, every in ((63, 20), (84, 45), (63, 99), (50, 45))]
     [3, 2, 1, 0]
     """
     epoch = horizon.steps_per_epoch

@@ -117,6 +117,17 @@ def is_native(node: Component[None]) -> bool:
     return False
 
 
+def live_class(node: Component[None]) -> str | None:
+    """The name of a class that runs live, without a curve known beforehand; None for a schedule.
+
+    None, too, where the target cannot be used: the run itself will say what is wrong.
+    """
+    with suppress(UserError):
+        spec = spec_of(node)
+        return None if isinstance(spec, OpenLoopSpec) else spec.node.cls.__name__
+    return None
+
+
 def _loops(node: Component[None]) -> dict[int, Component[None]]:
     loops: dict[int, Component[None]] = {}
     parts = node.arguments.get("parts")

@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import (
 from torch.optim.swa_utils import SWALR
 
 from lrsched.errors import ConfigError
-from lrsched.schedulers.floors import with_floors
+from lrsched.schedulers.floors import with_eps, with_floors
 
 ABSOLUTE: Mapping[type, tuple[str, ...]] = {
     OneCycleLR: ("max_lr",),
@@ -69,6 +69,9 @@ def shared_out(cls: type, arguments: Mapping[str, Any], shares: Sequence[float])
     floor = shared.get("eta_min", 0.0)
     if issubclass(cls, COSINES) and floor:
         cls = with_floors(cls, _parts(floor, shares))
+    if issubclass(cls, ReduceLROnPlateau):
+        eps = shared.get("eps", 1e-8)
+        cls = with_eps(cls, [eps if share == math.inf else share * eps for share in shares])
     return cls, shared
 
 

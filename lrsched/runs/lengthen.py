@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lrsched.compose.nodes import put
+from lrsched.assembly.kinds import live_class
+from lrsched.compose.nodes import plain, put
+from lrsched.config.settings import component
+from lrsched.config.targets import SCHEDULER
 from lrsched.errors import ConfigError
 from lrsched.horizon import POLICIES
 
@@ -30,7 +33,7 @@ def lengthen(
         The changes, as ``{key: [old, new]}``.
 
     Raises:
-        ConfigError: another length without a policy.
+        ConfigError: another length without a policy, or with one that needs a schedule.
         CheckpointError: no valid checkpoint to go on from.
     """
     old = {"epochs": stored.trainer.epochs, "steps": stored.trainer.steps}
@@ -45,7 +48,23 @@ def lengthen(
         known = "; ".join(f"{name} ({meaning})" for name, meaning in POLICIES.items())
         rule = "the run is to have another length: how is its schedule to go on?"
         raise ConfigError("trainer.on_extend", None, rule, f"give one of {known}")
+    _refuse_policy(policy, composed)
     for name, value in new.items():
         put(stored, f"trainer.{name}", value)
     stored.trainer.extensions = [*stored.trainer.extensions, {"at": at(), "policy": policy, **old}]
     return {f"trainer.{name}": [old[name], new[name]] for name in old if new[name] != old[name]}
+
+
+def _refuse_policy(policy: str, composed: DictConfig) -> None:
+    """Refuse a policy that makes another curve, under a scheduler that has none.
+
+    A length that an earlier version wrote down stays: its run goes on as it did.
+    """
+    if policy in ("keep", "stretch"):
+        return
+    name = live_class(component(SCHEDULER, plain(composed)["scheduler"], "scheduler"))
+    if name is None:
+        return
+    rule = f"{name} runs live, and has no schedule of which this could be made"
+    remedy = "give trainer.on_extend=keep, or stretch to run it on as it is; or take a schedule of ours"
+    raise ConfigError("trainer.on_extend", policy, rule, remedy)

@@ -1,4 +1,4 @@
-"""PyTorch's cosines with a floor for each parameter group, where theirs is one number for all."""
+"""PyTorch's classes with a number for each parameter group, where theirs is one for all."""
 
 from __future__ import annotations
 
@@ -38,3 +38,38 @@ class OwnFloors:
 def with_floors(cls: type, floors: Sequence[float]) -> type:
     """A cosine of PyTorch's that anneals group i to ``floors[i]``."""
     return type(cls.__name__, (OwnFloors, cls), {"floors": list(floors), "__module__": cls.__module__})
+
+
+class OwnEps:
+    """Gives each group an ``eps`` of its own; mixed into a ReduceLROnPlateau by :func:`with_eps`."""
+
+    own_eps: list[float]
+    optimizer: Any
+    min_lrs: list[float]
+    eps: float
+
+    def _reduce_lr(self, epoch: int) -> None:
+        """Cut the rates, each by the class itself as if its group were the only one."""
+        whole = self.optimizer, self.min_lrs, self.eps
+        groups = whole[0].param_groups
+        if not len(groups) == len(self.min_lrs) == len(self.own_eps):
+            super()._reduce_lr(epoch)  # type: ignore[misc]  # groups were added
+            return
+        try:
+            for group, floor, eps in zip(groups, whole[1], self.own_eps, strict=True):
+                self.optimizer, self.min_lrs, self.eps = SimpleNamespace(param_groups=[group]), [floor], eps
+                super()._reduce_lr(epoch)  # type: ignore[misc]
+        finally:
+            self.optimizer, self.min_lrs, self.eps = whole
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "own_eps": list(self.own_eps)}  # type: ignore[misc]
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state; in one of lrsched 0.1.0 all groups have the same eps, and its run goes on as it began."""
+        super().load_state_dict({"own_eps": [state["eps"]] * len(self.own_eps), **state})  # type: ignore[misc]
+
+
+def with_eps(cls: type, own_eps: Sequence[float]) -> type:
+    """A ReduceLROnPlateau that leaves out a cut of group i that is smaller than ``own_eps[i]``."""
+    return type(cls.__name__, (OwnEps, cls), {"own_eps": list(own_eps), "__module__": cls.__module__})

@@ -251,3 +251,40 @@ def test_the_frozen_group_of_one_cycle_stays_frozen(run_cli) -> None:
     assert len(rates) == 21
     assert set(rates) == {0.0}
     assert math.isclose(max(row["lr/default"] for row in ended.rows() if "lr/default" in row), 0.1, rel_tol=0.05)
+
+
+@pytest.mark.parametrize("eps", [1e-8, 0.003])
+@pytest.mark.parametrize("kind", GROUPS)
+def test_a_plateau_leaves_out_small_cuts_in_every_group_at_once(kind: str, eps: float) -> None:
+    # From 0.1 by halves: 0.1, 0.05, 0.025, …; the cut from 0.00625 is of 0.003125, the next is smaller than 0.003.
+    config = {
+        "_target_": HOME + "ReduceLROnPlateau",
+        "factor": 0.5,
+        "patience": 0,
+        "eps": eps,
+        "interval": "evaluation",
+    }
+    o = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=BASE, momentum=0.9)
+    plateau, expected = lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=0, eps=eps), []
+    for _ in range(RUN.steps):
+        expected.append(o.param_groups[0]["lr"])
+        plateau.step(1.0)
+    assert (expected[-1] == expected[-2]) == (eps == 0.003 or RUN.steps > 30)
+    seen = course(config, optimizer(kind))
+    for group, share in GROUPS[kind][1].items():
+        rates = [rate for rate, _ in seen[group]]
+        assert rates == pytest.approx([share * rate for rate in expected], rel=1e-12, abs=0)
+        if share == 1:
+            assert rates == expected  # to the last bit
+
+
+def test_a_plateaus_state_of_0_1_0_keeps_its_eps() -> None:
+    config = {"_target_": HOME + "ReduceLROnPlateau", "factor": 0.5, "patience": 0, "interval": "evaluation"}
+    inner: Any = made(config, optimizer("lr_scale")).inner  # type: ignore[attr-defined]
+    assert inner.own_eps == pytest.approx([1e-8, 3e-8], rel=1e-12)
+    state = inner.state_dict()
+    inner.load_state_dict(state)
+    assert inner.own_eps == pytest.approx([1e-8, 3e-8], rel=1e-12)
+    del state["own_eps"]
+    inner.load_state_dict(state)
+    assert inner.own_eps == [1e-8, 1e-8]

@@ -97,3 +97,25 @@ def test_the_preview_shows_what_the_lengthened_run_will_do(run_cli, monkeypatch)
         shown = [float(row["lr/default"]) for row in csv.DictReader(file)]
     assert rates(run_cli(*overrides)) == shown
     assert shown[:12] == PLANNED[:12]
+
+
+LIVE = {
+    "StepLR": ("scheduler=torch/StepLR", "scheduler.step_size=1"),
+    "ReduceLROnPlateau": ("scheduler=torch/ReduceLROnPlateau",),
+    "Plateau": ("scheduler=plateau",),
+}
+
+
+@pytest.mark.parametrize("policy", ["cooldown", "restart", "reanneal"])
+@pytest.mark.parametrize("name", LIVE)
+def test_a_policy_that_a_live_scheduler_has_no_curve_for_is_refused(
+    run_cli, monkeypatch, name: str, policy: str
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        assert run_cli(*RUN, *LIVE[name]).code == 143
+    stored = Path("outputs/run/config.yaml").read_bytes()
+    ended = run_cli("resume=outputs/run", "trainer.epochs=5", f"trainer.on_extend={policy}")
+    assert ended.code == 2
+    assert f"trainer.on_extend={policy}: {name} runs live, and has no schedule of which this could be made" in ended.err
+    assert Path("outputs/run/config.yaml").read_bytes() == stored

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.assembly.horizon import foreseen
+from lrsched.assembly.kinds import live_class
 from lrsched.config.run_id import key_of
 from lrsched.config.schema import at_least, ruled
 from lrsched.config.settings import direction
@@ -107,7 +108,8 @@ class Halving(Grid):
     def _ranked(self, jobs: list[Valid], rung: int) -> list[Valid]:
         """Rank runs at a rung; keep the best, drop the others."""
         copies = {job.run_id: copy_at(job.folder, rung) for job in jobs if job.entry.is_done}
-        self._cool_down(list(copies.values()), rung)
+        live = [copies[job.run_id] for job in jobs if job.run_id in copies and live_class(job.settings.scheduler)]
+        self._cool_down(list(copies.values()), live, rung)
         scores = {job.run_id: score(job, copies[job.run_id]) if job.run_id in copies else math.inf for job in jobs}
         choices = _choices(jobs)
         mean = {name: sum(scores[job.run_id] for job in of) / len(of) for name, of in choices.items()}
@@ -123,12 +125,13 @@ class Halving(Grid):
         say(f"step {rung}: {len(kept)} of {len(order)} go on: {best}")
         return [job for name in kept for job in choices[name] if job.run_id in copies]
 
-    def _cool_down(self, copies: Sequence[RunFolder], rung: int) -> None:
-        """Train copies up to the rung if they are behind it, and cool them down from there."""
+    def _cool_down(self, copies: Sequence[RunFolder], live: Sequence[RunFolder], rung: int) -> None:
+        """Train copies up to the rung if they are behind it, and cool them down from there; a live one runs on."""
         ahead = max(1, round(self._options.cooldown * rung))
         self._probe([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
-        decay = (f"trainer.steps={rung + ahead}", "trainer.on_extend=reanneal")
-        self._probe([copy for copy in copies if not finished(copy)], *decay)
+        for policy in ("reanneal", "stretch"):
+            group = [copy for copy in copies if not finished(copy) and (copy in live) == (policy == "stretch")]
+            self._probe(group, f"trainer.steps={rung + ahead}", f"trainer.on_extend={policy}")
         known = {entry.run_id for entry in self._sweep.record.probes}
         for copy in copies:  # copies of an earlier command cost steps, too
             run_id = str(copy.path.relative_to(self._sweep.record.folder))
