@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lrsched.assembly.kinds import spec_of
+from lrsched.assembly.task import check_task, metrics_of
 from lrsched.config.settings import Settings
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
@@ -16,12 +17,13 @@ from lrsched.errors import ConfigError, nearest
 def check_choices(run: Settings) -> None:
     """Refuse targets and arguments that cannot be used before any data is loaded."""
     spec_of(run.scheduler)
-    for component in (run.optimizer, run.task, run.model, run.dataset, *run.logger.values()):
+    for component in (run.optimizer, run.model, run.dataset, *run.logger.values()):
         component.check()
     if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
         rule = "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are"
         raise ConfigError("trainer.on_nonfinite", "rollback", rule, "give checkpoint.every=1ep, or another duration")
-    check_monitors(run, run.task.cls.better)
+    check_task(run.task)
+    check_monitors(run, metrics_of(run.task))
 
 
 def check_monitors(run: Settings, better: Mapping[str, str]) -> None:

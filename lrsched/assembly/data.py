@@ -10,6 +10,7 @@ from types import MappingProxyType
 import torch
 
 from lrsched.assembly.memory import enough_for
+from lrsched.assembly.task import task_of
 from lrsched.config import schema
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
@@ -20,7 +21,6 @@ from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, UserError
-from lrsched.tasks.task import Task
 
 Loaded = tuple[Splits, str]
 """A data set in memory: its parts, and its hash."""
@@ -56,8 +56,7 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         )
     except ConfigError as error:
         raise error.under("dataset") from error
-    task: Task = run.task.build_for(splits.facts)
-    task.check(data)
+    task_of(run.task, splits.facts).check(data)
     return splits, sha256(data)
 
 

@@ -21,6 +21,7 @@ from lrsched.assembly.lint import lint, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.task import task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.config import schema
 from lrsched.config.component import Component
@@ -167,7 +168,7 @@ def build_task(run: Settings, splits: Splits) -> Task:
     Raises:
         ConfigError: a metric is monitored that there is not for these data.
     """
-    task: Task = run.task.build_for(splits.facts)
+    task = task_of(run.task, splits.facts)
     check_monitors(run, task.better)
     return task
 

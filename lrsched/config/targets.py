@@ -67,7 +67,9 @@ CONVENTIONS = {
 """Libraries whose schedules are not built but computed: ``convention=`` gives their numbers."""
 
 MODEL = Role("model", ("lrsched.models",), ("torch.nn.Module",), ("input_shape", "classes"), facts=True)
-TASK = Role("task", ("lrsched.tasks",), ("lrsched.tasks.task.Task",), facts=True)
+TASK = Role(
+    "task", ("lrsched.tasks", "torch.nn"), ("lrsched.tasks.task.Task", "torch.nn.modules.loss._Loss"), facts=True
+)
 DATASET = Role("dataset", ("lrsched.data",), ("lrsched.data.source.Source",))
 LOGGER = Role("logger", ("lrsched.loggers",), ("lrsched.loggers.base.Logger",))
 

@@ -1,8 +1,8 @@
 """Models: each network has one small file and one reference.
 
-A model is an ``nn.Module``. The trainer builds it with the parameters in its YAML, and with those facts of data and task
-that it has parameters for: ``input_shape`` (of a sample, without the batch), ``outputs`` (how many numbers the task
-wants for a sample), ``classes``, ``vocabulary``, ``context``. ::
+A model is an ``nn.Module``. The trainer builds it with the parameters in its YAML, and with those facts of data and
+task that it has parameters for: ``input_shape`` (of a sample, without the batch), ``outputs`` (how many numbers the
+task wants for a sample), ``classes``, ``vocabulary``, ``context``. ::
 
     >>> import torch
     >>> from lrsched.models import MLP

@@ -107,7 +107,7 @@ class Segmentation(Task):
             most = check_range(what, labels, None, self.ignore)[1] or 0
             if most + 1 < self.ignore:
                 rule = f"the ignored label {self.ignore} is not to be counted among the classes; the next is {most}"
-                raise DataError(f"{what}: {rule}; give task.classes={most + 1}")
+                raise DataError(f"{what}: {rule}; give +task.classes={most + 1}")
         for what, labels in targets(data):
             image = data.facts.get("input_shape", ())
             if len(image) == 3 and tuple(labels.shape[1:]) != tuple(image[1:]):

@@ -10,7 +10,7 @@ import torch
 from lrsched.data.loader import order
 from lrsched.data.split import split
 from lrsched.seeds import key
-from tests.helpers.cli import Ended
+from tests.helpers.cli import TINY, Ended
 from tests.helpers.own_problem import Net, Noisy, Pinball
 
 HERE = "tests.helpers.own_problem"
@@ -121,3 +121,13 @@ def test_a_sweep_over_folds_shows_its_own_metric(train, run_cli) -> None:
         assert told.code == 0, told.err
         assert metric in told.out
         assert beside in told.out
+
+
+def test_a_loss_of_pytorch_trains_as_the_task_that_it_is(run_cli) -> None:
+    for name, task in (("ours", "classification"), ("theirs", "torch/CrossEntropyLoss")):
+        ended = run_cli(*TINY, f"task={task}", f"name={name}", "logger=none")
+        assert ended.code == 0, ended.err
+    ours, theirs = (ended.result(name) for name in ("ours", "theirs"))
+    assert theirs["weights_sha256"] == ours["weights_sha256"]
+    assert theirs["metrics"]["test/loss"] == pytest.approx(ours["metrics"]["test/loss"], rel=1e-6)
+    assert theirs["better"] == {"loss": "min"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from lrsched.errors import DataError
 
 
 def test_diabetes_is_what_scikit_learn_loads() -> None:
-    theirs, data = load_diabetes(scaled=False), Diabetes().load()
+    theirs: Any = load_diabetes(scaled=False)
+    data = Diabetes().load()
     assert torch.equal(column(data.train, 0), torch.tensor(theirs.data, dtype=torch.float32))
     assert torch.equal(column(data.train, 1), torch.tensor(theirs.target, dtype=torch.float32))
     assert data.standardise
@@ -23,7 +25,8 @@ def test_diabetes_is_what_scikit_learn_loads() -> None:
 
 
 def test_cancer_is_what_scikit_learn_loads() -> None:
-    theirs, data = load_breast_cancer(), Cancer().load()
+    theirs: Any = load_breast_cancer()
+    data = Cancer().load()
     assert torch.equal(column(data.train, 0), torch.tensor(theirs.data, dtype=torch.float32))
     assert column(data.train, 1).tolist() == theirs.target.tolist()
     assert column(data.train, 1).bincount().tolist() == [212, 357]

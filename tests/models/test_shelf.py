@@ -14,7 +14,9 @@ from torch.nn.functional import cross_entropy
 import lrsched.models
 from lrsched.errors import ConfigError
 
-NAMES = ["CNN", "MLP", "ResNet18", "ResNet9", "TorchVision"]
+NAMES = ["CNN", "Linear", "MLP", "ResNet18", "ResNet9", "TorchVision"]
+FLAT = ("Linear", "MLP")
+"""Models for inputs of any shape."""
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
 LIGHT = {"ResNet9": {"width": 8}, "ResNet18": {"width": 8}, "TorchVision": {"name": "squeezenet1_1"}}
 
@@ -64,6 +66,11 @@ def test_what_the_data_set_gives_is_checked(name: str) -> None:
     model = getattr(lrsched.models, name)
     with pytest.raises(ConfigError, match="classes=1"):
         model((1, 28, 28), 1)
+    if name in FLAT:
+        assert model((28, 28), outputs=3)(torch.rand(4, 28, 28)).shape == (4, 3)
+        with pytest.raises(ConfigError, match="neither task nor data tell"):
+            model((28, 28))
+        return
     with pytest.raises(ConfigError, match="channels, height and width"):
         model((28, 28), 10)
 
@@ -81,5 +88,5 @@ def test_the_yaml_writes_out_every_parameter_at_its_default(name: str, root: Pat
     assert isinstance(node, dict)
     assert node.pop("_target_") == f"lrsched.models.{name}"
     parameters = inspect.signature(getattr(lrsched.models, name)).parameters
-    defaults = {key: p.default for key, p in parameters.items() if key not in ("input_shape", "classes")}
+    defaults = {key: p.default for key, p in parameters.items() if key not in ("input_shape", "classes", "outputs")}
     assert node == {key: list(v) if isinstance(v, tuple) else v for key, v in defaults.items()}

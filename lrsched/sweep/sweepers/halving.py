@@ -174,8 +174,10 @@ def score(job: Valid, copy: RunFolder) -> float:
     if value is None or not finished(copy):
         say(f"{job.run_id}: its cooldown did not end: {result.get('reason', 'no result')}; it is ranked last")
         return math.inf
+    from lrsched.assembly.task import metrics_of  # imports torch
+
     run = job.settings
-    return value if direction(run.task.cls.better, run.checkpoint.monitor) == "min" else -value
+    return value if direction(metrics_of(run.task), run.checkpoint.monitor) == "min" else -value
 
 
 def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:
