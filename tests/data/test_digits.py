@@ -11,7 +11,7 @@ from time import perf_counter
 import pytest
 import torch
 
-from lrsched.data import Digits, digits
+from lrsched.data import Digits, digits, packaged
 from lrsched.errors import DataError
 
 
@@ -64,6 +64,6 @@ def test_a_damaged_file_is_refused_by_name(
 
 
 def test_without_scikit_learn_the_message_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install scikit-learn"):
         Digits().load()
