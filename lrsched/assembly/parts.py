@@ -94,7 +94,7 @@ def assemble(
     initialise_lazy(model, few, task, run.model)
     check_smallest_batch(model, loader)
     if samples(few) > 1:  # batch norm has no statistics of a single sample
-        try_model(model, few, task, precision, run.model)
+        try_model(model, few, task, precision, run.model, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}

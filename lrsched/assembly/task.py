@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched.config.component import Component
+from lrsched.errors import ConfigError
 from lrsched.tasks.task import Task
-from lrsched.tasks.torch_loss import make_task, task_class
+from lrsched.tasks.torch_loss import loss_task, task_class
 
 
 def metrics_of(node: Component[None]) -> Mapping[str, str]:
-    """Every metric that the task may have, whatever the data are, and which way it is better."""
-    return task_class(node.cls).better
+    """Every metric that the task may have, whatever the data are, and which way it is better.
+
+    Raises:
+        ConfigError: it is no task, and no loss that takes an output and a target.
+    """
+    try:
+        return task_class(node.cls).better
+    except ConfigError as error:
+        raise error.under(node.key) from error
 
 
 def check_task(node: Component[None]) -> None:
@@ -31,4 +39,9 @@ def task_of(node: Component[None], facts: Mapping[str, Any]) -> Task:
     Raises:
         ConfigError: the class or one of its arguments cannot be used.
     """
-    return node.build_for(facts) if issubclass(node.cls, Task) else make_task(node.cls, node.arguments, facts)
+    if issubclass(node.cls, Task):
+        return node.build_for(facts)
+    try:
+        return loss_task(node.cls, node.arguments)
+    except ConfigError as error:
+        raise error.under(node.key) from error

@@ -40,7 +40,9 @@ def initialise_lazy(model: nn.Module, batch: Batch, task: Task, node: Component[
             raise ConfigError(node.key, node.target, rule, "call every lazy layer in forward, or leave it out")
 
 
-def try_model(model: nn.Module, batch: Batch, task: Task, precision: Precision, node: Component[Any]) -> None:
+def try_model(
+    model: nn.Module, batch: Batch, task: Task, precision: Precision, node: Component[Any], asked: Component[Any]
+) -> None:
     """Train and evaluate a copy of the model on a batch: neither the model nor a random generator notices.
 
     Args:
@@ -48,10 +50,10 @@ def try_model(model: nn.Module, batch: Batch, task: Task, precision: Precision, 
         batch: of training samples, as the model gets them.
         task: of the run.
         precision: the arithmetic of the run.
-        node: of the model, for messages.
+        node, asked: of the model and of the task, for messages.
 
     Raises:
-        ConfigError: it raises an error, or gives something else; names what came and what is wanted.
+        ConfigError: one of the two raises an error, or the model gives something else; names what came, what is wanted.
     """
     try:
         copy = deepcopy(model)
@@ -66,9 +68,9 @@ def try_model(model: nn.Module, batch: Batch, task: Task, precision: Precision, 
             with _named(node, batch), precision():
                 output: Any = task.forward(copy.train(training), batch)
             _check_output(output, batch, task, training and _trains(copy), node)
-        with _named(node, batch), precision():
+        with _named(asked, batch), precision():  # the model can be called, as was seen
             loss: Any = task.loss(copy.train(), batch)
-            _check_loss(loss, task, _trains(copy), node)
+            _check_loss(loss, asked, _trains(copy), node)
             task.measure(copy.eval(), batch)
     finally:
         set_generators(generators, device)
@@ -92,12 +94,11 @@ CUT_OFF = (
 )
 
 
-def _check_loss(loss: Any, task: Task, needs_gradient: bool, node: Component[Any]) -> None:
+def _check_loss(loss: Any, asked: Component[Any], needs_gradient: bool, node: Component[Any]) -> None:
     """Refuse what is no loss: the task is its author's."""
-    name = type(task).__name__
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.is_floating_point():
         rule = f"its loss() gives {_shown(loss)}, and one number is wanted, the mean over the batch"
-        raise ConfigError("task", name, rule, "average it, as by .mean()")
+        raise ConfigError(asked.key, asked.target, rule, "average it, as by .mean()")
     if needs_gradient and not loss.requires_grad:
         _refuse(node, *CUT_OFF)
 

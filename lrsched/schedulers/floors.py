@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
+
+
+@contextmanager
+def _alone(scheduler: Any, group: dict[str, Any], **own: Any) -> Generator[None]:
+    """Let a scheduler see one parameter group, with attributes that hold for it, as if it were the only one."""
+    attributes = vars(scheduler)
+    whole = {name: attributes[name] for name in ("optimizer", *own)}
+    attributes.update(own, optimizer=SimpleNamespace(param_groups=[group]))
+    try:
+        yield
+    finally:
+        attributes.update(whole)
 
 
 class OwnFloors:
@@ -17,14 +30,10 @@ class OwnFloors:
 
     def get_lr(self) -> list[Any]:
         """The rates, each computed by the class itself as if its group were the only one."""
-        whole = self.optimizer, self.base_lrs, self.eta_min
         rates: list[Any] = []
-        try:
-            for group, base, floor in zip(whole[0].param_groups, whole[1], self.floors, strict=True):
-                self.optimizer, self.base_lrs, self.eta_min = SimpleNamespace(param_groups=[group]), [base], floor
+        for group, base, floor in zip(self.optimizer.param_groups, self.base_lrs, self.floors, strict=True):
+            with _alone(self, group, base_lrs=[base], eta_min=floor):
                 rates += super().get_lr()  # type: ignore[misc]
-        finally:
-            self.optimizer, self.base_lrs, self.eta_min = whole
         return rates
 
     def state_dict(self) -> dict[str, Any]:
@@ -50,17 +59,13 @@ class OwnEps:
 
     def _reduce_lr(self, epoch: int) -> None:
         """Cut the rates, each by the class itself as if its group were the only one."""
-        whole = self.optimizer, self.min_lrs, self.eps
-        groups = whole[0].param_groups
+        groups = self.optimizer.param_groups
         if not len(groups) == len(self.min_lrs) == len(self.own_eps):
             super()._reduce_lr(epoch)  # type: ignore[misc]  # groups were added
             return
-        try:
-            for group, floor, eps in zip(groups, whole[1], self.own_eps, strict=True):
-                self.optimizer, self.min_lrs, self.eps = SimpleNamespace(param_groups=[group]), [floor], eps
+        for group, floor, eps in zip(groups, self.min_lrs, self.own_eps, strict=True):
+            with _alone(self, group, min_lrs=[floor], eps=eps):
                 super()._reduce_lr(epoch)  # type: ignore[misc]
-        finally:
-            self.optimizer, self.min_lrs, self.eps = whole
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "own_eps": list(self.own_eps)}  # type: ignore[misc]

@@ -185,21 +185,15 @@ def task_class(cls: type) -> type[Task]:
     return TorchLoss
 
 
-def make_task(cls: type, arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> Task:
-    """Make the task that a class stands for.
+def loss_task(cls: type, arguments: Mapping[str, Any]) -> TorchLoss:
+    """Make the task that a loss of PyTorch's stands for.
 
     Args:
-        cls: a task, or a loss of PyTorch's.
+        cls: the loss.
         arguments: for it, by name, from the config.
-        facts: of the data; a task is given those that it has fields for, unless the config gives them.
 
     Raises:
         ConfigError: an argument that it cannot be made with.
     """
-    if task_class(cls) is TorchLoss and cls is not TorchLoss:
-        frozen = {
-            name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in arguments.items()
-        }
-        return TorchLoss(cls=cls, arguments=tuple(sorted(frozen.items())))
-    told = {name: facts[name] for name in inspect.signature(cls).parameters if name in facts}
-    return cls(**{**told, **arguments})
+    frozen = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in arguments.items()}
+    return TorchLoss(cls=cls, arguments=tuple(sorted(frozen.items())))

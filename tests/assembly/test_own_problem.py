@@ -14,6 +14,7 @@ from tests.helpers.cli import TINY, Ended
 from tests.helpers.own_problem import Net, Noisy, Pinball
 
 HERE = "tests.helpers.own_problem"
+THREE = "task._target_=torch.nn.TripletMarginLoss"
 OWN = ("~dataset", "~task", "~model", "trainer.progress=false", "logger=none", "threads=1", "optimizer=sgd")
 
 
@@ -91,7 +92,11 @@ def test_named_columns(train) -> None:
 @pytest.mark.parametrize(
     ("more", "kind", "message"),
     [
-        ((), {"task": "NoMean"}, "task=NoMean: its loss() gives a tensor of float32 of shape [2], and one number"),
+        (
+            (),
+            {"task": "NoMean"},
+            f"task={HERE}.NoMean: its loss() gives a tensor of float32 of shape [2], and one number",
+        ),
         ((), {"model": "Needy"}, "model.colours: Needy needs this argument, and the data set tells features"),
         (("checkpoint.monitor=val/accuracy",), {}, "checkpoint.monitor=val/accuracy: is no metric of an evaluation"),
         (
@@ -101,9 +106,14 @@ def test_named_columns(train) -> None:
         ),
         (("+dataset.augment.crop=1",), {}, "shifts and mirrors images, and this data set has none"),
         (("+dataset.fold=5",), {}, "dataset.fold=5: must lie in 0 … 4"),
+        (
+            (),
+            {"task": "Raises"},
+            f"task={HERE}.Raises: cannot be called with a batch of shape [2, 3]: KeyError: 'mask'",
+        ),
         (("trainer.label_smoothing=0.1",), {}, "trainer.label_smoothing: has moved; it is task.label_smoothing now"),
     ],
-    ids=["no mean", "no fact", "no metric", "wrong way", "no images", "no fold", "moved"],
+    ids=["no mean", "no fact", "no metric", "wrong way", "no images", "no fold", "raises", "moved"],
 )
 def test_what_cannot_be_is_one_message(train, more, kind, message: str) -> None:
     ended = train("run", *more, **kind)
@@ -131,3 +141,23 @@ def test_a_loss_of_pytorch_trains_as_the_task_that_it_is(run_cli) -> None:
     assert theirs["weights_sha256"] == ours["weights_sha256"]
     assert theirs["metrics"]["test/loss"] == pytest.approx(ours["metrics"]["test/loss"], rel=1e-6)
     assert theirs["better"] == {"loss": "min"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["task=torch/HuberLoss", "task.delta=-1"], "task=torch.nn.HuberLoss: cannot be called with a batch"),
+        (["task=torch/L1Loss", "+task.foo=1"], "task.foo=1: L1Loss takes no such argument"),
+        (["task=torch/L1Loss", "+task.reduction=sum"], "task.reduction=sum: must be mean"),
+        (
+            ["task=torch/L1Loss", THREE],
+            "task._target_=torch.nn.TripletMarginLoss: ",
+        ),
+    ],
+    ids=["value", "argument", "reduction", "three inputs"],
+)
+def test_a_loss_of_pytorch_is_named_by_its_key(run_cli, words: list[str], message: str) -> None:
+    ended = run_cli(*TINY, *words, "name=run")
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.err.count("\n") == 1

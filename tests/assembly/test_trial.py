@@ -78,8 +78,8 @@ def test_a_model_that_cannot_be_copied_is_not_tried() -> None:
     model.__dict__["file"] = file = open("/dev/null")  # noqa: SIM115  (no file can be copied)
     node = Component(MODEL, "model", f"{HERE}.GivesTuple", {}, None)
     batch = (torch.zeros(2, 1, 8, 8), torch.tensor([0, 3]))
-    try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node)
+    try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node, node)
     file.close()
     del model.__dict__["file"]
     with pytest.raises(ConfigError, match="gives a tuple of 2"):
-        try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node)
+        try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node, node)

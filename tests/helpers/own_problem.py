@@ -69,6 +69,14 @@ class NoMean(Task):
         return (y - model(x)).square()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Raises(Task):
+    """A loss that asks for what is not there."""
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        return {"x": model(batch[0]).mean()}["mask"]
+
+
 class Net(nn.Module):
     """A small network that asks for the facts that it needs."""
 

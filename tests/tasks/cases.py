@@ -14,7 +14,7 @@ from lrsched.tasks.language_model import LanguageModel
 from lrsched.tasks.regression import Regression
 from lrsched.tasks.segmentation import Segmentation
 from lrsched.tasks.task import Task, share
-from lrsched.tasks.torch_loss import make_task
+from lrsched.tasks.torch_loss import loss_task
 
 N = 12
 
@@ -98,14 +98,14 @@ CASES: dict[str, tuple[Task, nn.Module, tuple[Tensor, ...]]] = {
         model_of("pixels", 2),
         (_x(1, 3, 3), HALF),
     ),
-    "torch/HuberLoss": (make_task(nn.HuberLoss, {"delta": 0.5}, {}), model_of("rows", 1), (_x(4), _real())),
+    "torch/HuberLoss": (loss_task(nn.HuberLoss, {"delta": 0.5}), model_of("rows", 1), (_x(4), _real())),
     "torch/CrossEntropyLoss": (
-        make_task(nn.CrossEntropyLoss, {"weight": [1.0, 2.0, 0.25], "label_smoothing": 0.1}, {}),
+        loss_task(nn.CrossEntropyLoss, {"weight": [1.0, 2.0, 0.25], "label_smoothing": 0.1}),
         model_of("rows"),
         (_x(4), _whole(3)),
     ),
     "torch/NLLLoss": (
-        make_task(nn.NLLLoss, {"ignore_index": 2}, {}),
+        loss_task(nn.NLLLoss, {"ignore_index": 2}),
         nn.Sequential(model_of("rows"), nn.LogSoftmax(1)),
         (_x(4), _whole(3), WEIGHT),
     ),

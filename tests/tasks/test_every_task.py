@@ -14,7 +14,7 @@ import yaml
 import lrsched.tasks
 from lrsched.data.data import Data
 from lrsched.tasks.task import Task
-from lrsched.tasks.torch_loss import make_task, task_class
+from lrsched.tasks.torch_loss import task_class
 from tests.tasks.cases import CASES, WEIGHT, N, cut, evaluated, gradients
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,7 +135,7 @@ def test_a_weight_below_0_is_refused_with_its_sample(name: str) -> None:
 def test_a_yaml_holds_the_defaults_of_its_class(file: Path) -> None:
     node = yaml.safe_load(file.read_text("utf-8"))
     cls = getattr(lrsched.tasks, node.pop("_target_").rpartition(".")[2])
-    assert make_task(cls, node, {}) == cls()
+    assert cls(**node) == cls()
     assert task_class(cls) is cls
 
 

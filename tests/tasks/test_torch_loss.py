@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lrsched.data.data import Data
 from lrsched.errors import ConfigError, DataError
 from lrsched.tasks._torch_losses import REFUSED
-from lrsched.tasks.torch_loss import TorchLoss, make_task, task_class
+from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 from tests.tasks.cases import N, cut, evaluated, gradients
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_an_argument_has_the_default_of_the_class(file: Path) -> None:
 @every
 def test_it_is_pytorchs_loss_to_the_bit(file: Path) -> None:
     cls, arguments = taken(file)
-    task = make_task(cls, arguments, {})
+    task = loss_task(cls, arguments)
     output, y = samples(file.stem)
     labels = file.stem in ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss", "MultiLabelMarginLoss")
     with warnings.catch_warnings():
@@ -89,7 +89,7 @@ def test_it_is_pytorchs_loss_to_the_bit(file: Path) -> None:
 @every
 def test_its_mean_does_not_depend_on_how_a_batch_is_cut(file: Path) -> None:
     cls, arguments = taken(file)
-    task = make_task(cls, arguments, {})
+    task = loss_task(cls, arguments)
     output, y = samples(file.stem)
     model = _Shift()
     pieces = cut((output, y), 1, 5)
@@ -112,18 +112,18 @@ class _Shift(nn.Module):
 def test_a_list_is_a_tensor_of_weights() -> None:
     output, y = samples("CrossEntropyLoss")
     weight = [1.0, 0.0, 5.0]
-    task = make_task(nn.CrossEntropyLoss, {"weight": weight}, {})
+    task = loss_task(nn.CrossEntropyLoss, {"weight": weight})
     expected = nn.CrossEntropyLoss(weight=torch.tensor(weight))(output, y)
     assert task.loss(SAME, (output, y)).item() == pytest.approx(expected.item(), rel=1e-6)
     output, y = samples("BCEWithLogitsLoss")
-    task = make_task(nn.BCEWithLogitsLoss, {"pos_weight": weight, "weight": [2, 1, 1]}, {})
+    task = loss_task(nn.BCEWithLogitsLoss, {"pos_weight": weight, "weight": [2, 1, 1]})
     bare = nn.BCEWithLogitsLoss(weight=torch.tensor([2.0, 1, 1]), pos_weight=torch.tensor(weight))
     assert torch.equal(task.loss(SAME, (output, y)), bare(output, y.float()))
 
 
 def test_the_divergence_over_samples_is_pytorchs() -> None:
     output, y = samples("KLDivLoss")
-    task = make_task(nn.KLDivLoss, {"reduction": "batchmean"}, {})
+    task = loss_task(nn.KLDivLoss, {"reduction": "batchmean"})
     assert torch.equal(task.loss(SAME, (output, y)), nn.KLDivLoss(reduction="batchmean")(output, y))
     weighted = task.loss(SAME, (output, y, torch.ones(N)))
     assert weighted.item() == pytest.approx(task.loss(SAME, (output, y)).item(), rel=1e-6)
@@ -133,7 +133,7 @@ def test_pixels_and_probabilities_are_targets_of_cross_entropy() -> None:
     draws = torch.Generator().manual_seed(0)
     output, y = torch.randn(4, 3, 2, 2, generator=draws), torch.randint(0, 3, (4, 2, 2), generator=draws)
     y[0] = -100
-    task = make_task(nn.CrossEntropyLoss, {}, {})
+    task = loss_task(nn.CrossEntropyLoss, {})
     assert task.loss(SAME, (output, y)).item() == pytest.approx(nn.CrossEntropyLoss()(output, y).item(), rel=1e-6)
     assert int(task.weight((output, y))) == 12
     assert task.complaint(output, (output, y)) == ""
@@ -144,7 +144,7 @@ def test_pixels_and_probabilities_are_targets_of_cross_entropy() -> None:
 
 
 def test_the_shape_of_the_target_is_never_broadcast() -> None:
-    task = make_task(nn.MSELoss, {}, {})
+    task = loss_task(nn.MSELoss, {})
     assert task.loss(SAME, (torch.tensor([[1.0], [2.0]]), torch.tensor([1.0, 4.0]))).item() == 2.0
     for output, y in ((torch.zeros(3), torch.zeros(3, 1)), (torch.zeros(3, 2), torch.zeros(3))):
         assert task.complaint(output, (output, y))
@@ -172,8 +172,8 @@ def test_a_loss_of_other_inputs_is_refused_with_its_reason(name: str) -> None:
 )
 def test_an_argument_is_refused(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        make_task(nn.CrossEntropyLoss, arguments, {})
-    assert make_task(nn.CrossEntropyLoss, {"reduction": "mean"}, {}) != make_task(nn.CrossEntropyLoss, {}, {})
+        loss_task(nn.CrossEntropyLoss, arguments)
+    assert loss_task(nn.CrossEntropyLoss, {"reduction": "mean"}) != loss_task(nn.CrossEntropyLoss, {})
 
 
 @pytest.mark.parametrize(
@@ -191,12 +191,12 @@ def test_an_argument_is_refused(arguments: dict[str, Any], words: str) -> None:
 )
 def test_targets_that_a_loss_is_not_defined_for_are_refused(name: str, y: Tensor, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        make_task(getattr(nn, name), {}, {}).check(Data((torch.zeros(2, 3), y)))
+        loss_task(getattr(nn, name), {}).check(Data((torch.zeros(2, 3), y)))
 
 
 def test_a_stranger_is_no_task() -> None:
     with pytest.raises(ConfigError, match=r"is no task, and no loss of torch\.nn"):
         task_class(nn.Linear)
     assert task_class(nn.L1Loss) is TorchLoss is task_class(TorchLoss)
-    assert make_task(nn.L1Loss, {}, {}).facts({"targets": 2}) == {"outputs": 2, "targets": 2}
-    assert make_task(nn.NLLLoss, {}, {}).facts({"classes": 3}) == {"outputs": 3, "classes": 3}
+    assert loss_task(nn.L1Loss, {}).facts({"targets": 2}) == {"outputs": 2, "targets": 2}
+    assert loss_task(nn.NLLLoss, {}).facts({"classes": 3}) == {"outputs": 3, "classes": 3}
