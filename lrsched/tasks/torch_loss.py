@@ -48,7 +48,7 @@ class TorchLoss(Task):
     Raises:
         ConfigError: a loss of other inputs, or an argument that it cannot be made with.
 
-    >>> loss = make_task(nn.HuberLoss, {"delta": 2.0}, {})
+    >>> loss = loss_task(nn.HuberLoss, {"delta": 2.0})
     >>> loss.loss(nn.Identity(), (torch.tensor([[5.0]]), torch.tensor([1.0])))  # 2·(4 − 2/2)
     tensor(6.)
     """
