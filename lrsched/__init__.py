@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsched.horizon import Horizon
+    from lrsched.python.run import run
     from lrsched.schedulers.adapter import LRScheduler
 
 __version__ = "0.2.0.dev0"
-__all__ = ["Horizon", "LRScheduler"]
+__all__ = ["Horizon", "LRScheduler", "run"]
 
-_HOMES = {"Horizon": "lrsched.horizon", "LRScheduler": "lrsched.schedulers.adapter"}
+_HOMES = {"Horizon": "lrsched.horizon", "LRScheduler": "lrsched.schedulers.adapter", "run": "lrsched.python.run"}
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,11 @@ def command() -> str:
     return f"python {program}" if program.endswith(".py") else "lrsched train"
 
 
+def typed(words: str) -> str:
+    """The command line that gives these words to the program that started this process."""
+    return f"{command()} {words}"
+
+
 def terminal() -> tuple[int | None, bool]:
     """The width of stdout's terminal (None: it is no terminal), and whether to use colours."""
     interactive = is_interactive(sys.stdout)

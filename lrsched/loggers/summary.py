@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,14 +13,19 @@ from lrsched.loggers.terminal import span
 
 
 def summary(
-    result: Mapping[str, Any], folder: Path, command: str, *, tensorboard: bool, file: TextIO | None = None
+    result: Mapping[str, Any],
+    folder: Path,
+    again: Callable[[str], str],
+    *,
+    tensorboard: bool,
+    file: TextIO | None = None,
 ) -> None:
     """Print the result of a run as one block.
 
     Args:
         result: the fields of ``result.json``; a failed run may lack some, which are left out.
         folder: the run folder.
-        command: how the run was started, as typed.
+        again: how to ask for a run by these words, as one types it.
         tensorboard: whether the run wrote events.
         file: where to print, None for stdout.
 
@@ -28,7 +33,7 @@ def summary(
     >>> done = {"status": "finished", "reason": "", "step": 460, "epoch": 20.0, "metrics": metrics}
     >>> best = {"step": 437, "val/loss": 0.08}
     >>> measured = {"best": best, "train_seconds": 2.0, "samples_per_second": 14720.0}
-    >>> summary(done | measured, Path("outputs/digits"), "python train.py", tensorboard=True)
+    >>> summary(done | measured, Path("outputs/digits"), "python train.py {}".format, tensorboard=True)
     finished
       test    accuracy 97.50%  loss 0.1000
       val     accuracy 98.00%  loss 0.0900
@@ -43,7 +48,7 @@ def summary(
     metrics = result.get("metrics") or {}
     lines += [_line(part, _measured(metrics, part)) for part in ("test", "val")]
     lines += [_line("best", _best(result.get("best") or {})), _line("trained", _trained(result))]
-    lines += [_line("folder", str(folder)), _line("resume", f"{command} {_override('resume', folder)}")]
+    lines += [_line("folder", str(folder)), _line("resume", again(_override("resume", folder)))]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
     tell("\n".join(line for line in lines if line), file)

@@ -15,8 +15,9 @@ from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
+from lrsched.config.given import InPlace
 from lrsched.config.settings import Settings
-from lrsched.console import command, say
+from lrsched.console import say
 from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped, storage
 from lrsched.loggers.base import Logger, RunInfo
@@ -91,6 +92,9 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     device = prepare(run.device, run.threads, run.trainer.deterministic)
     store, point = Store(request.folder.checkpoints), request.context.share.begin
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
+    for node in (run.model, run.task):
+        if isinstance(node, InPlace):
+            node.require_same(begun=not fresh)
     saved = None if fresh else newest(run, request, store)
     parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier)
     shown, secrets = unmasked(request.config)
@@ -135,9 +139,10 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if quiet:
         one_line(result, request.folder.path)
     else:
-        summary(result, request.folder.path, command(), tensorboard="tensorboard" in run.logger)
+        summary(result, request.folder.path, request.context.again, tensorboard="tensorboard" in run.logger)
     if outcome.signal is not None:
-        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(request.folder)}")
+        how = how_to_resume(request.folder, request.context.again)
+        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how}")
     return result
 
 
@@ -150,6 +155,7 @@ def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
     if not request.resume or request.changed:
         _write_config(request)
     request.folder.result.unlink(missing_ok=True)  # a run that goes on has none
+    request.context.entered(request.folder)
     return request
 
 
@@ -173,9 +179,9 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
-        raise advised(error, folder) from error
+        raise advised(error, folder, made.request.context.again) from error
     finally:
-        finish(folder, journal, result, made.secrets)
+        finish(folder, journal, result, made.secrets, made.request.context.again)
 
 
 def _trainer(made: _Execution, journal: Journal) -> Trainer:

@@ -1,0 +1,1 @@
+"""lrsched from Python: runs from a script or a notebook."""
