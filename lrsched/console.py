@@ -39,6 +39,12 @@ def terminal() -> tuple[int | None, bool]:
     return width, interactive and not os.environ.get("NO_COLOR")
 
 
+def in_notebook() -> bool:
+    """Whether a notebook runs this process, and shows what it is given to display."""
+    notebook = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return notebook is not None and hasattr(notebook(), "kernel")
+
+
 def is_interactive(stream: TextIO) -> bool:
     """Whether the stream is a terminal that can redraw its lines."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"

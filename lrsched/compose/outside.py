@@ -26,10 +26,8 @@ def hydra_of_ours() -> Generator[ConfigLoader]:
     """Set Hydra up to compose configs of lrsched; yields its loader, and puts back what was set up before."""
     whole, version = GlobalHydra.instance(), VersionBase.instance()
     hydra, base, path, options = whole.hydra, version.version_base, [*sys.path], ConfigLoaderImpl.get_group_options
-    tables: list[tuple[dict[str, Any], str]] = [
-        (ConfigStore.instance().repo, SCHEMA),
-        (BaseContainer._resolvers, RUN_ID),  # OmegaConf gives no resolver back
-    ]
+    private: Any = BaseContainer  # OmegaConf has no public way to look a resolver up
+    tables: list[tuple[dict[str, Any], str]] = [(ConfigStore.instance().repo, SCHEMA), (private._resolvers, RUN_ID)]
     before = [table.get(name) for table, name in tables]
     whole.clear()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
+from enum import Enum
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,7 +17,7 @@ from lrsched.config.walk import is_list, is_mapping
 from lrsched.data.as_data import as_data
 from lrsched.data.data import Data
 from lrsched.data.source import Source
-from lrsched.errors import ConfigError, DataError, UserError
+from lrsched.errors import ConfigError, DataError
 from lrsched.python.hashing import sha256_of, structure_of, weights_of
 from lrsched.tasks.task import Task
 
@@ -77,7 +78,7 @@ def _data(data: Any) -> Given:
         _refuse("data", data, wanted, "choose one of conf/dataset/ by an override, as dataset=digits")
     try:
         made = as_data(data)
-    except UserError as error:
+    except (ConfigError, DataError) as error:
         said = str(error)
         raise DataError(said if said.startswith("data") else f"data: {said}") from error
     if not isinstance(made, Data):
@@ -97,7 +98,11 @@ def _task(task: Any) -> Given:
 
 def _kept(what: str, value: Any) -> Any:
     """A field of a task as its config keeps it: numbers and text as they are, anything else by what tells it apart."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if isinstance(value, Enum):
+        return f"{type(value).__qualname__}.{value.name}"
+    if isinstance(value, np.generic):
+        return _kept(what, value.item())
+    if value is None or type(value) in (bool, int, float):
         return value
     if isinstance(value, str):
         return value.replace("${", "\\${")

@@ -21,7 +21,7 @@ from lrsched.python.words import checked, config_of
 from lrsched.records import RunFolder
 from lrsched.runs.context import WorkerContext
 from lrsched.runs.start import make_run
-from lrsched.signals import StopFlag, stop_flag
+from lrsched.signals import stop_flag
 from lrsched.tasks.task import Task
 
 
@@ -55,34 +55,25 @@ def run(
         NotFinite, CheckpointError, RunFolderBusy, StorageError: as the command line's exit codes 3 to 6.
         Stopped: another signal than Ctrl-C's; the run is saved.
     """
-    with stop_flag().alone() as stop, undisturbed():
-        words = checked(overrides)
-        entered: list[RunFolder] = []
-        try:
-            objects = given_objects(model, data, task)
-            config = config_of(words, objects, None if config_dir is None else fspath(config_dir))
-            context = WorkerContext(objects=objects, again=_again(objects), entered=entered.append)
-            make_run(config, words, stop, context=context)
-        except (*RAISED, OSError) as failure:
-            error = as_user_error(failure, words)
-            if not isinstance(error, Stopped):
-                raise error if error is failure else error.with_traceback(None) from failure
-            _stopped(error, entered, stop)
+    entered: list[RunFolder] = []
+    try:
+        with stop_flag().alone() as stop, undisturbed():
+            words = checked(overrides)
+            try:
+                objects = given_objects(model, data, task)
+                config = config_of(words, objects, None if config_dir is None else fspath(config_dir))
+                context = WorkerContext(objects=objects, again=_again(objects), entered=entered.append)
+                make_run(config, words, stop, context=context)
+            except (*RAISED, OSError) as failure:
+                error = as_user_error(failure, words)
+                raise error from (None if error is failure else failure)
+    except Stopped as stopped:  # by now the handlers are the caller's again
+        if stopped.exit_code - 128 != signal.SIGINT:
+            stop_flag().hand_on()
+            raise
+        if not entered or ending_of(entered[-1].read_result() or {}).ended is not Ended.SIGNAL:
+            raise KeyboardInterrupt from stopped
     return load(entered[-1].path)
-
-
-def _stopped(error: Stopped, entered: Sequence[RunFolder], stop: StopFlag) -> None:
-    """Nothing, where Ctrl-C stopped a run that is saved.
-
-    Raises:
-        KeyboardInterrupt: there was nothing to save yet.
-        Stopped: another signal stopped it; whoever listened before was told.
-    """
-    if error.exit_code - 128 != signal.SIGINT:
-        stop.hand_on()
-        raise error
-    if not entered or ending_of(entered[-1].read_result() or {}).ended is not Ended.SIGNAL:
-        raise KeyboardInterrupt from error
 
 
 def _again(objects: Mapping[str, Given]) -> Callable[[str], str]:
