@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from lrsched.data.batch import Batch, column, samples
+from lrsched.data.batch import Batch, column, named, samples
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
@@ -112,7 +112,7 @@ class Task(ABC):
 
 def sample_weight(batch: Batch) -> Tensor | None:
     """What each sample weighs, [B]: the third column, or the one named ``weight``; None: there is none."""
-    if isinstance(batch, Mapping):
+    if named(batch):
         return batch.get("weight")
     return batch[2] if len(batch) > 2 else None
 
