@@ -113,6 +113,8 @@ class GPT(nn.Module):
 class _Embedding(nn.Module):
     """Tokens [B, T] to [B, T, width], with their positions."""
 
+    waves: Tensor | None
+
     def __init__(self, vocabulary: int, context: int, width: int, dropout: float, positions: str) -> None:
         super().__init__()
         self.context = context
@@ -132,6 +134,8 @@ class _Embedding(nn.Module):
 
 class _Block(nn.Module):
     """One layer, [B, T, width] to the same."""
+
+    turn: Tensor | None
 
     def __init__(self, width: int, heads: int, dropout: float, angles: Tensor | None) -> None:
         super().__init__()

@@ -77,7 +77,9 @@ def test_every_logger_listens(run_cli, name: str) -> None:
 def test_every_experiment_trains_on_synthetic_data(run_cli, name: str) -> None:
     """The recipe's own keys stand; only the data set is exchanged, if it is large, and the run cut short."""
     small = SMALL[4:] if name in EMBEDDED else (*SMALL, "dataset.size=16")
-    ended = run_cli(f"experiment={name}", *small, *((*SHORT, "trainer.steps=2", "scheduler.warmup=1st") if name == "bytes" else ()))
+    if name == "bytes":
+        small = (*small, *SHORT, "trainer.steps=2", "scheduler.warmup=1st")
+    ended = run_cli(f"experiment={name}", *small)
     check_trained(ended)
 
 
