@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsched.horizon import Horizon
+    from lrsched.python.finished import load
     from lrsched.python.run import run
     from lrsched.schedulers.adapter import LRScheduler
 
 __version__ = "0.2.0.dev0"
-__all__ = ["Horizon", "LRScheduler", "run"]
+__all__ = ["Horizon", "LRScheduler", "load", "run"]
 
-_HOMES = {"Horizon": "lrsched.horizon", "LRScheduler": "lrsched.schedulers.adapter", "run": "lrsched.python.run"}
+_HOMES = {
+    "Horizon": "lrsched.horizon",
+    "LRScheduler": "lrsched.schedulers.adapter",
+    "load": "lrsched.python.finished",
+    "run": "lrsched.python.run",
+}
 
 
 def __getattr__(name: str) -> Any:

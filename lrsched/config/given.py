@@ -73,25 +73,28 @@ class InPlace(Component[Own]):
         except ConfigError as error:
             raise error.under(self.key) from error
 
-    def require_same(self, *, begun: bool) -> None:
-        """Refuse another object than the one that the config speaks of.
 
-        Args:
-            begun: the run goes on from a checkpoint, which replaces what was initial.
+def require_same(*nodes: Component[Any], begun: bool) -> None:
+    """Refuse other objects than those that the config speaks of.
 
-        Raises:
-            ConfigError: names what differs.
-        """
-        was, given = flat(self.arguments), flat(arguments_in(self.given.node))
-        differing = [
-            name
-            for name in dict.fromkeys([*was, *given])
-            if was.get(name) != given.get(name) and not (begun and name in self.given.initial)
-        ]
-        if differing:
-            name, parameter = differing[0], PARAMETERS[self.key]
+    Args:
+        nodes: of the config.
+        begun: the run goes on from a checkpoint, which replaces what was initial.
+
+    Raises:
+        ConfigError: names what differs.
+    """
+    for node in nodes:
+        if not isinstance(node, InPlace):
+            continue
+        initial = node.given.initial if begun else ()
+        was, given = flat(node.arguments), flat(arguments_in(node.given.node))
+        names = [name for name in dict.fromkeys([*was, *given]) if name not in initial]
+        name = next((name for name in names if was.get(name) != given.get(name)), None)
+        if name is not None:
+            parameter = PARAMETERS[node.key]
             rule = f"the run was started with {was.get(name)}, and a run that goes on keeps its {parameter}"
-            raise ConfigError(f"{self.key}.{name}", given.get(name), rule, f"give the same {parameter}= again")
+            raise ConfigError(f"{node.key}.{name}", given.get(name), rule, f"give the same {parameter}= again")
 
 
 def require_objects(config: Mapping[str, Any], objects: Mapping[str, Given]) -> None:
@@ -106,6 +109,8 @@ def require_objects(config: Mapping[str, Any], objects: Mapping[str, Given]) -> 
         what = " and ".join(f"{PARAMETERS[key]}=" for key in missing)
         rule = f"the run was made in Python with {what} of lrsched.run, which no config and no command can make again"
         remedy = f'go on there, with the same: lrsched.run(["resume=FOLDER"], {parameters(spoken_of)})'
+        if "model" in missing:
+            remedy += "; to load its weights: lrsched.load(FOLDER).model(into=MODEL)"
         raise ConfigError(missing[0], UNSET, rule, remedy)
     for key, given in objects.items():
         if key not in spoken_of:

@@ -1,1 +1,1 @@
-"""lrsched from Python: runs from a script or a notebook."""
+"""Runs from Python: what a run left behind, loaded, and its model put to use."""

@@ -14,7 +14,7 @@ from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.config.given import Given, parameters
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import Stopped
-from lrsched.python.finished import Run, load
+from lrsched.python.finished import Run
 from lrsched.python.given import given_objects
 from lrsched.python.undisturbed import undisturbed
 from lrsched.python.words import checked, config_of
@@ -55,12 +55,12 @@ def run(
         NotFinite, CheckpointError, RunFolderBusy, StorageError: as the command line's exit codes 3 to 6.
         Stopped: another signal than Ctrl-C's; the run is saved.
     """
-    entered: list[RunFolder] = []
+    entered, objects = list[RunFolder](), dict[str, Given]()
     try:
         with stop_flag().alone() as stop, undisturbed():
             words = checked(overrides)
             try:
-                objects = given_objects(model, data, task)
+                objects |= given_objects(model, data, task)
                 config = config_of(words, objects, None if config_dir is None else fspath(config_dir))
                 context = WorkerContext(objects=objects, again=_again(objects), entered=entered.append)
                 make_run(config, words, stop, context=context)
@@ -73,7 +73,7 @@ def run(
             raise
         if not entered or ending_of(entered[-1].read_result() or {}).ended is not Ended.SIGNAL:
             raise KeyboardInterrupt from stopped
-    return load(entered[-1].path)
+    return Run(entered[-1].path, objects=objects)
 
 
 def _again(objects: Mapping[str, Given]) -> Callable[[str], str]:

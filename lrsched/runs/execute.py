@@ -15,7 +15,7 @@ from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain, to_yaml
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
-from lrsched.config.given import InPlace
+from lrsched.config.given import require_same
 from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ended_by
@@ -92,9 +92,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     device = prepare(run.device, run.threads, run.trainer.deterministic)
     store, point = Store(request.folder.checkpoints), request.context.share.begin
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
-    for node in (run.model, run.task):
-        if isinstance(node, InPlace):
-            node.require_same(begun=not fresh)
+    require_same(run.model, run.task, begun=not fresh)
     saved = None if fresh else newest(run, request, store)
     parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier)
     shown, secrets = unmasked(request.config)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import lrsched
-from lrsched.python.finished import load
 from lrsched.errors import ConfigError, UserError
+from lrsched.python.finished import load
 from lrsched.records import RunFolder
 from tests.helpers.cli import TINY, Ended
 from tests.helpers.house import in_a_fresh_process
@@ -163,8 +163,22 @@ def test_it_runs_outside_of_the_main_thread_and_once_at_a_time() -> None:
         (["resume=outputs/none"], "resume=outputs/none: there is no such folder"),
         (["checkpoint.monitor=val/rmse"], "checkpoint.monitor=val/rmse: is no metric of an evaluation"),
     ],
-    ids=["text", "mapping", "none", "pair", "m", "config-dir", "help", "sweep", "choice", "key", "unreadable"]
-    + ["range", "resume", "monitor"],
+    ids=[
+        "text",
+        "mapping",
+        "none",
+        "pair",
+        "m",
+        "config-dir",
+        "help",
+        "sweep",
+        "choice",
+        "key",
+        "unreadable",
+        "range",
+        "resume",
+        "monitor",
+    ],
 )
 def test_a_mistake_in_the_words_is_raised_and_leaves_nothing(words, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
