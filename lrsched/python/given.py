@@ -77,13 +77,10 @@ def _data(data: Any) -> Given:
         wanted = "arrays (x, y), samples first, or lrsched.data.Data"
         _refuse("data", data, wanted, "choose one of conf/dataset/ by an override, as dataset=digits")
     try:
-        made = as_data(data)
-    except (ConfigError, DataError) as error:
+        held = data if isinstance(data, Source) else _Held(as_data(data))
+    except DataError as error:
         said = str(error)
         raise DataError(said if said.startswith("data") else f"data: {said}") from error
-    if not isinstance(made, Data):
-        raise DataError(f"data={type(data).__qualname__}: its load() must return lrsched.data.Data, not {made!r:.80}")
-    held = _Held(made)
     return Given(type(data), {"_target_": GIVEN}, lambda facts: held)
 
 
