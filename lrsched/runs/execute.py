@@ -7,6 +7,8 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
@@ -27,7 +29,8 @@ from lrsched.records import write_atomically
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
-from lrsched.runs.newest import newest, settings_at
+from lrsched.runs.initial import INITIAL, initial_weights
+from lrsched.runs.newest import Newest, newest, settings_at
 from lrsched.runs.request import RunRequest, claim
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
@@ -92,12 +95,13 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     store, point = Store(request.folder.checkpoints), request.context.share.begin
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     saved = None if fresh else newest(run, request, store)
-    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier)
+    parts, source = _assembled(run, device, request, saved)
     shown, secrets = unmasked(request.config)
     about = {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
         "fingerprint": fingerprint(device, run.trainer.precision),
+        **source,
     }
     restored = None
     if request.resume and fresh:
@@ -139,6 +143,16 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(request.folder)}")
     return result
+
+
+def _assembled(
+    run: Settings, device: torch.device, request: RunRequest, saved: Newest | None
+) -> tuple[Parts, dict[str, str]]:
+    """The parts, and the hash of what the run started from, if not from its own weights: read for a new run alone."""
+    begun = initial_weights(run) if saved is None else None
+    initial, source = (None, saved and saved.begun_with) if begun is None else begun
+    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
+    return parts, {} if source is None else {INITIAL: source}
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
