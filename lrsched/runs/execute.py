@@ -7,8 +7,6 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
@@ -91,18 +89,11 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     Raises:
         UserError: the run did not finish; its exit code says why. The result is written all the same.
     """
-    device = prepare(run.device, run.threads, run.trainer.deterministic)
     store, point = Store(request.folder.checkpoints), request.context.share.begin
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     saved = None if fresh else newest(run, request, store)
-    parts, source = _assembled(run, device, request, saved)
+    parts, about = _assembled(run, request, saved)
     shown, secrets = unmasked(request.config)
-    about = {
-        "config_sha256": config_sha256(plain(request.config)),
-        "data_sha256": parts.data_sha256,
-        "fingerprint": fingerprint(device, run.trainer.precision),
-        **source,
-    }
     restored = None
     if request.resume and fresh:
         say(f"{request.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
@@ -145,14 +136,18 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     return result
 
 
-def _assembled(
-    run: Settings, device: torch.device, request: RunRequest, saved: Newest | None
-) -> tuple[Parts, dict[str, str]]:
-    """The parts, and the hash of what the run started from, if not from its own weights: read for a new run alone."""
+def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
+    """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
+    device = prepare(run.device, run.threads, run.trainer.deterministic)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
-    return parts, {} if source is None else {INITIAL: source}
+    return parts, {
+        "config_sha256": config_sha256(plain(request.config)),
+        "data_sha256": parts.data_sha256,
+        "fingerprint": fingerprint(device, run.trainer.precision),
+        **({} if source is None else {INITIAL: source}),
+    }
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:

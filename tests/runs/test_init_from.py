@@ -138,8 +138,8 @@ def test_a_new_head_keeps_its_own_initialisation(run_cli, source) -> None:
 def test_buffers_are_taken_by_name_and_lone_names_kept() -> None:
     made = lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 3))  # noqa: E731
     there, here = made(), made()
-    there[1].running_mean.fill_(3.0)
-    there[1].num_batches_tracked.fill_(9)
+    there.get_buffer("1.running_mean").fill_(3.0)
+    there.get_buffer("1.num_batches_tracked").fill_(9)
     own = {name: item.clone() for name, item in here.state_dict().items()}
     Initial("x", there.state_dict(), "1.*").into(here)
     for name, item in here.state_dict().items():
