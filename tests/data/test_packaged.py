@@ -68,7 +68,7 @@ def test_pixels_lie_where_they_lie() -> None:
 def test_what_is_no_picture_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for value in (0, 1.5, True):
         with pytest.raises(ConfigError, match=rf"^reduce={str(value).lower()}: must be a whole number of at least 1"):
-            Picture(reduce=value)  # type: ignore[arg-type]
+            Picture(reduce=value)
     with pytest.raises(ConfigError, match=r"^reduce=300: leaves 1 x 2 pixels of 427 x 640; give a smaller number"):
         Picture(reduce=300).load()
     monkeypatch.setattr(picture, "packaged", lambda name, what: tmp_path / "china.jpg")
