@@ -29,11 +29,16 @@ _HOMES = {
 }
 
 
+_SHELVES = ("data", "loggers", "models", "optimizers", "schedulers", "schedules", "tasks")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _SHELVES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SHELVES})

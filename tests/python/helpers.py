@@ -31,7 +31,7 @@ def net(seed: int | None = None) -> nn.Module:
 
 
 def samples() -> tuple[Tensor, Tensor]:
-    return Noisy().load().train  # type: ignore[return-value]
+    return Noisy().load().train
 
 
 def files(folder: Path) -> dict[str, bytes]:

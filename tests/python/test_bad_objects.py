@@ -155,8 +155,8 @@ BAD: dict[str, tuple[Callable[[], Mapping[str, Any]], str]] = {
     ),
     "a loss of PyTorch for a task": (
         lambda: {"task": nn.HuberLoss()},
-        "task=HuberLoss: is no object of the right kind: a lrsched.tasks.Task is wanted; choose one of conf/task/ by an "
-        "override, as task=regression or task=torch/HuberLoss",
+        "task=HuberLoss: is no object of the right kind: a lrsched.tasks.Task is wanted; choose one of conf/task/ by "
+        "an override, as task=regression or task=torch/HuberLoss",
     ),
     "a function for a task": (lambda: {"task": nn.functional.mse_loss}, "task=function: is no object of the right"),
     "a loss that is no mean": (lambda: {"task": NoMean()}, "one number is wanted, the mean over the batch"),

@@ -94,6 +94,14 @@ def test_a_name_is_given_once_and_the_message_says_how_to_go_on_in_python() -> N
     )
 
 
+@pytest.mark.slow
+def test_the_shelves_are_there_when_they_are_touched() -> None:
+    code = (
+        "import sys, lrsched; assert 'torch' not in sys.modules; print(lrsched.tasks.Regression, lrsched.run.__name__)"
+    )
+    assert in_a_fresh_process(code) == "<class 'lrsched.tasks.regression.Regression'> run\n"
+
+
 def test_a_finished_run_is_given_back(capsys: pytest.CaptureFixture[str]) -> None:
     done = lrsched.run([*TINY, "name=done"])
     before = files(done.folder)
@@ -128,7 +136,7 @@ def test_it_runs_outside_of_the_main_thread_and_once_at_a_time() -> None:
     class Waits(list[str]):
         """Words that another run is asked for meanwhile."""
 
-        def __iter__(self):  # type: ignore[override]
+        def __iter__(self):
             try:
                 lrsched.run([*TINY, "name=second"])
             except UserError as error:
