@@ -26,11 +26,11 @@ SOURCES: dict[str, Any] = {
     "nothing": lambda: None,
     "a tuple": lambda: (X, Y),
     "raises": lambda: {}["path"],
-    "no file": lambda: open("missing.bin"),
-    "lists": lambda: Data(([1.0, 2.0], [1.0, 2.0])),  # type: ignore[arg-type]
+    "no file": lambda: torch.load("missing.pt"),
+    "lists": lambda: Data(([1.0, 2.0], [1.0, 2.0])),
     "one tensor": lambda: Data(X),
     "unequal": lambda: Data((X, Y[:-1])),
-    "nan": lambda: Data((X.clone().index_fill_(0, torch.tensor([7]), float("nan")), Y)),
+    "not a number": lambda: Data((X.clone().index_fill_(0, torch.tensor([7]), float("nan")), Y)),
     "infinite target": lambda: Data((X, Y.clone().index_fill_(0, torch.tensor([4]), float("inf")))),
     "empty": lambda: Data((X[:0], Y[:0])),
     "no columns": lambda: Data(()),
@@ -44,7 +44,6 @@ SOURCES: dict[str, Any] = {
     "another order": lambda: _data(order="random"),
     "negative gap": lambda: _data(order="last", gap=-1),
     "gap of everything": lambda: _data(order="last", gap=40),
-    "negative weight": lambda: Data((X, Y, torch.where(torch.arange(N) == 5, -1.0, 1.0))),
     "facts that are no mapping": lambda: _data(facts=[("classes", 3)]),
     "another fill": lambda: _data(fill="mode"),
     "infinite fill": lambda: _data(fill=float("inf")),
@@ -75,34 +74,29 @@ class Right(Source):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Mean(Task):
+class Mean(Task):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         x, y = batch
         return (model(x).squeeze(1) - y).square().mean()
 
 
-class LossIsNumber(_Mean):
+class LossIsNumber(Mean):
     def loss(self, model, batch):
         return 1.0
 
 
-class LossIsVector(_Mean):
+class LossIsVector(Mean):
     def loss(self, model, batch):
         x, y = batch
         return (model(x).squeeze(1) - y).square()
 
 
-class LossIsCutOff(_Mean):
+class LossIsCutOff(Mean):
     def loss(self, model, batch):
         return super().loss(model, batch).detach()
 
 
-class LossIsNaN(_Mean):
-    def loss(self, model, batch):
-        return super().loss(model, batch) * float("nan")
-
-
-class LossIsWhole(_Mean):
+class LossIsWhole(Mean):
     def loss(self, model, batch):
         return super().loss(model, batch).long()
 
@@ -111,127 +105,109 @@ class NoLoss(Task):
     pass
 
 
-class WeightIsNone(_Mean):
+class WeightIsNone(Mean):
     def weight(self, batch):
         return None
 
 
-class WeightIsNothing(_Mean):
-    def weight(self, batch):
-        return 0
-
-
-class WeightIsNegative(_Mean):
+class WeightIsNegative(Mean):
     def weight(self, batch):
         return -len(batch[0])
 
 
-class WeightIsVector(_Mean):
+class WeightIsVector(Mean):
     def weight(self, batch):
         return torch.ones(len(batch[0]))
 
 
-class MeasureIsNone(_Mean):
+class MeasureIsNone(Mean):
     def measure(self, model, batch):
         return None
 
 
-class MeasureIsNumbers(_Mean):
+class MeasureIsNumbers(Mean):
     def measure(self, model, batch):
         return {"loss": 1.0}
 
 
-class MeasureRaises(_Mean):
+class MeasureRaises(Mean):
     def measure(self, model, batch):
         raise KeyError("y")
 
 
-class MeasureGrows(_Mean):
+class MeasureGrows(Mean):
     """Sums whose shape is that of the batch: they cannot be added where the last batch is smaller."""
 
     def measure(self, model, batch):
         return {"loss": (model(batch[0]).squeeze(1) - batch[1]).square()}
 
 
-class MetricsIsNone(_Mean):
+class MetricsIsNone(Mean):
     def metrics(self, sums, weight):
         return None
 
 
-class MetricsRaises(_Mean):
+class MetricsRaises(Mean):
     def metrics(self, sums, weight):
         raise ZeroDivisionError("division by zero")
 
 
-class MetricsIsText(_Mean):
+class MetricsIsText(Mean):
     def metrics(self, sums, weight):
         return {"loss": "good"}
 
 
-class MetricIsMissing(_Mean):
+class MetricIsMissing(Mean):
     better: ClassVar = {"loss": "min", "mae": "min"}
 
 
-class MetricIsUnnamed(_Mean):
+class MetricIsUnnamed(Mean):
     def measure(self, model, batch):
         return {**super().measure(model, batch), "extra": torch.ones(())}
 
 
-class MetricIsNaN(_Mean):
-    def metrics(self, sums, weight):
-        return {"loss": float("nan")}
-
-
-class NoDirection(_Mean):
+class NoDirection(Mean):
     better: ClassVar = {"loss": "low"}
 
 
-class NoMetric(_Mean):
+class NoMetric(Mean):
     better: ClassVar = {}
 
 
-class BetterIsList(_Mean):
+class BetterIsList(Mean):
     better: ClassVar = ["loss"]
 
 
-class BadName(_Mean):
+class BadName(Mean):
     better: ClassVar = {"loss": "min", "my metric/%": "min"}
 
     def measure(self, model, batch):
         return {**super().measure(model, batch), "my metric/%": torch.ones(())}
 
 
-class CheckRaises(_Mean):
+class CheckRaises(Mean):
     def check(self, data):
         raise AttributeError("no such column")
 
 
-class FactsIsNone(_Mean):
+class FactsIsNone(Mean):
     def facts(self, facts):
         return None
 
 
-class FactsRaises(_Mean):
+class FactsRaises(Mean):
     def facts(self, facts):
         return {"outputs": facts["classes"]}
 
 
 class NoTask:
     def loss(self, model, batch):
-        return super().loss(model, batch)
+        return model(batch[0]).mean()
 
 
-class NeedsArgument(_Mean):
+class NeedsArgument(Mean):
     def __init__(self, quantile):
         pass
-
-
-class ChangesModel(_Mean):
-    """Fails in training alone, after the first update."""
-
-    def loss(self, model, batch):
-        assert not hasattr(model, "seen"), "seen before"
-        return super().loss(model, batch)
 
 
 class Net(nn.Module):
