@@ -99,16 +99,7 @@ class Run:
             ConfigError: the weights do not fit, or the model cannot be built from the config alone.
             DataError: the data set is missing or damaged.
         """
-        from lrsched.assembly.weights import misfits, put_into
-
-        saved = self._saved(weights)
-        model = self._built(saved) if into is None else into
-        complaint = misfits(saved.weights, model)
-        if complaint:
-            rule = f"the weights of {self.folder} do not fit it: {complaint}"
-            raise ConfigError("model" if into is None else "into", type(model).__name__, rule)
-        put_into(model, saved.weights)
-        return model.eval()
+        return self._loaded(weights, into)[0]
 
     def predict(self, x: Any, weights: str = "last") -> Tensor:
         """Predictions for raw inputs, which are transformed as in training: by the statistics of its training part.
@@ -143,13 +134,18 @@ class Run:
             NotFinite: a metric is not finite.
             CheckpointError, ConfigError, DataError: as for :meth:`model`.
         """
+        return self.evaluated(part, weights)[0]
+
+    def evaluated(self, part: str, weights: str) -> tuple[dict[str, float], int]:
+        """The metrics as :meth:`evaluate` gives them, and the step that the weights are of."""
         from lrsched.python.rebuild import PARTS
         from lrsched.train.evaluate import evaluate
 
         if part not in PARTS:
             raise ConfigError("part", part, f"must be one of {', '.join(PARTS)}", nearest(str(part), PARTS))
-        model, parts = self.model(weights), self._parts
-        return evaluate(model, parts.part(part), parts.task, parts.precision, part)
+        model, step = self._loaded(weights, None)
+        parts = self._parts
+        return evaluate(model, parts.part(part), parts.task, parts.precision, part), step
 
     def export(self, path: str | os.PathLike[str], weights: str = "last") -> Path:
         """Write the weights as safetensors, which any library reads; return the path.
@@ -173,6 +169,19 @@ class Run:
         from lrsched.python.rebuild import Rebuilt
 
         return Rebuilt.of(self._files) if self._given is None else self._given
+
+    def _loaded(self, weights: str, into: nn.Module | None) -> tuple[nn.Module, int]:
+        """The model with these weights, and the step that they are of."""
+        from lrsched.assembly.weights import misfits, put_into
+
+        saved = self._saved(weights)
+        model = self._built(saved) if into is None else into
+        complaint = misfits(saved.weights, model)
+        if complaint:
+            rule = f"the weights of {self.folder} do not fit it: {complaint}"
+            raise ConfigError("model" if into is None else "into", type(model).__name__, rule)
+        put_into(model, saved.weights)
+        return model.eval(), saved.step
 
     def _saved(self, weights: str) -> Saved:
         from lrsched.runs.weights import saved_weights

@@ -83,6 +83,17 @@ class Rebuilt:
         """The batches of a part of the data: ``val`` or ``test``."""
         return self.batches(getattr(self.splits, PARTS[name]), self.run.trainer.limit_eval_batches)
 
+    def in_words(self, name: str, value: float) -> str:
+        """A metric with its unit, as the task says it.
+
+        Args:
+            name: without its part, as ``loss``.
+            value: of the metric.
+        """
+        unit = self.task.units.get(name, "")
+        unit = str(self.splits.facts.get("unit", "")) if unit == "target" else unit
+        return f"{value:.2%}" if unit == "%" else f"{value:.6g} {unit}".rstrip()
+
     def check_made(self, manifest: Mapping[str, Any], path: object) -> None:
         """Refuse a checkpoint of another config or other data.
 
