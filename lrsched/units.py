@@ -60,6 +60,15 @@ def shown(unit: str, number: float) -> str:
     return after(unit, digits(unit, number)[0])
 
 
+def exactly(unit: str, number: float) -> str:
+    """A value to six digits, and its unit; percentages as everywhere.
+
+    >>> exactly("%", 0.97456), exactly("nats", 0.0123456789)
+    ('97.46%', '0.0123457 nats')
+    """
+    return shown(unit, number) if unit == PERCENT else after(unit, f"{number:.6g}")
+
+
 def after(unit: str, text: str) -> str:
     """A number, as text, with its unit after it.
 

@@ -15,6 +15,11 @@ NAMES = ("x", "y", "weight")
 """What the columns of a tuple are called, and what built-in tasks look for in a mapping."""
 
 
+def named(batch: Batch) -> bool:
+    """Whether the columns have names. Tuples, asked of several times an update, are told by their type."""
+    return not isinstance(batch, tuple) and isinstance(batch, Mapping)
+
+
 def columns(batch: Batch) -> dict[str, Tensor]:
     """The columns by name; those of a tuple are x, y, weight, and then 3, 4, ….
 
@@ -22,7 +27,7 @@ def columns(batch: Batch) -> dict[str, Tensor]:
     >>> list(columns((torch.zeros(2), torch.zeros(2))))
     ['x', 'y']
     """
-    if isinstance(batch, Mapping):
+    if named(batch):
         return dict(batch)
     return {NAMES[n] if n < len(NAMES) else str(n): column for n, column in enumerate(batch)}
 
@@ -33,7 +38,7 @@ def column(batch: Batch, number: int) -> Tensor:
     Raises:
         LookupError: there is no such column.
     """
-    if not isinstance(batch, Mapping):
+    if not named(batch):
         return batch[number]
     name = NAMES[number]
     return batch[name] if name in batch else list(batch.values())[number]
@@ -41,19 +46,19 @@ def column(batch: Batch, number: int) -> Tensor:
 
 def samples(batch: Batch) -> int:
     """How many samples there are."""
-    return len(next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0])
+    return len(next(iter(batch.values())) if named(batch) else batch[0])
 
 
 def each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     """Change every column alike."""
-    if isinstance(batch, Mapping):
+    if named(batch):
         return {name: change(tensor) for name, tensor in batch.items()}
     return tuple(map(change, batch))
 
 
 def with_input(batch: Batch, x: Tensor) -> Batch:
     """The batch with another first column."""
-    if isinstance(batch, Mapping):
+    if named(batch):
         first = "x" if "x" in batch else next(iter(batch))
         return {**batch, first: x}
     return (x, *batch[1:])

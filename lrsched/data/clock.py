@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lrsched.data.counts import Pace
@@ -86,7 +87,7 @@ class Clock:
             before=(*self.before, replace(self, unseen=None, trained=None, before=())),
         )
 
-    @property
+    @cached_property
     def data(self) -> Clock:
         """The clock of the batches: counts those that are passed over, too."""
         if not self.start:
@@ -102,12 +103,12 @@ class Clock:
         """Samples that an epoch trains on."""
         return min(self.samples, self.pace.steps_per_epoch * self.pace.samples_per_step)
 
-    @property
+    @cached_property
     def updates_left(self) -> int:
         """Updates that the samples left make."""
         return -(-self.left // self.pace.samples_per_step)
 
-    @property
+    @cached_property
     def next_epoch(self) -> int:
         """The first epoch that this pace makes as a whole."""
         return -(-self.epoch.numerator // self.epoch.denominator)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from lrsched.data.batch import Batch, column, samples
+from lrsched.data.batch import Batch, column, named, samples
 from lrsched.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ class Task(ABC):
         """What the model gives for the batch's input."""
         return model(column(batch, 0))
 
+    def predict(self, model: nn.Module, inputs: Batch) -> Any:
+        """What the model gives for inputs alone, without their targets."""
+        return self.forward(model, inputs)
+
     def complaint(self, output: Any, batch: Batch) -> str:
         """What is wanted instead of this output of :meth:`forward`, in words; empty if the output is right."""
         return ""
@@ -106,7 +110,7 @@ class Task(ABC):
         return ""
 
     def answer(self, output: Tensor) -> Tensor:
-        """The prediction that an output stands for, in the target's own unit."""
+        """The prediction that an output stands for, in the target's own unit; logits stay what they are."""
         return output
 
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def units_of(task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
 
 def sample_weight(batch: Batch) -> Tensor | None:
     """What each sample weighs, [B]: the third column, or the one named ``weight``; None: there is none."""
-    if isinstance(batch, Mapping):
+    if named(batch):
         return batch.get("weight")
     return batch[2] if len(batch) > 2 else None
 

@@ -39,7 +39,7 @@ from lrsched.sweep.sweep import Invalid, Valid
 from lrsched.sweep.sweepers.base import SweepRunner
 from lrsched.sweep.sweepers.space import SEED, space
 from lrsched.sweep.sweepers.study import Study, StudyOptions
-from lrsched.units import PERCENT, after, shown, unit_of
+from lrsched.units import exactly, unit_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -192,8 +192,7 @@ class OptunaSearch(SweepRunner):
         if "hydra.mode=MULTIRUN" not in self._sweep.config.hydra.overrides.hydra:  # of -m: else the config asks for it
             words.append("hydra.mode=RUN")
         trials = count(len(self._study.trials()), "trial")
-        unit = unit_of(self._monitor, self._units())
-        value = shown(unit, best.value) if unit == PERCENT else after(unit, f"{best.value:.6g}")
+        value = exactly(unit_of(self._monitor, self._units()), best.value)
         found = f"best of {trials}: {self._monitor} {value}, trial {best.number}"
         say(f"{found}: {command()} {shlex.join(words)}")
 
