@@ -15,6 +15,20 @@ import nox
 PYTHONS = ["3.11", "3.12", "3.13"]
 LOWER_ROOMS = ["tests/config", "tests/schedules", "tests/schedulers", "tests/checkpoint", "tests/train"]
 
+ROOMS_WITHOUT_TORCH = ["lrsched/config", "lrsched/preview", "lrsched/report", "lrsched/schedules"]
+TESTS_WITHOUT_TORCH = {
+    "compose": ["composer", "onto"],
+    "config": ["check"],
+    "loggers": ["csv", "shelf", "summary", "tensorboard", "terminal"],
+    "preview": ["course"],
+    "report": ["candidates", "compare", "runs", "stats"],
+    "schedulers": ["expression"],
+    "schedules": ["also", "combining", "conformance_megatron", "conformance_titan", "conventions", "extend",
+                  "messages", "noise", "options", "properties", "restarts", "tables", "yaml"],
+    "sweep": ["combinations", "gpus", "prefix"],
+    ".": ["ended", "horizon", "records"],
+}  # fmt: skip
+
 nox.options.sessions = ["check"]
 
 
@@ -38,6 +52,31 @@ def tests(session: nox.Session) -> None:
     """The quick tests; arguments after ``--`` go to pytest."""
     install(session, "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[-1])
+def newest(session: nox.Session) -> None:
+    """The quick tests where torch is there or among pip's local files; or else those that need none.
+
+    For a Python that is newer than the one in daily use: torch is not downloaded for it once more.
+    """
+    needed = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    heavy = [line for line in needed if line.startswith("torch")]
+    if session.virtualenv.is_sandboxed:
+        session.install("--no-index", *heavy, silent=True, success_codes=[0, 1])
+    torch = "from importlib.util import find_spec; print(find_spec('torch') is not None)"
+    if "True" in str(session.run("python", "-c", torch, silent=True)):
+        install(session, "-e", ".[test]")
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.log("no torch here for this Python, neither installed nor a local file: the tests that need none run")
+    light = [line for line in needed if not line.startswith(("torch", "scikit-learn"))]
+    install(session, *light, "hypothesis", "pytest", "pytest-xdist", "scipy", "setuptools")
+    install(session, "--no-deps", "-e", ".")
+    session.run("lrsched", "--help", silent=True)
+    session.run("lrsched", "preview", "scheduler=cosine,wsd", silent=True)
+    tests = [f"tests/{room}/test_{name}.py" for room, names in TESTS_WITHOUT_TORCH.items() for name in names]
+    session.run("python", "-m", "pytest", *(session.posargs or [*ROOMS_WITHOUT_TORCH, *tests]))
 
 
 @nox.session(python=PYTHONS[0])

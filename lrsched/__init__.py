@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsched.horizon import Horizon
+    from lrsched.python.finished import load
     from lrsched.schedulers.adapter import LRScheduler
 
 __version__ = "0.2.0.dev0"
-__all__ = ["Horizon", "LRScheduler"]
+__all__ = ["Horizon", "LRScheduler", "load"]
 
-_HOMES = {"Horizon": "lrsched.horizon", "LRScheduler": "lrsched.schedulers.adapter"}
+_HOMES = {
+    "Horizon": "lrsched.horizon",
+    "LRScheduler": "lrsched.schedulers.adapter",
+    "load": "lrsched.python.finished",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ from tests.helpers.house import (
 FLOORS = [
     {"__main__"},
     {"cli", "_hydra"},
-    {"sweep"},
+    {"sweep", "python"},
     {"runs", "preview"},
     {"assembly"},
     {"train", "report"},

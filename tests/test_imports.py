@@ -35,6 +35,7 @@ EXTRAS = {
     "pytest-xdist": "xdist",
     "pytorch-lightning": "pytorch_lightning",
     "ray": "ray",
+    "safetensors": "safetensors",
     "scipy": "",  # scikit-learn needs it
     "setuptools": "",  # torch needs it
     "submitit": "submitit",

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -96,3 +98,15 @@ def test_the_commands_of_the_two_fences_are_there() -> None:
     fences = dict(re.findall(r"<!-- (\w+) -->\n```sh\n(.*?)\n```", README))
     assert fences["train"].startswith("pip install -e .")
     assert fences["test"].endswith("python -m pytest")
+
+
+def test_the_example_from_python_is_true(run_cli) -> None:
+    words = ("dataset=digits", "trainer.epochs=1", "trainer.progress=false", "logger=none", "name=first")
+    assert run_cli(*words).code == 0
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (found,) = [block for block in blocks if "lrsched.load(" in block]
+    names: dict[str, Any] = {"x": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)}
+    exec(found.replace("my_module", "model"), names)
+    assert names["losses"].tolist() == [names["run"].result["metrics"]["val/loss"]]
+    assert names["predictions"].shape == (2, 10)
+    assert Path("first.safetensors").exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 from lrsched.config.component import Component
 from lrsched.config.walk import leaves
@@ -18,10 +19,26 @@ from lrsched.errors import ConfigError, Stopped
 SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
 """What PyTorch and the system say when there is none left."""
 
+DRAWS = ("normal_", "uniform_", "exponential_", "log_normal_", "cauchy_", "geometric_")
+"""Methods that fill a tensor with numbers drawn."""
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left: Python's own, or anybody's in their words."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
+
+
+class Unfilled(TorchFunctionMode):
+    """Leaves the numbers of a model alone that is built on the meta device: without memory there are none.
+
+    To draw them there, torch would import its compiler, which takes seconds.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init" or getattr(func, "__name__", "") in DRAWS:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 @contextmanager
@@ -46,7 +63,7 @@ def check_model_fits(node: Component[None], facts: Mapping[str, Any]) -> None:
     kernel would kill the process that uses it.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Unfilled():
             model = node.build_for(facts)
     except Stopped:
         raise

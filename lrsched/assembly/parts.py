@@ -89,9 +89,7 @@ def assemble(
     timetable = timetable_of(run, horizon)
 
     precision = Precision(t.precision, device)
-    model = build_model(run, task.facts(splits.facts), device)
-    few = transform(each(splits.train, lambda column: column[:2].to(device)))
-    initialise_lazy(model, few, task, run.model)
+    model, few = first_model(run, splits, task, transform, device)
     check_smallest_batch(model, loader)
     if samples(few) > 1:  # batch norm has no statistics of a single sample
         try_model(model, few, task, precision, run.model, run.task)
@@ -179,6 +177,16 @@ def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -
     torch.manual_seed(key(run.seed, "init"))
     with enough_for(run.model):
         return run.model.build_for(facts).to(device)
+
+
+def first_model(
+    run: Settings, splits: Splits, task: Task, transform: Transform, device: torch.device
+) -> tuple[nn.Module, Batch]:
+    """The model as it is initialised, and two training samples in the form that it is given."""
+    model = build_model(run, task.facts(splits.facts), device)
+    few = transform(each(splits.train, lambda column: column[:2].to(device)))
+    initialise_lazy(model, few, task, run.model)
+    return model, few
 
 
 def build_optimizer(node: Component[schema.OptimizerConfig], model: nn.Module) -> Optimizer:

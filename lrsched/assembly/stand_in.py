@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import nn
 
+from lrsched.assembly.memory import Unfilled
 from lrsched.config.component import Component
 from lrsched.errors import ConfigError, Stopped
 
@@ -26,7 +28,7 @@ def stand_in(node: Component[None]) -> nn.Module:
     found = None
     for device, shape in [*(("meta", shape) for shape in SHAPES), ("cpu", SHAPES[0])]:
         try:
-            with torch.device(device):
+            with torch.device(device), Unfilled() if device == "meta" else nullcontext():
                 return node.build_for({**FACTS, "input_shape": shape, "features": math.prod(shape)})
         except Stopped:
             raise

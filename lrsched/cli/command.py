@@ -1,4 +1,4 @@
-"""Parse arguments, give exit codes and write files for the commands ``preview``, ``report`` and ``check``."""
+"""Parse arguments, give exit codes and write files for the commands other than ``train``."""
 
 from __future__ import annotations
 

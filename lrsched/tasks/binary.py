@@ -125,10 +125,6 @@ class Binary(Task):
             return "return the logits alone"
         return "take the number of its outputs from the argument outputs: one a target"
 
-    def answer(self, output: Tensor) -> Tensor:
-        """The probability of yes, σ(logit)."""
-        return output.sigmoid()
-
     def _pos_weight(self, logits: Tensor) -> Tensor | None:
         if self.pos_weight is None:
             return None

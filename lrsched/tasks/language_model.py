@@ -105,6 +105,10 @@ class LanguageModel(Task):
         """Logits for the input tokens, int64."""
         return model(_pair(batch)[0].long())
 
+    def predict(self, model: nn.Module, inputs: Batch) -> Any:
+        """Logits for tokens [B, T], of which none is a target."""
+        return model(column(inputs, 0).long())
+
     def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """One output a token of the vocabulary."""
         if self.vocabulary is None:

@@ -90,6 +90,10 @@ class Task(ABC):
         """What the model gives for the batch's input."""
         return model(column(batch, 0))
 
+    def predict(self, model: nn.Module, inputs: Batch) -> Any:
+        """What the model gives for inputs alone, without their targets."""
+        return self.forward(model, inputs)
+
     def complaint(self, output: Any, batch: Batch) -> str:
         """What is wanted instead of this output of :meth:`forward`, in words; empty if the output is right."""
         return ""
@@ -99,7 +103,7 @@ class Task(ABC):
         return ""
 
     def answer(self, output: Tensor) -> Tensor:
-        """The prediction that an output stands for, in the target's own unit."""
+        """The prediction that an output stands for, in the target's own unit; logits stay what they are."""
         return output
 
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:

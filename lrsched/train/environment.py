@@ -29,6 +29,24 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
     """
     if threads is not None:
         torch.set_num_threads(threads)
+    chosen = device_of(device)
+    # The public setter would first import torch._inductor, which takes seconds.
+    torch._C._set_deterministic_algorithms(deterministic, warn_only=False)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        # A debugging aid that fills every new tensor.
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (untyped)
+    return chosen
+
+
+def device_of(device: str) -> torch.device:
+    """The device of a name; of ``auto`` a GPU where there is one.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
     name = device
     if device == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -38,14 +56,6 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError("device", device, f"cannot be used here: {reason}", "give device=cpu") from error
-    # The public setter would first import torch._inductor, which takes seconds.
-    torch._C._set_deterministic_algorithms(deterministic, warn_only=False)
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.benchmark = False
-        # A debugging aid that fills every new tensor.
-        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (untyped)
     return chosen
 
 

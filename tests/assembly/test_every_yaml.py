@@ -39,8 +39,11 @@ def choices(group: str) -> list[str]:
     return found
 
 
-EMBEDDED = {"diabetes": "regression", "cancer": "binary"}
-"""Small data sets that are there without a network, and what they are asked."""
+EMBEDDED = {"diabetes": "regression", "cancer": "binary", "bytes": "language_model", "python_source": "language_model"}
+"""Data sets and experiments that need no network, and what they are asked."""
+SHORT = ("dataset.context=16", "dataset.stride=400", "dataset.megabytes=0.2")
+ASKED = {"gpt": ("dataset=python_source", *SHORT, "task=language_model")}
+"""Models that are no classifiers of pictures, and what they are tried on."""
 
 
 def check_trained(ended, steps: int = 2) -> None:
@@ -61,7 +64,8 @@ def test_every_optimizer_trains(run_cli, name: str) -> None:
 
 @pytest.mark.parametrize("name", choices("model"))
 def test_every_model_trains(run_cli, name: str) -> None:
-    check_trained(run_cli(*SMALL, f"model={name}", "dataset.size=32" if name == "torchvision" else "dataset.size=16"))
+    pictures = (*SMALL[:4], "dataset.size=32" if name == "torchvision" else "dataset.size=16")
+    check_trained(run_cli(f"model={name}", *ASKED.get(name, pictures), *SMALL[4:]))
 
 
 @pytest.mark.parametrize("name", choices("logger"))
@@ -73,6 +77,8 @@ def test_every_logger_listens(run_cli, name: str) -> None:
 def test_every_experiment_trains_on_synthetic_data(run_cli, name: str) -> None:
     """The recipe's own keys stand; only the data set is exchanged, if it is large, and the run cut short."""
     small = SMALL[4:] if name in EMBEDDED else (*SMALL, "dataset.size=16")
+    if name == "bytes":
+        small = (*small, *SHORT, "trainer.steps=2", "scheduler.warmup=1st")
     ended = run_cli(f"experiment={name}", *small)
     check_trained(ended)
 
@@ -87,7 +93,8 @@ def test_every_debug_choice_runs(run_cli, name: str) -> None:
 def test_every_dataset_composes_and_its_keys_fit(run_cli, name: str) -> None:
     """Without the files there is a message that names them; with them, or without the need of any, a run."""
     task = EMBEDDED.get(name, "classification")
-    ended = run_cli(f"dataset={name}", f"task={task}", "debug=one_batch", "trainer.progress=false", "name=run")
+    words = (f"dataset={name}", f"task={task}", *(("model=gpt", *SHORT) if task == "language_model" else ()))
+    ended = run_cli(*words, "debug=one_batch", "trainer.progress=false", "name=run")
     assert ended.code == (0 if name in ("digits", "synthetic", *EMBEDDED) else 2), ended.err
     assert "Traceback" not in ended.err
     if ended.code:  # data of one's own are asked for

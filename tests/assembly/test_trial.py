@@ -15,6 +15,7 @@ from lrsched.tasks import Classification
 from lrsched.train.precision import Precision
 from tests.helpers import strange_models
 from tests.helpers.cli import TINY, Ended
+from tests.helpers.house import in_a_fresh_process
 
 HERE = "tests.helpers.strange_models"
 WANTED = "and logits are wanted, one tensor of floats of shape [samples, classes], here [2, 4]"
@@ -83,3 +84,16 @@ def test_a_model_that_cannot_be_copied_is_not_tried() -> None:
     del model.__dict__["file"]
     with pytest.raises(ConfigError, match="gives a tuple of 2"):
         try_model(model, batch, Classification(classes=4), Precision("fp32", torch.device("cpu")), node, node)
+
+
+def test_a_model_is_measured_without_torchs_compiler() -> None:
+    """Importing it takes seconds; to draw numbers on the meta device, torch does."""
+    code = (
+        "import sys, torch\n"
+        "from lrsched.assembly.memory import Unfilled\n"
+        "with torch.device('meta'), Unfilled():\n"
+        "    made = torch.nn.TransformerEncoderLayer(8, 2), torch.nn.Embedding(5, 8), torch.nn.Conv2d(3, 4, 3)\n"
+        "    made[1].weight.data.normal_(0, 0.02), torch.nn.init.trunc_normal_(made[2].weight)\n"
+        "print('torch._dynamo' in sys.modules, made[1].weight.device, tuple(made[2].weight.shape))"
+    )
+    assert in_a_fresh_process(code).strip() == "False meta (4, 3, 3, 3)"

@@ -144,3 +144,10 @@ def poison(batch: int) -> None:
         return batches
 
     Loader.batch = poisoned
+
+
+def trust(modules: str) -> None:
+    """Not a fault: trust these modules, as a user's environment may."""
+    import os
+
+    os.environ["LRSCHED_TRUST"] = modules

@@ -61,6 +61,14 @@ class OfNames(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForNames(OfNames):
+    """The same, which says where its input is."""
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch["inputs"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoMean(Task):
     """A loss that forgets to average."""
 
@@ -94,3 +102,26 @@ class Needy(nn.Module):
     def __init__(self, features: int, colours: int) -> None:
         super().__init__()
         self.layer = nn.Linear(features, colours)
+
+
+class Bigram(nn.Module):
+    """Logits for the next token from this one alone."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, vocabulary)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.table(tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square(Task):
+    """Squared error of z = y / 10, answered as y."""
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        x, y = batch
+        return (model(x) - y / 10).square().mean()
+
+    def answer(self, output: Tensor) -> Tensor:
+        return output * 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.helpers.cases import EPOCH, STEPS, command, every_scheduler
 from tests.helpers.compare_runs import differences
 from tests.helpers.faults import stop_and_kill, stop_at
-from tests.helpers.runs import KILLED, Running, folder, resume, run
+from tests.helpers.runs import KILLED, Fault, Running, folder, resume, run
 from tests.loggers.test_tensorboard import read
 
 # Where a run is cut once, or twice: in one and the same epoch wherever two steps at rest lie in it.
@@ -26,13 +27,13 @@ WAYS = {stop_at: 143, stop_and_kill: KILLED}
 SCHEDULERS = every_scheduler()
 
 
-def cut(place: Path, options: tuple[str, ...], steps: list[int], first_way: int) -> None:
+def cut(place: Path, options: tuple[str, ...], steps: list[int], first_way: int, beside: Sequence[Fault] = ()) -> None:
     """Run to the end, cut at each of these steps, by turns by a signal and by a kill right after a save."""
     for number, step in enumerate(steps):
         way, code = list(WAYS.items())[(first_way + number) % 2]
-        ended = run(place, *(options if number == 0 else ("resume=outputs/run",)), faults=[partial(way, step)])
+        ended = run(place, *(options if number == 0 else ("resume=outputs/run",)), faults=[*beside, partial(way, step)])
         assert ended.code == code, ended.said
-    ended = resume(place)
+    ended = resume(place, faults=beside)
     assert ended.code == 0, ended.said
 
 

@@ -169,7 +169,7 @@ def test_decisions_over_several_targets_are_those_of_scikit_learn() -> None:
     assert found["accuracy"] == float((said == y).double().mean())
     assert found["f1"] == pytest.approx(f1_score(y, said, average="macro"), rel=1e-12)
     assert evaluated(Binary(), SAME, [(torch.full((2, 1), -1.0), torch.zeros(2, 1))])["f1"] == 0
-    assert Binary().answer(torch.zeros(1)).item() == 0.5
+    assert Binary().answer(torch.full((1,), -3.0)).item() == -3  # a logit stays one
 
 
 # Language model

@@ -1,0 +1,123 @@
+"""Put weights into a model: all of them, or those that a regular expression names; refuse what does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from lrsched.errors import ConfigError
+
+SHOWN = 4
+"""Names of each kind in a message."""
+
+PREFIXES = ("module.", "model.", "_orig_mod.", "net.")
+"""What wrappers (DistributedDataParallel, Lightning, torch.compile) put before every name."""
+
+
+def misfits(weights: Mapping[str, Any], model: nn.Module, match: str | None = None) -> str:
+    """Why weights do not fit a model, with names and shapes; empty if they fit.
+
+    Args:
+        weights: by name, as in a ``state_dict``.
+        model: that they are meant for.
+        match: compare only names that this regular expression matches as a whole; None: all.
+    """
+    live = {name: item for name, item in model.state_dict().items() if match is None or re.fullmatch(match, name)}
+    given = {name: item for name, item in weights.items() if match is None or re.fullmatch(match, name)}
+    grows = set(live) - {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    other = [
+        f"{name} {_form(item)} is {_form(live[name])} in the model"
+        for name, item in given.items()
+        if name in live and (_kind(item) != _kind(live[name]) or (name not in grows and _differ(item, live[name])))
+    ]
+    found = [
+        _listed("they lack", [f"{name} {_form(item)}" for name, item in live.items() if name not in given]),
+        _listed("the model has no", [f"{name} {_form(item)}" for name, item in given.items() if name not in live]),
+        _listed("", other),
+    ]
+    return "; ".join(filter(None, found))
+
+
+def put_into(model: nn.Module, weights: Mapping[str, Any], match: str | None = None) -> None:
+    """Put weights that fit into a model; names that ``match`` does not match keep what they are.
+
+    Raises:
+        RuntimeError, ValueError, TypeError: the model's own ``load_state_dict`` refuses them.
+    """
+    taken = {name: item for name, item in weights.items() if match is None or re.fullmatch(match, name)}
+    model.load_state_dict({**model.state_dict(), **taken} if match is not None else taken)
+
+
+@dataclass(frozen=True)
+class Initial:
+    """Weights that a run starts from.
+
+    Args:
+        source: where they lie, as the config says.
+        weights: by name, as in a ``state_dict``.
+        match: which of them to take: a regular expression of whole names; None: all, and all must fit.
+    """
+
+    source: str
+    weights: Mapping[str, Any]
+    match: str | None = None
+
+    def into(self, model: nn.Module) -> None:
+        """Put them into a model that was just built; buffers too. What is not taken stays as it was initialised.
+
+        Raises:
+            ConfigError: they do not fit, or the expression matches nothing.
+        """
+        names = [*model.state_dict(), *self.weights]
+        if self.match is not None and not any(re.fullmatch(self.match, name) for name in names):
+            rule = f"matches the whole name of no weight; the model has {', '.join(list(model.state_dict())[:SHOWN])}"
+            raise ConfigError("init_match", self.match, rule, "as in init_match='body.*'")
+        complaint = misfits(self.weights, model, self.match)
+        if complaint:
+            raise ConfigError("init_from", self.source, f"its weights do not fit: {complaint}", self._remedy(model))
+        try:
+            put_into(model, self.weights, self.match)
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+            rule = f"its weights do not fit: {' '.join(str(error).split())}"
+            raise ConfigError("init_from", self.source, rule) from error
+
+    def _remedy(self, model: nn.Module) -> str:
+        live = set(model.state_dict())
+        for prefix in PREFIXES:
+            wrapped = all(name.startswith(prefix) for name in self.weights)
+            if wrapped and {name.removeprefix(prefix) for name in self.weights} == live:
+                return f"a wrapper put {prefix} before every name: save the state_dict of what it wraps"
+        both = sorted({name.partition(".")[0] for name in live & set(self.weights)})
+        if not both:
+            return "are they of this model?"
+        return f"choose those that fit by init_match, a regular expression of names, as in init_match='{both[0]}.*'"
+
+
+def _differ(a: Any, b: Any) -> bool:
+    return isinstance(a, Tensor) and isinstance(b, Tensor) and a.shape != b.shape
+
+
+def _kind(item: Any) -> str:
+    """Numbers of one kind are converted; others would be another value."""
+    if not isinstance(item, Tensor):
+        return "no tensor"
+    return "floats" if item.is_floating_point() else "complex" if item.is_complex() else str(item.dtype)
+
+
+def _form(item: Any) -> str:
+    if not isinstance(item, Tensor):
+        return f"(a {type(item).__name__})"
+    return (
+        f"{str(item.dtype).removeprefix('torch.')} {list(item.shape)}"
+        if not item.is_floating_point()
+        else str(list(item.shape))
+    )
+
+
+def _listed(what: str, items: list[str]) -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return f"{what} {', '.join(items[:SHOWN])}{more}".strip() if items else ""

@@ -1,0 +1,1 @@
+"""Runs from Python: what a run left behind, loaded, and its model put to use."""

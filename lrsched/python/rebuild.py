@@ -1,0 +1,126 @@
+"""Build the parts of a run anew that its model needs: from the stored config and its data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrsched.assembly.data import chosen_transform, load_data
+from lrsched.assembly.parts import build_task, first_model
+from lrsched.compose.nodes import plain, put
+from lrsched.compose.stored import reaching_out, read_config
+from lrsched.config.digest import config_sha256
+from lrsched.config.settings import Settings, settings
+from lrsched.data.loader import InOrder
+from lrsched.data.split import Splits
+from lrsched.data.transform import Transform
+from lrsched.errors import CheckpointError, ConfigError
+from lrsched.records import RunFolder
+from lrsched.runs.newest import DATA, records
+from lrsched.tasks.task import Task
+from lrsched.train.environment import device_of
+from lrsched.train.precision import Precision
+from lrsched.train.rng import generators_state, set_generators
+
+PARTS = {"val": "validation", "test": "test"}
+"""The parts of the data that a model is evaluated on: as in a metric's name, and as they are called here."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a model is asked and given, as in training.
+
+    Args:
+        run: the settings.
+        digest: the hash of the config.
+        splits: the data.
+        data_sha256: their hash.
+        task, transform, precision, device: of the run.
+    """
+
+    run: Settings
+    digest: str
+    splits: Splits
+    data_sha256: str
+    task: Task
+    transform: Transform
+    precision: Precision
+    device: torch.device
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> Rebuilt:
+        """Read the config of a run and load its data set.
+
+        Raises:
+            ConfigError: the config asks for the environment, or names what this process does not allow.
+            CheckpointError: the config cannot be read.
+            DataError: the data set is missing or damaged.
+        """
+        run, digest = stored_settings(folder)
+        device = device_of(run.device)
+        splits, data = load_data(run)
+        task, transform = build_task(run, splits), chosen_transform(run.dataset.own, splits, device)
+        return cls(run, digest, splits, data, task, transform, Precision(run.trainer.precision, device), device)
+
+    def model(self) -> nn.Module:
+        """The model as it was initialised; no random generator of this process notices."""
+        generators = generators_state(self.device)
+        try:
+            return first_model(self.run, self.splits, self.task, self.transform, self.device)[0]
+        finally:
+            set_generators(generators, self.device)
+
+    def batches(self, samples: Any, limit: int | None = None) -> InOrder:
+        """Samples in the batches and the form that an evaluation gives them."""
+        size = self.run.dataset.own.eval_batch_size
+        return InOrder(samples, self.transform, batch_size=size, device=self.device, limit=limit)
+
+    def part(self, name: str) -> InOrder:
+        """The batches of a part of the data: ``val`` or ``test``."""
+        return self.batches(getattr(self.splits, PARTS[name]), self.run.trainer.limit_eval_batches)
+
+    def in_words(self, name: str, value: float) -> str:
+        """A metric with its unit, as the task says it.
+
+        Args:
+            name: without its part, as ``loss``.
+            value: of the metric.
+        """
+        unit = self.task.units.get(name, "")
+        unit = str(self.splits.facts.get("unit", "")) if unit == "target" else unit
+        return f"{value:.2%}" if unit == "%" else f"{value:.6g} {unit}".rstrip()
+
+    def check_made(self, manifest: Mapping[str, Any], path: object) -> None:
+        """Refuse a checkpoint of another config or other data.
+
+        Raises:
+            CheckpointError: it names which.
+        """
+        unchanged = len(records(manifest, "changes")) == len(self.run.checkpoint.changes)
+        if unchanged and manifest.get("config_sha256") != self.digest:
+            raise CheckpointError(f"{path} was made with another config than config.yaml: it was changed by hand")
+        if manifest.get(DATA) != self.data_sha256:
+            raise CheckpointError(
+                f"{path} was trained on data with SHA-256 {manifest.get(DATA)}, and dataset {self.run.dataset.target} "
+                f"has {self.data_sha256} now; bring the data back"
+            )
+
+
+def stored_settings(folder: RunFolder) -> tuple[Settings, str]:
+    """The settings that a run is stored with, loggers aside, and the hash of its config.
+
+    Raises:
+        ConfigError: a value asks for the environment, or cannot be used.
+        CheckpointError: the config cannot be read.
+    """
+    config = read_config(folder)
+    put(config, "logger", {})  # may name a service, with its key
+    for key, text in reaching_out(config).items():
+        rule = "a config that is read back may refer to its own keys, and not to the environment or anything else"
+        raise ConfigError(key, text, rule, f"if you trust it, write the value into {folder.config}")
+    values = plain(config)
+    return settings(values), config_sha256(values)
