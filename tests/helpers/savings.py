@@ -44,7 +44,7 @@ def _keep_no_seeds() -> None:
 
     for device in (torch.cuda, torch.xpu):
         if not device.is_available():
-            device.random._lazy_call = _forget  # type: ignore[attr-defined]
+            device.random._lazy_call = _forget
     if not torch.mtia.is_available():
         torch.mtia._lazy_call = _forget
 
