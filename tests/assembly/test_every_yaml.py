@@ -39,7 +39,13 @@ def choices(group: str) -> list[str]:
     return found
 
 
-EMBEDDED = {"diabetes": "regression", "cancer": "binary", "bytes": "language_model", "python_source": "language_model"}
+EMBEDDED = {
+    "diabetes": "regression",
+    "cancer": "binary",
+    "picture": "regression",
+    "bytes": "language_model",
+    "python_source": "language_model",
+}
 """Data sets and experiments that need no network, and what they are asked."""
 SHORT = ("dataset.context=16", "dataset.stride=400", "dataset.megabytes=0.2")
 ASKED = {"gpt": ("dataset=python_source", *SHORT, "task=language_model")}

@@ -11,10 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 import lrsched.data
 from lrsched.data import Augment
 
-OWN = ("npz", "text", "table", "python_source")
-"""Data of one's own, or of this Python: nobody knows how many samples they have."""
-BATCH_SIZE = {"digits": 64, "diabetes": 32, "cancer": 32, "table": 64, "text": 32, "python_source": 16}
-OTHER: dict[str, dict[str, float]] = {"python_source": {"eval_batch_size": 32, "validation": 0.03, "test": 0.1}}
+OWN = ("npz", "text", "table", "python_source", "picture")
+"""Data whose number of samples depends on what they are read from, or on their own keys."""
+BATCH_SIZE = {"digits": 64, "diabetes": 32, "cancer": 32, "table": 64, "text": 32, "python_source": 16, "picture": 512}
+OTHER: dict[str, dict[str, float]] = {
+    "python_source": {"eval_batch_size": 32, "validation": 0.03, "test": 0.1},
+    "picture": {"validation": 0.02, "test": 0.1},
+}
 """What a data set's YAML sets to another value than its base."""
 COUNTS = {
     "digits": (1797, 0),
@@ -34,6 +37,7 @@ TARGETS = {
     "kmnist": "KMNIST",
     "mnist": "MNIST",
     "npz": "Npz",
+    "picture": "Picture",
     "python_source": "PythonSource",
     "text": "Text",
     "table": "Table",

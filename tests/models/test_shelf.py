@@ -14,11 +14,11 @@ from torch.nn.functional import cross_entropy
 import lrsched.models
 from lrsched.errors import ConfigError
 
-NAMES = ["CNN", "GPT", "Linear", "MLP", "ResNet18", "ResNet9", "TorchVision"]
+NAMES = ["CNN", "Fourier", "GPT", "Linear", "MLP", "ResNet18", "ResNet9", "TorchVision"]
 OTHERS = {"GPT": {"vocabulary", "context"}}
 """Models that are no classifiers of samples, and the facts that they ask for; tests/models/ has a file for each."""
 CLASSIFIERS = [name for name in NAMES if name not in OTHERS]
-FLAT = ("Linear", "MLP")
+FLAT = ("Fourier", "Linear", "MLP")
 """Models for inputs of any shape."""
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
 LIGHT = {"ResNet9": {"width": 8}, "ResNet18": {"width": 8}, "TorchVision": {"name": "squeezenet1_1"}}
