@@ -21,8 +21,9 @@ from lrsched.assembly.lint import lint, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import task_of
+from lrsched.assembly.task import facts_of, task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
+from lrsched.assembly.weights import Initial
 from lrsched.config import schema
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, direction
@@ -64,6 +65,7 @@ def assemble(
     device: torch.device,
     loaded: Mapping[str, Loaded] = MappingProxyType({}),
     earlier: Earlier | None = None,
+    initial: Initial | None = None,
 ) -> Parts:
     """Build every part that a config describes.
 
@@ -72,6 +74,7 @@ def assemble(
         device: where the model and the data will be.
         loaded: data sets that lie in memory already.
         earlier: the checkpoint that the run will go on from, or None.
+        initial: weights to start from; None: those that the model is initialised with.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -90,6 +93,8 @@ def assemble(
 
     precision = Precision(t.precision, device)
     model, few = first_model(run, splits, task, transform, device)
+    if initial is not None:
+        initial.into(model)
     check_smallest_batch(model, loader)
     if samples(few) > 1:  # batch norm has no statistics of a single sample
         try_model(model, few, task, precision, run.model, run.task)
@@ -183,7 +188,7 @@ def first_model(
     run: Settings, splits: Splits, task: Task, transform: Transform, device: torch.device
 ) -> tuple[nn.Module, Batch]:
     """The model as it is initialised, and two training samples in the form that it is given."""
-    model = build_model(run, task.facts(splits.facts), device)
+    model = build_model(run, facts_of(run.task, task, splits.facts), device)
     few = transform(each(splits.train, lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
     return model, few

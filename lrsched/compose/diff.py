@@ -13,8 +13,12 @@ from lrsched.config.versions import computes_the_same_without
 from lrsched.config.walk import is_list, is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
 
-FIXED = ("optimizer._target_",)
-"""Keys that a run cannot change: the form of its state depends on them."""
+FIXED = {
+    "optimizer._target_": "the run has the buffers of {old}, and another optimizer has others",
+    "init_from": "the run began with {old}, and goes on with weights of its own",
+    "init_match": "the run began with {old}, and goes on with weights of its own",
+}
+"""Keys that a run cannot change, and why."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def refuse_fixed(changes: Iterable[Difference]) -> None:
     """
     for change in changes:
         if change.key in FIXED:
-            rule = f"the run has the buffers of {_text(change.old)}, and another optimizer has others"
+            rule = FIXED[change.key].format(old=_text(change.old))
             raise ConfigError(change.key, change.new, rule, "start a new run")
 
 

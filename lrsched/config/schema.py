@@ -6,6 +6,7 @@ group's ``_target_`` are not here: the signature of the class is their schema.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from math import inf
@@ -77,6 +78,15 @@ def one_of(*words: str) -> Rule:
 def ruled(default: Any, rule: Rule) -> Any:
     """Make a dataclass field whose value must hold a rule."""
     return field(default=default, metadata={"rule": rule})
+
+
+def expression(key: str, value: Any) -> None:
+    """Require a regular expression."""
+    if value is not None:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ConfigError(key, value, f"is no regular expression: {error}") from error
 
 
 # OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
@@ -222,6 +232,8 @@ class RunConfig:
     seed: int = ruled(0, at_least(0))
     name: str = "???"
     resume: Optional[str] = None
+    init_from: Optional[str] = None
+    init_match: Optional[str] = ruled(None, expression)
     device: str = "auto"
     threads: Optional[int] = ruled(None, THREADS)
     optimizer: Any = "???"

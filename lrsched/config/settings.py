@@ -50,6 +50,8 @@ def settings(config: Mapping[str, Any]) -> Settings:
         remedy = "choose some, as in logger=[tensorboard,csv]"
         raise ConfigError("logger", loggers, "must be a mapping of loggers", remedy)
     _check_device(run.device)
+    if run.init_match is not None and run.init_from is None:
+        raise ConfigError("init_match", run.init_match, "chooses weights of init_from", "give init_from=RUN_FOLDER")
     keys = schema.names(schema.RunConfig)
     for i, key in enumerate(run.checkpoint.allow_change):
         if key.partition(".")[0] not in keys:
@@ -148,10 +150,7 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
                     raise ConfigError(f"{key}.{word}", getattr(group, word), "the group is frozen", "leave one out")
         if group.lr_scale is not None and rate is None:
             raise ConfigError("optimizer.lr", None, f"{key}.lr_scale scales it", "give optimizer.lr=VALUE")
-        try:
-            re.compile(group.params)
-        except re.error as error:
-            raise ConfigError(f"{key}.params", group.params, f"is no regular expression: {error}") from error
+        schema.expression(f"{key}.params", group.params)
     return named
 
 

@@ -22,6 +22,8 @@ LATER: Mapping[str, Any] = {
     "task.class_weights": None,
     "dataset.fold": None,
     "dataset.folds": 5,
+    "init_from": None,
+    "init_match": None,
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.
 

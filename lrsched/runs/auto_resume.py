@@ -18,6 +18,7 @@ from lrsched.config.digest import config_sha256
 from lrsched.console import say
 from lrsched.errors import ConfigError, UserError
 from lrsched.records import RunFolder
+from lrsched.runs.initial import refuse_changed_source
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at
 
@@ -53,6 +54,7 @@ def newest_unfinished(composed: DictConfig, name: str | None) -> RunFolder | Non
                 same = all(reaching_out(composed).get(key) == text for key, text in strangers.items())
                 config = config if same else None
             if config is not None and _identity(config) == wanted:
+                refuse_changed_source(folder, composed.get("init_from"))
                 found.append(folder)
         except (UserError, OSError) as error:
             say(f"resume=auto passes over {folder}: {error}")

@@ -27,7 +27,8 @@ from lrsched.records import write_atomically
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
-from lrsched.runs.newest import newest, settings_at
+from lrsched.runs.initial import INITIAL, initial_weights
+from lrsched.runs.newest import Newest, newest, settings_at
 from lrsched.runs.request import RunRequest, claim
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
@@ -88,17 +89,11 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     Raises:
         UserError: the run did not finish; its exit code says why. The result is written all the same.
     """
-    device = prepare(run.device, run.threads, run.trainer.deterministic)
     store, point = Store(request.folder.checkpoints), request.context.share.begin
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     saved = None if fresh else newest(run, request, store)
-    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier)
+    parts, about = _assembled(run, request, saved)
     shown, secrets = unmasked(request.config)
-    about = {
-        "config_sha256": config_sha256(plain(request.config)),
-        "data_sha256": parts.data_sha256,
-        "fingerprint": fingerprint(device, run.trainer.precision),
-    }
     restored = None
     if request.resume and fresh:
         say(f"{request.folder} was ended before its first checkpoint, and lost nothing: it begins at step 0")
@@ -139,6 +134,20 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if outcome.signal is not None:
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(request.folder)}")
     return result
+
+
+def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
+    """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
+    device = prepare(run.device, run.threads, run.trainer.deterministic)
+    begun = initial_weights(run) if saved is None else None
+    initial, source = (None, saved and saved.begun_with) if begun is None else begun
+    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
+    return parts, {
+        "config_sha256": config_sha256(plain(request.config)),
+        "data_sha256": parts.data_sha256,
+        "fingerprint": fingerprint(device, run.trainer.precision),
+        **({} if source is None else {INITIAL: source}),
+    }
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:

@@ -13,6 +13,7 @@ from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError, StorageError, storage
 from lrsched.records import RunFolder, write_atomically
+from lrsched.runs.initial import INITIAL
 from lrsched.runs.restore import DATA, Restored
 from lrsched.train.environment import comparable
 
@@ -66,6 +67,8 @@ def _check(checkpoint: Checkpoint, about: Mapping[str, Any]) -> None:
     manifest = checkpoint.manifest
     if manifest.get(DATA) != about[DATA]:
         raise CheckpointError(f"{checkpoint.path} was made under another {DATA}")
+    if manifest.get(INITIAL) != about.get(INITIAL):
+        raise CheckpointError(f"{checkpoint.path} began with other weights of init_from")
     if comparable(manifest.get("fingerprint", {})) != comparable(about["fingerprint"]):
         raise CheckpointError(f"{checkpoint.path} was made under another fingerprint")
     if manifest.get("changes") or manifest.get("inexact"):

@@ -13,6 +13,7 @@ from lrsched.compose.nodes import copied, plain, put, raw
 from lrsched.compose.stored import reaching_out
 from lrsched.config.settings import Settings, settings
 from lrsched.errors import CheckpointError
+from lrsched.runs.initial import INITIAL
 from lrsched.runs.lengthen import LENGTH
 from lrsched.runs.request import RunRequest
 
@@ -33,6 +34,11 @@ class Newest:
     saved: dict[str, Any]
     complaints: list[str]
     earlier: Earlier
+
+    @property
+    def begun_with(self) -> str | None:
+        """The hash of the weights' source that the run started from, or None."""
+        return self.checkpoint.manifest.get(INITIAL)
 
 
 def newest(run: Settings, request: RunRequest, store: Store) -> Newest:

@@ -15,6 +15,7 @@ from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.runs.apply_changes import adopt
+from lrsched.runs.initial import changed_source
 from lrsched.runs.newest import DATA, Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
@@ -83,6 +84,8 @@ def restore(
     for message in passed:  # before a refusal of the checkpoint that is left
         request.context.warn(message)
     found = _compare(checkpoint, parts, run, request, about)
+    if changed_source(newest.begun_with, run.init_from):
+        found.notes.append(f"init_from={run.init_from} holds other weights now; the run goes on with its own")
     notes = found.notes + adopt(parts, newest.saved, newest.earlier.settings, run)
     _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
     for note in notes:

@@ -24,6 +24,7 @@ from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
+from lrsched.runs.initial import refuse_changed_source
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.record import Entry, Record
@@ -161,6 +162,8 @@ class Sweep:
         run = settings(own)
         with suppress(UserError):  # the data will tell the length when the run loads them
             entry.steps_asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
+        if not elsewhere:
+            refuse_changed_source(folder, run.init_from)
         if not elsewhere and finished(folder):
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())

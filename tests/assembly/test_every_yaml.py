@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lrsched.compose.choices import choices_in
+from tests.models.test_unet import write_shapes
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SMALL = (
@@ -48,7 +49,8 @@ EMBEDDED = {
 }
 """Data sets and experiments that need no network, and what they are asked."""
 SHORT = ("dataset.context=16", "dataset.stride=400", "dataset.megabytes=0.2")
-ASKED = {"gpt": ("dataset=python_source", *SHORT, "task=language_model")}
+SHAPES = ("dataset=npz", "dataset.path=shapes.npz", "dataset.batch_size=16", "task=segmentation")
+ASKED = {"gpt": ("dataset=python_source", *SHORT, "task=language_model"), "unet": SHAPES}
 """Models that are no classifiers of pictures, and what they are tried on."""
 
 
@@ -70,6 +72,7 @@ def test_every_optimizer_trains(run_cli, name: str) -> None:
 
 @pytest.mark.parametrize("name", choices("model"))
 def test_every_model_trains(run_cli, name: str) -> None:
+    write_shapes("shapes.npz")
     pictures = (*SMALL[:4], "dataset.size=32" if name == "torchvision" else "dataset.size=16")
     check_trained(run_cli(f"model={name}", *ASKED.get(name, pictures), *SMALL[4:]))
 
