@@ -12,25 +12,24 @@ from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
-from lrsched.compose.nodes import plain, to_yaml
+from lrsched.compose.nodes import plain
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
 from lrsched.config.given import require_same
 from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ended_by
-from lrsched.errors import NotFinite, Stopped, storage
+from lrsched.errors import NotFinite, Stopped
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
-from lrsched.records import write_atomically
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
 from lrsched.runs.initial import INITIAL, initial_weights
 from lrsched.runs.newest import Newest, newest, settings_at
-from lrsched.runs.request import RunRequest, claim
+from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
 from lrsched.runs.steps import FORK
@@ -160,7 +159,7 @@ def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
         held.callback(lock.release)
     Store(request.folder.checkpoints).tidy()  # what a killed process left half-written
     if not request.resume or request.changed:
-        _write_config(request)
+        write_config(request)
     request.folder.result.unlink(missing_ok=True)  # a run that goes on has none
     request.context.entered(request.folder)
     return request
@@ -236,13 +235,6 @@ def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) ->
     return [*chosen, Terminal()] if terminal else chosen
 
 
-def _write_config(request: RunRequest) -> None:
-    """Write the config, the first file of a run folder: a folder with a config holds a run."""
-    config = request.config if request.kept is None else request.kept
-    with storage(f"the run folder {request.folder} cannot be written"):
-        write_atomically(request.folder.config, to_yaml(config).encode())
-
-
 def _journal(made: _Execution) -> Journal:
     """Open the loggers and the files of rows."""
     parts, restored, folder = made.parts, made.restored, made.request.folder
@@ -251,7 +243,8 @@ def _journal(made: _Execution) -> Journal:
     clock, an_epoch = parts.state.clock, parts.horizon.steps_per_epoch
     steps = clock.steps(parts.horizon.steps)
     epochs = clock.epoch_at(steps) if clock.start else None
-    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs)
+    about = (parts.task.better, parts.units)
+    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs, *about)
     for logger in made.loggers:
         logger.open(info)
     journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)

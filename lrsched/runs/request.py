@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lrsched.checkpoint.lock import RunLock
+from lrsched.compose.nodes import to_yaml
 from lrsched.errors import ConfigError, RunFolderBusy, storage
-from lrsched.records import RunFolder
+from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.context import WorkerContext
 
 if TYPE_CHECKING:
@@ -88,3 +89,10 @@ def already_there(folder: RunFolder, again: Callable[[str], str]) -> ConfigError
         f"{folder} already holds a run",
         f"give another name, or continue it: {again(f'resume={folder}')}",
     )
+
+
+def write_config(request: RunRequest) -> None:
+    """Write the config, the first file of a run folder: a folder with a config holds a run."""
+    config = request.config if request.kept is None else request.kept
+    with storage(f"the run folder {request.folder} cannot be written"):
+        write_atomically(request.folder.config, to_yaml(config).encode())
