@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -10,8 +9,9 @@ from types import MappingProxyType
 import torch
 
 from lrsched.assembly.memory import enough_for
-from lrsched.assembly.task import task_of
+from lrsched.assembly.task import check_data, task_of
 from lrsched.config import schema
+from lrsched.config.blame import raised
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
 from lrsched.data.augment import Augment
@@ -56,7 +56,7 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         )
     except ConfigError as error:
         raise error.under("dataset") from error
-    task_of(run.task, splits.facts).check(data)
+    check_data(run.task, task_of(run.task, splits.facts), data)
     return splits, sha256(data)
 
 
@@ -83,11 +83,9 @@ def load_samples(node: Component[schema.DatasetConfig]) -> Data:
     except Exception as error:
         if ours and not isinstance(error, OSError):
             raise  # a bug of ours
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        reason = " ".join(str(error).split())
         raise DataError(
-            f"dataset={target}: its load() raised {type(error).__name__}: {reason} (in {where.filename}, line "
-            f"{where.lineno}); is the data set whole, and of the form that load() expects?"
+            f"dataset={target}: its load() raised {raised(error)}; is the data set whole, and of the form that load() "
+            "expects?"
         ) from error
     if not isinstance(data, Data):
         raise DataError(f"dataset={target}: its load() must return lrsched.data.Data, not {type(data).__name__}")

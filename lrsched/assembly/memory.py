@@ -12,20 +12,13 @@ import torch
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
+from lrsched.config.blame import is_out_of_memory
 from lrsched.config.component import Component
 from lrsched.config.walk import leaves
 from lrsched.errors import ConfigError, Stopped
 
-SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
-"""What PyTorch and the system say when there is none left."""
-
 DRAWS = ("normal_", "uniform_", "exponential_", "log_normal_", "cauchy_", "geometric_")
 """Methods that fill a tensor with numbers drawn."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left: Python's own, or anybody's in their words."""
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
 class Unfilled(TorchFunctionMode):

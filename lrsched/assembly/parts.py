@@ -21,7 +21,7 @@ from lrsched.assembly.lint import lint, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import task_of
+from lrsched.assembly.task import facts_of, task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
@@ -188,7 +188,7 @@ def first_model(
     run: Settings, splits: Splits, task: Task, transform: Transform, device: torch.device
 ) -> tuple[nn.Module, Batch]:
     """The model as it is initialised, and two training samples in the form that it is given."""
-    model = build_model(run, task.facts(splits.facts), device)
+    model = build_model(run, facts_of(run.task, task, splits.facts), device)
     few = transform(each(splits.train, lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
     return model, few

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.errors import ConfigError
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import loss_task, task_class
+
+if TYPE_CHECKING:
+    from lrsched.data.data import Data
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]*")
+"""What a metric may be called: it is written behind ``val/`` in rows, keys and pages."""
 
 
 def metrics_of(node: Component[None]) -> Mapping[str, str]:
     """Every metric that the task may have, whatever the data are, and which way it is better.
 
     Raises:
-        ConfigError: it is no task, and no loss that takes an output and a target.
+        ConfigError: it is no task, and no loss that takes an output and a target; or a metric has no direction.
     """
     try:
-        return task_class(node.cls).better
+        better: Any = task_class(node.cls).better
     except ConfigError as error:
         raise error.under(node.key) from error
+    if not isinstance(better, Mapping) or not better:
+        raise ConfigError(
+            node.key, node.target, 'its better must name each metric and which way is better: {"loss": "min"}'
+        )
+    for name, way in better.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            rule = f"its better names a metric {name!r}; a name is made of letters, digits, and _ . @ -"
+            raise ConfigError(node.key, node.target, rule)
+        if way not in ("min", "max"):
+            raise ConfigError(node.key, node.target, f"its better has {way!r} for {name}, and must have min or max")
+    return better
 
 
 def check_task(node: Component[None]) -> None:
@@ -31,6 +50,30 @@ def check_task(node: Component[None]) -> None:
     """
     if issubclass(node.cls, Task):
         node.check()
+
+
+def check_data(node: Component[None], task: Task, data: Data) -> None:
+    """Refuse data that the task cannot be asked of.
+
+    Raises:
+        UserError: names the sample and the value, or the line of a task of one's own that raised an error.
+    """
+    with blamed(node, "its check() raised"):
+        task.check(data)
+
+
+def facts_of(node: Component[None], task: Task, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts that the model is told: those of the data, and what the task adds.
+
+    Raises:
+        ConfigError: the task tells none.
+    """
+    with blamed(node, "its facts() raised"):
+        told: Any = task.facts(facts)
+    if not isinstance(told, Mapping):
+        rule = f"its facts() gives a {type(told).__name__}, and a mapping is wanted: those it is given, and others"
+        raise ConfigError(node.key, node.target, rule)
+    return told
 
 
 def task_of(node: Component[None], facts: Mapping[str, Any]) -> Task:

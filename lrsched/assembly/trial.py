@@ -1,20 +1,19 @@
-"""Try a model before anything is written: its output must be what the task asks for, and can be trained."""
+"""Try a model and a task before anything is written: each must give what the other, and the trainer, ask for."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from lrsched.assembly.memory import is_out_of_memory
+from lrsched.config.blame import blamed
 from lrsched.config.component import Component
-from lrsched.data.batch import Batch, column
+from lrsched.data.batch import Batch, column, each
 from lrsched.errors import ConfigError, UserError
 from lrsched.tasks.task import Task
 from lrsched.train.precision import Precision
@@ -31,7 +30,7 @@ def initialise_lazy(model: nn.Module, batch: Batch, task: Task, node: Component[
     """
     if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
         was_training = model.training
-        with torch.no_grad(), _named(node, batch):
+        with torch.no_grad(), blamed(node, _call(batch)):
             task.forward(model.eval(), batch)
         model.train(was_training)
         left = [name for name, parameter in model.named_parameters() if is_lazy(parameter)]
@@ -65,13 +64,19 @@ def try_model(
     generators = generators_state(device)
     try:
         for training in (True, False):
-            with _named(node, batch), precision():
+            with blamed(node, _call(batch)), precision():
                 output: Any = task.forward(copy.train(training), batch)
             _check_output(output, batch, task, training and _trains(copy), node)
-        with _named(asked, batch), precision():  # the model can be called, as was seen
+        with blamed(asked, _call(batch)), precision():  # the model can be called, as was seen
             loss: Any = task.loss(copy.train(), batch)
             _check_loss(loss, asked, _trains(copy), node)
-            task.measure(copy.eval(), batch)
+            weight: Any = task.weight(batch)
+            _check_weight(weight, asked)
+            twice = each(batch, lambda column: torch.cat([column, column]))
+            with torch.inference_mode():
+                found: list[Any] = [task.measure(copy.eval(), some) for some in (batch, twice)]
+        _check_sums(found, asked)
+        _check_metrics(found[0], float(weight), task, asked)
     finally:
         set_generators(generators, device)
 
@@ -103,6 +108,48 @@ def _check_loss(loss: Any, asked: Component[Any], needs_gradient: bool, node: Co
         _refuse(node, *CUT_OFF)
 
 
+def _check_weight(weight: Any, asked: Component[Any]) -> None:
+    right = isinstance(weight, Tensor) and weight.numel() == 1 and not weight.is_complex()
+    if not (right or isinstance(weight, Real)):
+        rule = f"its weight() gives {_shown(weight)}, and one number is wanted, what the batch counts"
+        raise ConfigError(asked.key, asked.target, rule, "add up, as by .sum()")
+    if not 0 <= float(weight) < float("inf"):
+        raise ConfigError(asked.key, asked.target, f"its weight() gives {float(weight)}, and a batch weighs 0 or more")
+
+
+def _check_sums(found: list[Any], asked: Component[Any]) -> None:
+    """Refuse what cannot be added over the batches of an evaluation; the second batch is the first one twice."""
+    for sums in found:
+        if not isinstance(sums, Mapping) or not all(isinstance(total, Tensor) for total in sums.values()):
+            named = {f"{_shown(total)} for {name}" for name, total in sums.items()} if isinstance(sums, Mapping) else ()
+            said = ", ".join(sorted(named)) or _shown(sums)
+            rule = f"its measure() gives {said}, and a tensor for each name is wanted, a sum over the batch"
+            raise ConfigError(asked.key, asked.target, rule)
+    for name, total in found[0].items():
+        other = found[1].get(name)
+        if other is None or other.shape != total.shape:
+            rule = (
+                f"its measure() gives {name} as {_shown(total)} for a batch, and {_shown(other)} for one twice as large"
+            )
+            raise ConfigError(asked.key, asked.target, rule, "add over the samples, as by .sum(0)")
+
+
+def _check_metrics(sums: Mapping[str, Tensor], weight: float, task: Task, asked: Component[Any]) -> None:
+    """Refuse metrics that are no numbers, or that no direction is known of; a batch that counts nothing has none."""
+    if not weight:
+        return
+    with blamed(asked, "its metrics() raised"):
+        metrics: Any = task.metrics({name: total.double().cpu() for name, total in sums.items()}, weight)
+    if not isinstance(metrics, Mapping) or set(metrics) != set(task.better):
+        shown = ", ".join(map(str, metrics)) if isinstance(metrics, Mapping) else _shown(metrics)
+        rule = f"its metrics() gives {shown}, and its better names {', '.join(task.better)}"
+        raise ConfigError(asked.key, asked.target, rule, "both must name the same metrics")
+    for name, value in metrics.items():
+        if not isinstance(value, Real):
+            rule = f"its metrics() gives {_shown(value)} as {name}, and a number is wanted"
+            raise ConfigError(asked.key, asked.target, rule, "make it one, as by float()")
+
+
 def _shown(output: Any) -> str:
     if isinstance(output, Tensor):
         return f"a tensor of {str(output.dtype).removeprefix('torch.')} of shape {list(output.shape)}"
@@ -117,20 +164,8 @@ def _form(batch: Batch) -> str:
     return f"shape {list(column(batch, 0).shape)}"
 
 
-@contextmanager
-def _named(node: Component[Any], batch: Batch) -> Generator[None]:
-    """Whatever the model raises is an error of its author's, shown with the line that it comes from."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        rule = f"cannot be called with a batch of {_form(batch)}: {type(error).__name__}: {reason}"
-        raise ConfigError(node.key, node.target, f"{rule} (line {last.lineno} of {last.filename})") from error
+def _call(batch: Batch) -> str:
+    return f"cannot be called with a batch of {_form(batch)}:"
 
 
 def _refuse(node: Component[Any], rule: str, remedy: str) -> None:

@@ -57,6 +57,7 @@ class Data:
     fill: Literal["mean", "median"] | float | None = None
 
     def __post_init__(self) -> None:
+        self._check_choices()
         check_part("train", self.train, missing=self.fill is not None)
         if self.test is not None:
             check_part("test", self.test, missing=self.fill is not None)
@@ -68,6 +69,17 @@ class Data:
         if self.groups is not None and self.order == "last":
             raise DataError("groups: are drawn at random, and order=last keeps samples in order; give one of the two")
         object.__setattr__(self, "facts", {**self._found(), **self.facts})
+
+    def _check_choices(self) -> None:
+        if self.order not in ("shuffled", "last"):
+            raise DataError(f"order: must be shuffled or last, not {self.order!r}")
+        if type(self.gap) is not int or self.gap < 0:
+            raise DataError(f"gap: must be a whole number of samples, 0 or more, not {self.gap!r}")
+        number = isinstance(self.fill, (int, float)) and math.isfinite(self.fill)
+        if not (self.fill in (None, "mean", "median") or number):
+            raise DataError(f"fill: must be mean, median, a finite number or None, not {self.fill!r}")
+        if not isinstance(self.facts, Mapping):
+            raise DataError(f"facts: must be a mapping of facts by their names, not {_shown(self.facts)}")
 
     @property
     def samples(self) -> int:
@@ -144,13 +156,14 @@ def check_part(part: str, batch: Batch, *, missing: bool = False) -> None:
     Raises:
         DataError: names the part, its column, and the first sample that is wrong.
     """
-    if not isinstance(batch, (tuple, Mapping)) or not len(batch):
+    if not isinstance(batch, (tuple, Mapping)):
         raise DataError(f"{part}: must be a tuple or a mapping of tensors, samples first, not {_shown(batch)}")
+    if not len(batch):
+        raise DataError(f"{part}: has no columns; give it the input and the target, as (x, y)")
     for name, tensor in columns(batch).items():
         if not isinstance(tensor, Tensor):
             raise DataError(f"{part} {name}: must be a torch.Tensor, not {_shown(tensor)}")
-        if not tensor.ndim:
-            raise DataError(f"{part} {name}: must have samples in its first dimension, and is a single number")
+        _check_held(f"{part} {name}", tensor)
     lengths = {name: len(tensor) for name, tensor in columns(batch).items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{length} of {name}" for name, length in lengths.items())
@@ -159,6 +172,18 @@ def check_part(part: str, batch: Batch, *, missing: bool = False) -> None:
         if not tensor.numel():
             raise DataError(f"{part} {name}: holds no number: {form(tensor)}")
         check_finite(f"{part} {name}", tensor, missing=missing and tensor is column(batch, 0))
+
+
+def _check_held(what: str, tensor: Tensor) -> None:
+    """Refuse a tensor that does not hold samples as plain numbers in memory."""
+    if not tensor.ndim:
+        raise DataError(f"{what}: must have samples in its first dimension, and is a single number")
+    if tensor.is_meta:
+        raise DataError(f"{what}: is on the meta device, where tensors hold no numbers")
+    if tensor.layout != torch.strided:
+        raise DataError(f"{what}: is sparse, and samples are taken by their numbers; give it as .to_dense()")
+    if tensor.requires_grad:
+        raise DataError(f"{what}: requires a gradient, and data are not trained; give it as .detach()")
 
 
 def check_finite(what: str, tensor: Tensor, *, missing: bool = False) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from lrsched.assembly.memory import is_out_of_memory
 from lrsched.compose.secrets import Redacting, redacted
+from lrsched.config.blame import is_out_of_memory
 from lrsched.console import command, say
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Task(ABC):
             sums: float64 on the CPU, from :meth:`measure`.
             weight: the sum of :meth:`weight`.
         """
-        return {name: float(total) / weight for name, total in sums.items()}
+        return {name: float(total) / weight if weight else math.nan for name, total in sums.items()}
 
     def check(self, data: Data) -> None:  # noqa: B027  (a task may have nothing to refuse)
         """Refuse data that this cannot be asked of.

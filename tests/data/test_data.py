@@ -51,7 +51,7 @@ def test_classes_of_the_test_part_count() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        ((), None, r"^train: must be a tuple or a mapping of tensors, samples first, not a tuple"),
+        ((), None, r"^train: has no columns; give it the input and the target"),
         (X, None, r"^train: must be a tuple or a mapping of tensors, samples first, not a Tensor"),
         ([X, Y], None, r"^train: must be a tuple or a mapping of tensors, samples first, not a list"),
         ((X.numpy(), Y), None, r"^train x: must be a torch.Tensor, not a ndarray"),

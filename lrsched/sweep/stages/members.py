@@ -17,6 +17,7 @@ from lrsched.assembly.data import Loaded, load_data
 from lrsched.assembly.horizon import LONGEST, foreseen, pace_of, run_horizon
 from lrsched.assembly.parts import build_model, build_task
 from lrsched.assembly.simulate import Foreseen, foresee
+from lrsched.assembly.task import facts_of
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
@@ -128,7 +129,7 @@ def _without_schedule(run: Settings) -> str:
 
 
 def _built(run: Settings, splits: Splits) -> nn.Module:
-    return build_model(run, build_task(run, splits).facts(splits.facts), torch.device("cpu"))
+    return build_model(run, facts_of(run.task, build_task(run, splits), splits.facts), torch.device("cpu"))
 
 
 def _seen(member: Member, models: dict[str, nn.Module], loaded: Mapping[str, Loaded]) -> Foreseen | None:

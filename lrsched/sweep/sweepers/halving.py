@@ -126,11 +126,11 @@ class Halving(Grid):
         return [job for name in kept for job in choices[name] if job.run_id in copies]
 
     def _cool_down(self, copies: Sequence[RunFolder], live: Sequence[RunFolder], rung: int) -> None:
-        """Train copies up to the rung if they are behind it, and cool them down from there; a live one runs on."""
+        """Train copies up to the rung if they are behind it, then cool them down; a live one goes on as planned."""
         ahead = max(1, round(self._options.cooldown * rung))
         self._probe([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
-        for policy in ("reanneal", "stretch"):
-            group = [copy for copy in copies if not finished(copy) and (copy in live) == (policy == "stretch")]
+        for policy in ("reanneal", "keep"):
+            group = [copy for copy in copies if not finished(copy) and (copy in live) == (policy == "keep")]
             self._probe(group, f"trainer.steps={rung + ahead}", f"trainer.on_extend={policy}")
         known = {entry.run_id for entry in self._sweep.record.probes}
         for copy in copies:  # copies of an earlier command cost steps, too

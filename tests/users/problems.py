@@ -1,0 +1,176 @@
+"""Five problems as their users write them: at most one file and one YAML, and the data that they have."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+QUANTILE = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from lrsched.tasks import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantile(Task):
+    """A quantile of the target, by its pinball loss, and the share of targets that lie below it."""
+
+    better: ClassVar = {"loss": "min", "covered": "max"}
+
+    q: float = 0.5
+
+    def loss(self, model, batch):
+        x, y = batch
+        error = y - model(x).squeeze(1)
+        return torch.maximum(self.q * error, (self.q - 1) * error).mean()
+
+    def measure(self, model, batch):
+        x, y = batch
+        return {**super().measure(model, batch), "covered": (y <= model(x).squeeze(1)).sum()}
+'''
+
+SHAPES = '''
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lrsched.data import Data, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shapes(Source):
+    """Discs of any size on noise: 1 inside, 0 outside."""
+
+    samples: int = 120
+    size: int = 12
+
+    def load(self):
+        draw = torch.Generator().manual_seed(0)
+        middle = torch.rand(self.samples, 2, 1, 1, generator=draw) * self.size
+        radius = 2 + 3 * torch.rand(self.samples, 1, 1, generator=draw)
+        grid = torch.stack(torch.meshgrid(*2 * [torch.arange(float(self.size))], indexing="ij"))
+        mask = ((grid - middle).square().sum(1).sqrt() < radius).long()
+        x = mask[:, None] + 0.7 * torch.randn(mask[:, None].shape, generator=draw)
+        return Data((x, mask), facts={"classes": 2})
+
+
+class Net(nn.Module):
+    """Two convolutions."""
+
+    def __init__(self, classes, width: int = 8):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, classes, 3, padding=1)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+'''
+
+
+def houses(place: Path) -> None:
+    """A table of numbers and words, and a price with noise that grows with the size."""
+    draw = random.Random(0)
+    lines = ["size,rooms,town,price"]
+    for _ in range(200):
+        size, rooms, town = draw.uniform(40, 200), draw.randint(1, 6), draw.choice(["Ulm", "Bonn", "Kiel"])
+        price = 3 * size + 10 * rooms + {"Ulm": 0, "Bonn": 80, "Kiel": 40}[town] + draw.gauss(0, size / 4)
+        lines.append(f"{size:.1f},{rooms},{town},{price:.1f}")
+    (place / "houses.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def book(place: Path) -> None:
+    """A text with rules that a model can learn."""
+    draw = random.Random(0)
+    words = ["the", "cat", "sat", "on", "a", "mat", "and", "sang"]
+    (place / "book.txt").write_text(" ".join(draw.choice(words) for _ in range(1500)), "utf-8")
+
+
+def sounds(place: Path) -> None:
+    """Signals of sixty numbers in which any of three tones can be heard, in one archive."""
+    draw = np.random.default_rng(0)
+    heard = draw.integers(0, 2, (200, 3))
+    tones = np.stack([np.sin(np.arange(60) * pitch) for pitch in (0.3, 0.7, 1.9)])
+    x = (heard @ tones + draw.normal(0, 0.5, (200, 60))).astype(np.float32)
+    np.savez(place / "sounds.npz", x=x, y=heard)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a user has, and types.
+
+    Args:
+        words: behind ``lrsched train``.
+        metric: of its own, that a report compares.
+        data: makes the files of data that the user has.
+        files: code and YAML that the user writes, by name.
+        trust: modules that the user's own environment names.
+    """
+
+    words: tuple[str, ...]
+    metric: str
+    data: Callable[[Path], None] = lambda place: None
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    trust: str = ""
+
+    def write(self, place: Path) -> None:
+        """Put the files where the user works."""
+        self.data(place)
+        for name, text in self.files.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(text.lstrip(), "utf-8")
+
+
+PROBLEMS = {
+    "quantile of a table": Problem(
+        (
+            *("--config-dir", "conf", "dataset=table", "dataset.path=houses.csv", "dataset.target=price"),
+            *("task=quantile", "model=mlp", "optimizer=adamw", "optimizer.lr=0.05", "dataset.batch_size=16"),
+        ),
+        "val/covered",
+        houses,
+        {"quantile.py": QUANTILE, "conf/task/quantile.yaml": "_target_: quantile.Quantile\nq: 0.9\n"},
+        "quantile",
+    ),
+    "characters of a text": Problem(
+        (
+            *("dataset=text", "dataset.path=book.txt", "dataset.context=16", "task=language_model", "optimizer=adamw"),
+            *("model=gpt", "model.layers=1", "model.width=16", "model.heads=2", "dataset.batch_size=32"),
+        ),
+        "val/bits_per_byte",
+        book,
+    ),
+    "shapes with a model of one's own": Problem(
+        ("--config-dir", "conf", "experiment=shapes"),
+        "val/miou",
+        files={
+            "shapes.py": SHAPES,
+            "conf/experiment/shapes.yaml": """
+# @package _global_
+defaults:
+  - override /task: segmentation
+  - override /dataset: _dataset
+  - override /model: null
+dataset:
+  _target_: shapes.Shapes
+  batch_size: 16
+model:
+  _target_: shapes.Net
+""",
+        },
+        trust="shapes",
+    ),
+    "several labels": Problem(
+        ("dataset=npz", "dataset.path=sounds.npz", "task=binary", "model=mlp", "dataset.batch_size=16"),
+        "val/f1",
+        sounds,
+    ),
+}

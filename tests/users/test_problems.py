@@ -1,0 +1,87 @@
+"""Users' problems, from a wheel in an empty folder: trained, killed, resumed to the same bytes, swept and reported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lrsched.records import RunFolder
+from tests.helpers.compare_runs import differences
+from tests.test_wheel import installed, wheel  # noqa: F401  (fixtures)
+from tests.users.problems import PROBLEMS, Problem
+
+LENGTH = ("trainer.epochs=12", "trainer.log_every=1st", "checkpoint.every=1ep", "threads=1", "trainer.progress=false")
+SCHEDULES = "scheduler=constant,cosine,torch/StepLR"
+
+
+class Person:
+    """Someone who types commands in a folder.
+
+    Args:
+        commands: the folder of the installed commands.
+        place: where the person works.
+        problem: theirs.
+    """
+
+    def __init__(self, commands: Path, place: Path, problem: Problem) -> None:
+        self._command, self.place, self._problem = commands / "lrsched", place, problem
+        known = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        self._environment = {**known, "LRSCHED_TRUST": problem.trust}
+        problem.write(place)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Type a command and look at it while it runs."""
+        pipe = subprocess.PIPE
+        command = (self._command, *words)
+        return subprocess.Popen(command, cwd=self.place, env=self._environment, stdout=pipe, stderr=pipe, text=True)
+
+    def call(self, *words: str) -> str:
+        """Type a command, and read what it says."""
+        process = self.start(*words)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, f"{words}: {out}{err}"
+        return out
+
+    def train(self, *words: str) -> str:
+        """Train the problem."""
+        return self.call("train", *self._problem.words, *LENGTH, *words)
+
+    def train_until_killed(self, name: str) -> None:
+        """Train the problem until there is a checkpoint of some updates, and kill the process without a warning."""
+        process = self.start("train", *self._problem.words, *LENGTH, f"name={name}")
+        checkpoints = self.run(name).checkpoints
+        while process.poll() is None and len(list(checkpoints.glob("step-*/manifest.json"))) < 2:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "the run had ended before it was killed"
+
+    def run(self, name: str) -> RunFolder:
+        """The folder of a run."""
+        return RunFolder(self.place / "outputs" / name)
+
+
+@pytest.fixture
+def person(installed: Path, tmp_path: Path) -> Callable[[str], Person]:  # noqa: F811
+    return lambda name: Person(installed, tmp_path, PROBLEMS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_problem_of_a_user(person: Callable[[str], Person], name: str) -> None:
+    user = person(name)
+    user.train("name=whole")
+    user.train_until_killed("killed")
+    user.call("train", "resume=outputs/killed")
+    assert differences(user.run("whole"), user.run("killed")) == []
+    user.train("-m", SCHEDULES, "seed=0,1", "name=sweep")
+    own = PROBLEMS[name].metric
+    told = user.call("report", "outputs/sweep", "--metric", own)
+    for word in (own, "constant", "cosine", "StepLR"):
+        assert word in told
