@@ -23,6 +23,7 @@ SWEEP = (
     "name=sweep",
     f"optimizer.lr={','.join(RATES)}",
 )
+POOL = "hydra/launcher=pool"  # the default
 
 
 def runs() -> dict[str, Path]:
@@ -37,8 +38,10 @@ def metric(folder: Path) -> float:
 
 
 @pytest.mark.parametrize("launcher", ["pool", "basic"])
-def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(run_cli, launcher: str) -> None:
-    ended = run_cli(*SWEEP, f"hydra/launcher={launcher}")
+def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(
+    run_cli, once, launcher: str
+) -> None:
+    ended = once(*SWEEP, f"hydra/launcher={launcher}")
     assert ended.code == 0, ended.err
     folders = runs()
     results = {rate: json.loads((folder / "result.json").read_text()) for rate, folder in folders.items()}
@@ -106,8 +109,8 @@ def _step(run_id: str) -> int:
     return json.loads(Path("outputs/sweep", run_id, "result.json").read_text())["step"]
 
 
-def test_the_same_command_again_trains_nothing(run_cli) -> None:
-    assert run_cli(*SWEEP).code == 0
+def test_the_same_command_again_trains_nothing(run_cli, once) -> None:
+    assert once(*SWEEP, POOL).code == 0
     before = {path: path.read_bytes() for path in Path("outputs").rglob("metrics.jsonl")}
     assert len(before) == 4 + 4 + 2  # the runs, and the copies of two rungs
     again = run_cli(*SWEEP)
@@ -133,8 +136,8 @@ def test_what_cannot_be_halved_is_refused(run_cli, override: str, message: str) 
     assert not list(Path("outputs").glob("*"))
 
 
-def test_runs_that_are_beyond_a_rung_are_ranked_as_if_they_stood_there(run_cli) -> None:
-    assert run_cli(*SWEEP).code == 0
+def test_runs_that_are_beyond_a_rung_are_ranked_as_if_they_stood_there(run_cli, once) -> None:
+    assert once(*SWEEP, POOL).code == 0
     scores = {path.parent.relative_to("outputs/sweep"): metric(path.parent) for path in _copies("sweep")}
     grid = [item for item in SWEEP if not item.startswith(("hydra", "name="))]
     assert run_cli(*grid, "name=whole").code == 0  # all to the end
