@@ -66,16 +66,6 @@ def _young_garbage(_one_thread: None, remembered_files: RememberedFiles, _saving
     gc.enable()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """Share the rewriting of asserts, which each worker does for the whole of a fresh tree: one begins at its end."""
-    everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if everything and os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and not sys.dont_write_bytecode:
-        for path in sorted(Path(__file__).parent.rglob("test_*.py"), reverse=True):
-            with suppress(Exception, pytest.skip.Exception):  # the collection will meet it again
-                import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need the machine for themselves come last."""
     items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
