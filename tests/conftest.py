@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.helpers import fork_server
-from tests.helpers.cli import _cluster, a_cluster, run_cli  # noqa: F401  (fixtures of every room)
+from tests.helpers import fork_server, savings
+from tests.helpers.cli import _cluster, _kept, a_cluster, once, run_cli  # noqa: F401  (fixtures of every room)
 from tests.helpers.remembered_files import RememberedFiles
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start
+
+gc.disable()  # until the tests begin: what is imported and collected stays
 
 # A busy machine is slow: no test is judged by a clock.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +46,11 @@ def remembered_files() -> RememberedFiles:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _savings() -> None:
+    savings.install()
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _server_ends() -> Iterator[None]:
     """The server that forks runs, if a test has started it, ends with the tests."""
     yield
@@ -51,10 +58,12 @@ def _server_ends() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _young_garbage(_one_thread: None, remembered_files: RememberedFiles) -> None:
+def _young_garbage(_one_thread: None, remembered_files: RememberedFiles, _savings: None) -> None:
     """What has been imported by now stays: the garbage collector, and the pages of forked jobs, leave it alone."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)  # of a million objects that live on, a search among them finds nothing
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,7 +34,7 @@ from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
-from lrsched.tasks.task import Task
+from lrsched.tasks.task import Task, units_of
 from lrsched.train.loop import Timetable
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
@@ -45,7 +45,10 @@ from lrsched.train.update import Update
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything that a run is made of, built and at rest at step 0; ``cautions`` are for the user to read."""
+    """Everything that a run is made of, built and at rest at step 0.
+
+    ``units`` are those of the task's metrics; ``cautions`` are for the user to read.
+    """
 
     state: RunState
     update: Update
@@ -58,6 +61,7 @@ class Parts:
     timetable: Timetable
     cautions: list[str]
     data_sha256: str
+    units: Mapping[str, str]
 
 
 def assemble(
@@ -85,6 +89,7 @@ def assemble(
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
+    units = units_of(task, splits.facts)
     transform = chosen_transform(reserved, splits, device)
     loader = _loader(run, splits, transform, device)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
@@ -133,7 +138,7 @@ def assemble(
         return InOrder(data, transform, batch_size=size, device=device, limit=limit)
 
     validation, test = in_order(splits.validation), in_order(splits.test)
-    return Parts(state, update, task, loader, validation, test, precision, horizon, timetable, warned, data)
+    return Parts(state, update, task, loader, validation, test, precision, horizon, timetable, warned, data, units)
 
 
 def _loader(run: Settings, splits: Splits, transform: Transform, device: torch.device) -> Loader:

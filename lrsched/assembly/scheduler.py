@@ -140,11 +140,14 @@ def _in_old_updates(key: str, value: object, old: int, clock: Clock) -> ConfigEr
     return ConfigError(key, value, rule, "give auto for a length, or take interval=epoch or a schedule of ours")
 
 
-def at_its_place(saved: Any, scheduler: Scheduler, clock: Clock) -> Any:
-    """Tell a scheduler that steps after epochs which place was the last one before this step."""
+def at_its_place(saved: Any, scheduler: Scheduler, clock: Clock, evaluated: int) -> Any:
+    """Tell a scheduler that steps after epochs or evaluations which place was the last one before this step."""
     if not isinstance(scheduler, Native) or not isinstance(saved, Mapping) or clock.in_steps:
         return saved
-    return {**saved, "applied": clock.place(clock.start) - (clock.epoch.denominator == 1)}
+    last = clock.place(clock.start) - (clock.epoch.denominator == 1)
+    if scheduler.interval == "evaluation":
+        last = clock.place_before(max(evaluated, 0))
+    return {**saved, "applied": last}
 
 
 def _segments(spec: HandoverSpec, optimizer: Optimizer, horizon: Horizon) -> list[Segment]:

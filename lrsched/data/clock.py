@@ -159,9 +159,14 @@ class Clock:
         number = max(n for n, clock in enumerate(clocks) if clock.start <= update)
         return replace(clocks[number], before=clocks[:number])
 
+    def is_due(self, step: int, every: int) -> bool:
+        """Whether a multiple of ``every`` places lies at this step, or was passed over since the step before it."""
+        here = self.place(step)
+        return here % every == 0 or (step > self.start > 0 and here // every > self.place(step - 1) // every)
+
     def last(self, step: int, every: int) -> int:
-        """The last step up to ``step`` at a multiple of ``every`` places, or at the start of this clock."""
-        return next((s for s in range(step, self.start, -1) if self.place(s) % every == 0), self.start)
+        """The last step up to ``step`` at which something is due every ``every`` places, or the start of this clock."""
+        return next((s for s in range(step, self.start, -1) if self.is_due(s, every)), self.start)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything as numbers, and the unseen samples as a tensor."""

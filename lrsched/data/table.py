@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -94,13 +95,7 @@ class Table(Source):
         cells = self._read("path", self.path)
         if len(cells.lines) < 2:
             raise DataError(f"{cells.file}: holds one row; there is nothing to hold out")
-        special = {*self.targets, self.weight, self.group}
-        names = [name for name in cells.columns if name not in special]
-        if not names:
-            raise DataError(
-                f"{cells.file}: has no column but {', '.join(cells.columns)}; there is nothing to predict by"
-            )
-        codings = [learn(cells, name, names=name in self.categories) for name in names]
+        codings = self._codings(cells)
         labels = self._labels(cells)
         train = self._part(cells, codings, labels)
         for name, y in zip(self.targets, train[1].reshape(len(cells.lines), -1).unbind(1), strict=True):
@@ -120,6 +115,35 @@ class Table(Source):
             standardise=self.standardise,
             fill=None if self.missing == "refuse" else self.missing,
         )
+
+    def inputs(self, path: str) -> Tensor:
+        """The inputs in another file of such rows, float32 [N, inputs], coded as the training file tells.
+
+        Its other columns are passed over: a target or a weight may stand there, or not.
+
+        Raises:
+            DataError: the file is missing, lacks a column, or holds a cell that cannot be used; names the line.
+        """
+        codings = self._codings(self._read("path", self.path))
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise DataError(f"{path}: there is no such file of rows")
+        cells = read_cells(file, "\t" if self.separator == "tab" else self.separator, self.categories, self.drop)
+        for coding in codings:
+            if coding.name not in cells.columns:
+                rule = f"{file}: has no column {coding.name!r}, which {self.path} has"
+                raise DataError(f"{rule}; {_near(coding.name, cells.header)}")
+        return inputs(cells, codings, missing=self.missing != "refuse")
+
+    def _codings(self, cells: Cells) -> list[Coding]:
+        """How each input is coded, learned from the training file."""
+        special = {*self.targets, self.weight, self.group}
+        names = [name for name in cells.columns if name not in special]
+        if not names:
+            raise DataError(
+                f"{cells.file}: has no column but {', '.join(cells.columns)}; there is nothing to predict by"
+            )
+        return [learn(cells, name, names=name in self.categories) for name in names]
 
     def _read(self, key: str, path: str) -> Cells:
         words = {*self.categories, *(() if self.group is None else (self.group,))}

@@ -32,9 +32,18 @@ class EventFile:
         self._records = RecordWriter(open(path, "xb"))  # noqa: SIM115  (lives as long as the run)
         self._add(file_version="brain.Event:2")
 
-    def add_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Add one point for each tag, all in one event; TensorBoard keeps them in single precision."""
-        points = [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
+    def add_scalars(self, step: int, scalars: Mapping[str, float], about: Mapping[str, str] | None = None) -> None:
+        """Add one point for each tag, all in one event; TensorBoard keeps them in single precision.
+
+        Args:
+            step: of the points.
+            scalars: by tag.
+            about: what to say of some tags; TensorBoard reads it at the first point of each.
+        """
+        points: list[dict[str, Any]] = [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
+        for point in points:
+            if about and point["tag"] in about:
+                point["metadata"] = {"summary_description": about[point["tag"]]}
         self._add(step=step, summary={"value": points})
 
     def add_purge(self, step: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,6 +30,8 @@ class RunInfo:
             drops every row of ``step >= resumed_at``. This includes the evaluation at rest at this very
             step, whose row the trainer repeats from ``metrics.jsonl``.
         epochs: passes over the data in the whole run; None: steps / steps_per_epoch.
+        better: ``min`` or ``max`` for each metric of the task, as ``accuracy``: which way it is better.
+        units: of these metrics, of those that have one: ``%`` for a fraction, or a word.
     """
 
     folder: Path
@@ -39,6 +41,8 @@ class RunInfo:
     samples_per_step: int
     resumed_at: int | None = None
     epochs: float | None = None
+    better: Mapping[str, str] = field(default_factory=dict[str, str])
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Logger(ABC):

@@ -7,8 +7,9 @@ import struct
 from dataclasses import dataclass
 
 from lrsched.loggers.base import Logger, Row, RunInfo
+from lrsched.units import unit_of
 
-_SLOT = struct.Struct("<qqd32s")  # step, steps, value, name of the metric
+_SLOT = struct.Struct("<qqd32s16s")  # step, steps, value, name and unit of the metric
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Progress:
     steps: int
     metric: str
     value: float
+    unit: str = ""
 
 
 class ProgressBoard:
@@ -29,8 +31,9 @@ class ProgressBoard:
 
     def read(self, slot: int) -> Progress:
         """The progress of the job in this slot; may be half-written, so show it and compute nothing from it."""
-        step, steps, value, name = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
-        return Progress(step, steps, name.rstrip(b"\0").decode("ascii", "replace"), value)
+        step, steps, value, *words = _SLOT.unpack_from(self._memory, slot * _SLOT.size)
+        name, unit = (word.rstrip(b"\0").decode("utf-8", "replace") for word in words)
+        return Progress(step, steps, name, value, unit)
 
     def slot(self, number: int) -> ProgressSlot:
         """Clear a slot and return the logger of the job that takes it."""
@@ -39,8 +42,8 @@ class ProgressBoard:
 
     def write(self, slot: int, seen: Progress) -> None:
         """Show the job's progress."""
-        name = seen.metric.encode("ascii", "replace")[:32]
-        _SLOT.pack_into(self._memory, slot * _SLOT.size, seen.step, seen.steps, seen.value, name)
+        name, unit = seen.metric.encode()[:32], seen.unit.encode()[:16]
+        _SLOT.pack_into(self._memory, slot * _SLOT.size, seen.step, seen.steps, seen.value, name, unit)
 
 
 class ProgressSlot(Logger):
@@ -51,11 +54,11 @@ class ProgressSlot(Logger):
 
     def open(self, run: RunInfo) -> None:
         self._monitor = str(run.config["checkpoint"]["monitor"])
-        self._seen = Progress(run.resumed_at or 0, run.steps, "", 0.0)
+        self._seen = Progress(run.resumed_at or 0, run.steps, "", 0.0, unit_of(self._monitor, run.units))
         self._board.write(self._number, self._seen)
 
     def write(self, row: Row) -> None:
         seen = self._seen
         metric, value = (self._monitor, row[self._monitor]) if self._monitor in row else (seen.metric, seen.value)
-        self._seen = Progress(int(row["step"]), seen.steps, metric, float(value))
+        self._seen = Progress(int(row["step"]), seen.steps, metric, float(value), seen.unit)
         self._board.write(self._number, self._seen)

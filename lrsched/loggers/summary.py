@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from lrsched.console import tell
 from lrsched.loggers.terminal import span
+from lrsched.units import shown, unit_of
 
 
 def summary(
@@ -28,11 +29,12 @@ def summary(
     >>> done = {"status": "finished", "reason": "", "step": 460, "epoch": 20.0, "metrics": metrics}
     >>> best = {"step": 437, "val/loss": 0.08}
     >>> measured = {"best": best, "train_seconds": 2.0, "samples_per_second": 14720.0}
+    >>> measured["units"] = {"accuracy": "%", "loss": "nats"}
     >>> summary(done | measured, Path("outputs/digits"), "python train.py", tensorboard=True)
     finished
-      test    accuracy 97.50%  loss 0.1000
-      val     accuracy 98.00%  loss 0.0900
-      best    step 437  val/loss 0.0800
+      test    accuracy 97.50%  loss 0.1000 nats
+      val     accuracy 98.00%  loss 0.0900 nats
+      best    step 437  val/loss 0.0800 nats
       trained 20 epochs, 460 steps in 2.0 s, 14,720 samples/s
       folder  outputs/digits
       resume  python train.py resume=outputs/digits
@@ -40,9 +42,8 @@ def summary(
     """
     reason = result.get("reason")
     lines = [f"{result['status']}: {reason}" if reason else str(result["status"])]
-    metrics = result.get("metrics") or {}
-    lines += [_line(part, _measured(metrics, part)) for part in ("test", "val")]
-    lines += [_line("best", _best(result.get("best") or {})), _line("trained", _trained(result))]
+    lines += [_line(part, _measured(result, part)) for part in ("test", "val")]
+    lines += [_line("best", _best(result)), _line("trained", _trained(result))]
     lines += [_line("folder", str(folder)), _line("resume", f"{command} {_override('resume', folder)}")]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
@@ -52,11 +53,11 @@ def summary(
 def one_line(result: Mapping[str, Any], folder: Path, *, file: TextIO | None = None) -> None:
     """Print the result of one job of a sweep.
 
-    >>> done = {"status": "finished", "metrics": {"test/accuracy": 0.975, "test/loss": 0.1}}
+    >>> done = {"status": "finished", "metrics": {"test/rmse": 53.1, "test/loss": 0.1}, "units": {"rmse": "points"}}
     >>> one_line(done, Path("outputs/sweep/seed-0-16817781"))
-    finished  outputs/sweep/seed-0-16817781  test accuracy 97.50%  loss 0.1000
+    finished  outputs/sweep/seed-0-16817781  test rmse 53.1000 points  loss 0.1000
     """
-    measured = _measured(result.get("metrics") or {}, "test")
+    measured = _measured(result, "test")
     parts = [result["status"], str(folder), f"test {measured}" if measured else ""]
     tell("  ".join(part for part in parts if part), file)
 
@@ -65,22 +66,23 @@ def _line(label: str, text: str) -> str:
     return f"  {label:<7} {text}" if text else ""
 
 
-def _measured(metrics: Mapping[str, Any], part: str) -> str:
+def _measured(result: Mapping[str, Any], part: str) -> str:
     """The metrics of one part of the data, the loss last."""
-    names = [name.removeprefix(f"{part}/") for name in metrics if name.startswith(f"{part}/")]
-    found = [_value(name, metrics[f"{part}/{name}"]) for name in sorted(names, key=lambda name: name == "loss")]
-    return "  ".join(text for text in found if text)
+    metrics = result.get("metrics") or {}
+    found = {name.removeprefix(f"{part}/"): metrics[name] for name in metrics if name.startswith(f"{part}/")}
+    return _listed({name: found[name] for name in sorted(found, key=lambda name: name == "loss")}, result)
 
 
-def _best(best: Mapping[str, Any]) -> str:
-    found = [_value(name, value) for name, value in best.items() if name != "step"]
-    return "  ".join([f"step {best['step']}", *(text for text in found if text)]) if best else ""
+def _best(result: Mapping[str, Any]) -> str:
+    best = result.get("best") or {}
+    told = _listed({name: value for name, value in best.items() if name != "step"}, result)
+    return f"step {best['step']}  {told}".rstrip() if best else ""
 
 
-def _value(name: str, value: Any) -> str:
-    if not isinstance(value, (int, float)):
-        return ""
-    return f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4f}"
+def _listed(values: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    units = result.get("units") or {}
+    numbers = {name: value for name, value in values.items() if isinstance(value, (int, float))}
+    return "  ".join(f"{name} {shown(unit_of(name, units), value)}" for name, value in numbers.items())
 
 
 def _trained(result: Mapping[str, Any]) -> str:

@@ -7,6 +7,10 @@ from typing import Any
 
 from lrsched.loggers._events import EventFile, session_end, session_start
 from lrsched.loggers.base import POSITION, Logger, Row, RunInfo
+from lrsched.units import PERCENT, metric_of, unit_of
+
+PARTS = ("train", "val", "test")
+"""The parts of the data, in which a metric of the task is measured."""
 
 
 class TensorBoard(Logger):
@@ -40,8 +44,7 @@ class TensorBoard(Logger):
             self._events = self._begin()
         scalars = {name: value for name, value in row.items() if name not in POSITION and not isinstance(value, str)}
         self._step = int(row["step"])
-        self._seen.update(scalars)
-        self._events.add_scalars(self._step, scalars)
+        self._add(self._events, scalars)
 
     def flush(self) -> None:
         if self._events is not None:
@@ -56,10 +59,17 @@ class TensorBoard(Logger):
             return
         late = {name: value for name, value in metrics.items() if name not in self._seen}
         if late:
-            self._events.add_scalars(self._step, late)
+            self._add(self._events, late)
         self._events.close()
         if status != "stopped":
             self._write_session(session_end(status == "finished"))
+
+    def _add(self, events: EventFile, scalars: Mapping[str, float]) -> None:
+        """Add the points of this step, those of a new name with what it means."""
+        new = [name for name in scalars if name not in self._seen]
+        self._seen.update(new)
+        about = {name: text for name in new if (text := described(name, self._run))}
+        events.add_scalars(self._step, scalars, about)
 
     def _begin(self) -> EventFile:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +85,20 @@ class TensorBoard(Logger):
         events = EventFile(self._folder, ".hparams")
         events.add_session(session)
         events.close()
+
+
+def described(name: str, run: RunInfo) -> str:
+    """What TensorBoard says beside the name of a metric: its unit, and which way is better; empty for another name.
+
+    >>> from pathlib import Path
+    >>> described("val/rmse", RunInfo(Path(), {}, 1, 1, 1, better={"rmse": "min"}, units={"rmse": "points"}))
+    'in points, the less the better'
+    """
+    unit, way = unit_of(name, run.units), run.better.get(metric_of(name), "")
+    if name.partition("/")[0] not in PARTS or not way:
+        return ""
+    told = f"in {unit}" if unit != PERCENT else "a fraction"
+    return ", ".join([*([told] if unit else []), "the less the better" if way == "min" else "the more the better"])
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:

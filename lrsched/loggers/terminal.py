@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from lrsched.console import is_interactive
 from lrsched.loggers.base import Logger, Row, RunInfo
+from lrsched.units import PERCENT, shown, unit_of
 
 REFRESH_SECONDS = 0.1
 
@@ -76,9 +77,7 @@ class Terminal(Logger):
         if "train/loss" in last:
             parts.append(f"loss {last['train/loss']:.4f}")
         if "val/loss" in last:
-            others = [_short(name, value) for name, value in last.items() if name.startswith("val/")]
-            others = [text for text in others if text]
-            parts.append(f"val {last['val/loss']:.4f}" + (f" ({', '.join(others)})" if others else ""))
+            parts.append(_evaluated(last, self._run.units))
         rates = [value for name, value in last.items() if name.startswith("lr/")]
         if rates:
             stale = "" if last["step"] - self._rated <= 1 else f" at {self._rated}"
@@ -88,12 +87,15 @@ class Terminal(Logger):
         return "  ".join(parts)
 
 
-def _short(name: str, value: float) -> str:
-    """A metric beside the loss; an accuracy needs no name."""
-    name = name.removeprefix("val/")
-    if name == "loss":
-        return ""
-    return f"{value:.2%}" if name == "accuracy" else f"{name} {value:.4g}"
+def _evaluated(row: Row, units: Mapping[str, str]) -> str:
+    """The metrics of the validation part: the loss, and the others after it; a lone percentage needs no name."""
+    values = {name.removeprefix("val/"): float(value) for name, value in row.items() if name.startswith("val/")}
+    others = {name: shown(unit_of(name, units), value) for name, value in values.items() if name != "loss"}
+    named = [f"{name} {text}" for name, text in others.items()]
+    if len(others) == 1 and PERCENT in (units.get(name) for name in others):
+        named = list(others.values())
+    told = shown(unit_of("loss", units), values["loss"])
+    return f"val {told} ({', '.join(named)})" if named else f"val {told}"
 
 
 class _Bar:

@@ -106,7 +106,8 @@ class Run:
 
         Args:
             x: samples first, a tensor or an array, in the form that the data set gives them; or a mapping of inputs
-                by name, where its data are one. Tokens are [N, T], all of them inputs.
+                by name, where its data are one. Tokens are [N, T], all of them inputs. For ``dataset=table`` also the
+                path of a CSV file of such rows, with or without their targets.
             weights: ``last`` or ``best``.
 
         Returns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike, fspath
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from lrsched.data.as_data import as_input
 from lrsched.data.batch import Batch, columns
 from lrsched.data.data import check_finite, form, is_whole, target
 from lrsched.data.split import Splits
+from lrsched.data.table import Table
 from lrsched.errors import DataError
 from lrsched.python.rebuild import Rebuilt
 from lrsched.tasks._sums import full_precision
@@ -22,7 +24,8 @@ from lrsched.tasks.task import Task
 def predictions(model: nn.Module, x: Any, parts: Rebuilt) -> Tensor:
     """The predictions of a model in evaluation mode; see :meth:`lrsched.python.finished.Run.predict`."""
     outputs: list[Tensor] = []
-    for batch in parts.batches(inputs_like(x, parts.splits)):
+    raw = _rows(x, parts) if isinstance(x, (str, PathLike)) else x
+    for batch in parts.batches(inputs_like(raw, parts.splits)):
         with parts.precision():
             output = parts.task.predict(model, batch)
         outputs.append(full_precision(output).cpu())
@@ -32,6 +35,14 @@ def predictions(model: nn.Module, x: Any, parts: Rebuilt) -> Tensor:
     if type(parts.task).answer is Task.answer:
         return found
     return parts.task.answer(found.double())
+
+
+def _rows(path: str | PathLike[str], parts: Rebuilt) -> Tensor:
+    """The inputs in a file of rows."""
+    source = parts.run.dataset.build()
+    if not isinstance(source, Table):
+        raise DataError(f"x={fspath(path)}: only a run of dataset=table predicts the rows of a file; give an array")
+    return source.inputs(fspath(path))
 
 
 def inputs_like(x: Any, splits: Splits) -> Batch:

@@ -21,10 +21,11 @@ from lrsched.data.transform import Transform
 from lrsched.errors import CheckpointError, ConfigError
 from lrsched.records import RunFolder
 from lrsched.runs.newest import DATA, records
-from lrsched.tasks.task import Task
+from lrsched.tasks.task import Task, units_of
 from lrsched.train.environment import device_of
 from lrsched.train.precision import Precision
 from lrsched.train.rng import generators_state, set_generators
+from lrsched.units import exactly
 
 PARTS = {"val": "validation", "test": "test"}
 """The parts of the data that a model is evaluated on: as in a metric's name, and as they are called here."""
@@ -90,9 +91,7 @@ class Rebuilt:
             name: without its part, as ``loss``.
             value: of the metric.
         """
-        unit = self.task.units.get(name, "")
-        unit = str(self.splits.facts.get("unit", "")) if unit == "target" else unit
-        return f"{value:.2%}" if unit == "%" else f"{value:.6g} {unit}".rstrip()
+        return exactly(units_of(self.task, self.splits.facts).get(name, ""), value)
 
     def check_made(self, manifest: Mapping[str, Any], path: object) -> None:
         """Refuse a checkpoint of another config or other data.

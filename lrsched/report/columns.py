@@ -6,6 +6,7 @@ What matters least is left out before a word or a number is broken.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +16,10 @@ from rich.cells import cell_len
 from rich.table import Table
 
 from lrsched.report.compare import Comparison
-from lrsched.report.format import USUAL, around, difference, p_value, seeds, share, value
+from lrsched.report.format import USUAL, around, difference, p_value, seeds, share, titled, value
 from lrsched.report.pairs import Pair
 from lrsched.report.rates import Candidate, mean, spread
+from lrsched.units import metric_of
 
 RULED: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False, "show_edge": False}
 
@@ -28,6 +30,9 @@ WORSE, WINS = f"worse by ({USUAL})", "P(win)"
 
 PARTS = ("test", "val")
 """Where the second metric of the table is looked for: one of the task's own before its loss."""
+
+SECOND = 3
+"""How readily the second metric is left out; then it stands in a table below."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +82,29 @@ def split(first: TableColumn, rest: Sequence[TableColumn], width: int) -> Iterat
     yield here
 
 
-def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
-    """The columns that a terminal has room for. The second metric is left out first, then how often the best wins.
+def others(comparison: Comparison, width: int) -> list[TableColumn]:
+    """The schedules and their other metrics, as many as there is room for, and at least one, if there is any."""
+    rows = comparison.candidates
+    first = TableColumn("schedule", tuple(row.name for row in rows), text=True)
+    found = [
+        TableColumn(title, tuple(_measured(unit, row.finals(name).values()) for row in rows))
+        for name in _others(comparison)
+        for unit in [comparison.unit(name)]
+        for title in [titled(f"{name} ± sd", unit)]
+    ]
+    return next(split(first, found, width)) if found else []
 
-    Where the interval does not fit beside its difference, it is put below.
+
+def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
+    """The columns that a terminal has room for. Other metrics are left out first, then how often the best wins.
+
+    Where the interval does not fit beside its difference, it is put below; then long titles are broken.
     """
     columns = _columns(comparison)
     kept = _fitting(columns, width)
     if len(kept) < len(columns) and not any(column.title == "p" for column in kept):
-        below = [_interval_below(column) if column.title == WORSE else column for column in columns]
-        return _fitting(below, width)
-    return kept
+        kept = _fitting([_interval_below(column) if column.title == WORSE else column for column in columns], width)
+    return kept if _width(kept) <= width else [_title_broken(column) for column in kept]
 
 
 def _fitting(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
@@ -105,19 +122,38 @@ def _interval_below(column: TableColumn) -> TableColumn:
     return replace(column, cells=tuple(cell.replace(" (", "\n(", 1) for cell in column.cells))
 
 
+def _title_broken(column: TableColumn) -> TableColumn:
+    """The column with a title that is as narrow as its cells, if there are places to break it."""
+    most = max(map(cell_len, column.cells), default=0)
+    lines = [""]
+    for piece in re.split(r"(?<=[/_ \n])", column.title):
+        if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > most:
+            lines.append("")
+        lines[-1] += piece
+    return column if column.text else replace(column, title="\n".join(line.strip() for line in lines))
+
+
 def _columns(comparison: Comparison) -> list[TableColumn]:
     """All columns, the best candidate in the first row."""
-    metric, rows = comparison.metric.name, comparison.candidates
+    metric, rows, unit = comparison.metric.name, comparison.candidates, comparison.unit()
 
     def column(title: str, cell: Callable[[Candidate], str], spare: int = 0, *, text: bool = False) -> TableColumn:
         return TableColumn(title, tuple(map(cell, rows)), spare, text)
 
+    def final(name: str, spare: int) -> TableColumn:
+        of = comparison.unit(name)
+        return column(titled(name, of), lambda row: _measured(of, row.finals(name).values()), spare)
+
+    second = _others(comparison)
+    tested = [name for name in second[1:] if name == f"test/{metric_of(metric)}" and metric_of(metric) != "loss"]
+
     columns = [
         column("schedule", lambda row: row.name, text=True),
         column("lr", lambda row: str(row.best.lr) if row.best else "–"),
-        column(f"{metric} ± sd", lambda row: _measured(metric, row.values.values())),
+        column(titled(f"{metric} ± sd", unit), lambda row: _measured(unit, row.values.values())),
         column("seeds", lambda row: seeds(row.values)),
-        *(column(name, lambda row, it=name: _measured(it, row.finals(it).values()), 3) for name in _second(comparison)),
+        *(final(name, SECOND) for name in second[:1]),
+        *(final(name, SECOND + 1) for name in tested),
     ]
     if len(rows) > 1:
         columns.insert(0, column("", lambda row: "*" if row is rows[0] and row.finite else ""))
@@ -128,28 +164,33 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
 
     if pairs:
         columns += [
-            versus(WORSE, lambda pair: _worse(metric, pair)),
+            versus(WORSE, lambda pair: _worse(unit, pair)),
             versus("p", lambda pair: p_value(pair.p), 1),
             versus(WINS, lambda pair: "–" if pair.probability is None else share(pair.probability, pair.seeds), 2),
         ]
     return columns
 
 
-def _worse(metric: str, pair: Pair) -> str:
-    return "–" if pair.mean is None else difference(metric, pair.mean, pair.interval, pair.level)
+def _worse(unit: str, pair: Pair) -> str:
+    return "–" if pair.mean is None else difference(unit, pair.mean, pair.interval, pair.level)
 
 
-def _second(comparison: Comparison) -> list[str]:
-    """The metric that is shown beside the one compared, if there is one."""
-    measured = dict.fromkeys(name for row in comparison.candidates for name in row.metrics)
-    others = [name for name in measured if name != comparison.metric.name and name.partition("/")[0] in PARTS]
-    return sorted(others, key=lambda name: (PARTS.index(name.partition("/")[0]), name.endswith("/loss")))[:1]
+def _others(comparison: Comparison) -> list[str]:
+    """The metrics beside the one compared: of the test part first, and another one before the same and the loss."""
+    compared, measured = comparison.metric.name, dict.fromkeys(n for row in comparison.candidates for n in row.metrics)
+    found = [name for name in measured if name != compared and name.partition("/")[0] in PARTS]
+
+    def place(name: str) -> tuple[bool, int, bool]:
+        part, metric = name.partition("/")[0], metric_of(name)
+        return metric == metric_of(compared), PARTS.index(part), metric == "loss"
+
+    return sorted(found, key=place)
 
 
-def _measured(metric: str, values: Iterable[float | None]) -> str:
+def _measured(unit: str, values: Iterable[float | None]) -> str:
     known = [item for item in values if item is not None]
     lost = sum(not math.isfinite(item) for item in known)
     if lost:
         return f"{lost} of {len(known)} diverged"
     deviation = spread(known)
-    return value(metric, mean(known)) if deviation is None else around(metric, mean(known), deviation)
+    return value(unit, mean(known)) if deviation is None else around(unit, mean(known), deviation)

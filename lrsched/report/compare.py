@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lrsched.config.walk import Flat
@@ -12,6 +12,7 @@ from lrsched.report.metric import Metric
 from lrsched.report.pairs import Pair, pairs
 from lrsched.report.rates import Candidate, Rate, best_rate, certainty
 from lrsched.report.runs import RunRecord
+from lrsched.units import unit_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Comparison:
         candidates, pairs: the rows, and the first against the rest.
         repeated: runs left out because another one has the same config, each with the keys in which they differ.
         unread: runs whose config is unknown, which may belong here.
+        units: of the metrics of its task, as ``{"accuracy": "%"}``.
     """
 
     name: str
@@ -34,6 +36,11 @@ class Comparison:
     pairs: tuple[Pair, ...]
     repeated: tuple[tuple[RunRecord, tuple[str, ...]], ...] = ()
     unread: tuple[RunRecord, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def unit(self, name: str | None = None) -> str:
+        """The unit of a metric, such as ``val/loss``; None: of the one compared."""
+        return unit_of(self.metric.name if name is None else name, self.units)
 
 
 def compare(runs: Sequence[RunRecord], metric: Metric) -> list[Comparison]:
@@ -67,7 +74,8 @@ def _one(name: str, part: Flat, runs: Sequence[RunRecord], metric: Metric) -> Co
         for label, entries, rates in zip(names(parts, always), differing(parts, always), cells, strict=True)
     ]
     rows.sort(key=lambda row: (row.best is None, *metric.order(row.values.values()), row.name))
-    return Comparison(name, part, metric, tuple(rows), tuple(pairs(rows, metric)), tuple(repeated))
+    units = {metric: unit for run in runs for metric, unit in run.units.items()}
+    return Comparison(name, part, metric, tuple(rows), tuple(pairs(rows, metric)), tuple(repeated), units=units)
 
 
 def _differences(one: Flat, other: Flat) -> tuple[str, ...]:

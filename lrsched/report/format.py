@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from lrsched.units import PERCENT, after, digits
+
 FEWEST = 5
 """Fewest pairs for which to show an interval, or a share in percent: with fewer both look surer than they are."""
 
@@ -14,57 +16,46 @@ USUAL = "95 %"
 """The level of intervals that stands in the head of their column; another one stands in the cell."""
 
 
-def digits(metric: str, *numbers: float) -> list[str]:
-    """Numbers of one metric in one form, set by the largest of them.
+def value(unit: str, number: float | None) -> str:
+    """A value of a metric as a cell of a table, whose title tells the unit unless it is %.
 
-    Accuracies are in percent. Other metrics have four decimals, three digits of the largest if it is below 0.001, and
-    one exponent for all if it is below 0.0001 or has seven digits before the point.
-
-    >>> digits("val/accuracy", 0.97456, 0.01), digits("val/loss", 0.0977, 8.59e-05), digits("val/loss", 0.000509)
-    (['97.46', '1.00'], ['0.0977', '0.0001'], ['0.000509'])
-    >>> digits("val/loss", 2.47e-06, 4e-08)
-    ['2.47e-06', '0.04e-06']
-    """
-    if metric.endswith("accuracy"):
-        return [f"{100 * number:.2f}" for number in numbers]
-    largest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
-    exponent = math.floor(math.log10(largest)) if largest else 0
-    if exponent < -4 or exponent > 5:
-        return [f"{number / 10.0**exponent:.2f}e{exponent:+03d}" for number in numbers]
-    return [f"{number:.{4 if largest >= 0.001 or not largest else 2 - exponent}f}" for number in numbers]
-
-
-def value(metric: str, number: float | None) -> str:
-    """A value of a metric.
-
-    >>> value("val/accuracy", 0.97456), value("val/loss", 0.31234), value("val/loss", 0.00012345)
+    >>> value("%", 0.97456), value("nats", 0.31234), value("", 0.00012345)
     ('97.46%', '0.3123', '0.000123')
     """
     if number is None or math.isnan(number):
         return "–"
     if math.isinf(number):
         return "diverged"
-    return digits(metric, number)[0] + ("%" if metric.endswith("accuracy") else "")
+    return digits(unit, number)[0] + (PERCENT if unit == PERCENT else "")
 
 
-def around(metric: str, middle: float, spread: float) -> str:
-    """A mean and a standard deviation.
+def around(unit: str, middle: float, spread: float) -> str:
+    """A mean and a standard deviation as a cell of a table.
 
-    >>> around("val/accuracy", 0.9773, 0.0048), around("val/loss", 0.0977, 8.59e-05)
+    >>> around("%", 0.9773, 0.0048), around("nats", 0.0977, 8.59e-05)
     ('97.73 ± 0.48%', '0.0977 ± 0.0001')
     """
-    return " ± ".join(digits(metric, middle, spread)) + ("%" if metric.endswith("accuracy") else "")
+    return " ± ".join(digits(unit, middle, spread)) + (PERCENT if unit == PERCENT else "")
 
 
-def difference(metric: str, middle: float, ends: Iterable[float] | None, level: float | None = None) -> str:
-    """A difference and its interval as a cell of a table; of accuracies, in percentage points.
+def titled(title: str, unit: str) -> str:
+    """The title of a column, with a unit that its cells do not tell below it.
 
-    >>> difference("val/loss", 2.47e-06, (1.54e-06, 3.1e-06), 0.953), difference("val/loss", 0.0031, None)
+    >>> titled("val/rmse ± sd", "points"), titled("val/accuracy ± sd", "%")
+    ('val/rmse ± sd\\n(points)', 'val/accuracy ± sd')
+    """
+    return title if unit in ("", PERCENT) else f"{title}\n({unit})"
+
+
+def difference(unit: str, middle: float, ends: Iterable[float] | None, level: float | None = None) -> str:
+    """A difference and its interval as a cell of a table; of fractions, in percentage points.
+
+    >>> difference("nats", 2.47e-06, (1.54e-06, 3.1e-06), 0.953), difference("nats", 0.0031, None)
     ('2.47e-06 (1.54e-06 to 3.10e-06)', '0.0031 (–)')
-    >>> difference("val/loss", 0.25, (0.125, 0.5), 0.96875)
+    >>> difference("", 0.25, (0.125, 0.5), 0.96875)
     '0.2500 (0.1250 to 0.5000, 97 %)'
     """
-    first, *low_high = digits(metric, middle, *(ends or ()))
+    first, *low_high = digits(unit, middle, *(ends or ()))
     other = f", {percent(level)}" if level and percent(level) != USUAL else ""
     return f"{first} ({' to '.join(low_high) or '–'}{other})"
 
@@ -78,36 +69,40 @@ def percent(level: float) -> str:
     return f"{100 * level:.0f} %"
 
 
-def distance(metric: str, middle: float, ends: Iterable[float]) -> str:
+def distance(unit: str, middle: float, ends: Iterable[float]) -> str:
     """How much better one is than another, in words, with the interval.
 
-    >>> distance("val/loss", 0.06, (0.0048, 0.1175)), distance("val/accuracy", 0.00003, (0.00001, 0.0001))
+    >>> distance("", 0.06, (0.0048, 0.1175)), distance("%", 0.00003, (0.00001, 0.0001))
     ('0.0600, 0.0048 to 0.1175', 'less than 0.01 points, 0.00 to 0.01 points')
     """
-    first, low, high = digits(metric, middle, *ends)
-    points = " points" if metric.endswith("accuracy") else ""
+    first, low, high = digits(unit, middle, *ends)
     mantissa, *exponent = first.partition("e")
     if middle and not float(mantissa):
         first = "".join(["less than ", mantissa.lstrip("-")[:-1], "1", *exponent])
-    return f"{first}{points}, {low} to {high}{points}"
+    return f"{first}{_points(unit)}, {low} to {high}{_points(unit)}"
 
 
-def amount(metric: str, number: float) -> str:
-    """A difference of a metric; of accuracies, in percentage points.
+def amount(unit: str, number: float) -> str:
+    """A difference of a metric; of fractions, in percentage points.
 
-    >>> amount("val/accuracy", 0.0123), amount("val/loss", -0.25)
-    ('1.23 points', '-0.2500')
+    >>> amount("%", 0.0123), amount("nats", -0.25)
+    ('1.23 points', '-0.2500 nats')
     """
-    return digits(metric, number)[0] + (" points" if metric.endswith("accuracy") else "")
+    return digits(unit, number)[0] + _points(unit)
 
 
-def interval(metric: str, ends: Iterable[float]) -> str:
+def interval(unit: str, ends: Iterable[float]) -> str:
     """The two ends of an interval of differences.
 
-    >>> interval("val/loss", (-0.000509, 0.0532)), interval("val/accuracy", (0.01, 0.02))
+    >>> interval("", (-0.000509, 0.0532)), interval("%", (0.01, 0.02))
     ('-0.0005 to 0.0532', '1.00 to 2.00 points')
     """
-    return " to ".join(digits(metric, *ends)) + (" points" if metric.endswith("accuracy") else "")
+    return " to ".join(digits(unit, *ends)) + _points(unit)
+
+
+def _points(unit: str) -> str:
+    """What stands after a difference."""
+    return " points" if unit == PERCENT else after(unit, "")
 
 
 def p_value(number: float | None) -> str:

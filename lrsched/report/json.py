@@ -42,9 +42,11 @@ def numbers(report: Report) -> dict[str, Any]:
 def _workload(comparison: Comparison) -> dict[str, Any]:
     return {
         "name": comparison.name,
+        "unit": comparison.unit(),
+        "units": dict(comparison.units),
         "config": dict(comparison.workload),
         "candidates": [_candidate(row) for row in comparison.candidates],
-        "pairs": [_pair(pair, comparison.metric.name) for pair in comparison.pairs],
+        "pairs": [_pair(pair, comparison.unit()) for pair in comparison.pairs],
         "notes": notes(comparison),
     }
 
@@ -86,8 +88,8 @@ def _rate(rate: Rate) -> dict[str, Any]:
     }
 
 
-def _pair(pair: Pair, metric: str) -> dict[str, Any]:
-    found = verdict(pair, metric)
+def _pair(pair: Pair, unit: str) -> dict[str, Any]:
+    found = verdict(pair, unit)
     return {
         "best": pair.best,
         "other": pair.other,

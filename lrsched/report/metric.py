@@ -55,18 +55,20 @@ def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> 
     chosen by the test part would make its result look better than it is.
 
     Raises:
-        ConfigError: no finished run has it, or its name does not say which way is better.
+        ConfigError: no finished run has it, or none says which way is better.
     """
     monitors = Counter(run.config.get("checkpoint.monitor") for run in runs)
     modes = {str(run.config.get("checkpoint.monitor")): str(run.config.get("checkpoint.mode")) for run in runs}
     modes = {key: way for key, way in modes.items() if way in ("min", "max")}  # of 0.1.0, whose results hold none
     for run in runs:
-        modes |= {f"{part}/{name}": way for name, way in run.better.items() for part in ("val", "test")}
+        modes |= {f"{part}/{name}": way for name, way in run.better.items() for part in ("val", "test", "train")}
     usual = next((str(key) for key, _ in monitors.most_common() if key), "val/loss")
     there = sorted({key for run in runs if run.finished for key in run.metrics})
     asked = name or usual
     if there and asked not in there:
         raise ConfigError("--metric", asked, "no finished run has it", nearest(asked, there))
+    if not there:  # nothing has been measured that one could be better in
+        modes.setdefault(asked, "min")
     way = mode or _mode(asked, modes)
     validation = f"val/{asked.partition('/')[2]}"
     if asked.startswith("test/") and validation in there:
@@ -79,10 +81,8 @@ def _is_measured(run: RunRecord, name: str) -> bool:
     return name in run.metrics if run.finished else run.diverged
 
 
-def _mode(name: str, modes: dict[str, str]) -> str:
-    if name in modes:
-        return modes[name]
-    for word, mode in (("loss", "min"), ("error", "min"), ("perplexity", "min"), ("accuracy", "max")):
-        if word in name:
-            return mode
-    raise ConfigError("--metric", name, "does not say whether more of it is better", "give --mode max or --mode min")
+def _mode(name: str, modes: Mapping[str, str]) -> str:
+    if name not in modes:
+        rule = "no result says whether more of it is better"
+        raise ConfigError("--metric", name, rule, "give --mode max or --mode min")
+    return modes[name]

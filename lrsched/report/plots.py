@@ -10,7 +10,7 @@ import numpy as np
 
 from lrsched.picture import as_png, panels
 from lrsched.report.compare import Comparison
-from lrsched.report.format import count
+from lrsched.report.format import count, titled
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate, mean, spread
 from lrsched.report.report import Report
@@ -69,7 +69,7 @@ def _draw_curves(panel: Any, comparison: Comparison) -> None:
             panel.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     panel.set_title(f"{comparison.name}: each at its best rate, mean and range of its seeds")
     panel.set_xlabel("step")
-    panel.set_ylabel(name)
+    panel.set_ylabel(_labelled(comparison, name))
 
 
 def _draw_rates(panel: Any, comparison: Comparison) -> None:
@@ -92,7 +92,12 @@ def _draw_rates(panel: Any, comparison: Comparison) -> None:
         panel.set_yscale("log")
     panel.set_title(f"{comparison.name}: mean and standard deviation of the seeds at each rate")
     panel.set_xlabel("optimizer.lr")
-    panel.set_ylabel(metric.chosen_by)
+    panel.set_ylabel(_labelled(comparison, metric.chosen_by))
+
+
+def _labelled(comparison: Comparison, name: str) -> str:
+    """A metric with its unit; fractions are drawn as such."""
+    return titled(name, comparison.unit(name)).replace("\n", " ")
 
 
 def _points(row: Candidate) -> list[tuple[float, float, float]]:

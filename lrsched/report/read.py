@@ -22,6 +22,7 @@ from lrsched.ended import Ending, Why, ending_of
 from lrsched.errors import ConfigError, nearest
 from lrsched.records import RunFolder
 from lrsched.report.runs import RunRecord
+from lrsched.units import FIRST_BETTER, FIRST_UNITS
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is five times as fast
 TRACES = ("result.json", "metrics.jsonl", "train.log", "checkpoints")
@@ -145,9 +146,9 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         if "config_sha256" in said and not was_made_with(config, said["config_sha256"]):
             return broken("config.yaml is not the one that the run was made with: it was changed by hand")
         metrics = {str(name): _number(value) for name, value in (said.get("metrics") or {}).items()}
-        better = {str(name): str(way) for name, way in (said.get("better") or {}).items() if way in ("min", "max")}
-        step, overrides = said.get("step"), _overrides(job)
-        return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, better)
+        ways = {name: way for name, way in _words(result, "better", FIRST_BETTER).items() if way in ("min", "max")}
+        units, step, overrides = _words(result, "units", FIRST_UNITS), said.get("step"), _overrides(job)
+        return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, ways, units)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"result.json cannot be read: {_first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))
@@ -200,6 +201,12 @@ def _nothing(path: Path) -> tuple[str, str]:
     folders = [item.name for item in beside.iterdir() if item.is_dir()] if beside.is_dir() else []
     remedy = nearest(path.name, folders) if folders else "give outputs/NAME, of a run or of a sweep"
     return "there is no such folder", remedy
+
+
+def _words(result: Mapping[str, Any] | None, key: str, otherwise: Mapping[str, str]) -> dict[str, str]:
+    """What a result says of each metric; in one of 0.1.0, which does not, ``otherwise``."""
+    said = {} if result is None else result.get(key, otherwise) or {}
+    return {str(name): str(word) for name, word in said.items()}
 
 
 def _number(value: Any) -> float | None:

@@ -28,7 +28,8 @@ class RunRecord:
         step: completed updates, None where unknown.
         metrics: final ones; None for a value that was not finite.
         overrides: of the sweep's job, as typed.
-        better: ``min`` or ``max`` for each metric of its task, as ``accuracy``; empty in a result of 0.1.0.
+        better: ``min`` or ``max`` for each metric of its task, as ``accuracy``; empty without a result.
+        units: of these metrics, of those that have one.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class RunRecord:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     better: Mapping[str, str] = field(default_factory=dict[str, str])
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The rows of ``metrics.jsonl``, up to the first damaged one."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from lrsched.report.columns import WINS, TableColumn, columns_that_fit, split, table
+from lrsched.report.columns import SECOND, WINS, TableColumn, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
-from lrsched.report.format import brief, count, value
+from lrsched.report.format import brief, count, titled, value
 from lrsched.report.notes import how_chosen, notes
 from lrsched.report.rates import mean
 from lrsched.report.report import Report
@@ -60,13 +60,17 @@ def render(report: Report, width: int | None = None, colour: bool = False) -> st
 
 
 def _comparison(console: Console, comparison: Comparison) -> None:
-    metric, several = comparison.metric, len(comparison.candidates) > 1
+    several = len(comparison.candidates) > 1
     console.print()
     console.print(Text(comparison.name, style="bold"))
     marked = 0 if several and comparison.candidates[0].finite else None
     columns = columns_that_fit(comparison, console.width)
     console.print(table(columns, console.width, marked))
     console.print()
+    beside = [] if any(column.spare == SECOND for column in columns) else others(comparison, console.width)
+    if beside:
+        console.print(table(beside, console.width, marked))
+        console.print()
     if any(len(row.rates) > 1 for row in comparison.candidates):
         _rates(console, comparison)
     chosen = how_chosen(comparison)
@@ -74,7 +78,7 @@ def _comparison(console: Console, comparison: Comparison) -> None:
         chosen += f" {WINS}: the best one against this one, seed against seed."
     _paragraphs(console, [chosen])
     console.print()
-    _paragraphs(console, sentences(comparison.pairs, metric.name))
+    _paragraphs(console, sentences(comparison.pairs, comparison.unit()))
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
 
 
@@ -84,13 +88,14 @@ def _rates(console: Console, comparison: Comparison) -> None:
     if len(tried) > MOST_RATES:
         return
     name, rows = comparison.metric.chosen_by, comparison.candidates
-    first = TableColumn(f"mean {name} at lr", tuple(row.name for row in rows), text=True)
+    unit = comparison.unit(name)
+    first = TableColumn(titled(f"mean {name} at lr", unit), tuple(row.name for row in rows), text=True)
     at = [{rate.lr: rate for rate in row.rates} for row in rows]
     rest = []
     for lr in sorted(tried, key=lambda lr: (isinstance(lr, str), lr or 0)):
         cells = []
         for row, rates in zip(rows, at, strict=True):
-            text = value(name, mean(rates[lr].choosing.values())) if lr in rates else ""
+            text = value(unit, mean(rates[lr].choosing.values())) if lr in rates else ""
             cells.append(f"{text}*" if row.best is not None and rates.get(lr) is row.best else f"{text} ")
         rest.append(TableColumn(str(lr), tuple(cells)))
     for columns in split(first, rest, console.width):
@@ -103,8 +108,9 @@ def _race(console: Console, report: Report) -> None:
     way = "at most" if report.metric.mode == "min" else "at least"
     by_name = scores(report.races)
     columns = [TableColumn("steps to target", tuple(by_name), text=True)]
-    for race in report.races:
-        title = f"{race.workload}: {report.metric.name} {way} {value(report.metric.name, race.target)}"
+    for race, comparison in zip(report.races, report.comparisons, strict=True):
+        unit = comparison.unit()
+        title = titled(f"{race.workload}: {report.metric.name} {way} {value(unit, race.target)}", unit)
         steps = [race.steps.get(name, math.inf) for name in by_name]
         columns.append(TableColumn(title, tuple(f"{n:,.0f}" if math.isfinite(n) else "never" for n in steps)))
     columns.append(TableColumn("score", tuple(f"{score:.4f}" for score in by_name.values())))

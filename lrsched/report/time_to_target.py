@@ -19,6 +19,7 @@ from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
 from lrsched.report.runs import RunRecord
 from lrsched.report.stats import algoperf_scores
+from lrsched.units import metric_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def races(comparisons: Sequence[Comparison], target: float | None) -> list[Race]
     for comparison in comparisons:
         metric = comparison.metric
         if not metric.name.startswith(("val/", "train/")):
-            raise ConfigError("--metric", metric.name, "is measured once, at the end", "give --metric val/accuracy")
+            remedy = f"give --metric val/{metric_of(metric.name)}"
+            raise ConfigError("--metric", metric.name, "is measured once, at the end", remedy)
         value = _reachable(comparison) if target is None else target
         steps = {row.name: _time(row, metric, value) for row in comparison.candidates}
         found.append(Race(comparison.name, value, steps))

@@ -35,7 +35,7 @@ class Verdict:
     why: str = ""
 
 
-def verdict(pair: Pair, metric: str) -> Verdict:
+def verdict(pair: Pair, unit: str) -> Verdict:
     """The verdict on a pair: better if the sign-flip test gives p < .05, that is, if its 95 % interval excludes 0.
 
     With more than two candidates, p is also corrected for all comparisons, and the text says what no longer holds.
@@ -45,7 +45,7 @@ def verdict(pair: Pair, metric: str) -> Verdict:
 
     Args:
         pair: the best against another.
-        metric: what the differences are of.
+        unit: of the differences, as a task says it.
     """
     if pair.seeds == 0:
         return _more(pair, "at least", fewest_pairs(), "they share no seed")
@@ -59,23 +59,23 @@ def verdict(pair: Pair, metric: str) -> Verdict:
     if pair.seeds < fewest_pairs() or pair.interval is None:
         return _of_few(pair)
     if pair.p < LEVEL:
-        return _better(pair, metric, pair.interval)
+        return _better(pair, unit, pair.interval)
     if pair.needed > ABSURD:
-        return Verdict("equal", _equal(pair, metric, pair.interval))
-    found = f"difference {interval(metric, pair.interval)}, {_level(pair)}, p {p_value(pair.p)}"
+        return Verdict("equal", _equal(pair, unit, pair.interval))
+    found = f"difference {interval(unit, pair.interval)}, {_level(pair)}, p {p_value(pair.p)}"
     return _more(pair, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
 
 
-def sentences(pairs: Sequence[Pair], metric: str) -> list[str]:
+def sentences(pairs: Sequence[Pair], unit: str) -> list[str]:
     """The verdicts in words; pairs that are undecided for the same reason share a sentence.
 
     >>> few = [Pair("a", name, (0.1,), 1, None, None, None, None, 1.0) for name in ("b", "c")]
-    >>> sentences(few, "val/loss")
+    >>> sentences(few, "nats")
     ['a or b, c? undecided: at least 5 more seeds (one seed says nothing about the spread)']
     """
     others: dict[tuple[bool, str], list[str]] = {}
     for pair in pairs:
-        found = verdict(pair, metric)
+        found = verdict(pair, unit)
         others.setdefault((found.kind == "undecided", found.why or found.text), []).append(pair.other)
     return [_question(pairs[0].best, names, text) if undecided else text for (undecided, text), names in others.items()]
 
@@ -102,10 +102,10 @@ def _of_few(pair: Pair) -> Verdict:
     return _more(pair, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
 
 
-def _better(pair: Pair, metric: str, ends: tuple[float, float]) -> Verdict:
+def _better(pair: Pair, unit: str, ends: tuple[float, float]) -> Verdict:
     assert pair.mean is not None
     first, second = (pair.best, pair.other) if pair.mean > 0 else (pair.other, pair.best)
-    by = distance(metric, abs(pair.mean), sorted(ends if pair.mean > 0 else (-end for end in ends)))
+    by = distance(unit, abs(pair.mean), sorted(ends if pair.mean > 0 else (-end for end in ends)))
     text = f"{first} is better than {second} by {by} ({_level(pair)}, {count(pair.seeds, 'seed')}, p {p_value(pair.p)}"
     if pair.comparisons == 1 or pair.p_holm is None:
         return Verdict("better", f"{text})")
@@ -116,10 +116,10 @@ def _better(pair: Pair, metric: str, ends: tuple[float, float]) -> Verdict:
     return Verdict("better alone", f"{text}: only on its own; about {count(more, 'more seed')} for all)", more)
 
 
-def _equal(pair: Pair, metric: str, ends: tuple[float, float]) -> str:
+def _equal(pair: Pair, unit: str, ends: tuple[float, float]) -> str:
     needed = f"about {_round(pair.needed):,} seeds" if math.isfinite(pair.needed) else "no number of seeds"
     return (
-        f"{pair.best} and {pair.other} are equal to within {amount(metric, max(map(abs, ends)))} "
+        f"{pair.best} and {pair.other} are equal to within {amount(unit, max(map(abs, ends)))} "
         f"({_level(pair)}, {count(pair.seeds, 'seed')}; it would take {needed} to tell them apart)"
     )
 

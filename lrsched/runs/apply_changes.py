@@ -72,7 +72,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
     same = (before.optimizer, before.scheduler) == (now.optimizer, now.scheduler)
     if same and state.clock.start and state.clock.start == saved["step"]:
         same = not counts_updates(now, state.scheduler, state.clock)
-        saved["scheduler"] = at_its_place(saved["scheduler"], state.scheduler, state.clock)
+        saved["scheduler"] = at_its_place(saved["scheduler"], state.scheduler, state.clock, saved["evaluated"])
     if same and not _was_stepped_at_its_end(state.scheduler, before, now):
         load(state, saved)
         return []

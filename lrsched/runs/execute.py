@@ -247,7 +247,8 @@ def _journal(made: _Execution) -> Journal:
     clock, an_epoch = parts.state.clock, parts.horizon.steps_per_epoch
     steps = clock.steps(parts.horizon.steps)
     epochs = clock.epoch_at(steps) if clock.start else None
-    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs)
+    about = (parts.task.better, parts.units)
+    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs, *about)
     for logger in made.loggers:
         logger.open(info)
     journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)

@@ -30,6 +30,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "epoch": epochs,
         "metrics": dict(state.metrics),
         "better": dict(parts.task.better),
+        "units": dict(parts.units),
         "best": {"step": state.best.step, **state.best.metrics},
         "weights_sha256": weights_sha256(state.model),
         "train_seconds": state.seconds,

@@ -78,7 +78,7 @@ class Native(Scheduler):
             self._newest = monitored(self.monitor, metrics, step, self.inner)
             if not self._every or step % self._every == 0:
                 self._step(self._newest)
-        elif self.interval == "evaluation" and step < self._until:
+        elif self.interval == "evaluation" and self._applied != step < self._until:  # two updates may share a place
             self._step()
         return Advice.NOTHING
 

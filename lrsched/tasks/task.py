@@ -12,11 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from lrsched.data.batch import Batch, column, named, samples
+from lrsched.errors import ConfigError
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
 
 Direction = Literal["min", "max"]
+
+TARGET = "target"
+"""The unit that stands for the target's own, the data's fact ``unit``."""
+
+MOST_LETTERS = 16
+"""Of a unit: it stands in the columns of a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +120,28 @@ class Task(ABC):
         The model is in evaluation mode; draws come from a generator of their own and change nothing of the run.
         """
         return {}
+
+
+def units_of(task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The units of a task's metrics, of those that have one, with the target's own unit in its place.
+
+    Args:
+        task: of the run.
+        facts: of the data; ``unit`` is that of the target.
+
+    Raises:
+        ConfigError: the task, or the data, say something else than a word.
+
+    >>> from lrsched.tasks import Regression
+    >>> units_of(Regression(), {"unit": "EUR"}), units_of(Regression(range=1.0), {})
+    ({'mae': 'EUR', 'rmse': 'EUR'}, {'psnr': 'dB'})
+    """
+    units = {name: facts.get("unit", "") if unit == TARGET else unit for name, unit in task.units.items()}
+    for name, unit in units.items():
+        if not isinstance(unit, str) or not unit.isprintable() or len(unit) > MOST_LETTERS:
+            rule = f"is the unit of {name}: a printable word of at most {MOST_LETTERS} letters"
+            raise ConfigError("task.units" if task.units[name] != TARGET else "dataset.unit", unit, rule)
+    return {name: unit for name, unit in units.items() if unit and name in task.better}
 
 
 def sample_weight(batch: Batch) -> Tensor | None:

@@ -139,7 +139,7 @@ class Trainer:
 
     def _due(self, every: int) -> bool:
         s = self.state.step
-        return s > 0 and (self.state.clock.place(s) % every == 0 or s == self._steps)
+        return s > 0 and (self.state.clock.is_due(s, every) or s == self._steps)
 
     def _due_to_save(self) -> bool:
         if self.timetable.save is not None:

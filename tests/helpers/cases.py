@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from lrsched.compose.choices import choices_in
 from tests.helpers.cli import TINY
@@ -58,3 +62,10 @@ def every_scheduler() -> list[str]:
 def command(scheduler: str, accumulate: int = 1) -> tuple[str, ...]:
     """The command line of a run with this scheduler."""
     return (*OPTIONS, *ACCUMULATION[accumulate], f"scheduler={scheduler}", *NEEDS.get(scheduler, ()))
+
+
+def rest_slow(names: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """A table's cases in their order; those that are not among the quick ones belong to the long tier."""
+    cases = list(names)
+    assert set(quick) <= set(cases)
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in cases]

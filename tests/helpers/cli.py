@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,35 @@ def run_cli(
             torch._C._set_deterministic_algorithms(False, warn_only=False)
         said = capsys.readouterr()
         return Ended(code, said.out, said.err, tmp_path)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def _kept() -> dict[tuple[str, ...], tuple[Path, Ended]]:
+    """The folder and the end of each command of :func:`once`."""
+    return {}
+
+
+@pytest.fixture
+def once(
+    run_cli: Callable[..., Ended],
+    _kept: dict[tuple[str, ...], tuple[Path, Ended]],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Ended]:
+    """``run_cli`` for what several tests begin with and nobody disturbs: made once in a process, then copied."""
+
+    def call(*arguments: str) -> Ended:
+        here = Path.cwd()
+        if arguments not in _kept:
+            place = tmp_path_factory.mktemp("once")
+            monkeypatch.chdir(place)
+            _kept[arguments] = place, run_cli(*arguments)
+            monkeypatch.chdir(here)
+        place, ended = _kept[arguments]
+        shutil.copytree(place, here, dirs_exist_ok=True)
+        return replace(ended, cwd=here)
 
     return call
 

@@ -8,17 +8,23 @@ in every child, and under pytest that is pytest.)
 from __future__ import annotations
 
 import gc
+import io
 import os
 import pickle
+import random
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.helpers import savings
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELOADED = (
@@ -100,11 +106,13 @@ def serve() -> None:
     for name in PRELOADED:
         import_module(name)
     torch.set_num_threads(1)
+    orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nobody else speaks on the pipe
+    savings.install()
+    _warm_up()
     gc.collect()
     gc.freeze()  # or else each child goes through all of PyTorch when it ends
     assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
-    orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # nobody else speaks on the pipe
     while True:
         try:
             order = pickle.load(orders)
@@ -112,6 +120,29 @@ def serve() -> None:
             return
         pickle.dump(order(), answers)
         answers.flush()
+
+
+def _warm_up() -> None:
+    """Make a run here, so that no child prepares anew what PyTorch and OmegaConf prepare at their first use.
+
+    Afterwards random numbers and PyTorch are as they were: a run that forgot to seed or to set them would show it.
+    """
+    import numpy as np
+    import torch
+
+    from lrsched.cli.hydra_setup import register
+    from lrsched.cli.job import run_config
+    from tests.helpers.cases import command
+    from tests.helpers.runs import composed, set_config
+
+    register()
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    with TemporaryDirectory() as place, chdir(place), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        run_config(set_config(composed(*command("plateau"))))
+    torch._C._set_deterministic_algorithms(False, warn_only=False)
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
 
 
 def _fork(said: Path, work: Callable[[], Any]) -> int:

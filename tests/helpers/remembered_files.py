@@ -6,7 +6,7 @@ depends on. Hydra still parses each command line, checks it and applies its valu
 elsewhere, as with ``--config-dir``, nothing is kept.
 
 Hydra also composes each command line twice, the first time only to look at ``hydra.mode``. No key of ours with a
-point in its name sets that; so what the other words of a command line say of it is kept too.
+point in its name sets that, nor does a name or a seed; so what the other words of a command line say of it is kept too.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RememberedFiles:
             store(configs, name, node, *place, **more)
 
         def get_mode(hydra: Any, config_name: str | None, overrides: list[str]) -> Any:
-            words = [word for word in overrides if word.startswith("hydra") or "." not in word.partition("=")[0]]
+            words = [word for word in overrides if _may_set_hydra(word)]
             repo, key = hydra.config_loader.repository, ("mode", config_name, *words)
             if any("searchpath" in word for word in words):
                 return mode(hydra, config_name, overrides)
@@ -98,6 +98,11 @@ class RememberedFiles:
         if (sources, key) not in self._kept:
             self._kept[sources, key] = pickle.dumps(make())
         return pickle.loads(self._kept[sources, key])
+
+
+def _may_set_hydra(word: str) -> bool:
+    key = word.partition("=")[0]
+    return key.startswith("hydra") or not ("." in key or key in ("name", "resume", "seed"))
 
 
 def _at_this_moment(config: Any) -> Any:

@@ -13,9 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lrsched.records import RunFolder
 from tests.helpers import fork_server as forks
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 Fault = Callable[[], None]
 """Called in the child before the run: injects a fault."""
@@ -100,20 +104,26 @@ def composed(*overrides: str) -> bytes:
         return pickle.dumps(compose("config", list(overrides), return_hydra_config=True))
 
 
-def _work(place: Path, config: bytes, faults: Sequence[Fault]) -> None:
-    """Run our part of ``lrsched train``, in the child."""
+def set_config(pickled: bytes) -> DictConfig:
+    """Tell Hydra a composed config; return our part of it, as Hydra hands it to a run."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf, open_dict
 
+    config = pickle.loads(pickled)
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        del config["hydra"]
+    OmegaConf.set_struct(config, True)
+    return config
+
+
+def _work(place: Path, config: bytes, faults: Sequence[Fault]) -> None:
+    """Run our part of ``lrsched train``, in the child."""
     from lrsched.cli import open_door, run_config
 
     os.chdir(place)
     sys.argv = ["lrsched"]
     for fault in faults:
         fault()
-    cfg = pickle.loads(config)
-    HydraConfig.instance().set_config(cfg)
-    with open_dict(cfg):
-        del cfg["hydra"]
-    OmegaConf.set_struct(cfg, True)
+    cfg = set_config(config)
     open_door(lambda: run_config(cfg))

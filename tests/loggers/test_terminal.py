@@ -12,7 +12,7 @@ import pytest
 
 from lrsched.loggers import RunInfo, Terminal
 
-RUN = RunInfo(Path(), {}, steps=100, steps_per_epoch=25, samples_per_step=64)
+RUN = RunInfo(Path(), {}, steps=100, steps_per_epoch=25, samples_per_step=64, units={"accuracy": "%"})
 
 
 class Clock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,6 +125,22 @@ def test_predictions_of_a_table_are_in_its_own_unit(run_cli) -> None:
     assert torch.equal(run.predict(raw.tolist()), found)
     rmse = (found - target.double()).square().mean().sqrt().item()
     assert rmse == pytest.approx(run.result["metrics"]["test/rmse"], rel=1e-9)
+    header, *rows = Path("houses.csv").read_text().splitlines()
+    places = splits.places[2].tolist()
+    Path("new.csv").write_text("\n".join([header, *(rows[place] for place in places)]))
+    assert torch.equal(run.predict("new.csv"), found)  # by the same words as in training, though one be missing here
+    Path("new.csv").write_text("colour,size,age\nred,50,3\n")  # in another order, without the target
+    assert run.predict(Path("new.csv")).shape == (1,)
+    for text, message in (
+        ("size,color,age\n3,red,2\n", "new.csv: has no column 'colour', which houses.csv has; did you mean 'color'?"),
+        ("size,colour,age\n3,green,2\n", "new.csv, line 2, column 'colour': 'green'"),
+        ("size,colour,age\n3,red,\n", "new.csv, line 2, column 'age': "),
+    ):
+        Path("new.csv").write_text(text)
+        with pytest.raises(DataError, match=re.escape(message)):
+            run.predict("new.csv")
+    with pytest.raises(DataError, match=r"none\.csv: there is no such file of rows"):
+        run.predict("none.csv")
     assert not torch.equal(raw, splits.transform(torch.device("cpu"))(splits.test)[0])  # raw they are
 
 
@@ -258,11 +275,12 @@ def test_a_frame_is_made_of_the_columns(run, monkeypatch) -> None:
         (torch.full((2, 1, 8, 8), 256), "x: values from 0 to 255 are wanted, not 256 … 256"),
         (torch.zeros(0, 1, 8, 8, dtype=torch.uint8), "x: holds no sample"),
         (np.array(["a", "b"]), "x: holds text"),
+        ("rows.csv", "x=rows.csv: only a run of dataset=table predicts the rows of a file; give an array"),
         (3.0, "x: is a single number"),
         ({"x": 3}, "x: the data of this run are no mapping"),
         ([[1, 2], [3]], "x: cannot be read as an array"),
     ],
-    ids=["floats", "one", "colours", "large", "none", "text", "number", "mapping", "ragged"],
+    ids=["floats", "one", "colours", "large", "none", "text", "file", "number", "mapping", "ragged"],
 )
 def test_inputs_that_cannot_be_are_refused(run, x, message: str) -> None:
     with pytest.raises(DataError) as refused:

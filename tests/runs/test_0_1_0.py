@@ -73,8 +73,9 @@ def test_a_finished_run_is_left_alone(run_cli, left) -> None:
     assert {path: path.read_bytes() for path in Path("outputs/finished").rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize(("name", "own"), [("paused", ["sweep.until=null"]), ("stopped", [])])
+@pytest.mark.parametrize(("name", "own"), [("paused", ["sweep.until=null"]), ("stopped", ["checkpoint.every=50%"])])
 def test_a_run_goes_on_where_it_stood(run_cli, left, name: str, own: list[str]) -> None:
+    """The one that was stopped has a thousand epochs before it, and need not save after each."""
     ended = run_cli(f"resume=outputs/{name}", *own, *exactly())
     assert ended.code == 0, ended.err
     is_end_of(f"outputs/{name}")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from tests.helpers.cases import rest_slow
 from tests.helpers.cli import TINY
 from tests.runs.test_resume import stop_at
 
@@ -48,6 +49,17 @@ SCHEDULERS = {
     "SWALR": ("scheduler.anneal_epochs=6", "scheduler.swa_lr=0.05"),
 }
 
+QUICK = {  # formula, factors, cycles, children, a constant of its own; by epochs, evaluations and steps
+    "CosineAnnealingLR",
+    "CosineAnnealingLR by evaluations",
+    "CosineAnnealingWarmRestarts",
+    "ChainedScheduler of a SequentialLR",
+    "OneCycleLR",
+    "StepLR",
+    "LambdaLR with one's own length",
+    "SWALR",
+}
+
 
 def of(name: str) -> tuple[str, ...]:
     return (f"scheduler=torch/{name.split()[0]}", *SCHEDULERS[name])
@@ -62,7 +74,7 @@ def values(ended) -> list[tuple[float, ...]]:
     return [tuple(row[name] for name in names) for row in rows]
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("name", rest_slow(SCHEDULERS, QUICK))
 def test_a_finished_run_keeps_its_last_values(run_cli, name: str) -> None:
     planned = values(run_cli(*RUN, *of(name)))
     assert len(planned) == PLANNED

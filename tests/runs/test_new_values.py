@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from tests.helpers.cases import rest_slow
 from tests.runs.test_apply_changes import AT, NEVER_BETTER, RESUME, RUN, STEPS, cut, rates  # noqa: F401
 from tests.runs.test_resume import stop_at
 
@@ -39,6 +40,18 @@ OPEN = {  # of the run that was cut: the class and its arguments, and then what 
     "SWALR": (("scheduler.anneal_epochs=3", "scheduler.swa_lr=0.05"), ("scheduler.swa_lr=0.01",)),
 }
 
+QUICK = {  # each way to come by the rates of the new values
+    "CosineAnnealingLR above eta_min",
+    "CosineAnnealingLR by steps",
+    "CosineAnnealingLR by evaluations",
+    "SequentialLR",
+    "ChainedScheduler",
+    "OneCycleLR and its momentum",
+    "CyclicLR",
+    "MultiStepLR",
+    "LambdaLR",
+}
+
 
 def of(name: str) -> tuple[str, ...]:
     return (f"scheduler=torch/{name.split()[0]}", *OPEN[name][0])
@@ -48,7 +61,7 @@ def allowed(changes: tuple[str, ...]) -> str:
     return f"checkpoint.allow_change=[{','.join(change.partition('=')[0] for change in changes)}]"
 
 
-@pytest.mark.parametrize("name", OPEN)
+@pytest.mark.parametrize("name", rest_slow(OPEN, QUICK))
 def test_from_here_on_the_rates_of_a_run_of_the_new_values(run_cli, cut, monkeypatch, name: str) -> None:  # noqa: F811
     changes = OPEN[name][1]
     cut(*of(name))

@@ -28,6 +28,7 @@ BASE = (
     "checkpoint.every=5st",
     "name=run",
 )
+SLOW = pytest.mark.slow
 AT = 9  # in the middle of the second epoch: 38 of its 86 samples are left
 WIDER = ("dataset.batch_size=32", "checkpoint.allow_change=[dataset.batch_size]")
 SCHEDULERS = {
@@ -306,6 +307,27 @@ def test_a_closed_loop_in_a_sequence_keeps_its_level(run_cli) -> None:
     ended = go_on(run_cli, *WIDER)
     ramp = [0.1 * (1 - place / 6) for place in range(6)]
     assert rates(ended) == pytest.approx([*ramp, *LOOP, 0.1, 0.1, 0.1], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("at", "size", "every", "expected", "evaluated"),
+    [
+        # Places 5, 5, 6, … of 12; an evaluation at every 5th: two at the place 5, one step.
+        (9, 32, "40%", [0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.025, 0.025], [9, 10, 15, 17]),
+        # The evaluation of update 10 was the first fifth of 12 already: the first update stands there again.
+        pytest.param(11, 32, "40%", [0.05, 0.05, 0.05, 0.05, 0.05, 0.025, 0.025], [10, 11, 16, 18], marks=SLOW),
+        # Places 9, …, 14, 16, … of 32: the 15th has no update of its own, and its evaluation is made at the 16th.
+        pytest.param(7, 12, "47%", [0.1] * 6 + [0.05] * 14 + [0.025] * 2, [13, 27, 29], marks=SLOW),
+    ],
+)
+def test_an_evaluation_counts_once_at_each_place_of_the_plan(
+    run_cli, at: int, size: int, every: str, expected: list[float], evaluated: list[int]
+) -> None:
+    halves = ("scheduler=torch/StepLR", "scheduler.interval=evaluation", "scheduler.step_size=1", "scheduler.gamma=0.5")
+    run_cli(*BASE, *halves, f"trainer.evaluate_every={every}", f"sweep.until={at}")
+    ended = go_on(run_cli, f"dataset.batch_size={size}", "checkpoint.allow_change=[dataset.batch_size]")
+    assert [row["step"] for row in ended.rows() if "val/loss" in row] == evaluated
+    assert rates(ended)[at:] == pytest.approx(expected)
 
 
 @pytest.mark.slow

@@ -73,9 +73,9 @@ def shoot(
 
 
 @pytest.fixture
-def whole(run_cli) -> Ended:
+def whole(once) -> Ended:
     """The run that nobody disturbs."""
-    ended = run_cli(*RUN, "name=whole")
+    ended = once(*RUN, "name=whole")
     assert ended.code == 0, ended.err
     return ended
 

@@ -23,6 +23,7 @@ SWEEP = (
     "name=sweep",
     f"optimizer.lr={','.join(RATES)}",
 )
+POOL = "hydra/launcher=pool"  # the default
 
 
 def runs() -> dict[str, Path]:
@@ -37,8 +38,10 @@ def metric(folder: Path) -> float:
 
 
 @pytest.mark.parametrize("launcher", ["pool", "basic"])
-def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(run_cli, launcher: str) -> None:
-    ended = run_cli(*SWEEP, f"hydra/launcher={launcher}")
+def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_run(
+    run_cli, once, launcher: str
+) -> None:
+    ended = once(*SWEEP, f"hydra/launcher={launcher}")
     assert ended.code == 0, ended.err
     folders = runs()
     results = {rate: json.loads((folder / "result.json").read_text()) for rate, folder in folders.items()}
@@ -74,6 +77,36 @@ def test_the_best_half_goes_on_after_each_rung_and_the_winner_is_an_undisturbed_
     assert Path("outputs/alone/metrics.jsonl").read_bytes() == (folders[winner] / "metrics.jsonl").read_bytes()
 
 
+PLATEAU_LATER = (
+    "scheduler=sequence",
+    "scheduler.parts=[{schedule: {_target_: lrsched.schedules.Linear}, length: 25%}, "
+    "{schedule: {_target_: lrsched.schedulers.Plateau, patience: 0}, length: rest}]",
+)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        ("scheduler=torch/OneCycleLR", "scheduler.interval=step", "scheduler.total_steps=auto"),
+        pytest.param(PLATEAU_LATER, marks=pytest.mark.slow),
+    ],
+    ids=["a length of auto", "a closed loop in a sequence"],
+)
+def test_what_runs_live_is_ranked_a_little_further_on_its_own_plan(run_cli, scheduler: tuple[str, ...]) -> None:
+    ended = run_cli(*SWEEP, *scheduler, "optimizer.lr=0.003,0.3", "hydra/launcher=basic")
+    assert ended.code == 0, ended.err
+    ranked = {rate: metric(Path("outputs/sweep/.rungs", folder.name, "12")) for rate, folder in runs().items()}
+    results = {rate: json.loads((folder / "result.json").read_text()) for rate, folder in runs().items()}
+    assert {rate for rate, result in results.items() if result["step"] == 24} == {min(ranked, key=ranked.__getitem__)}
+    for rate, folder in runs().items():
+        copy, run = (
+            [row["lr/default"] for row in map(json.loads, path.read_text().splitlines()) if "lr/default" in row]
+            for path in (Path("outputs/sweep/.rungs", folder.name, "12", "metrics.jsonl"), folder / "metrics.jsonl")
+        )
+        assert len(copy) == 18
+        assert results[rate]["step"] == 12 or copy == run[:18]
+
+
 def test_seeds_go_on_together_by_their_mean(run_cli) -> None:
     rates = ("0.03", "0.3")
     sweep = [item for item in SWEEP if not item.startswith("optimizer.lr=")]
@@ -106,8 +139,8 @@ def _step(run_id: str) -> int:
     return json.loads(Path("outputs/sweep", run_id, "result.json").read_text())["step"]
 
 
-def test_the_same_command_again_trains_nothing(run_cli) -> None:
-    assert run_cli(*SWEEP).code == 0
+def test_the_same_command_again_trains_nothing(run_cli, once) -> None:
+    assert once(*SWEEP, POOL).code == 0
     before = {path: path.read_bytes() for path in Path("outputs").rglob("metrics.jsonl")}
     assert len(before) == 4 + 4 + 2  # the runs, and the copies of two rungs
     again = run_cli(*SWEEP)
@@ -133,8 +166,8 @@ def test_what_cannot_be_halved_is_refused(run_cli, override: str, message: str) 
     assert not list(Path("outputs").glob("*"))
 
 
-def test_runs_that_are_beyond_a_rung_are_ranked_as_if_they_stood_there(run_cli) -> None:
-    assert run_cli(*SWEEP).code == 0
+def test_runs_that_are_beyond_a_rung_are_ranked_as_if_they_stood_there(run_cli, once) -> None:
+    assert once(*SWEEP, POOL).code == 0
     scores = {path.parent.relative_to("outputs/sweep"): metric(path.parent) for path in _copies("sweep")}
     grid = [item for item in SWEEP if not item.startswith(("hydra", "name="))]
     assert run_cli(*grid, "name=whole").code == 0  # all to the end

@@ -13,6 +13,7 @@ from lrsched.loggers.slots import Progress, ProgressBoard
 from lrsched.loggers.terminal import span
 from lrsched.sweep.combinations import in_common
 from lrsched.sweep.progress.eta import Remaining
+from lrsched.units import shown
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -171,14 +172,14 @@ def summed_up(tally: Tally, elapsed: float, left: float | None) -> str:
 def described(seen: Progress) -> str:
     """Describe a job's progress.
 
-    >>> described(Progress(40, 120, "val/loss", 0.25))
-    '40/120  val/loss 0.2500'
+    >>> described(Progress(40, 120, "val/loss", 0.25, "nats"))
+    '40/120  val/loss 0.2500 nats'
     >>> described(Progress(0, 0, "", 0.0))
     'starting'
     """
     if not seen.steps:
         return "starting"
-    return f"{seen.step}/{seen.steps}" + (f"  {seen.metric} {seen.value:.4f}" if seen.metric else "")
+    return f"{seen.step}/{seen.steps}" + (f"  {seen.metric} {shown(seen.unit, seen.value)}" if seen.metric else "")
 
 
 def told_apart(jobs: Sequence[Sequence[str]]) -> list[str]:

@@ -40,6 +40,7 @@ from lrsched.sweep.combinations import swept
 from lrsched.sweep.record import Entry
 from lrsched.sweep.sweep import Valid
 from lrsched.sweep.sweepers.grid import Grid
+from lrsched.units import shown, unit_of
 
 RUNGS = ".rungs"
 """The folder of the copies, inside a sweep's folder."""
@@ -120,17 +121,21 @@ class Halving(Grid):
                 if job.run_id in copies and not finished(job.folder):  # a finished run keeps its end on the record
                     job.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
         self._sweep.record.write()
-        monitor = jobs[0].settings.checkpoint.monitor
-        best = ", ".join(f"{name or 'all'} ({monitor} {abs(mean[name]):.4g})" for name in kept)
+        monitor, sign = jobs[0].settings.checkpoint.monitor, _sign(jobs[0])
+        units: dict[str, str] = next(
+            (found["units"] for found in map(_result, copies.values()) if "units" in found), {}
+        )
+        means = {name: shown(unit_of(monitor, units), sign * mean[name]) for name in kept}
+        best = ", ".join(f"{name or 'all'} ({monitor} {value})" for name, value in means.items())
         say(f"step {rung}: {len(kept)} of {len(order)} go on: {best}")
         return [job for name in kept for job in choices[name] if job.run_id in copies]
 
     def _cool_down(self, copies: Sequence[RunFolder], live: Sequence[RunFolder], rung: int) -> None:
-        """Train copies up to the rung if they are behind it, and cool them down from there; a live one runs on."""
+        """Train copies up to the rung if they are behind it, then cool them down; a live one goes on as planned."""
         ahead = max(1, round(self._options.cooldown * rung))
         self._probe([copy for copy in copies if stands_at(copy) < rung], f"sweep.until={rung}")
-        for policy in ("reanneal", "stretch"):
-            group = [copy for copy in copies if not finished(copy) and (copy in live) == (policy == "stretch")]
+        for policy in ("reanneal", "keep"):
+            group = [copy for copy in copies if not finished(copy) and (copy in live) == (policy == "keep")]
             self._probe(group, f"trainer.steps={rung + ahead}", f"trainer.on_extend={policy}")
         known = {entry.run_id for entry in self._sweep.record.probes}
         for copy in copies:  # copies of an earlier command cost steps, too
@@ -169,15 +174,24 @@ def copy_at(run: RunFolder, rung: int) -> RunFolder:
 
 def score(job: Valid, copy: RunFolder) -> float:
     """The monitored metric of a copy, lower is better; infinite if it did not finish."""
-    result: dict[str, Any] = copy.read_result() or {}
+    result = _result(copy)
     value = result.get("metrics", {}).get(job.settings.checkpoint.monitor)
     if value is None or not finished(copy):
         say(f"{job.run_id}: its cooldown did not end: {result.get('reason', 'no result')}; it is ranked last")
         return math.inf
+    return _sign(job) * value
+
+
+def _result(copy: RunFolder) -> dict[str, Any]:
+    return copy.read_result() or {}
+
+
+def _sign(job: Valid) -> int:
+    """1 if less of the monitored metric is better, −1 if more is."""
     from lrsched.assembly.task import metrics_of  # imports torch
 
     run = job.settings
-    return value if direction(metrics_of(run.task), run.checkpoint.monitor) == "min" else -value
+    return 1 if direction(metrics_of(run.task), run.checkpoint.monitor) == "min" else -1
 
 
 def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:

@@ -28,6 +28,7 @@ from lrsched.config.settings import Settings, direction, settings
 from lrsched.console import command, say
 from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
+from lrsched.records import RunFolder
 from lrsched.report.format import count
 from lrsched.runs.resume import finished
 from lrsched.sweep.finish import close
@@ -38,6 +39,7 @@ from lrsched.sweep.sweep import Invalid, Valid
 from lrsched.sweep.sweepers.base import SweepRunner
 from lrsched.sweep.sweepers.space import SEED, space
 from lrsched.sweep.sweepers.study import Study, StudyOptions
+from lrsched.units import exactly, unit_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -174,9 +176,15 @@ class OptunaSearch(SweepRunner):
             known = f"{trials} of {wanted} trials were made before, {running} of them to be resumed"
         say(f"study {self._study.name} in {self._sweep.record.folder}: {known}")
 
+    def _units(self) -> dict[str, str]:
+        """The units of the metrics, as some run says them: they all have one task."""
+        files = sorted(self._sweep.record.folder.glob("*/result.json"))
+        results = (RunFolder(file.parent).read_result() or {} for file in files)
+        return next((result["units"] for result in results if "units" in result), {})
+
     def _say_best(self) -> None:
         best = self._study.best()
-        if best is None:
+        if best is None or best.value is None:
             return
         job, *others = self._space.jobs(best.params)
         left_out = ("name=", "resume=", *([f"{SEED}="] if others else []))
@@ -184,7 +192,8 @@ class OptunaSearch(SweepRunner):
         if "hydra.mode=MULTIRUN" not in self._sweep.config.hydra.overrides.hydra:  # of -m: else the config asks for it
             words.append("hydra.mode=RUN")
         trials = count(len(self._study.trials()), "trial")
-        found = f"best of {trials}: {self._monitor} {best.value:.6g}, trial {best.number}"
+        value = exactly(unit_of(self._monitor, self._units()), best.value)
+        found = f"best of {trials}: {self._monitor} {value}, trial {best.number}"
         say(f"{found}: {command()} {shlex.join(words)}")
 
 
