@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -100,6 +101,8 @@ def _compare(saved: Any, live: Any, where: str) -> None:
     """Compare types, names, lengths and shapes, but no values; None fits anything."""
     if saved is None or live is None:
         return
+    if isinstance(live, np.generic):  # a checkpoint holds it as a number of Python
+        live = live.item()
     if isinstance(live, Tensor):
         if not isinstance(saved, Tensor):
             _refuse(where, f"is a {type(saved).__name__}, not a tensor")
