@@ -142,9 +142,8 @@ def assemble(
 
     validation, test = in_order(splits.validation), in_order(splits.test)
     show = Show(task, validation, precision, seed=run.seed, device=device, tell=say)
-    return Parts(
-        state, update, task, loader, validation, test, precision, horizon, timetable, warned, data, units, show
-    )
+    timed = (precision, horizon, timetable)
+    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show)
 
 
 def _loader(run: Settings, splits: Splits, transform: Transform, device: torch.device) -> Loader:

@@ -45,7 +45,8 @@ class EventFile:
         points: list[dict[str, Any]] = [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
         for point in points:
             if about and point["tag"] in about:
-                point["metadata"] = {"summary_description": about[point["tag"]]}
+                about_it = {"summary_description": about[point["tag"]], "plugin_data": {"plugin_name": "scalars"}}
+                point["metadata"] = about_it
         self._add(step=step, summary={"value": points})
 
     def add_picture(self, step: int, tag: str, file: bytes) -> None:

@@ -48,7 +48,7 @@ class Regression(Task):
         target_mean, target_std: of the training part: a number, or one a target.
         targets: numbers in a target.
         range: largest possible value of a target minus the smallest.
-        grid: height and width of a picture whose colours, from 0 to ``range``, are to be told from x and y; it is shown.
+        grid: height and width of a picture whose colours, from 0 to ``range``, are told from x and y; it is shown.
         kind: the loss, by the name of the field: what dataclasses.replace gives.
 
     Raises:
