@@ -94,14 +94,11 @@ def shown(ended: Ended, name: str) -> list[str]:
 
 
 def events(folder: Path) -> dict[str, list[int]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    """The steps of each picture and text, as TensorBoard's server reads them."""
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
-    seen = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0, "tensors": 0}).Reload()
-    tags = seen.Tags()
-    pictures = {tag: [point.step for point in seen.Images(tag)] for tag in tags["images"]}
-    return pictures | {
-        tag: [point.step for point in seen.Tensors(tag)] for tag in tags["tensors"] if "hparams" not in tag
-    }
+    seen = EventAccumulator(str(folder / "tensorboard")).Reload()
+    return {tag: [point.step for point in seen.Tensors(tag)] for tag in seen.Tags()["tensors"] if "shown/" in tag}
 
 
 def test_it_changes_no_bit_whatever_the_task_does_and_is_shown_once_after_a_stop(train, run_cli, caplog) -> None:
