@@ -17,7 +17,6 @@ from lrsched.config.walk import is_mapping
 
 LATER: Mapping[str, Any] = {
     "trainer.early_stop.start": "0st",
-    "trainer.show_every": "100%",
     "optimizer.groups.*.freeze": False,
     "task._target_": "lrsched.tasks.Classification",
     "task.class_weights": None,

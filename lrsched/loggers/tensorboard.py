@@ -85,8 +85,7 @@ class TensorBoard(Logger):
             old.unlink()
         self._write_session(session_start(flat(self._run.config)))
         events = EventFile(self._folder)
-        if self._run.resumed_at is not None:
-            events.add_purge(self._run.resumed_at)
+        events.add_purge(self._run.resumed_at or 0)  # a reader takes the second one of a run for its first restart
         return events
 
     def _write_session(self, session: Any) -> None:
