@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _config import composed
 from _measure import interleaved, machine, table
-from hydra import compose, initialize_config_module
 from torch.nn.functional import cross_entropy
 
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint.store import Store
-from lrsched.compose.nodes import plain
 from lrsched.config.settings import settings
 from lrsched.loggers import TensorBoard
 from lrsched.loggers.base import RunInfo
@@ -110,8 +109,7 @@ def main() -> None:
     options = arguments.parse_args()
     prepare("cpu", options.threads, deterministic=True)
     overrides = ["name=b", "dataset=mnist", f"dataset.root={options.root}", "model=mlp", "trainer.epochs=1"]
-    with initialize_config_module("lrsched.conf", version_base="1.3"):
-        config = plain(compose("config", overrides))
+    config = composed(*overrides)
     with tempfile.TemporaryDirectory() as scratch:
 
         def parts() -> Parts:

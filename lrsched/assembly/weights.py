@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from lrsched.errors import ConfigError
 
@@ -28,7 +29,7 @@ def misfits(weights: Mapping[str, Any], model: nn.Module, match: str | None = No
     """
     live = {name: item for name, item in model.state_dict().items() if match is None or re.fullmatch(match, name)}
     given = {name: item for name, item in weights.items() if match is None or re.fullmatch(match, name)}
-    grows = set(live) - {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    grows = set(live) - {name for name, item in model.named_parameters(remove_duplicate=False) if not is_lazy(item)}
     other = [
         f"{name} {_form(item)} is {_form(live[name])} in the model"
         for name, item in given.items()
@@ -84,6 +85,10 @@ class Initial:
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
             rule = f"its weights do not fit: {' '.join(str(error).split())}"
             raise ConfigError("init_from", self.source, rule) from error
+        for name, item in model.named_parameters():  # a buffer may hold infinities, as masks do
+            if name in self.weights and not item.isfinite().all():
+                rule = f"its {name} {_form(item)} holds a number that is not finite"
+                raise ConfigError("init_from", self.source, rule, "take the weights of an earlier step")
 
     def _remedy(self, model: nn.Module) -> str:
         live = set(model.state_dict())
@@ -111,6 +116,8 @@ def _kind(item: Any) -> str:
 def _form(item: Any) -> str:
     if not isinstance(item, Tensor):
         return f"(a {type(item).__name__})"
+    if is_lazy(item):
+        return "(of no shape yet)"
     return (
         f"{str(item.dtype).removeprefix('torch.')} {list(item.shape)}"
         if not item.is_floating_point()

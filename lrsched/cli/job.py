@@ -71,6 +71,7 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     """Run a job in a process of its own, where its launcher gives it none: what ends it ends no other job."""
     from lrsched.config.settings import settings
     from lrsched.runs.auto_resume import AUTO
+    from lrsched.runs.initial import refuse_changed_source
     from lrsched.runs.resume import finished
     from lrsched.sweep.launchers.dispatch import failing_fast
     from lrsched.sweep.launchers.worker import paused, preload, run_isolated
@@ -78,6 +79,8 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
     run = settings(plain(cfg))
     elsewhere = cfg.resume not in (None, AUTO)
     folder = RunFolder(Path(str(cfg.resume))) if elsewhere else _folder_in_sweep(cfg)
+    if not elsewhere:
+        refuse_changed_source(folder, run.init_from)
     if elsewhere or not finished(folder):  # a finished run elsewhere may be extended
         with failing_fast(Path("outputs") / run.name, run.sweep.fail_fast), preload([run]) as loaded:
             run_isolated(folder, cfg, _asked(), loaded, stop_flag(), run.sweep.timeout)

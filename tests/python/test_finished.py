@@ -25,6 +25,7 @@ from lrsched.records import RunFolder
 from lrsched.train.state import weights_sha256
 from tests.cli.test_check import contents, flip
 from tests.helpers.cli import TINY
+from tests.helpers.house import in_a_fresh_process
 
 RUN = (*TINY, "name=run", "checkpoint.every=1ep", "checkpoint.keep=3", "logger=none", "threads=1")
 HERE = "tests.helpers.own_problem"
@@ -51,6 +52,12 @@ def test_what_a_run_left_behind(run) -> None:
     assert repr(run) == "<Run outputs/run: finished, step 12>"
     with pytest.raises(KeyError, match="'val/los': the rows hold step, epoch"):
         run.rows["val/los"]
+
+
+def test_what_needs_no_model_needs_no_torch(run) -> None:
+    read = f"run = lrsched.load({str(Path('outputs/run').resolve())!r}); run.config, run.result, run.rows['step']"
+    code = f"import sys, lrsched; {read}; print('torch' in sys.modules)"
+    assert in_a_fresh_process(code).strip() == "False"
 
 
 def test_weights_are_those_of_the_result_and_nothing_changes(run) -> None:

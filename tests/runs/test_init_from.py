@@ -158,6 +158,16 @@ def test_a_wrappers_prefix_is_told_and_weights_of_another_width_are_converted() 
     assert torch.equal(model.weight, half["weight"].float())
 
 
+def test_a_lazy_model_takes_its_shapes_from_the_weights() -> None:
+    there, here = nn.Linear(3, 2), nn.LazyLinear(2)
+    Initial("x", there.state_dict()).into(here)
+    assert torch.equal(here.weight, there.weight)
+    with pytest.raises(
+        ConfigError, match=r"they lack weight \(of no shape yet\), bias \(of no shape yet\); the model has no x"
+    ):
+        Initial("x", {"x": torch.zeros(1)}).into(nn.LazyLinear(2))
+
+
 def test_a_model_with_an_extra_state_and_tied_weights() -> None:
     class Strange(nn.Module):
         def __init__(self) -> None:
@@ -281,6 +291,9 @@ def prepared(what: str) -> str:
     elif what == "whole.pt":
         weights = lrsched.load("outputs/first").model().state_dict()
         torch.save({name: item.to(torch.int64) for name, item in weights.items()}, what)
+    elif what == "nan.pt":
+        weights = lrsched.load("outputs/first").model().state_dict()
+        torch.save({**weights, "head.bias": weights["head.bias"].fill_(torch.nan)}, what)
     elif what == "emptied":
         shutil.copytree("outputs/first", what)
         shutil.rmtree("emptied/checkpoints")
@@ -311,6 +324,11 @@ BAD = [
         2,
     ),
     ("whole.pt", " is [", 2),
+    (
+        "nan.pt",
+        "init_from=nan.pt: its head.bias [4] holds a number that is not finite; take the weights of an earlier",
+        2,
+    ),
     ("emptied", "no valid checkpoint in emptied/checkpoints: there is none", 4),
 ]
 
