@@ -1,12 +1,43 @@
-"""A figure of matplotlib as a PNG file: equal figures give equal bytes."""
+"""PNG files: of pixels, and of a figure of matplotlib. Equal pictures give equal bytes."""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from lrsched.errors import ConfigError
+
+
+def png(pixels: bytes, width: int, height: int) -> bytes:
+    """Pixels as a file.
+
+    Args:
+        pixels: red, green and blue of each, a byte each, row by row.
+        width, height: in pixels.
+
+    References:
+        Portable Network Graphics, https://www.w3.org/TR/png-3/
+    """
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a colour, three colours
+    rows = b"".join(b"\0" + pixels[start : start + 3 * width] for start in range(0, len(pixels), 3 * width))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def size(file: bytes) -> tuple[int, int]:
+    """Width and height of a PNG file.
+
+    >>> size(png(bytes(18), 3, 2))
+    (3, 2)
+    """
+    width, height = struct.unpack(">II", file[16:24])
+    return width, height
 
 
 def panels(asked: str, width: float, heights: Sequence[float], margin: float = 0.0) -> tuple[Any, list[Any]]:

@@ -44,6 +44,7 @@ class RunFolder:
         self.result = path / "result.json"
         self.checkpoints = path / "checkpoints"
         self.log = path / "train.log"
+        self.shown = path / "shown"
 
     def __str__(self) -> str:
         return str(self.path)

@@ -27,6 +27,7 @@ from lrsched.assembly.weights import Initial
 from lrsched.config import schema
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, direction
+from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.split import Splits
@@ -38,6 +39,7 @@ from lrsched.tasks.task import Task, units_of
 from lrsched.train.loop import Timetable
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
+from lrsched.train.show import Show
 from lrsched.train.state import RunState
 from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
@@ -62,6 +64,7 @@ class Parts:
     cautions: list[str]
     data_sha256: str
     units: Mapping[str, str]
+    show: Show
 
 
 def assemble(
@@ -138,7 +141,9 @@ def assemble(
         return InOrder(data, transform, batch_size=size, device=device, limit=limit)
 
     validation, test = in_order(splits.validation), in_order(splits.test)
-    return Parts(state, update, task, loader, validation, test, precision, horizon, timetable, warned, data, units)
+    show = Show(task, validation, precision, seed=run.seed, device=device, tell=say)
+    timed = (precision, horizon, timetable)
+    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show)
 
 
 def _loader(run: Settings, splits: Splits, transform: Transform, device: torch.device) -> Loader:
@@ -167,6 +172,7 @@ def timetable_of(run: Settings, horizon: Horizon) -> Timetable:
         patience=t.early_stop.patience,
         patient_from=horizon.resolve(t.early_stop.start, "trainer.early_stop.start"),
         pause=run.sweep.until,
+        show=None if t.show_every is None else horizon.resolve(t.show_every, "trainer.show_every", least=1),
     )
 
 

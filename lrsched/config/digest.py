@@ -12,7 +12,10 @@ from lrsched.config.versions import as_written_first
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes. (The fingerprint compares devices.)"""
 
-NEUTRAL_WITHIN = {"dataset": ("root", "train_samples", "test_samples"), "trainer": ("progress", "profile")}
+NEUTRAL_WITHIN = {
+    "dataset": ("root", "train_samples", "test_samples"),
+    "trainer": ("progress", "profile", "show_every"),
+}
 """Keys of groups that do not change it either."""
 
 

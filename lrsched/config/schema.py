@@ -55,6 +55,12 @@ def duration(key: str, value: Any) -> None:
     parse(value, key)
 
 
+def null_or_duration(key: str, value: Any) -> None:
+    """Require a duration or nothing."""
+    if value is not None:
+        duration(key, value)
+
+
 def auto_or_duration(key: str, value: Any) -> None:
     """Require a duration or ``auto``."""
     if value != "auto":
@@ -127,6 +133,7 @@ class TrainerConfig:
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
+    show_every: Optional[str] = ruled("100%", null_or_duration)
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     deterministic: bool = True
     progress: bool = True

@@ -4,6 +4,7 @@ A run may have several; none of them can change it::
 
     logger.open(run)       once, before the first row
     logger.write(row)      for every row of metrics.jsonl
+    logger.show(…)         for every picture and text that the task shows
     logger.flush()         after every evaluation and before every checkpoint
     logger.close(metrics)  once, however the run ends
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lrsched.picture import size
+
 
 class EventFile:
     """One event file, written in the calling thread.
@@ -43,8 +45,24 @@ class EventFile:
         points: list[dict[str, Any]] = [{"tag": tag, "simple_value": value} for tag, value in scalars.items()]
         for point in points:
             if about and point["tag"] in about:
-                point["metadata"] = {"summary_description": about[point["tag"]]}
+                about_it = {"summary_description": about[point["tag"]], "plugin_data": {"plugin_name": "scalars"}}
+                point["metadata"] = about_it
         self._add(step=step, summary={"value": points})
+
+    def add_picture(self, step: int, tag: str, file: bytes) -> None:
+        """Add a picture, a PNG file."""
+        width, height = size(file)
+        image = {"width": width, "height": height, "colorspace": 3, "encoded_image_string": file}
+        self._add(step=step, summary={"value": [{"tag": tag, "image": image}]})
+
+    def add_text(self, step: int, tag: str, text: str) -> None:
+        """Add a text, letter by letter: TensorBoard would read it as Markdown, in which four blanks make it code."""
+        from tensorboard.plugins.text.metadata import create_summary_metadata
+
+        code = "\n".join(f"    {line}" for line in text.splitlines())
+        tensor = {"dtype": "DT_STRING", "tensor_shape": {}, "string_val": [code.encode()]}
+        value = {"tag": tag, "metadata": create_summary_metadata(tag, ""), "tensor": tensor}
+        self._add(step=step, summary={"value": [value]})
 
     def add_purge(self, step: int) -> None:
         """Make readers drop the points of earlier files from this step on."""

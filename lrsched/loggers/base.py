@@ -58,6 +58,15 @@ class Logger(ABC):
     def write(self, row: Row) -> None:
         """Log one row. Called between two updates, so it must cost next to nothing."""
 
+    def show(self, step: int, name: str, content: bytes | str) -> None:  # noqa: B027
+        """Log a picture or a text that the task shows of an evaluation.
+
+        Args:
+            step: of the evaluation.
+            name: in letters, digits and dashes.
+            content: a PNG file, or text.
+        """
+
     def flush(self) -> None:  # noqa: B027
         """Hand buffered rows to the system, so that a killed process loses none."""
 

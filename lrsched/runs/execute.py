@@ -209,6 +209,7 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
         about=made.about,
         stop=stop,
         recovery=Recovery(made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say, go_back),
+        show=parts.show,
         forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
     )
 

@@ -29,6 +29,7 @@ FREE = (
     "checkpoint",
     "trainer.progress",
     "trainer.profile",
+    "trainer.show_every",
     "dataset.root",
     "device",
     "threads",

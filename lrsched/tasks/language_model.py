@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BYTES = 256
 """The vocabulary of raw bytes."""
 
+_PROMPT = 16
+"""Tokens of a sample that are shown before what the model adds; it sees the whole sample."""
+
 _LARGEST = 700.0
 """exp of more is no float64."""
 
@@ -156,14 +159,14 @@ class LanguageModel(Task):
             return {}
         x = _pair(batch)[0]
         context = x.shape[1]
-        start = x[0, : min(16, context)].tolist() if self.prompt is None else self._encoded(self.prompt)
+        start = x[0].tolist() if self.prompt is None else self._encoded(self.prompt)
         tokens = torch.tensor([start], device=x.device)
         generator = torch.Generator().manual_seed(0)
         for _ in range(self.generate):
             logits = model(tokens[:, -context:])[0, -1].double().cpu()
             drawn = torch.multinomial((logits / self.temperature).softmax(0), 1, generator=generator)
             tokens = torch.cat([tokens, drawn[None].to(tokens.device)], 1)
-        written = tokens[0].tolist()
+        written = tokens[0, max(0, len(start) - _PROMPT if self.prompt is None else 0) :].tolist()
         if self.vocabulary == BYTES:
             return {"generated": bytes(written).decode("utf-8", "replace")}
         return {"generated": " ".join(map(str, written))}

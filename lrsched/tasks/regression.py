@@ -13,11 +13,12 @@ from torch.nn.functional import huber_loss, l1_loss, mse_loss
 
 from lrsched.data.batch import Batch, column, samples
 from lrsched.data.data import form
+from lrsched.data.picture import coordinates
 from lrsched.errors import ConfigError, DataError, nearest
 from lrsched.tasks._checks import check_constant, check_sample_weights
 from lrsched.tasks._checks import targets as targets_in
 from lrsched.tasks._pictures import MOST, is_picture, rgb, tiled
-from lrsched.tasks._sums import aligned, leave_out, mean, numbers, over, r_squared, shape_complaint
+from lrsched.tasks._sums import aligned, full_precision, leave_out, mean, numbers, over, r_squared, shape_complaint
 from lrsched.tasks.task import Direction, Task, sample_weight
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ class Regression(Task):
     is exact, or else 0; and with ``range`` ``psnr`` = 10·log₁₀(range²/mean (y − ŷ)²) in dB, at most 200.
 
     Args:
-        loss: mse, mae or huber.
+        loss: mse (default), mae or huber.
         delta: where huber turns from a square into a line, in standard deviations of the target; above 0.
         target_mean, target_std: of the training part: a number, or one a target.
         targets: numbers in a target.
         range: largest possible value of a target minus the smallest.
+        grid: height and width of a picture whose colours, from 0 to ``range``, are told from x and y; it is shown.
+        kind: the loss, by the name of the field: what dataclasses.replace gives.
 
     Raises:
         ConfigError: a value out of its range.
@@ -67,17 +70,21 @@ class Regression(Task):
     target_std: Numbers
     targets: int | None
     range: float | None
+    grid: tuple[int, int] | None
 
     def __init__(
         self,
         *,
-        loss: Literal["mse", "mae", "huber"] = "mse",
+        loss: Literal["mse", "mae", "huber"] | None = None,
         delta: float = 1.0,
         target_mean: Numbers = 0.0,
         target_std: Numbers = 1.0,
         targets: int | None = None,
         range: float | None = None,
+        grid: tuple[int, int] | None = None,
+        kind: str | None = None,
     ) -> None:
+        loss = loss or kind or "mse"  # type: ignore[assignment]  (the next line looks)
         if loss not in LOSSES:
             raise ConfigError("loss", loss, f"must be one of {', '.join(LOSSES)}", nearest(str(loss), LOSSES))
         stds = target_std if isinstance(target_std, tuple) else (target_std,)
@@ -88,7 +95,7 @@ class Regression(Task):
             if isinstance(value, tuple) and targets is not None and len(value) != targets:
                 raise ConfigError(key, list(value), f"there are {targets} targets, and {len(value)} numbers")
         given = {"kind": loss, "delta": delta, "target_mean": target_mean, "target_std": target_std}
-        for name, value in {**given, "targets": targets, "range": range}.items():
+        for name, value in {**given, "targets": targets, "range": range, "grid": grid}.items():
             object.__setattr__(self, name, value)  # the loss's name: ``loss`` itself is the method
         if range is None:
             leave_out(self, "psnr")
@@ -164,14 +171,24 @@ class Regression(Task):
         return output * self._like(self.target_std, output, shape) + self._like(self.target_mean, output, shape)
 
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
-        """Targets that are pictures above their predictions."""
+        """The whole picture that is told from x and y; or targets that are pictures above their predictions."""
         y = column(batch, 1)
+        if self.grid is not None and column(batch, 0).shape[1:] == (2,) and y.shape[1:].numel() in (1, 3):
+            return {"reconstruction": self._picture(model, column(batch, 0), self.grid)}
         if not is_picture(y.shape):
             return {}
         output = aligned(self.forward(model, batch), y)[: MOST // 2]
         y, predicted = y[: MOST // 2].double(), self.answer(output.double())
         low, high = (end((1, 2, 3), keepdim=True) for end in (y.amin, y.amax))
         return {"target, prediction": tiled(rgb(y, low, high), rgb(predicted, low, high))}
+
+    def _picture(self, model: nn.Module, like: Tensor, grid: tuple[int, int]) -> Tensor:
+        """What the model tells of each pixel, uint8 [H, W, 3]."""
+        places = coordinates(*grid).to(like)
+        told = torch.cat([self.answer(full_precision(self.forward(model, (some,)))) for some in places.split(1 << 14)])
+        pixels = told.reshape(1, *grid, -1).movedim(-1, 1)
+        ends = torch.tensor([0.0, 1.0 if self.range is None else self.range]).reshape(2, 1, 1, 1, 1)
+        return rgb(pixels, *ends)[0]
 
     def _losses(self, output: Tensor, z: Tensor, reduction: str) -> Tensor:
         more = {"delta": self.delta} if self.kind == "huber" else {}

@@ -1,4 +1,4 @@
-"""Write the rows of a run: to two files and to its loggers."""
+"""Write the rows of a run and what its task shows: to files and to its loggers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from lrsched.loggers.base import Logger, RunInfo
-from lrsched.records import Rows, RunFolder, read_rows
+from lrsched.loggers.terminal import is_evaluation
+from lrsched.records import Rows, RunFolder, read_rows, write_atomically
 
 
 class Journal:
@@ -35,7 +36,7 @@ class Journal:
         timing = folder.timing.stat().st_size if folder.timing.exists() else 0
         self._timing = Rows(folder.timing, timing)
         self._loggers = tuple(loggers)
-        self._path, self._run = folder.metrics, run
+        self._path, self._shown, self._run = folder.metrics, folder.shown, run
         if resumed_at is not None:
             self._repeat_from(resumed_at)
 
@@ -58,10 +59,32 @@ class Journal:
             logger.open(replace(self._run, resumed_at=step))
         self._repeat_from(step)
 
+    def show(self, step: int, found: Mapping[str, bytes | str]) -> None:
+        """Write pictures and texts of an evaluation into the run folder, as ``shown/STEP-NAME.png`` or ``.txt``."""
+        for name, content in found.items():
+            self._shown.mkdir(exist_ok=True)
+            kind, data = (".txt", content.encode()) if isinstance(content, str) else (".png", content)
+            write_atomically(self._shown / f"{step:010d}-{name}{kind}", data)
+            self._hand_shown(step, name, content)
+
     def _repeat_from(self, step: int) -> None:
-        for row in read_rows(self._path):
-            if row["step"] >= step:
-                self._hand_out(row)
+        """Hand out the rows from a step on, and what was shown there; delete what was shown later."""
+        rows = [row for row in read_rows(self._path) if row["step"] >= step]
+        for row in rows:
+            self._hand_out(row)
+        kept = step if any(map(is_evaluation, rows)) else step - 1  # else the evaluation is made, and shown, again
+        for file in sorted(self._shown.glob("*-*.*")):
+            number, _, name = file.stem.partition("-")
+            if not number.isdigit() or int(number) < step:
+                continue
+            if int(number) > kept:
+                file.unlink()
+            else:
+                self._hand_shown(step, name, file.read_text("utf-8") if file.suffix == ".txt" else file.read_bytes())
+
+    def _hand_shown(self, step: int, name: str, content: bytes | str) -> None:
+        for logger in self._loggers:
+            logger.show(step, name, content)
 
     def _hand_out(self, row: Mapping[str, Any]) -> None:
         for logger in self._loggers:

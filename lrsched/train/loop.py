@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from lrsched.checkpoint.store import Store
 from lrsched.ended import Ended
 from lrsched.errors import NotFinite, Stopped
@@ -33,6 +35,7 @@ class Timetable:
         patience: evaluations without improvement after which the run ends, or None.
         patient_from: the step before which no evaluation counts for that.
         pause: the step at which the run saves and stops, to be resumed later; or None.
+        show: steps after which the next evaluation is shown; None: none is.
     """
 
     log: int
@@ -42,6 +45,7 @@ class Timetable:
     patience: int | None = None
     patient_from: int = 0
     pause: int | None = None
+    show: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Trainer:
         stop: asked at rest whether to go on.
         recovery: decides how to go on after a number that is not finite; None: the run ends.
         forks: keeps the states that other runs start from, or None.
+        show: makes pictures and texts of the model at a step, and changes nothing; or None.
     """
 
     state: RunState
@@ -91,6 +96,7 @@ class Trainer:
     stop: StopFlag
     recovery: Recovery | None = None
     forks: Forks | None = None
+    show: Callable[[nn.Module, int], Mapping[str, bytes | str]] | None = None
 
     def __post_init__(self) -> None:
         self._steps = self.state.clock.steps(self.horizon.steps)
@@ -157,7 +163,7 @@ class Trainer:
             return
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
-        place = state.clock.place(state.step)
+        place, before = state.clock.place(state.step), state.clock.place(max(state.evaluated, 0))
         advice = state.scheduler.observe(place, metrics)
         state.record_metrics(metrics, early=place >= self.timetable.patient_from)
         if advice is Advice.KEEP:
@@ -166,6 +172,14 @@ class Trainer:
             state.go_back()
         self.journal.row({"step": state.step, "epoch": self._epoch(state.step), **metrics})
         self.journal.timing("evaluate", step=state.step, seconds=took)
+        if self.show is not None and self._due_to_show(before, place):
+            self.journal.show(state.step, self.show(state.model, state.step))
+
+    def _due_to_show(self, before: int, now: int) -> bool:
+        """Whether this is the first evaluation after a multiple of ``timetable.show``, or the run's last one."""
+        every, patience = self.timetable.show, self.timetable.patience
+        last = self.state.step == self._steps or (patience is not None and self.state.early.since >= patience)
+        return every is not None and (last or now // every > before // every)
 
     def _log(self, s: int, norm: float | None) -> None:
         """Write the row of update ``s`` with the values it used, still in force at rest at s + 1."""

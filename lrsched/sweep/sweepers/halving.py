@@ -162,7 +162,7 @@ def copy_at(run: RunFolder, rung: int) -> RunFolder:
     half = RunFolder(path.with_name(f"{path.name}.half"))
     shutil.rmtree(half.path, ignore_errors=True)
     if stands_at(run) == rung and not finished(run):
-        own = (".lock", "result.json", "timing.jsonl", "tensorboard")
+        own = (".lock", "result.json", "timing.jsonl", "tensorboard", "shown")
         shutil.copytree(run.path, half.path, ignore=shutil.ignore_patterns(*own))
         half.timing.write_text(json.dumps({"event": FORK, "time": time.time(), "step": rung}) + "\n")
     else:
