@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -134,7 +134,16 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
         return ConfigError(key, UNSET, rule, f"write +{key}")
     if key in MOVED:
         return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
-    return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
+    remedy = nearest(unknown, known)
+    if not _is_ours(siblings):
+        remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
+    return ConfigError(key, UNSET, "there is no such key", remedy)
+
+
+def _is_ours(node: object) -> bool:
+    """Whether a node is of ours, whose YAML names every key; of a class of others it may leave out arguments."""
+    target = str(node.get("_target_", "lrsched.")) if isinstance(node, Mapping) else "lrsched."
+    return target.startswith("lrsched.")
 
 
 def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
