@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -142,8 +143,7 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
 
 def _is_ours(node: object) -> bool:
     """Whether a node is of ours, whose YAML names every key; of a class of others it may leave out arguments."""
-    target = str(node.get("_target_", "lrsched.")) if isinstance(node, Mapping) else "lrsched."
-    return target.startswith("lrsched.")
+    return not isinstance(node, DictConfig) or str(node.get("_target_", "lrsched.")).startswith("lrsched.")
 
 
 def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
