@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 PNG = b"\x89PNG\r\n\x1a\n"
 MADE = {"outputs", "multirun", "data", "checkpoints"}  # folders that running makes
-TO_ADD = {"knee", "tiny", "stripes", "pinball", "theirs"}  # what "Add your own" shows how to add
+TO_ADD = {"knee", "tiny", "stripes", "pinball", "theirs", "shapes"}  # what "Add your own" shows how to add
 
 
 def words(markdown: str) -> list[str]:

@@ -101,10 +101,6 @@ class Binary(Task):
             "f1": float((2 * sums["both"] / named).mean()),
         }
 
-    def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One output a target."""
-        return {"outputs": facts["targets"], **facts} if "targets" in facts else facts
-
     def check(self, data: Data) -> None:
         """Require targets 0 and 1, of which both occur."""
         for number, (what, y) in enumerate(targets_in(data)):

@@ -134,10 +134,6 @@ class Regression(Task):
             found["psnr"] = 10 * math.log10(self.range**2 / max(square, 1e-20 * self.range**2))
         return found
 
-    def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One output a target."""
-        return {"outputs": facts["targets"], **facts} if "targets" in facts else facts
-
     def check(self, data: Data) -> None:
         """Require real numbers that are not constant."""
         for number, (what, y) in enumerate(targets_in(data)):

@@ -91,8 +91,11 @@ class Task(ABC):
         """
 
     def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The facts that the model is told: those of the data, and ``outputs``, how many numbers it shall give."""
-        return facts
+        """The facts that the model is told: those of the data, and ``outputs``, how many numbers it shall give.
+
+        Here as many as there are targets; a task that asks for others overrides this.
+        """
+        return {"outputs": facts["targets"], **facts} if "targets" in facts else facts
 
     def forward(self, model: nn.Module, batch: Batch) -> Any:
         """What the model gives for the batch's input."""

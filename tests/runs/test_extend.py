@@ -106,7 +106,9 @@ LIVE = {
 }
 
 
-@pytest.mark.parametrize("policy", ["cooldown", "restart", "reanneal"])
+@pytest.mark.parametrize(
+    "policy", ["cooldown", *(pytest.param(name, marks=pytest.mark.slow) for name in ("restart", "reanneal"))]
+)
 @pytest.mark.parametrize("name", LIVE)
 def test_a_policy_that_a_live_scheduler_has_no_curve_for_is_refused(
     run_cli, monkeypatch, name: str, policy: str

@@ -134,13 +134,22 @@ THEIRS = ("scheduler=torch/ReduceLROnPlateau", *OURS[1:])
 @pytest.mark.parametrize(
     ("changes", "rest"),
     [  # an evaluation every 2 steps: the first is the best, those after 4 and 6 cut the rate to 1/4; 8 is the next
-        (("scheduler.patience=99",), [0.25] * 16),
-        (("scheduler.patience=3",), [0.25] * 6 + [0.125] * 8 + [0.0625] * 2),
-        (("scheduler.factor=0.1",), [0.25 * 0.1**n for n in range(1, 9) for _ in range(2)]),
-        (("scheduler.patience=99", "optimizer.lr=4.0"), [1.0] * 16),
-        (("optimizer.weight_decay=0.001",), [0.25 * 0.5**n for n in range(1, 9) for _ in range(2)]),
+        pytest.param(("scheduler.patience=99",), [0.25] * 16, id="patience", marks=pytest.mark.slow),
+        pytest.param(("scheduler.patience=3",), [0.25] * 6 + [0.125] * 8 + [0.0625] * 2, id="soon"),
+        pytest.param(
+            ("scheduler.factor=0.1",),
+            [0.25 * 0.1**n for n in range(1, 9) for _ in range(2)],
+            id="factor",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(("scheduler.patience=99", "optimizer.lr=4.0"), [1.0] * 16, id="rate"),
+        pytest.param(
+            ("optimizer.weight_decay=0.001",),
+            [0.25 * 0.5**n for n in range(1, 9) for _ in range(2)],
+            id="other",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["patience", "soon", "factor", "rate", "other"],
 )
 def test_a_plateau_keeps_its_cuts(run_cli, cut, plateau, changes, rest) -> None:  # noqa: F811
     cut(*plateau, "trainer.evaluate_every=2st")

@@ -187,11 +187,13 @@ def test_other_data_go_on_at_the_same_epoch(run_cli, batches) -> None:
     [
         # 3 updates of 16 repeated for ever; in the second of epoch 3, 16 of 48 samples are left.
         (["trainer.overfit_batches=3"], "dataset.batch_size=8", 11 + 1, [8]),
-        (["trainer.overfit_batches=3"], "trainer.overfit_batches=2", 11 + 1, [11]),
+        pytest.param(["trainer.overfit_batches=3"], "trainer.overfit_batches=2", 11 + 1, [11], marks=pytest.mark.slow),
         (["trainer.overfit_batches=3"], "trainer.overfit_batches=null", 11 + 2, [16, 13]),
-        (["trainer.limit_batches=4"], "trainer.limit_batches=2", 11 + 1 + 2, [8, 16, 16]),
+        pytest.param(
+            ["trainer.limit_batches=4"], "trainer.limit_batches=2", 11 + 1 + 2, [8, 16, 16], marks=pytest.mark.slow
+        ),
         (["trainer.limit_batches=4"], "trainer.limit_batches=null", 11 + 2 + 6, [16, 6, 16]),
-        ([], "trainer.overfit_batches=3", 11 + 1 + 2 * 3, [3, 16, 16]),
+        pytest.param([], "trainer.overfit_batches=3", 11 + 1 + 2 * 3, [3, 16, 16], marks=pytest.mark.slow),
     ],
 )
 def test_overfitting_and_limits(

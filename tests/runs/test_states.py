@@ -28,7 +28,7 @@ def trust(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("overrides", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("until", [6, 9])
+@pytest.mark.parametrize("until", [9, pytest.param(6, marks=pytest.mark.slow)])  # in an epoch, and at the end of one
 def test_stopped_and_resumed_it_is_the_undisturbed_run(run_cli, overrides: tuple[str, ...], until: int) -> None:
     words = (*TINY, "trainer.epochs=4", "logger=none", *overrides)
     assert run_cli(*words, "name=whole").code == 0

@@ -42,7 +42,7 @@ def said(ended: Ended) -> list[tuple[str | None, str | None, str | None]]:
         ("failed", "error", None, MORTAL),
     ],
 )
-@pytest.mark.parametrize("launcher", ["pool", "basic"])
+@pytest.mark.parametrize("launcher", ["pool", pytest.param("basic", marks=pytest.mark.slow)])
 def test_a_run_and_its_job_say_the_same(run_cli, status: str, end: str, why: str, overrides, launcher: str) -> None:
     ended = run_cli("-m", *TINY, *overrides, "name=sweep", "logger=none", "seed=0", f"hydra/launcher={launcher}")
     assert said(ended) == [(status, end, why)]

@@ -74,11 +74,11 @@ def test_horizons_and_cooldowns_off_one_trunk(run_cli) -> None:
     ("often", "trained"),
     [
         (("trainer.evaluate_every=100%", "trainer.log_every=7st"), SHARED),  # nothing before the forks differs
-        (("trainer.evaluate_every=100%", "trainer.log_every=100%"), SHARED),
+        pytest.param(("trainer.evaluate_every=100%", "trainer.log_every=100%"), SHARED, marks=pytest.mark.slow),
         # Evaluations at 15 or at 23 (half up): rows up to the 15th are common, and forks at 14 save 14 twice.
         (("trainer.evaluate_every=50%", "trainer.log_every=7st"), 150 - 18 - 14 - 27),
         # Rows at 3 or at 5: only runs of one length share.
-        (("trainer.evaluate_every=5st", "trainer.log_every=10%"), 150 - 18 - 27),
+        pytest.param(("trainer.evaluate_every=5st", "trainer.log_every=10%"), 150 - 18 - 27, marks=pytest.mark.slow),
     ],
     ids=["evaluated at the end", "logged at the end", "evaluated half-way", "logged often"],
 )

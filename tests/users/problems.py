@@ -76,6 +76,30 @@ class Net(nn.Module):
 '''
 
 
+STUDY = """
+import sys
+
+import torch
+from torch import nn
+
+import lrsched
+from lrsched.tasks import Regression
+
+draw = torch.Generator().manual_seed(0)
+x = torch.rand(200, 4, generator=draw)
+y = 3 * x[:, 0] + torch.sin(6 * x[:, 1]) + 0.1 * torch.randn(200, generator=draw)
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Dropout(0.1), nn.Linear(16, 1))
+
+words = sys.argv[1:]
+schedules = words.pop().removeprefix("schedules=").split(",") if "schedules" in words[-1] else [None]
+for schedule in schedules:
+    more = [] if schedule is None else [f"scheduler={schedule}", f"name={schedule.replace('/', '-')}"]
+    run = lrsched.run([*words, *more], model=model, data=(x, y), task=Regression(loss="huber"))
+    print(run.result["status"], run.result["metrics"]["val/rmse"], run.predict(x[:3]).squeeze().tolist())
+"""
+
+
 def houses(place: Path) -> None:
     """A table of numbers and words, and a price with noise that grows with the size."""
     draw = random.Random(0)
@@ -108,11 +132,12 @@ class Problem:
     """What a user has, and types.
 
     Args:
-        words: behind ``lrsched train``.
+        words: behind ``lrsched train``, or behind ``python SCRIPT``.
         metric: of its own, that a report compares.
         data: makes the files of data that the user has.
         files: code and YAML that the user writes, by name.
         trust: modules that the user's own environment names.
+        script: that trains, or empty: the command line does.
     """
 
     words: tuple[str, ...]
@@ -120,6 +145,12 @@ class Problem:
     data: Callable[[Path], None] = lambda place: None
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     trust: str = ""
+    script: str = ""
+
+    @property
+    def train(self) -> tuple[str, str]:
+        """The command that trains."""
+        return ("python", self.script) if self.script else ("lrsched", "train")
 
     def write(self, place: Path) -> None:
         """Put the files where the user works."""
@@ -172,5 +203,11 @@ model:
         ("dataset=npz", "dataset.path=sounds.npz", "task=binary", "model=mlp", "dataset.batch_size=16"),
         "val/f1",
         sounds,
+    ),
+    "script with objects": Problem(
+        ("dataset.batch_size=16", "optimizer=adamw"),
+        "val/rmse",
+        files={"study.py": STUDY},
+        script="study.py",
     ),
 }

@@ -17,7 +17,6 @@ from tests.test_wheel import installed, wheel  # noqa: F401  (fixtures)
 from tests.users.problems import PROBLEMS, Problem
 
 LENGTH = ("trainer.epochs=12", "trainer.log_every=1st", "checkpoint.every=1ep", "threads=1", "trainer.progress=false")
-SCHEDULES = "scheduler=constant,cosine,torch/StepLR"
 
 
 class Person:
@@ -30,7 +29,7 @@ class Person:
     """
 
     def __init__(self, commands: Path, place: Path, problem: Problem) -> None:
-        self._command, self.place, self._problem = commands / "lrsched", place, problem
+        self._commands, self.place, self._problem = commands, place, problem
         known = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
         self._environment = {**known, "LRSCHED_TRUST": problem.trust}
         problem.write(place)
@@ -38,7 +37,7 @@ class Person:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Type a command and look at it while it runs."""
         pipe = subprocess.PIPE
-        command = (self._command, *words)
+        command = (self._commands / words[0], *words[1:])
         return subprocess.Popen(command, cwd=self.place, env=self._environment, stdout=pipe, stderr=pipe, text=True)
 
     def call(self, *words: str) -> str:
@@ -50,17 +49,25 @@ class Person:
 
     def train(self, *words: str) -> str:
         """Train the problem."""
-        return self.call("train", *self._problem.words, *LENGTH, *words)
+        return self.call(*self._problem.train, *self._problem.words, *LENGTH, *words)
 
     def train_until_killed(self, name: str) -> None:
         """Train the problem until there is a checkpoint of some updates, and kill the process without a warning."""
-        process = self.start("train", *self._problem.words, *LENGTH, f"name={name}")
+        process = self.start(*self._problem.train, *self._problem.words, *LENGTH, f"name={name}")
         checkpoints = self.run(name).checkpoints
         while process.poll() is None and len(list(checkpoints.glob("step-*/manifest.json"))) < 2:
             time.sleep(0.005)
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL, "the run had ended before it was killed"
+
+    def sweep(self) -> list[str]:
+        """Train the problem with three schedules; the folders of what was made."""
+        if self._problem.script:
+            self.train("schedules=constant,cosine,torch/StepLR")
+            return [f"outputs/{name}" for name in ("constant", "cosine", "torch-StepLR")]
+        self.train("-m", "scheduler=constant,cosine,torch/StepLR", "seed=0,1", "name=sweep")
+        return ["outputs/sweep"]
 
     def run(self, name: str) -> RunFolder:
         """The folder of a run."""
@@ -78,10 +85,9 @@ def test_a_problem_of_a_user(person: Callable[[str], Person], name: str) -> None
     user = person(name)
     user.train("name=whole")
     user.train_until_killed("killed")
-    user.call("train", "resume=outputs/killed")
+    user.call(*PROBLEMS[name].train, "resume=outputs/killed")
     assert differences(user.run("whole"), user.run("killed")) == []
-    user.train("-m", SCHEDULES, "seed=0,1", "name=sweep")
-    own = PROBLEMS[name].metric
-    told = user.call("report", "outputs/sweep", "--metric", own)
+    own, swept = PROBLEMS[name].metric, user.sweep()
+    told = user.call("lrsched", "report", *swept, "--metric", own)
     for word in (own, "constant", "cosine", "StepLR"):
         assert word in told
