@@ -99,7 +99,7 @@ def kept_until(past: Sequence[Past]) -> float:
             end = min(end, before.planned.steps)
         elif before.at > end:
             rule = f"the last values of its plan are held since step {end}, and it can only go on as planned"
-            raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
+            raise ConfigError("trainer.on_extend", before.policy, rule, "give keep, or take a schedule of ours")
         else:
             end = math.inf
     return end

@@ -77,7 +77,7 @@ def build_scheduler(
                 inner = _native(node, optimizer, span_of(first, counted, interval), calls)
                 return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
-        raise error if error.key.startswith("scheduler") else error.under("scheduler") from error
+        raise error if error.key.startswith(("scheduler", "trainer")) else error.under("scheduler") from error
 
 
 def _refuse_extension(past: Iterable[Past], what: str) -> None:
@@ -85,7 +85,7 @@ def _refuse_extension(past: Iterable[Past], what: str) -> None:
     for before in past:
         if before.policy != "keep":
             rule = f"{what}, can only go on as planned"
-            raise ConfigError("scheduler", before.policy, rule, "give trainer.on_extend=keep, or a schedule of ours")
+            raise ConfigError("trainer.on_extend", before.policy, rule, "give keep, or take a schedule of ours")
 
 
 def _native(node: Component[NativeConfig], optimizer: Optimizer, span: Span, length: int) -> Any:

@@ -9,7 +9,7 @@ from lrsched.assembly.kinds import live_class
 from lrsched.compose.nodes import plain, put
 from lrsched.config.settings import component
 from lrsched.config.targets import SCHEDULER
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, nearest
 from lrsched.horizon import POLICIES
 
 if TYPE_CHECKING:
@@ -60,11 +60,13 @@ def _refuse_policy(policy: str, composed: DictConfig) -> None:
 
     A length that an earlier version wrote down stays: its run goes on as it did.
     """
+    if policy not in POLICIES:
+        raise ConfigError("trainer.on_extend", policy, "there is no such policy", nearest(str(policy), POLICIES))
     if policy in ("keep", "stretch"):
         return
     name = live_class(component(SCHEDULER, plain(composed)["scheduler"], "scheduler"))
     if name is None:
         return
     rule = f"{name} runs live, and has no schedule of which this could be made"
-    remedy = "give trainer.on_extend=keep, or stretch to run it on as it is; or take a schedule of ours"
+    remedy = "give keep; or stretch to run it on as it is, unless it has a length of auto; or take a schedule of ours"
     raise ConfigError("trainer.on_extend", policy, rule, remedy)

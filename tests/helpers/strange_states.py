@@ -45,6 +45,18 @@ class Growing(LRScheduler):
         return [base / (len(self.seen) + names) for base in self.base_lrs]
 
 
+class Reckoning(LRScheduler):
+    """Counts in scalars of numpy, whole and real; the rate falls with both."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.count, self.share, self.begun = np.int64(0), np.float32(1), np.bool_(False)
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[Any]:
+        self.count, self.share, self.begun = np.int64(self.count + 1), np.float32(self.share * 0.75), np.bool_(True)
+        return [float(base) * float(self.share) / int(self.count) for base in self.base_lrs]
+
+
 class Queueing(LRScheduler):
     """Keeps its last rates in a deque, from the third one on."""
 

@@ -135,7 +135,7 @@ def test_held_values_are_not_stepped_again(run_cli) -> None:
     assert run_cli(*LONGER).code == 0
     ended = run_cli("resume=outputs/run", "trainer.epochs=10", "trainer.on_extend=stretch")
     assert ended.code == 2
-    assert "scheduler=stretch: the last values of its plan are held since step 24" in ended.err
+    assert "trainer.on_extend=stretch: the last values of its plan are held since step 24" in ended.err
 
 
 def test_an_expression_of_the_runs_length_is_not_stretched(run_cli) -> None:

@@ -12,6 +12,7 @@ OWN = ("scheduler=torch/ExponentialLR", "~scheduler.gamma")
 KINDS = {
     "numpy's scalars": ("scheduler=torch/LambdaLR", f"scheduler.lr_lambda={HERE}.cosine"),
     "numpy's arrays": (*OWN, f"scheduler._target_={HERE}.Remembering"),
+    "a scheduler's numbers of numpy": (*OWN, f"scheduler._target_={HERE}.Reckoning"),
     "a state that grows": (*OWN, f"scheduler._target_={HERE}.Growing"),
     "an optimizer's count": ("optimizer=sgd", f"optimizer._target_={HERE}.Counting"),
     "an extra state": (
