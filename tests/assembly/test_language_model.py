@@ -137,7 +137,6 @@ BAD = [
     (["model.heads=3"], "model.heads=3: must divide the width 16, which the heads share"),
     (["+model.context=8"], "16 tokens, and the model was made for at most 8"),
     (["+model.vocabulary=300"], "gives a tensor of float32 of shape [2, 16, 300], and logits are wanted"),
-    (["model.positions=relative"], "model.positions=relative: must be one of learned, sinusoidal, rotary"),
     (["task=classification"], "train: has no target"),
 ]
 
