@@ -6,7 +6,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_module
 
-from lrsched.cli.hydra_setup import register
+from lrsched.compose.hydra_setup import register
 from lrsched.compose.nodes import plain
 
 

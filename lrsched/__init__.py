@@ -15,23 +15,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lrsched.horizon import Horizon
     from lrsched.python.finished import load
+    from lrsched.python.run import run
     from lrsched.schedulers.adapter import LRScheduler
 
 __version__ = "0.2.0.dev0"
-__all__ = ["Horizon", "LRScheduler", "load"]
+__all__ = ["Horizon", "LRScheduler", "load", "run"]
 
 _HOMES = {
     "Horizon": "lrsched.horizon",
     "LRScheduler": "lrsched.schedulers.adapter",
     "load": "lrsched.python.finished",
+    "run": "lrsched.python.run",
 }
 
 
+_SHELVES = ("data", "loggers", "models", "optimizers", "schedulers", "schedules", "tasks")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _SHELVES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SHELVES})

@@ -27,11 +27,22 @@ def command() -> str:
     return f"python {program}" if program.endswith(".py") else "lrsched train"
 
 
+def typed(words: str) -> str:
+    """The command line that gives these words to the program that started this process."""
+    return f"{command()} {words}"
+
+
 def terminal() -> tuple[int | None, bool]:
     """The width of stdout's terminal (None: it is no terminal), and whether to use colours."""
     interactive = is_interactive(sys.stdout)
     width = shutil.get_terminal_size().columns if interactive else None
     return width, interactive and not os.environ.get("NO_COLOR")
+
+
+def in_notebook() -> bool:
+    """Whether a notebook runs this process, and shows what it is given to display."""
+    notebook = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return notebook is not None and hasattr(notebook(), "kernel")
 
 
 def is_interactive(stream: TextIO) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from lrsched.errors import Stopped
+from lrsched.errors import Stopped, UserError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -34,6 +34,26 @@ class StopFlag:
         self._settled = False
         self._depth = 0
         self._before: dict[int, object] = {}
+        self._alone = threading.Lock()
+
+    @contextmanager
+    def alone(self) -> Generator[StopFlag]:
+        """Listen for one piece of work that no other in this process may overlap.
+
+        Raises:
+            UserError: another one is under way, in another thread or above.
+        """
+        if self.listens or not self._alone.acquire(blocking=False):
+            raise UserError(
+                "a run is under way in this process, and two would draw from the same generators and threads; wait for "
+                "it, or make each in a process of its own"
+            )
+        try:
+            self.lower()
+            with self:
+                yield self
+        finally:
+            self._alone.release()
 
     def lower(self) -> None:
         """Forget every signal, and that the work is done: another command begins."""

@@ -100,6 +100,15 @@ def test_the_commands_of_the_two_fences_are_there() -> None:
     assert fences["test"].endswith("python -m pytest")
 
 
+def test_the_example_of_a_run_from_python_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (found,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "lrsched.run(" in block]
+    x = torch.arange(60.0).reshape(20, 3) / 60
+    names: dict[str, Any] = {"x": x, "y": x.sum(1), "model": torch.nn.Linear(3, 1)}
+    exec(found.replace("epochs=20", "epochs=1"), names)
+    assert names["run"].result["status"] == "finished"
+
+
 def test_the_example_from_python_is_true(run_cli) -> None:
     words = ("dataset=digits", "trainer.epochs=1", "trainer.progress=false", "logger=none", "name=first")
     assert run_cli(*words).code == 0

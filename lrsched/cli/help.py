@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lrsched.cli.hydra_setup import call
 from lrsched.compose.choices import choices_in
+from lrsched.compose.hydra_setup import call
 from lrsched.compose.plugins import GROUPS, installed
 
 HEADER = """\

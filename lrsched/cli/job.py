@@ -11,8 +11,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
+from lrsched.compose.hydra_setup import register
 from lrsched.compose.nodes import as_written, plain
 from lrsched.console import forgive_readers, say
 from lrsched.errors import Stopped, UserError

@@ -7,17 +7,15 @@ from itertools import product
 from pathlib import Path
 from shutil import get_terminal_size
 
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.command import Parser, exit_code, write
-from lrsched.cli.hydra_setup import register
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.nodes import plain
 from lrsched.compose.onto import for_stored
+from lrsched.compose.outside import composed, hydra_of_ours
 from lrsched.compose.overrides import parse, standing
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import settings
@@ -80,14 +78,12 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
     Raises:
         ConfigError: a value cannot be used; the message names the combination.
     """
-    register()
-    with initialize_config_module("lrsched.conf", version_base="1.3"):
-        extra = [f"hydra.searchpath=['file://{_existing(folder)}']"] if folder is not None else []
-        left = standing(parse(overrides, GlobalHydra.instance().config_loader()))
+    with hydra_of_ours() as loader:
+        left = standing(parse(overrides, loader))
         for job in dict.fromkeys(product(*map(words_of, left))):
             chosen = [word for override, word in zip(left, job, strict=True) if override.is_sweep_override()]
             try:
-                yield _course([*extra, *job], [word for word in chosen if key_of(word) != "scheduler"])
+                yield _course(job, folder, [word for word in chosen if key_of(word) != "scheduler"])
             except (UserError, HydraException, OmegaConfBaseException) as error:
                 known = as_user_error(error, job)
                 if not chosen or not isinstance(known, ConfigError):
@@ -96,21 +92,13 @@ def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:
                 raise ConfigError(known.key, known.value, rule, known.remedy) from error
 
 
-def _course(overrides: list[str], others: list[str]) -> Course:
+def _course(words: Sequence[str], folder: str | None, others: list[str]) -> Course:
     """Compose and check the config of these overrides as a run does, and draw its course."""
-    overrides = for_stored(overrides)
-    run = compose("config", overrides=overrides, return_hydra_config=True)
+    overrides = for_stored(words)
+    run = composed(overrides, folder, key="--config-dir")
     choice = str(run.hydra.runtime.choices.scheduler)
     with open_dict(run):
         del run["hydra"]
     if run.get("resume") is not None:  # resume a run, perhaps at another length
         choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, overrides).config
     return forecast(settings(plain(run)), " ".join([choice, *others]))
-
-
-def _existing(folder: str) -> Path:
-    """Make the path of a folder absolute; refuse one that does not exist."""
-    path = Path(folder).absolute()
-    if not path.is_dir():
-        raise ConfigError("--config-dir", folder, "there is no such folder")
-    return path

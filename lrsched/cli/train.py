@@ -10,8 +10,8 @@ from typing import Any
 
 from lrsched.cli.flags import completed, flags_first
 from lrsched.cli.help import HELP, show_help
-from lrsched.cli.hydra_setup import call, register
 from lrsched.compose.errors import RAISED, as_user_error
+from lrsched.compose.hydra_setup import call, register
 from lrsched.compose.onto import for_stored
 from lrsched.console import forgive_readers, say
 from lrsched.signals import stop_flag

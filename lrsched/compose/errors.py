@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -134,7 +135,15 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
         return ConfigError(key, UNSET, rule, f"write +{key}")
     if key in MOVED:
         return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
-    return ConfigError(key, UNSET, "there is no such key", nearest(unknown, known))
+    remedy = nearest(unknown, known)
+    if not _is_ours(siblings):
+        remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
+    return ConfigError(key, UNSET, "there is no such key", remedy)
+
+
+def _is_ours(node: object) -> bool:
+    """Whether a node is of ours, whose YAML names every key; of a class of others it may leave out arguments."""
+    return not isinstance(node, DictConfig) or str(node.get("_target_", "lrsched.")).startswith("lrsched.")
 
 
 def _missing_value(cause: MissingMandatoryValue) -> ConfigError:

@@ -11,6 +11,7 @@ from typing import Any, overload
 from lrsched.config import schema
 from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
+from lrsched.config.given import NOTHING, Given, InPlace, require_objects
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_mapping
@@ -32,11 +33,15 @@ class Settings(schema.RunConfig):
     logger: dict[str, Component[None]]
 
 
-def settings(config: Mapping[str, Any]) -> Settings:
+def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) -> Settings:
     """Type and check the config of a run.
 
+    Args:
+        config: as composed or stored, resolved.
+        objects: given in Python, by the key of the node that each stands in for.
+
     Raises:
-        ConfigError: an unknown key, a value of another type or out of its range.
+        ConfigError: an unknown key, a value of another type or out of its range, an object that is not given.
     """
     run = read(schema.RunConfig, config, "")
     check_name("name", run.name)
@@ -57,11 +62,12 @@ def settings(config: Mapping[str, Any]) -> Settings:
         if key.partition(".")[0] not in keys:
             raise ConfigError(f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, keys))
     check_numbers(config)
+    require_objects({"model": run.model, "dataset": run.dataset, "task": run.task}, objects)
     run.optimizer = _optimizer(run.optimizer)
     run.scheduler = component(SCHEDULER, run.scheduler, "scheduler")
-    run.task = component(TASK, run.task, "task")
-    run.model = component(MODEL, run.model, "model")
-    run.dataset = component(DATASET, run.dataset, "dataset", schema.DatasetConfig)
+    run.task = _placed(component(TASK, run.task, "task"), objects)
+    run.model = _placed(component(MODEL, run.model, "model"), objects)
+    run.dataset = _placed(component(DATASET, run.dataset, "dataset", schema.DatasetConfig), objects)
     run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
     return Settings(**vars(run))
 
@@ -84,6 +90,14 @@ def component(role: Role, node: Mapping[str, Any], key: str, own: type[Any] | No
     """
     reserved, rest = (None, node) if own is None else take(own, node, key)
     return Component(role, key, str(node.get("_target_")), arguments_in(rest), reserved)
+
+
+def _placed(node: Component[S], objects: Mapping[str, Given]) -> Component[S]:
+    """The node, or the object that stands in for it."""
+    given = objects.get(node.key)
+    if given is None:
+        return node
+    return InPlace(node.role, node.key, given.name, node.arguments, node.own, given)
 
 
 def direction(better: Mapping[str, str], monitor: str) -> str:

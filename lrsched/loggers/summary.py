@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,14 +14,19 @@ from lrsched.units import shown, unit_of
 
 
 def summary(
-    result: Mapping[str, Any], folder: Path, command: str, *, tensorboard: bool, file: TextIO | None = None
+    result: Mapping[str, Any],
+    folder: Path,
+    again: Callable[[str], str],
+    *,
+    tensorboard: bool,
+    file: TextIO | None = None,
 ) -> None:
     """Print the result of a run as one block.
 
     Args:
         result: the fields of ``result.json``; a failed run may lack some, which are left out.
         folder: the run folder.
-        command: how the run was started, as typed.
+        again: how to ask for a run by these words, as one types it.
         tensorboard: whether the run wrote events.
         file: where to print, None for stdout.
 
@@ -30,7 +35,7 @@ def summary(
     >>> best = {"step": 437, "val/loss": 0.08}
     >>> measured = {"best": best, "train_seconds": 2.0, "samples_per_second": 14720.0}
     >>> measured["units"] = {"accuracy": "%", "loss": "nats"}
-    >>> summary(done | measured, Path("outputs/digits"), "python train.py", tensorboard=True)
+    >>> summary(done | measured, Path("outputs/digits"), "python train.py {}".format, tensorboard=True)
     finished
       test    accuracy 97.50%  loss 0.1000 nats
       val     accuracy 98.00%  loss 0.0900 nats
@@ -44,7 +49,7 @@ def summary(
     lines = [f"{result['status']}: {reason}" if reason else str(result["status"])]
     lines += [_line(part, _measured(result, part)) for part in ("test", "val")]
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
-    lines += [_line("folder", str(folder)), _line("resume", f"{command} {_override('resume', folder)}")]
+    lines += [_line("folder", str(folder)), _line("resume", again(_override("resume", folder)))]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
     tell("\n".join(line for line in lines if line), file)

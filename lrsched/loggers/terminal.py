@@ -1,4 +1,4 @@
-"""Show a run's progress on stderr."""
+"""Show a run's progress on stderr, or in the notebook that makes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from lrsched.console import is_interactive
+from lrsched.console import in_notebook, is_interactive
+from lrsched.loggers._notebook import NotebookBar
 from lrsched.loggers.base import Logger, Row, RunInfo
 from lrsched.units import PERCENT, shown, unit_of
 
@@ -16,14 +17,14 @@ REFRESH_SECONDS = 0.1
 
 
 class Terminal(Logger):
-    """A progress bar on a terminal, one plain line per evaluation elsewhere (CI, pipes); all on stderr.
+    """A progress bar on a terminal or below a notebook's cell, one plain line per evaluation elsewhere (CI, pipes).
 
     A row reads the clock; the bar is drawn at most ten times a second, in the calling thread (0.6 ms
     each). Samples per second count the time since the first row, evaluations included, so that the
     time left is realistic.
 
     Args:
-        stream: where to write, None for stderr.
+        stream: where to write, None for stderr or the notebook.
         interactive: whether to draw a bar; None: if the stream is a terminal.
         clock: seconds of a monotonic clock.
     """
@@ -43,8 +44,7 @@ class Terminal(Logger):
         self._first: tuple[int, float] | None = None  # step and time of the first row
         self._drawn = -math.inf
         self._rated = -1
-        interactive = is_interactive(self._out) if self._interactive is None else self._interactive
-        self._bar = _Bar(self._out, run) if interactive else None
+        self._bar = self._new_bar(run)
 
     def write(self, row: Row) -> None:
         now = self._clock()
@@ -66,6 +66,12 @@ class Terminal(Logger):
         if self._bar is not None:
             self._bar.draw(int(self._last["step"]), self._measured(self._clock()))
             self._bar.close()
+
+    def _new_bar(self, run: RunInfo) -> _Bar | NotebookBar | None:
+        if self._stream is None and self._interactive is None and in_notebook():
+            return NotebookBar(run.steps)
+        interactive = is_interactive(self._out) if self._interactive is None else self._interactive
+        return _Bar(self._out, run) if interactive else None
 
     def _measured(self, now: float) -> str:
         """The newest values in one line; a narrow terminal cuts its end."""

@@ -17,6 +17,7 @@ from lrsched.runs.resume import must_hold_a_run
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from lrsched.config.given import Given
     from lrsched.python.rebuild import Rebuilt
     from lrsched.python.rows import Columns
     from lrsched.runs.weights import Saved
@@ -43,20 +44,24 @@ class Run:
 
     Args:
         folder: of the run.
-        parts: its task and data, where they are objects that no config describes.
-        untrained: its model, where it is such an object; it is copied, never changed.
+        parts: its task and data, where they are built already.
+        objects: given to the run in Python, by the key of the node that each stands in for.
 
     Raises:
         ConfigError: there is no run in the folder.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, parts: Rebuilt | None = None, untrained: nn.Module | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        parts: Rebuilt | None = None,
+        objects: Mapping[str, Given] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self._files = RunFolder(self.folder)
         must_hold_a_run("RUN_FOLDER", self._files)
-        self._given, self._untrained = parts, untrained
+        self._given, self._objects = parts, objects or {}
         self._ready: tuple[str, nn.Module] | None = None
 
     def __repr__(self) -> str:
@@ -169,7 +174,7 @@ class Run:
     def _parts(self) -> Rebuilt:
         from lrsched.python.rebuild import Rebuilt
 
-        return Rebuilt.of(self._files) if self._given is None else self._given
+        return Rebuilt.of(self._files, self._objects) if self._given is None else self._given
 
     def _loaded(self, weights: str, into: nn.Module | None) -> tuple[nn.Module, int]:
         """The model with these weights, and the step that they are of."""
@@ -190,10 +195,6 @@ class Run:
         return saved_weights(self._files, weights)
 
     def _built(self, saved: Saved) -> nn.Module:
-        if self._untrained is not None:
-            from copy import deepcopy
-
-            return deepcopy(self._untrained)
         self._parts.check_made(saved.checkpoint.manifest, saved.checkpoint.path)
         return self._parts.model()
 

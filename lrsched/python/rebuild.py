@@ -14,6 +14,7 @@ from lrsched.assembly.parts import build_task, first_model
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import reaching_out, read_config
 from lrsched.config.digest import config_sha256
+from lrsched.config.given import NOTHING, Given, require_same
 from lrsched.config.settings import Settings, settings
 from lrsched.data.loader import InOrder
 from lrsched.data.split import Splits
@@ -53,7 +54,7 @@ class Rebuilt:
     device: torch.device
 
     @classmethod
-    def of(cls, folder: RunFolder) -> Rebuilt:
+    def of(cls, folder: RunFolder, objects: Mapping[str, Given] = NOTHING) -> Rebuilt:
         """Read the config of a run and load its data set.
 
         Raises:
@@ -61,7 +62,8 @@ class Rebuilt:
             CheckpointError: the config cannot be read.
             DataError: the data set is missing or damaged.
         """
-        run, digest = stored_settings(folder)
+        run, digest = stored_settings(folder, objects)
+        require_same(run.model, run.task, begun=True)
         device = device_of(run.device)
         splits, data = load_data(run)
         task, transform = build_task(run, splits), chosen_transform(run.dataset.own, splits, device)
@@ -109,7 +111,7 @@ class Rebuilt:
             )
 
 
-def stored_settings(folder: RunFolder) -> tuple[Settings, str]:
+def stored_settings(folder: RunFolder, objects: Mapping[str, Given] = NOTHING) -> tuple[Settings, str]:
     """The settings that a run is stored with, loggers aside, and the hash of its config.
 
     Raises:
@@ -122,4 +124,4 @@ def stored_settings(folder: RunFolder) -> tuple[Settings, str]:
         rule = "a config that is read back may refer to its own keys, and not to the environment or anything else"
         raise ConfigError(key, text, rule, f"if you trust it, write the value into {folder.config}")
     values = plain(config)
-    return settings(values), config_sha256(values)
+    return settings(values, objects), config_sha256(values)

@@ -12,24 +12,24 @@ from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
-from lrsched.compose.nodes import plain, to_yaml
+from lrsched.compose.nodes import plain
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
+from lrsched.config.given import require_same
 from lrsched.config.settings import Settings
-from lrsched.console import command, say
+from lrsched.console import say
 from lrsched.ended import Ended, ended_by
-from lrsched.errors import NotFinite, Stopped, storage
+from lrsched.errors import NotFinite, Stopped
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
-from lrsched.records import write_atomically
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
 from lrsched.runs.fork import begin, find
 from lrsched.runs.initial import INITIAL, initial_weights
 from lrsched.runs.newest import Newest, newest, settings_at
-from lrsched.runs.request import RunRequest, claim
+from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import result_of, with_test
 from lrsched.runs.steps import FORK
@@ -91,6 +91,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     """
     store, point = Store(request.folder.checkpoints), request.context.share.begin
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
+    require_same(run.model, run.task, begun=not fresh)
     saved = None if fresh else newest(run, request, store)
     parts, about = _assembled(run, request, saved)
     shown, secrets = unmasked(request.config)
@@ -130,9 +131,10 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if quiet:
         one_line(result, request.folder.path)
     else:
-        summary(result, request.folder.path, command(), tensorboard="tensorboard" in run.logger)
+        summary(result, request.folder.path, request.context.again, tensorboard="tensorboard" in run.logger)
     if outcome.signal is not None:
-        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how_to_resume(request.folder)}")
+        how = how_to_resume(request.folder, request.context.again)
+        raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how}")
     return result
 
 
@@ -157,8 +159,9 @@ def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
         held.callback(lock.release)
     Store(request.folder.checkpoints).tidy()  # what a killed process left half-written
     if not request.resume or request.changed:
-        _write_config(request)
+        write_config(request)
     request.folder.result.unlink(missing_ok=True)  # a run that goes on has none
+    request.context.entered(request.folder)
     return request
 
 
@@ -182,9 +185,9 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
-        raise advised(error, folder) from error
+        raise advised(error, folder, made.request.context.again) from error
     finally:
-        finish(folder, journal, result, made.secrets)
+        finish(folder, journal, result, made.secrets, made.request.context.again)
 
 
 def _trainer(made: _Execution, journal: Journal) -> Trainer:
@@ -231,13 +234,6 @@ def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) ->
     if progress is not None:
         chosen.append(progress)
     return [*chosen, Terminal()] if terminal else chosen
-
-
-def _write_config(request: RunRequest) -> None:
-    """Write the config, the first file of a run folder: a folder with a config holds a run."""
-    config = request.config if request.kept is None else request.kept
-    with storage(f"the run folder {request.folder} cannot be written"):
-        write_atomically(request.folder.config, to_yaml(config).encode())
 
 
 def _journal(made: _Execution) -> Journal:

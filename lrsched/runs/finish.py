@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.config.blame import is_out_of_memory
-from lrsched.console import command, say
+from lrsched.console import say, typed
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
@@ -25,6 +25,7 @@ def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
     handler = logging.FileHandler(folder.log, encoding="utf-8")
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(message)s", secrets))
     handler.handleError = lambda record: None  # report a full disk once, not at every line
+    level, propagate = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -32,14 +33,22 @@ def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
         try:
             handler.close()
         except OSError as error:
             say(f"{folder.log}: {error.strerror}")
 
 
-def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-    """Close the rows, then write the result, even if closing fails.
+def finish(
+    folder: RunFolder,
+    journal: Journal | None,
+    result: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    again: Callable[[str], str] = typed,
+) -> None:
+    """Close the rows, then write the result, even if closing fails; ``again`` says how to go on with the run.
 
     Raises:
         StorageError: the file system refused.
@@ -57,19 +66,20 @@ def finish(folder: RunFolder, journal: Journal | None, result: Mapping[str, Any]
     log.info("%s: %s", result["status"], result.get("reason", ""))
     if failure is not None:
         where = f"{failure.strerror}: {failure.filename or folder.result}"
-        raise StorageError(f"{where}; the run is {result['status']} all the same; {how_to_resume(folder)}") from failure
+        how = how_to_resume(folder, again)
+        raise StorageError(f"{where}; the run is {result['status']} all the same; {how}") from failure
 
 
-def advised(error: BaseException, folder: RunFolder) -> UserError:
+def advised(error: BaseException, folder: RunFolder, again: Callable[[str], str] = typed) -> UserError:
     """Add to an error how to go on; for a bug, where its traceback is."""
-    how = how_to_resume(folder)
+    how = how_to_resume(folder, again)
     if isinstance(error, (ConfigError, StateError)):
         return error
     if isinstance(error, NotFinite):  # a plain resume would fail at the same step
+        words = f"resume={os.fspath(folder.path)} optimizer.lr=… checkpoint.allow_change=[optimizer.lr]"
         advice = (
-            f"go on from there with a lower rate: {command()} resume={os.fspath(folder.path)} optimizer.lr=… "
-            "checkpoint.allow_change=[optimizer.lr]; or start again with a lower optimizer.lr, a warm-up or "
-            "trainer.clip_norm=1"
+            f"go on from there with a lower rate: {again(words)}; or start again with a lower optimizer.lr, a "
+            "warm-up or trainer.clip_norm=1"
         )
         return error.advised(
             advice if error.tried else f"{advice}, or pass over such batches: trainer.on_nonfinite=skip"
@@ -88,5 +98,5 @@ def advised(error: BaseException, folder: RunFolder) -> UserError:
     return UserError(f"{type(error).__name__}: {error}. This is a bug of ours; the traceback is in {folder.log}")
 
 
-def how_to_resume(folder: RunFolder) -> str:
-    return f"go on with: {command()} resume={os.fspath(folder.path)}"
+def how_to_resume(folder: RunFolder, again: Callable[[str], str]) -> str:
+    return f"go on with: {again(f'resume={os.fspath(folder.path)}')}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lrsched.checkpoint.lock import RunLock
-from lrsched.console import command
+from lrsched.compose.nodes import to_yaml
 from lrsched.errors import ConfigError, RunFolderBusy, storage
-from lrsched.records import RunFolder
+from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.context import WorkerContext
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def claim(request: RunRequest) -> tuple[RunRequest, RunLock]:
                 return replace(request, folder=folder), lock
             lock.release()
             if not request.numbered:
-                raise already_there(folder)
+                raise already_there(folder, request.context.again)
         except RunFolderBusy:
             if not request.numbered:
                 raise
@@ -80,11 +81,18 @@ def taken(folder: RunFolder) -> bool:
     return any(path.name != LOCK and not path.name.endswith(".tmp") for path in folder.path.iterdir())
 
 
-def already_there(folder: RunFolder) -> ConfigError:
+def already_there(folder: RunFolder, again: Callable[[str], str]) -> ConfigError:
     """The error of a start whose name is taken."""
     return ConfigError(
         "name",
         folder.path.name,
         f"{folder} already holds a run",
-        f"give another name, or continue it: {command()} resume={folder}",
+        f"give another name, or continue it: {again(f'resume={folder}')}",
     )
+
+
+def write_config(request: RunRequest) -> None:
+    """Write the config, the first file of a run folder: a folder with a config holds a run."""
+    config = request.config if request.kept is None else request.kept
+    with storage(f"the run folder {request.folder} cannot be written"):
+        write_atomically(request.folder.config, to_yaml(config).encode())

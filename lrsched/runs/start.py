@@ -44,7 +44,7 @@ def make_run(
         overrides: that composed it, as typed.
         stop: raised by a signal.
         job: the folder of a sweep's job, which goes on where it stood; None: the config says which run is meant.
-        context: what a sweep lends it.
+        context: what a sweep, or a program in Python, lends it.
         quiet: print one line at its end, and no progress.
 
     Returns:
@@ -53,21 +53,27 @@ def make_run(
     Raises:
         UserError: the run did not finish.
     """
+    context = context or WorkerContext()
     with ExitStack() as held:
-        request = _of_command(config, overrides, held) if job is None else _of_job(config, overrides, job, held)
+        request = (
+            _of_command(config, overrides, held, context) if job is None else _of_job(config, overrides, job, held)
+        )
         if isinstance(request, RunFolder):
             result = request.read_result() or {"metrics": {}}
             say(f"{request} is finished: {result.get('reason')}; nothing to do")
+            context.entered(request)
             return result["metrics"].get(config.checkpoint.monitor)
         put(request.config, "sweep", config.sweep)  # how runs are launched, which changes no run
-        run = settings(plain(request.config))
+        run = settings(plain(request.config), context.objects)
         from lrsched.runs.execute import execute  # imports torch
 
-        request = replace(request, context=context or WorkerContext())
+        request = replace(request, context=context)
         return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
 
 
-def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -> RunRequest | RunFolder:
+def _of_command(
+    config: DictConfig, overrides: Sequence[str], held: ExitStack, context: WorkerContext
+) -> RunRequest | RunFolder:
     """The run that a command asks for, locked if it resumes; a folder if the run is finished."""
     by_user = any(item.lstrip("+").startswith("name=") for item in overrides)
     path = config.get("resume")
@@ -75,7 +81,7 @@ def _of_command(config: DictConfig, overrides: Sequence[str], held: ExitStack) -
         found = newest_unfinished(config, check_name("name", str(config.name)) if by_user else None)
         path = None if found is None else found.path
     if path is None:
-        return _new(config, by_user)
+        return _new(config, by_user, context)
     folder = run_folder(str(path))
     if finished(folder) and not stored(folder, config, overrides).changed:
         return folder
@@ -97,11 +103,11 @@ def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, hel
     return folder if finished(folder) else continued(folder, config, overrides)
 
 
-def _new(config: DictConfig, by_user: bool) -> RunRequest:
+def _new(config: DictConfig, by_user: bool, context: WorkerContext) -> RunRequest:
     """A new run and its folder."""
     folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
     if by_user and taken(folder):
-        raise already_there(folder)  # before torch is imported; who claims the folder looks again
+        raise already_there(folder, context.again)  # before torch is imported; who claims the folder looks again
     return RunRequest(folder, _named(config), numbered=not by_user)
 
 

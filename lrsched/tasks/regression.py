@@ -100,6 +100,11 @@ class Regression(Task):
         if range is None:
             leave_out(self, "psnr")
 
+    def parameters(self) -> dict[str, Any]:
+        """As the base class says; the loss's name is kept as ``kind``."""
+        names = ("delta", "target_mean", "target_std", "targets", "range")
+        return {"loss": self.kind, **{name: getattr(self, name) for name in names}}
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean loss of the standardised targets."""
         y, weight = column(batch, 1), sample_weight(batch)

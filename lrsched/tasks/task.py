@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, fields
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -97,6 +98,21 @@ class Task(ABC):
         """
         return {"outputs": facts["targets"], **facts} if "targets" in facts else facts
 
+    def parameters(self) -> dict[str, Any]:
+        """What this was made with, by the names of its constructor."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.init}
+
+    def told(self, facts: Mapping[str, Any]) -> Self:
+        """The same task with those facts of the data that it has parameters for, where these are at their defaults.
+
+        >>> from lrsched.tasks import Classification
+        >>> Classification(label_smoothing=0.1).told({"classes": 3, "features": 2})
+        Classification(label_smoothing=0.1, class_weights=None, classes=3)
+        """
+        given, taken = self.parameters(), signature(type(self)).parameters
+        missing = [name for name in given if name in facts and _same(given[name], taken[name].default)]
+        return type(self)(**{**given, **{name: facts[name] for name in missing}}) if missing else self
+
     def forward(self, model: nn.Module, batch: Batch) -> Any:
         """What the model gives for the batch's input."""
         return model(column(batch, 0))
@@ -152,6 +168,10 @@ def sample_weight(batch: Batch) -> Tensor | None:
     if named(batch):
         return batch.get("weight")
     return batch[2] if len(batch) > 2 else None
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (isinstance(value, (int, float, str, tuple)) and bool(value == default))
 
 
 def share(weight: int | Tensor, whole: int | Tensor) -> float | Tensor:

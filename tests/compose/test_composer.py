@@ -14,8 +14,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lrsched.cli.hydra_setup import register
 from lrsched.compose.composer import Composer
+from lrsched.compose.hydra_setup import register
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -85,6 +85,12 @@ MISTAKES = [
     (["epochs"], "epochs: this override cannot be read; an override is written key=value"),
     (["name=a=b"], "cannot be read"),
     (["~scheduler.step_size"], "~scheduler.step_size: there is no such key to take away; leave it out"),
+    (
+        ["scheduler=torch/OneCycleLR", "scheduler.epochs=2"],
+        "scheduler.epochs: there is no such key; did you mean 'scheduler.pct_start'? "
+        "(an argument that its YAML leaves out is added: +scheduler.epochs)",
+    ),
+    (["optimizer.maximize=true"], "(an argument that its YAML leaves out is added: +optimizer.maximize)"),
 ]
 
 

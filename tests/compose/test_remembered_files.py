@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import ConfigCompositionException
 from omegaconf import Container
 
-from lrsched.cli.hydra_setup import register
+from lrsched.compose.hydra_setup import register
 from tests.helpers.remembered_files import RememberedFiles
 
 CASES = [

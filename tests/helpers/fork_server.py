@@ -130,8 +130,8 @@ def _warm_up() -> None:
     import numpy as np
     import torch
 
-    from lrsched.cli.hydra_setup import register
     from lrsched.cli.job import run_config
+    from lrsched.compose.hydra_setup import register
     from tests.helpers.cases import command
     from tests.helpers.runs import composed, set_config
 

@@ -97,7 +97,7 @@ def composed(*overrides: str) -> bytes:
     """Hydra's config of a command line, its own part included, pickled."""
     from hydra import compose, initialize_config_module
 
-    from lrsched.cli.hydra_setup import register
+    from lrsched.compose.hydra_setup import register
 
     register()
     with initialize_config_module("lrsched.conf", version_base="1.3"):

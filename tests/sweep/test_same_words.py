@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from lrsched.cli.hydra_setup import register
 from lrsched.compose.composer import Composer
+from lrsched.compose.hydra_setup import register
 from lrsched.compose.nodes import plain
 from lrsched.compose.overrides import parse
 from lrsched.compose.stored import read_config

@@ -18,6 +18,12 @@ from lrsched.config import schema
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import id_of
 
+SCHEMA = "schema.yaml"
+"""The name of the schema in Hydra's store."""
+
+RUN_ID = "run_id"
+"""The name of the resolver of run ids."""
+
 PLUGINS = str(Path(lrsched.__file__).parent / "_hydra")
 """The folder of our launcher and sweepers, a part of the namespace ``hydra_plugins``, where Hydra finds them."""
 
@@ -30,8 +36,8 @@ def register() -> None:
     Each entry point calls it before Hydra composes a config. So does :func:`lrsched.cli.job.run_config` when it is
     unpickled, in the process of another launcher, which composes a config of its own.
     """
-    ConfigStore.instance().store(name="schema", node=schema.RunConfig)
-    OmegaConf.register_new_resolver("run_id", run_id, replace=True)
+    ConfigStore.instance().store(name=SCHEMA.removesuffix(".yaml"), node=schema.RunConfig)
+    OmegaConf.register_new_resolver(RUN_ID, run_id, replace=True)
     hide_shared_files()
     if PLUGINS not in sys.path:
         sys.path.append(PLUGINS)
