@@ -62,7 +62,6 @@ def _young_garbage(_one_thread: None, remembered_files: RememberedFiles, _saving
     """What has been imported by now stays: the garbage collector, and the pages of forked jobs, leave it alone."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)  # of a million objects that live on, a search among them finds nothing
     gc.enable()
 
 
