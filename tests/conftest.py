@@ -62,6 +62,7 @@ def _young_garbage(_one_thread: None, remembered_files: RememberedFiles, _saving
     """What has been imported by now stays: the garbage collector, and the pages of forked jobs, leave it alone."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)  # the tests make much, and little of it in circles
     gc.enable()
 
 

@@ -186,7 +186,7 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
 
 def trusted() -> tuple[str, ...]:
     """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
-    names = os.environ.get("LRSCHED_TRUST", "").split(":")
+    names = re.split("[:,]", os.environ.get("LRSCHED_TRUST", ""))
     with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
         table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
         names += [name for name in table.get("lrsched", {}).get("trust", []) if isinstance(name, str)]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lrsched.config.settings import component
-from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, check_arguments, resolve
+from lrsched.config.targets import MODEL, OPTIMIZER, SCHEDULER, Role, check_arguments, resolve, trusted
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules import Cosine
@@ -129,6 +129,13 @@ def test_more_homes_come_from_the_environment_alone(tmp_path, monkeypatch) -> No
     for other in ("my_optimizers.system", "my_optimizers.NotOne"):
         with pytest.raises(ConfigError):
             resolve(OPTIMIZER, other, "optimizer")
+
+
+@pytest.mark.parametrize("words", ["mine:other.module", "mine,other.module", "mine:,other.module:"])
+def test_trusted_modules_are_separated_by_colons_or_commas(monkeypatch, tmp_path, words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LRSCHED_TRUST", words)
+    assert trusted() == ("mine", "other.module")
 
 
 def test_a_project_file_in_the_current_folder_can_trust(tmp_path, monkeypatch) -> None:
