@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import os
 from collections import defaultdict
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -18,7 +19,8 @@ def install() -> None:
     """Change this process and those that it forks."""
     os.fsync = _sync_nothing
     _copy_metadata_by_hand()
-    _keep_no_seeds()
+    if find_spec("torch"):  # the newest Python's lane has none
+        _keep_no_seeds()
 
 
 def _sync_nothing(descriptor: int) -> None:
