@@ -96,10 +96,13 @@ class Initial:
             wrapped = all(name.startswith(prefix) for name in self.weights)
             if wrapped and {name.removeprefix(prefix) for name in self.weights} == live:
                 return f"a wrapper put {prefix} before every name: save the state_dict of what it wraps"
-        both = sorted({name.partition(".")[0] for name in live & set(self.weights)})
-        if not both:
+        both = sorted(live & set(self.weights))
+        tops = sorted({name.partition(".")[0] for name in both})
+        choices = [*(f"{top}.*" for top in tops), *both]
+        fits = next((choice for choice in choices if not misfits(self.weights, model, choice)), None)
+        if fits is None:
             return "are they of this model?"
-        return f"choose those that fit by init_match, a regular expression of names, as in init_match='{both[0]}.*'"
+        return f"choose those that fit by init_match, a regular expression of names, as in init_match='{fits}'"
 
 
 def _differ(a: Any, b: Any) -> bool:

@@ -177,8 +177,10 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
         return ConfigError(f"~{match[1]}", UNSET, "there is no such key to take away", "leave it out")
     match = re.search(r"Ambiguous value for argument '([^=]+)=([^']*)'", text)
     if match:
-        remedy = f"add -m to run them side by side, or give a list: {match[1]}=[{match[2]}]"
-        return ConfigError(match[1], match[2], "several values are a sweep", remedy)
+        as_list = "" if match[1] in GROUPS else f", or give a list where the key takes one: {match[1]}=[{match[2]}]"
+        return ConfigError(
+            match[1], match[2], "several values are a sweep", f"add -m to run them side by side{as_list}"
+        )
     if "Config group override must be" in text:
         return _no_choice(overrides)
     endless = next((word for word in overrides if re.search(r"\d{300}", word)), None)

@@ -367,8 +367,8 @@ MATCHES = [
         "init_match=trunk.*: matches the whole name of no weight; the model has",
     ),
     (("init_from=outputs/first", "init_match='(body'"), "init_match=(body: is no regular expression: missing )"),
-    (("init_from=outputs/first", "model.hidden=[64]"), "its weights do not fit: "),
-    (("init_from=outputs/first", "dataset.classes=5"), "choose those that fit by init_match"),
+    (("init_from=outputs/first", "model.hidden=[64]"), "as in init_match='head.bias'"),  # all else has other shapes
+    (("init_from=outputs/first", "dataset.classes=5"), "as in init_match='body.*'"),
     (("init_from=outputs/first", "init_match='.*'", "dataset.classes=5"), "head.bias [4] is [5] in the model; choose"),
     (("init_from=3",), "init_from=3: there is no such folder"),
     (("init_from=[a]",), "init_from"),
