@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lrsched.loggers import RunInfo, TensorBoard
+from tests.helpers.heard import Heard
 
 ROWS = [{"step": s, "epoch": s / 4, "train/loss": 1 / (s + 3), "lr/default": 0.1 * s} for s in range(8)]
 
@@ -88,12 +89,12 @@ def test_final_metrics_that_no_row_carried_are_written_at_the_last_step(tmp_path
 
 
 @pytest.mark.parametrize("resumed_at", range(8))
-def test_a_resumed_run_shows_each_point_once(tmp_path: Path, resumed_at: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_resumed_run_shows_each_point_once(tmp_path: Path, resumed_at: int, heard: Heard) -> None:
     """Killed after update 6; TensorBoard purges what is written again."""
     killed = [{**row, "train/loss": -1.0} if row["step"] >= resumed_at else row for row in ROWS[:7]]
     write(tmp_path, killed, status="stopped")
     write(tmp_path, ROWS[resumed_at:], resumed_at=resumed_at)
-    with caplog.at_level(logging.CRITICAL, logger="tensorboard"):
+    with heard.at_level(logging.CRITICAL, "tensorboard"):
         assert read(tmp_path)["train/loss"] == points(ROWS, "train/loss")
 
 
