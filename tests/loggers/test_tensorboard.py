@@ -162,7 +162,6 @@ def test_a_file_of_records_is_tensorboards_own(tmp_path: Path, size: int) -> Non
 
 def test_a_session_is_kept_as_the_hparams_plugin_keeps_it(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
-    from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.plugins.hparams import metadata
 
     session = session_start({"lr": 0.1, "name": "a", "nesterov": True})
@@ -170,7 +169,8 @@ def test_a_session_is_kept_as_the_hparams_plugin_keeps_it(tmp_path: Path) -> Non
     file.add_session(session)
     file.close()
     (written,) = tmp_path.iterdir()
-    value = Event.FromString(list(RawEventFileLoader(str(written)).Load())[-1]).summary.value[0]
+    event: Any = import_module("tensorboard.compat.proto.event_pb2")  # made at run time
+    value = event.Event.FromString(list(RawEventFileLoader(str(written)).Load())[-1]).summary.value[0]
     assert value.tag == metadata.SESSION_START_INFO_TAG
     assert value.metadata == metadata.create_summary_metadata(session)
     assert value.tensor == metadata.NULL_TENSOR
