@@ -131,9 +131,9 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if quiet:
         one_line(result, request.folder.path)
     else:
-        summary(result, request.folder.path, request.context.again, tensorboard="tensorboard" in run.logger)
+        summary(result, request.folder.path, request.again, tensorboard="tensorboard" in run.logger)
     if outcome.signal is not None:
-        how = how_to_resume(request.folder, request.context.again)
+        how = how_to_resume(request.folder, request.again)
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how}")
     return result
 
@@ -185,9 +185,9 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
-        raise advised(error, folder, made.request.context.again) from error
+        raise advised(error, folder, made.request.again) from error
     finally:
-        finish(folder, journal, result, made.secrets, made.request.context.again)
+        finish(folder, journal, result, made.secrets, made.request.again)
 
 
 def _trainer(made: _Execution, journal: Journal) -> Trainer:

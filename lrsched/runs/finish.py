@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any
 
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.config.blame import is_out_of_memory
-from lrsched.console import say, typed
+from lrsched.console import path_override, say, typed
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
@@ -76,7 +75,7 @@ def advised(error: BaseException, folder: RunFolder, again: Callable[[str], str]
     if isinstance(error, (ConfigError, StateError)):
         return error
     if isinstance(error, NotFinite):  # a plain resume would fail at the same step
-        words = f"resume={os.fspath(folder.path)} optimizer.lr=… checkpoint.allow_change=[optimizer.lr]"
+        words = f"{path_override('resume', folder.path)} optimizer.lr=… checkpoint.allow_change=[optimizer.lr]"
         advice = (
             f"go on from there with a lower rate: {again(words)}; or start again with a lower optimizer.lr, a "
             "warm-up or trainer.clip_norm=1"
@@ -99,4 +98,4 @@ def advised(error: BaseException, folder: RunFolder, again: Callable[[str], str]
 
 
 def how_to_resume(folder: RunFolder, again: Callable[[str], str]) -> str:
-    return f"go on with: {again(f'resume={os.fspath(folder.path)}')}"
+    return f"go on with: {again(path_override('resume', folder.path))}"
