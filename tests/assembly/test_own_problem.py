@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from lrsched.data.loader import order
 from lrsched.data.split import split
 from lrsched.seeds import key
 from tests.helpers.cli import TINY, Ended
-from tests.helpers.own_problem import Net, Noisy, Pinball
+from tests.helpers.own_problem import Large, Net, Noisy, Pinball
 
 HERE = "tests.helpers.own_problem"
 THREE = "task._target_=torch.nn.TripletMarginLoss"
@@ -75,6 +76,16 @@ def test_it_is_resumed_and_early_stopped_by_its_own_metric(train, run_cli, monke
     assert whole.rows("cut") == whole.rows("whole")
     covered = [row["val/covered"] for row in whole.rows("whole") if "val/covered" in row]
     assert whole.result("whole")["best"]["val/covered"] == max(covered)
+
+
+def test_its_error_in_training_is_its_own(train) -> None:
+    ended = train("run", task="Large")
+    assert ended.code == 2
+    where = f"line {inspect.getsourcelines(Large.measure)[1] + 2} of {inspect.getfile(Large)}"
+    again = f"mend it, and go on with: LRSCHED_TRUST={HERE} lrsched train resume=outputs/run"
+    log = "the code at fault is not ours; its traceback is in outputs/run/train.log"
+    assert ended.err == f"lrsched: IndexError: too many ({where}): {log}; {again}\n"
+    assert ended.result()["ended"] == "error"
 
 
 def test_accumulated_batches_weigh_as_their_samples(train) -> None:
