@@ -12,6 +12,7 @@ from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
+from lrsched.compose.leaks import traced
 from lrsched.compose.nodes import plain
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
@@ -143,7 +144,8 @@ def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tupl
     device = prepare(run.device, run.threads, run.trainer.deterministic)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
-    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
+    with traced(run):
+        parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
     return parts, {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,

@@ -107,7 +107,9 @@ def _new(config: DictConfig, by_user: bool, context: WorkerContext) -> RunReques
     """A new run and its folder."""
     folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
     if by_user and taken(folder):
-        raise already_there(folder, asking(context, config))  # before torch is imported; who claims the folder looks again
+        raise already_there(
+            folder, asking(context, config)
+        )  # before torch is imported; who claims the folder looks again
     return RunRequest(folder, _named(config), numbered=not by_user)
 
 

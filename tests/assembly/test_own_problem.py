@@ -69,7 +69,8 @@ def test_it_is_resumed_and_early_stopped_by_its_own_metric(train, run_cli, monke
     monkeypatch.setenv("LRSCHED_TRUST", f"not.needed,{HERE}")
     cut = train("cut", "trainer.epochs=3", "checkpoint.monitor=val/covered", "sweep.until=5")
     line = f"LRSCHED_TRUST={HERE} lrsched train resume=outputs/cut"  # to be pasted into another shell
-    assert cut.code == 0 and f"  resume  {line}\n" in cut.out
+    assert cut.code == 0, cut.err
+    assert f"  resume  {line}\n" in cut.out
     assert f"or continue it: {line}\n" in train("cut").err
     assert run_cli("resume=outputs/cut", "sweep.until=null").code == 0
     assert whole.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
