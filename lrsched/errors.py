@@ -5,7 +5,6 @@
     UserError                 a person can mend it: one message, no traceback
     ├── ConfigError       2   a key has a value that cannot be used
     ├── DataError         2   a data set is missing or is not what it should be
-    ├── CodeError         2   code of a user's own raised an error in training
     ├── StateError        2   a state holds what no checkpoint can give back
     ├── NotFinite         3   a loss, gradient, metric, weight or optimizer state is not finite
     ├── CheckpointError   4   no valid checkpoint, or it does not fit this code
@@ -68,12 +67,6 @@ class ConfigError(UserError, ValueError):
 
 class DataError(UserError):
     """A data set is missing, damaged or in the wrong form."""
-
-    exit_code = 2
-
-
-class CodeError(UserError):
-    """Code of a user's own raised an error in training: mended, it goes on with the same command."""
 
     exit_code = 2
 

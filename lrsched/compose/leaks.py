@@ -55,7 +55,8 @@ def default_with(group: str, target: str, name: str, value: Any) -> str | None:
     >>> default_with("model", "mine.Net", "hidden", [128]), default_with("model", "mine.Net", "hidden", [64])
     ('mlp', None)
     """
-    for entry in _read("config")["defaults"]:
+    entries: list[Mapping[str, Any] | str] = _read("config")["defaults"]
+    for entry in entries:
         choice = entry.get(group) if isinstance(entry, Mapping) else None
         if isinstance(choice, str):
             given = _read(f"{group}/{choice}")

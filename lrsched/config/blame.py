@@ -23,6 +23,12 @@ LONGEST = 300
 """Characters of another's message that are shown."""
 
 
+class CodeError(UserError):
+    """Code of a user's own raised an error in training; once it is mended, the run goes on."""
+
+    exit_code = 2
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left: Python's own, or anybody's in their words."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)

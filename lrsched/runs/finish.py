@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from lrsched.compose.secrets import Redacting, redacted
-from lrsched.config.blame import is_out_of_memory, place_of, raised
+from lrsched.config.blame import CodeError, is_out_of_memory, place_of, raised
 from lrsched.console import path_override, say, typed
-from lrsched.errors import CodeError, ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
+from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
 
