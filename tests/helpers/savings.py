@@ -115,7 +115,7 @@ def _parse_each_text_once() -> None:
             return copy.deepcopy(parsed(given[0]))
         return create(*given, **named)
 
-    OmegaConf.create = staticmethod(once)  # type: ignore[assignment]
+    OmegaConf.create = staticmethod(once)
     stored._check_events = lru_cache(64)(stored._check_events)
 
 
