@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
+from hydra.errors import OverrideParseException
 from omegaconf import (
     BooleanNode,
     BytesNode,
@@ -93,3 +96,15 @@ def test_what_was_parsed_before_is_new_each_time() -> None:
     assert again == OmegaConf.structured(schema.RunConfig())
     with pytest.raises(ValidationError):
         again.seed = "seven"
+
+
+@pytest.mark.parametrize("word", ["seed=1,2", "a=range(0,3)", "+a.b={x: [1, 'y']}", "a=tag(log,interval(0.1,1))", "~a"])
+def test_a_word_that_was_parsed_before_is_new_each_time(word: str) -> None:
+    first, second = (OverridesParser.create().parse_overrides([word])[0] for _ in range(2))
+    assert first == second
+    assert first.input_line == word
+    first.type = OverrideType.FORCE_ADD
+    assert second.type != first.type
+    assert OverridesParser.create().parse_overrides([word]) == [second]
+    with pytest.raises(OverrideParseException):
+        OverridesParser.create().parse_overrides([f"{word}=["])

@@ -6,6 +6,8 @@
   Python has; Hydra copies each config four times.
 * OmegaConf reads the annotations of a schema anew for each config that is checked against it.
 * A run that is resumed parses its stored config six times.
+* Hydra parses each word of a command line with a parser that is written in Python; the tests repeat their words.
+* The annotations of our classes, and of PyTorch's, are texts that Python evaluates anew for each look at them.
 * PyTorch keeps each seed, with a stack trace, for an accelerator that may be used later.
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 from collections import defaultdict
 from functools import lru_cache
 from importlib.util import find_spec
@@ -25,6 +28,8 @@ def install() -> None:
     _copy_configs_by_hand()
     _read_each_schema_once()
     _parse_each_text_once()
+    _parse_each_word_once()
+    _read_annotations_once()
     if find_spec("torch"):  # the newest Python's lane has none
         _keep_no_seeds()
 
@@ -117,6 +122,30 @@ def _parse_each_text_once() -> None:
 
     OmegaConf.create = staticmethod(once)
     stored._check_events = lru_cache(64)(stored._check_events)
+
+
+def _parse_each_word_once() -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parse, parsed = OverridesParser.parse_rule, dict[tuple[str, str], bytes]()
+
+    def once(self: OverridesParser, s: str, rule_name: str) -> Any:
+        if "shuffle" in s:  # at random, and anew each time
+            return parse(self, s, rule_name)
+        if (s, rule_name) not in parsed:
+            parsed[s, rule_name] = pickle.dumps(parse(self, s, rule_name))
+        return pickle.loads(parsed[s, rule_name])
+
+    OverridesParser.parse_rule = once
+
+
+def _read_annotations_once() -> None:
+    from lrsched.config import check, targets
+
+    hints, of_schema = targets._hints, check.get_type_hints
+    kept = lru_cache(None)(hints)
+    targets._hints = lambda cls: (kept if cls.__module__.startswith(("lrsched.", "torch.")) else hints)(cls)
+    check.get_type_hints = lru_cache(None)(of_schema)
 
 
 def _keep_no_seeds() -> None:
