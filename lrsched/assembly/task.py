@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.errors import ConfigError
+from lrsched.data.stream.labels import Labels
 from lrsched.tasks.task import Task
-from lrsched.tasks.torch_loss import loss_task, task_class
+from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
@@ -88,3 +89,13 @@ def task_of(node: Component[None], facts: Mapping[str, Any]) -> Task:
         return loss_task(node.cls, node.arguments)
     except ConfigError as error:
         raise error.under(node.key) from error
+
+
+def labels_of(task: Task, facts: Mapping[str, Any]) -> Labels | None:
+    """What whole-numbered targets may be, for data that are seen a batch at a time; None: anything."""
+    if isinstance(task, TorchLoss):
+        return None if task.ignored is None or "classes" not in facts else Labels(facts["classes"], (task.ignored,))
+    classes, ignored = getattr(task, "classes", None), getattr(task, "ignore", None)
+    if type(classes) is not int:
+        return None
+    return Labels(classes, () if ignored is None else (ignored,))
