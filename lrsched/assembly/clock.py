@@ -121,7 +121,9 @@ def _cut(own: DatasetConfig) -> tuple[object, ...]:
     return own.validation, own.test, own.split_seed, own.fold, own.folds
 
 
-def _unseen(clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: AnySplits) -> Tensor:
+def _unseen(
+    clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: AnySplits
+) -> Tensor:
     """The numbers, now, of the samples that the epoch under way has not drawn, in its order."""
     epoch = math.floor(clock.drawn)
     numbers = splits.order(run.seed, 0 if run.trainer.overfit_batches is not None else epoch, clock.samples)

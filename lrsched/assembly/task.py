@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
-from lrsched.errors import ConfigError
 from lrsched.data.stream.labels import Labels
+from lrsched.errors import ConfigError
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 

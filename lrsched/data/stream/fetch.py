@@ -186,4 +186,3 @@ def raised(error: BaseException) -> str:
     last = (own or list(frames))[-1]
     reason = (str(error).strip().splitlines() or [""])[0][:LONGEST]
     return f"{type(error).__name__}: {reason} (line {last.lineno} of {last.filename})"
-

@@ -78,16 +78,16 @@ class ItemSplits:
     """Three parts of items: what :class:`lrsched.data.split.Splits` is for data in memory.
 
     Args:
-        train, validation, test: the parts.
+        train, validation, test: the parts, each a :class:`Part`.
         places: where the samples of the training and the validation part, and of a test part that was held out, lie in
             the data set that was given for training.
         partition: how they were dealt out.
         data: the data set.
     """
 
-    train: Part
-    validation: Part
-    test: Part
+    train: Any
+    validation: Any
+    test: Any
     places: Places
     partition: Partition
     data: Items
@@ -152,7 +152,7 @@ def split_items(
         rule = "validates with a part of the training samples, and dataset.validation is a data set"
         raise ConfigError("fold", fold, rule, "give one of the two")
     partition = GivenParts(data.samples, validates=validates)
-    parts: Sequence[Tensor | None] = (None, torch.empty(0, dtype=torch.int64))
+    parts: tuple[Tensor | None, ...] = (None, torch.empty(0, dtype=torch.int64))
     if not validates or data.test is None:
         held = None if data.test is not None else test
         parts = partition.parts(validation=validation, test=held, seed=seed, fold=fold, folds=folds)
