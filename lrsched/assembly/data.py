@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 
 from lrsched.assembly.memory import enough_for
-from lrsched.assembly.task import check_data, task_of
+from lrsched.assembly.task import check_data, check_facts, task_of
 from lrsched.config import schema
 from lrsched.config.blame import raised
 from lrsched.config.component import Component
@@ -68,7 +68,8 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         splits = split(data, **cut) if isinstance(data, Data) else split_items(data, **cut)
     except ConfigError as error:
         raise error.under("dataset") from error
-    if isinstance(data, Items):  # a task has not seen them all: it looks at each batch
+    if isinstance(data, Items):  # the task cannot see them all: each batch is looked at
+        check_facts(task_of(run.task, splits.facts), data)
         return splits, data.sha256({name: node.arguments[name] for name in WHAT if name in node.arguments})
     check_data(run.task, task_of(run.task, splits.facts), data)
     return splits, sha256(data)

@@ -10,11 +10,14 @@ from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.data.stream.labels import Labels
 from lrsched.errors import ConfigError
+from lrsched.tasks.classification import Classification
+from lrsched.tasks.segmentation import Segmentation
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
+    from lrsched.data.items import Items
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]*")
 """What a metric may be called: it is written behind ``val/`` in rows, keys and pages."""
@@ -61,6 +64,19 @@ def check_data(node: Component[None], task: Task, data: Data) -> None:
     """
     with blamed(node, "its check() raised"):
         task.check(data)
+
+
+def check_facts(task: Task, data: Items) -> None:
+    """Refuse items whose classes nobody tells: to count them, every item would have to be made.
+
+    Raises:
+        ConfigError: says where to tell them.
+    """
+    if isinstance(task, (Classification, Segmentation)) and task.classes is None:
+        kind = type(data.train).__name__
+        rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"
+        remedy = f"give +dataset.facts.classes=NUMBER, or let {kind} have an attribute classes, a number or a list"
+        raise ConfigError("dataset.facts", dict(data.facts), rule, remedy)
 
 
 def facts_of(node: Component[None], task: Task, facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -55,9 +55,8 @@ class Pad:
             tuples = cast("list[tuple[Any, ...]]", items)
             if any(len(item) != len(first) for item in tuples):
                 raise DataError("the samples of a batch differ in their columns")
-            return tuple(
-                self._column(str(number), list(column)) for number, column in enumerate(zip(*tuples, strict=True))
-            )
+            turned = zip(*tuples, strict=True)
+            return tuple(self._column(str(number), list(column)) for number, column in enumerate(turned))
         return (self._column("0", items),)
 
     def _column(self, name: str, parts: list[Any]) -> Any:

@@ -115,7 +115,7 @@ BAD: dict[str, tuple[Callable[[], Mapping[str, Any]], str]] = {
         "data=Digits: is a class, and arrays (x, y), samples first, a map-style Dataset, or lrsched.data.Data is",
     ),
     "a name for data": (lambda: {"data": "digits"}, "data=digits: is no object of the right kind"),
-    "an iterable Dataset": (lambda: {"data": Endless()}, "data: dataset.train: Endless is iterable, and has no sampl"),
+    "an iterable Dataset": (lambda: {"data": Endless()}, "dataset.train: Endless is iterable, and has no samples by"),
     "a DataLoader": (lambda: {"data": DataLoader(TensorDataset(X, Y))}, "data=DataLoader: is no object of the right"),
     "a list for a pair": (lambda: {"data": [X, Y]}, "data: must be a tuple, as (x, y), not a list"),
     "a Source that fails": (lambda: {"data": Broken()}, "dataset=Broken: its load() raised FileNotFoundError: "),

@@ -152,9 +152,11 @@ def split_items(
         rule = "validates with a part of the training samples, and dataset.validation is a data set"
         raise ConfigError("fold", fold, rule, "give one of the two")
     partition = GivenParts(data.samples, validates=validates)
-    parts: tuple[Tensor | None, ...] = (None, torch.empty(0, dtype=torch.int64))
-    if not validates or data.test is None:
-        held = None if data.test is not None else test
+    held = None if data.test is not None else test
+    parts: tuple[Tensor | None, ...]
+    if validates and held is None:
+        parts = None, torch.empty(0, dtype=torch.int64)
+    else:
         parts = partition.parts(validation=validation, test=held, seed=seed, fold=fold, folds=folds)
     given = data.given
     train = Part("train", data.train, parts[0])
