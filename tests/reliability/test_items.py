@@ -20,7 +20,7 @@ from tests.reliability.test_pairs import cut
 TRUST = partial(trust, "tests.helpers.items")
 ROOT = Path(__file__).parents[2]
 WORDS = (
-    *("dataset=torch", "dataset.train={_target_: tests.helpers.items.Draws, samples: 200}", "model=mlp", "name=run"),
+    *("dataset=torch", "dataset.train={_target_: tests.helpers.items.Draws, samples: 200}", "model=mlp"),
     *("trainer.progress=false", "threads=1", "logger=[csv]", "trainer.epochs=3", "trainer.log_every=1st"),
     *("trainer.evaluate_every=4st", "checkpoint.every=1st", "dataset.batch_size=16"),
 )
@@ -30,7 +30,7 @@ WORDS = (
 @pytest.mark.parametrize("workers", [0, 1, 2, 4])
 def test_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
     """Nine updates an epoch; killed after the saves at 11 and 14, and stopped by a signal at 12."""
-    words = (*WORDS, f"dataset.workers={workers}")
+    words = (*WORDS, "name=run", f"dataset.workers={workers}")
     whole = Running(tmp_path / "whole", words, [TRUST])
     cut(tmp_path / "cut", words, [11, 12, 14], first_way=1, beside=[TRUST])
     ended = whole.end()
@@ -39,26 +39,22 @@ def test_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_with_other_workers_has_the_same_rows(tmp_path: Path) -> None:
-    rows = []
-    for name, first, then in (("whole", 0, None), ("cut", 2, 4), ("alone", 4, 0)):
-        place = tmp_path / name
-        words = (*WORDS, f"dataset.workers={first}")
-        if then is not None:
-            ended = Running(place, (*words, "sweep.until=12"), [TRUST]).end()
-            assert ended.code == 0, ended.said
-            allowed = "checkpoint.allow_change=[dataset.workers]"
-            words = ("resume=outputs/run", "sweep.until=null", f"dataset.workers={then}", allowed)
-        ended = Running(place, words, [TRUST]).end()
-        assert ended.code == 0, ended.said
-        rows.append(folder(place).metrics.read_bytes())
-    assert rows[0] == rows[1] == rows[2]
+def test_other_workers_from_the_middle_of_an_epoch_on_make_the_same_rows(run_cli, monkeypatch) -> None:
+    monkeypatch.setenv("LRSCHED_TRUST", "tests.helpers.items")
+    assert run_cli(*WORDS, "name=whole", "dataset.workers=0").code == 0
+    for name, first, then in (("cut", 2, 4), ("alone", 4, 0)):
+        assert run_cli(*WORDS, f"name={name}", f"dataset.workers={first}", "sweep.until=12").code == 0
+        allowed = "checkpoint.allow_change=[dataset.workers]"
+        ended = run_cli(f"resume=outputs/{name}", "sweep.until=null", f"dataset.workers={then}", allowed)
+        assert ended.code == 0, ended.err
+        assert ended.rows(name) == ended.rows("whole")
+        assert ended.result(name)["weights_sha256"] == ended.result("whole")["weights_sha256"]
 
 
 @pytest.mark.slow
 def test_a_signal_to_the_whole_group_saves_and_leaves_no_worker(tmp_path: Path) -> None:
     """As a cluster's or a terminal's: the workers live until the process that trains is at rest."""
-    words = (*WORDS, "dataset.workers=2", "trainer.epochs=2000", "checkpoint.every=auto")
+    words = (*WORDS, "name=run", "dataset.workers=2", "trainer.epochs=2000", "checkpoint.every=auto")
     command = [sys.executable, "-m", "lrsched", "train", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LRSCHED_TRUST": "tests.helpers.items"}
     child = subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -32,17 +33,19 @@ class Workers:
     def __init__(self, fetch: Fetch, wanted: Iterable[Wanted], *, count: int, prefetch: int, pin: bool) -> None:
         self._fetch = fetch
         fetch.making[:count] = [AT_REST] * count
-        loader = DataLoader(
-            fetch,
-            batch_sampler=wanted,  # type: ignore[arg-type]  # any iterable; Fetch reads what it yields
-            num_workers=count,
-            prefetch_factor=prefetch,
-            collate_fn=_as_it_is,
-            pin_memory=pin,
-            worker_init_fn=_quiet,
-            generator=torch.Generator(),  # else the process's own generator is drawn from
-        )
-        self._batches: Iterator[Any] = _started(loader, fetch)
+        with warnings.catch_warnings():  # of more workers than processors: they may wait for a disk
+            warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+            loader = DataLoader(
+                fetch,
+                batch_sampler=wanted,  # type: ignore[arg-type]  # any iterable; Fetch reads what it yields
+                num_workers=count,
+                prefetch_factor=prefetch,
+                collate_fn=_as_it_is,
+                pin_memory=pin,
+                worker_init_fn=_quiet,
+                generator=torch.Generator(),  # else the process's own generator is drawn from
+            )
+            self._batches: Iterator[Any] = _started(loader, fetch)
         self._processes: list[Any] = list(getattr(self._batches, "_workers", ()))
 
     def __next__(self) -> Batch:
