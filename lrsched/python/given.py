@@ -88,7 +88,8 @@ def _data(data: Any) -> Given:
 def _held(data: Any) -> Data | Items:
     if isinstance(data, Items):
         return data
-    return Items(data) if isinstance(data, Dataset) else as_data(data)
+    by_number = isinstance(data, Dataset) or hasattr(data, "__getitems__")  # the second one: Hugging Face's
+    return Items(data) if by_number else as_data(data)
 
 
 def _task(task: Any) -> Given:
