@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
 import lrsched
-from lrsched.data import Items, Pad
+from lrsched.data import HuggingFace, Items, Pad
 from lrsched.data.loader import order
 from lrsched.data.partition import Partition
 from lrsched.data.stream.batches import Hands, ItemLoader
 from lrsched.data.stream.fetch import Fetch, Part
 from lrsched.errors import ConfigError, DataError
 from lrsched.seeds import key
-from lrsched.tasks import Classification
+from lrsched.tasks import Classification, Regression
 from tests.helpers.items import Bad, Bag, Draws, Names, OwnGenerator, Stream, Texts
 
 HERE = "tests.helpers.items"
@@ -92,6 +94,18 @@ def test_workers_change_no_bit_nor_do_two_resumes_in_one_epoch_with_other_worker
     rest = lrsched.run(["resume=outputs/cut", "sweep.until=null"], data=items(0))
     assert rest.result["weights_sha256"] == whole.result["weights_sha256"]
     assert Path("outputs/cut/metrics.jsonl").read_bytes() == Path("outputs/whole/metrics.jsonl").read_bytes()
+
+
+def test_it_is_the_run_over_the_same_data_in_memory_and_its_pace_may_change_in_an_epoch() -> None:
+    """Without draws nothing but the way to the batch differs: the orders, the parts and the clocks are the same."""
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(90, 3, generator=draw), torch.randn(90, generator=draw)
+    words = (*TRAIN, "checkpoint.every=1st")
+    for name, data in (("memory", (x, y)), ("items", Items(TensorDataset(x, y), workers=0))):
+        lrsched.run([*words, f"name={name}", "sweep.until=6"], data=data, task=Regression())
+        change = ("sweep.until=null", "dataset.batch_size=10", "checkpoint.allow_change=[dataset.batch_size]")
+        lrsched.run([f"resume=outputs/{name}", *change], data=data, task=Regression())
+    assert Path("outputs/items/metrics.jsonl").read_bytes() == Path("outputs/memory/metrics.jsonl").read_bytes()
 
 
 def batches(workers: int, steps: list[int], data: Any = None, **how: Any) -> list[Any]:
@@ -282,3 +296,63 @@ def test_the_hash_tells_class_length_items_and_arguments_apart_but_not_where_dat
     assert Items(Draws()).sha256({"train": {"root": "b"}}) == there
     others = [Items(Draws(61)).sha256({}), Items(Bad(99, "")).sha256({}), Items(Bad(0, "label")).sha256({})]
     assert len({plain, there, *others, Items(Draws()).sha256({"train": {"root": "c"}})}) == 6
+
+
+def test_hugging_face_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ConfigError, match=r"path=rows: needs the package datasets: .*; pip install datasets"):
+        HuggingFace("rows")
+
+
+@pytest.mark.slow
+def test_hugging_face_from_disk_and_in_python(run_cli) -> None:
+    datasets = pytest.importorskip("datasets")
+    table = pytest.importorskip("pyarrow").table
+    from datasets.table import InMemoryTable
+
+    labels = datasets.ClassLabel(names=["a", "b"])
+    kinds = datasets.Features({"n": datasets.Value("int64"), "tokens": [datasets.Value("int64")], "label": labels})
+    columns = {
+        "n": list(range(60)),
+        "tokens": [[1 + n % 2] * (2 + n % 7) for n in range(60)],
+        "label": [n % 2 for n in range(60)],
+    }
+    rows = datasets.Dataset(
+        InMemoryTable(table(columns, schema=kinds.arrow_schema)),
+        info=datasets.DatasetInfo(features=kinds),
+        fingerprint="rows",
+    )
+    rows.save_to_disk("rows")
+    node = "{_target_: lrsched.data.HuggingFace, path: rows, columns: [tokens, label]}"
+    data = ("dataset=torch", f"dataset.train={node}", "dataset.collate=pad", "dataset.workers=2")
+    words = [word for word in TRAIN if not word.startswith("model")]
+    ended = run_cli(*words, *data, "~model", f"+model={{_target_: {HERE}.Bag}}", "name=disk")
+    assert ended.code == 0, ended.err
+    torch.manual_seed(key(0, "init"))
+    given = Items(rows.with_format("torch", columns=["tokens", "label"]), collate="pad", workers=0)
+    run = lrsched.run([*words, "name=python"], data=given, model=Bag(2))
+    assert ended.result("disk")["weights_sha256"] == run.result["weights_sha256"]
+    with pytest.raises(DataError, match="IterableDataset is iterable"):
+        lrsched.run([*words, "name=stream"], data=rows.to_iterable_dataset())
+    assert run_cli(*words, *data, "dataset.train.columns=[token]", "name=bad").code == 2
+
+
+@pytest.mark.slow  # the import of torchvision
+def test_a_folder_of_pictures_and_a_sweep_over_it(run_cli, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for number in range(48):
+        folder = tmp_path / "photos" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = draw.integers(0, 128, (8, 8, 3)) + 127 * (number % 2)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    steps = "{_target_: torchvision.transforms.RandomHorizontalFlip}, {_target_: torchvision.transforms.ToTensor}"
+    change = f"{{_target_: torchvision.transforms.Compose, transforms: [{steps}]}}"
+    train = f"{{_target_: torchvision.datasets.ImageFolder, root: photos, transform: {change}}}"
+    words = [word for word in TRAIN if not word.startswith(("model", "scheduler"))]
+    data = ("dataset=torch", f"dataset.train={train}", "model=linear")
+    for workers in (0, 2):
+        ended = run_cli(*words, *data, "scheduler=cosine", f"name=w{workers}", f"dataset.workers={workers}")
+        assert ended.code == 0, ended.err
+    assert ended.result("w2")["weights_sha256"] == ended.result("w0")["weights_sha256"]
+    swept = run_cli("-m", *words, *data, "scheduler=cosine,wsd,step", "name=sweep", "dataset.workers=1")
+    assert swept.code == 0, swept.err
