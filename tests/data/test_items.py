@@ -307,8 +307,7 @@ def test_hugging_face_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.slow
 def test_hugging_face_from_disk_and_in_python(run_cli) -> None:
     datasets = pytest.importorskip("datasets")
-    table = pytest.importorskip("pyarrow").table
-    from datasets.table import InMemoryTable
+    arrow = pytest.importorskip("pyarrow")
 
     labels = datasets.ClassLabel(names=["a", "b"])
     kinds = datasets.Features({"n": datasets.Value("int64"), "tokens": [datasets.Value("int64")], "label": labels})
@@ -318,7 +317,7 @@ def test_hugging_face_from_disk_and_in_python(run_cli) -> None:
         "label": [n % 2 for n in range(60)],
     }
     rows = datasets.Dataset(
-        InMemoryTable(table(columns, schema=kinds.arrow_schema)),
+        datasets.table.InMemoryTable(arrow.table(columns, schema=kinds.arrow_schema)),
         info=datasets.DatasetInfo(features=kinds),
         fingerprint="rows",
     )

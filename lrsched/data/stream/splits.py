@@ -153,11 +153,9 @@ def split_items(
         raise ConfigError("fold", fold, rule, "give one of the two")
     partition = GivenParts(data.samples, validates=validates)
     held = None if data.test is not None else test
-    parts: tuple[Tensor | None, ...]
-    if validates and held is None:
-        parts = None, torch.empty(0, dtype=torch.int64)
-    else:
-        parts = partition.parts(validation=validation, test=held, seed=seed, fold=fold, folds=folds)
+    parts: list[Tensor | None] = [None, torch.empty(0, dtype=torch.int64)]
+    if not validates or held is not None:
+        parts[:] = partition.parts(validation=validation, test=held, seed=seed, fold=fold, folds=folds)
     given = data.given
     train = Part("train", data.train, parts[0])
     validating = Part("validation", data.validation) if validates else Part("train", data.train, parts[1])
