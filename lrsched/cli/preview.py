@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.command import Parser, exit_code, write
 from lrsched.compose.errors import as_user_error
+from lrsched.compose.leaks import traced
 from lrsched.compose.nodes import plain
 from lrsched.compose.onto import for_stored
 from lrsched.compose.outside import composed, hydra_of_ours
@@ -101,4 +102,6 @@ def _course(words: Sequence[str], folder: str | None, others: list[str]) -> Cour
         del run["hydra"]
     if run.get("resume") is not None:  # resume a run, perhaps at another length
         choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, overrides).config
-    return forecast(settings(plain(run)), " ".join([choice, *others]))
+    known = settings(plain(run))
+    with traced(known):
+        return forecast(known, " ".join([choice, *others]))

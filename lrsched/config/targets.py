@@ -22,7 +22,7 @@ from typing import Any, get_type_hints
 
 from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
-from lrsched.config.walk import is_list, is_mapping
+from lrsched.config.walk import is_list, is_mapping, leaves
 from lrsched.errors import ConfigError, nearest
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -184,17 +184,27 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
     return checked
 
 
+def needed_trust(config: Mapping[str, Any]) -> list[str]:
+    """List the modules of ``LRSCHED_TRUST`` that hold a class which a config names: a new shell must trust them too."""
+    targets = [str(value) for key, value in leaves(config) if key.rpartition(".")[2] == "_target_"]
+    return [name for name in _of_environment() if any(within(target, (name,)) for target in targets)]
+
+
 def trusted() -> tuple[str, ...]:
     """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
-    names = re.split("[:,]", os.environ.get("LRSCHED_TRUST", ""))
+    names = _of_environment()
     with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
         table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
         names += [name for name in table.get("lrsched", {}).get("trust", []) if isinstance(name, str)]
-    return tuple(dict.fromkeys(filter(None, names)))
+    return tuple(dict.fromkeys(names))
+
+
+def _of_environment() -> list[str]:
+    return [name for name in re.split("[:,]", os.environ.get("LRSCHED_TRUST", "")) if name]
 
 
 def within(name: str, homes: tuple[str, ...]) -> bool:
-    """Whether a dotted name lies in one of some modules."""
+    """Whether a dotted name is one of these modules, or lies in one."""
     return any(name.startswith(home + ".") or name.rstrip(".") == home for home in homes)
 
 

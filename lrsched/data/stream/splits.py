@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, overload
 
 import torch
@@ -104,7 +105,7 @@ class ItemSplits:
 
     def like(self) -> Batch:
         """The first two training samples."""
-        return self.data.look(self.train)
+        return self._few
 
     def transform(self, device: torch.device, augment: Augment | None = None) -> Transform:
         """Nothing: an item is in the form that the model is given.
@@ -129,6 +130,10 @@ class ItemSplits:
     def order(self, seed: int, epoch: int, samples: int) -> Tensor:
         """The order of an epoch, as a list."""
         return whole_order(seed, epoch, samples)
+
+    @cached_property
+    def _few(self) -> Batch:
+        return self.data.look(self.train)
 
     @property
     def _hands(self) -> Hands:
