@@ -177,7 +177,7 @@ def test_an_item_that_is_wrong_in_the_middle_ends_the_run_with_its_number(how: s
     ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={node}", "dataset.workers=0")
     assert ended.code == 2
     assert f"dataset.train: {LATER[how]}" in ended.err
-    assert "go on with: lrsched train resume=outputs/run" in ended.err
+    assert f"go on with: LRSCHED_TRUST={HERE} lrsched train resume=outputs/run" in ended.err
     assert "Traceback" not in ended.err
 
 
