@@ -19,10 +19,10 @@ from lrsched.compose.outside import composed, hydra_of_ours
 from lrsched.compose.overrides import parse, standing
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import settings
-from lrsched.console import tell, terminal
+from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError, UserError
 from lrsched.preview.block import block
-from lrsched.preview.course import Course
+from lrsched.preview.course import Course, joined
 from lrsched.preview.forecast import forecast
 from lrsched.preview.plots import png
 from lrsched.preview.rows import csv_text
@@ -99,6 +99,17 @@ def _course(words: Sequence[str], folder: str | None, others: list[str]) -> Cour
     choice = str(run.hydra.runtime.choices.scheduler)
     with open_dict(run):
         del run["hydra"]
-    if run.get("resume") is not None:  # resume a run, perhaps at another length
-        choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, overrides).config
-    return forecast(settings(plain(run)), " ".join([choice, *others]))
+    if run.get("resume") is None:
+        return _warned(forecast(settings(plain(run)), " ".join([choice, *others])))
+    from lrsched.runs.eras import eras  # imports torch
+
+    request = stored(run_folder(str(run.resume)), run, overrides)
+    name, known = " ".join([str(run.resume), *others]), settings(plain(request.config))
+    found = [(era.start, forecast(era.run, name, era.clock)) for era in eras(known, request)]
+    return _warned(joined(found) if found else forecast(known, name))
+
+
+def _warned(course: Course) -> Course:
+    for caution in course.cautions:
+        say(f"warning: {caution}")
+    return course
