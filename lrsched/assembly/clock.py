@@ -67,11 +67,12 @@ def clock_of(run: Settings, loader: Loader, splits: Splits, data_sha256: str, ea
     return replace(clock, unseen=unseen, left=len(unseen) if clock.drawn == clock.epoch else clock.left)
 
 
-def foreseen_clock(run: Settings, earlier: Earlier) -> Clock | None:
+def foreseen_clock(run: Settings, earlier: Earlier) -> tuple[Clock, bool] | None:
     """The same clock without the data; None where the config does not say how many samples they are.
 
-    Where this command changes the split or the data in the middle of an epoch, the rest of that epoch may have one
-    update more or less.
+    Returns:
+        The clock, and whether it is exact: where other samples are trained on from the middle of an epoch on, the data
+        alone say how many of them this epoch has not seen.
     """
     before, own = earlier.settings, run.dataset.own
     same_samples = _data(before) == _data(run)
@@ -88,7 +89,10 @@ def foreseen_clock(run: Settings, earlier: Earlier) -> Clock | None:
     else:
         samples = samples_of(own, own.train_samples)
     new = _of_config(run, samples)
-    return _next(old, new, run, earlier, same_samples)[0] if earlier.step else new
+    if not earlier.step:
+        return new, True
+    clock = _next(old, new, run, earlier, same_samples)[0]
+    return clock, same_samples or clock.drawn.denominator == 1
 
 
 def _next(old: Clock, new: Clock, run: Settings, earlier: Earlier, same_samples: bool) -> tuple[Clock, bool]:

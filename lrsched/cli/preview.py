@@ -35,9 +35,11 @@ examples:
   lrsched preview scheduler=cosine scheduler.warmup=5%
   lrsched preview scheduler=cosine,step,torch/OneCycleLR --png schedules.png
   lrsched preview scheduler=wsd scheduler.decay=10%,20%,40% trainer.epochs=200 --csv wsd.csv
+  lrsched preview resume=outputs/RUN dataset.batch_size=256 checkpoint.allow_change=[dataset.batch_size]
 
 The run's length follows from trainer.steps, or from trainer.epochs and the number of samples that the data set's
-YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved.
+YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved. With resume=RUN the whole run is
+drawn, as it was until its newest checkpoint and as it will be from there on with these changes.
 """
 
 

@@ -22,6 +22,7 @@ from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.config import schema
+from lrsched.config.peers import nearest_key
 from lrsched.config.versions import MOVED
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
@@ -135,7 +136,7 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
         return ConfigError(key, UNSET, rule, f"write +{key}")
     if key in MOVED:
         return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
-    remedy = nearest(unknown, known)
+    remedy = nearest_key(unknown, known)
     if not _is_ours(siblings):
         remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
     return ConfigError(key, UNSET, "there is no such key", remedy)
@@ -171,7 +172,7 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
         return _no_choice([])
     if match:
         known = [*GROUPS, *schema.names(schema.RunConfig)]
-        return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
+        return ConfigError(match[1], UNSET, "there is no such group or key", nearest_key(match[1], known))
     match = re.search(r"Could not delete from config\. '([^']+)' does not exist", text)
     if match:
         return ConfigError(f"~{match[1]}", UNSET, "there is no such key to take away", "leave it out")

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from lrsched.config import schema
+from lrsched.config.peers import nearest_key
 from lrsched.config.types import check_type
 from lrsched.config.versions import MOVED
 from lrsched.config.walk import is_mapping, leaves
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError
 
 S = TypeVar("S")
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
@@ -49,7 +50,7 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
         if name not in items:
             if key in MOVED:
                 raise ConfigError(key, value, "has moved", f"it is {MOVED[key]} now")
-            raise ConfigError(key, value, "there is no such key", nearest(name, items))
+            raise ConfigError(key, value, "there is no such key", nearest_key(name, items))
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
             values[name] = _entry(hint, value, key)  # type: ignore[arg-type]

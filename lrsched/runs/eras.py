@@ -10,6 +10,7 @@ from lrsched.assembly.clock import foreseen_clock
 from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import plain
 from lrsched.config.settings import Settings, settings
+from lrsched.console import say
 from lrsched.data.clock import Clock
 from lrsched.runs.newest import DATA, newest, records, undone
 from lrsched.runs.request import RunRequest
@@ -38,9 +39,14 @@ def eras(run: Settings, request: RunRequest) -> list[Era]:
     if not store.found():
         return []
     found = newest(run, request, store)
-    clock = foreseen_clock(run, found.earlier)
-    if clock is None:
+    for complaint in found.complaints:
+        say(f"passed over: {complaint}; looking ahead from step {found.checkpoint.step}")
+    foreseen = foreseen_clock(run, found.earlier)
+    if foreseen is None:
         return []
+    clock, exact = foreseen
+    if not exact:
+        say("warning: the samples change in the middle of an epoch: the rest of it may have an update more or less")
     changes = [asdict(change) for change in run.checkpoint.changes if DATA not in change.keys]
     seen = [change["at"] for change in records(found.checkpoint.manifest, "changes") if DATA not in change["keys"]]
     starts = [0, *seen, *[found.checkpoint.step] * (len(changes) - len(seen))]
