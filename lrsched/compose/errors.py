@@ -136,8 +136,9 @@ def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigE
         return ConfigError(key, UNSET, rule, f"write +{key}")
     if key in MOVED:
         return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
-    remedy = nearest_key(unknown, known)
-    if not _is_ours(siblings):
+    ours = _is_ours(siblings)
+    remedy = nearest_key(unknown, known, anywhere=ours)
+    if not ours:
         remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
     return ConfigError(key, UNSET, "there is no such key", remedy)
 

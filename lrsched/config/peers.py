@@ -115,12 +115,13 @@ THEIRS: dict[str, tuple[str, ...]] = {
 """Their names for each key, exactly as they write them."""
 
 
-def nearest_key(name: str, known: Iterable[str]) -> str:
+def nearest_key(name: str, known: Iterable[str], *, anywhere: bool = True) -> str:
     """A remedy that names the key that is meant: that of a peer's name, or the one that is spelt most alike.
 
     Args:
         name: of the key that there is not, alone or with its group.
         known: what there is in its place, written like it.
+        anywhere: a key of another group may be meant, too.
 
     >>> nearest_key("num_warmup_steps", ["warmup", "warmup_start"])
     "did you mean 'warmup'?"
@@ -133,7 +134,7 @@ def nearest_key(name: str, known: Iterable[str]) -> str:
     meant = [key for key, names in THEIRS.items() if last in names]
     here = [word for key in meant for word in sorted(words) if _names(key, word, group)]
     elsewhere = [key for key in meant if key != name and ("scheduler" in words or not key.startswith("scheduler."))]
-    found = here or elsewhere
+    found = here or (elsewhere if anywhere else [])
     return f"did you mean {found[0]!r}?" if found else nearest(name, words)
 
 

@@ -12,7 +12,6 @@ from lrsched.config import schema
 from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
 from lrsched.config.given import NOTHING, Given, InPlace, require_objects
-from lrsched.config.peers import nearest_key
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_mapping
@@ -61,7 +60,7 @@ def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) 
     keys = schema.names(schema.RunConfig)
     for i, key in enumerate(run.checkpoint.allow_change):
         if key.partition(".")[0] not in keys:
-            raise ConfigError(f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest_key(key, keys))
+            raise ConfigError(f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, keys))
     check_numbers(config)
     require_objects({"model": run.model, "dataset": run.dataset, "task": run.task}, objects)
     run.optimizer = _optimizer(run.optimizer)
