@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
+import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from typing import TextIO, cast
 
 GONE = (errno.EPIPE, errno.EIO)
@@ -27,9 +30,26 @@ def command() -> str:
     return f"python {program}" if program.endswith(".py") else "lrsched train"
 
 
-def typed(words: str) -> str:
-    """The command line that gives these words to the program that started this process."""
-    return f"{command()} {words}"
+def typed(words: str, trust: Iterable[str] = ()) -> str:
+    """The command line that gives these words to the program that started this process, in a new shell.
+
+    Args:
+        words: overrides, quoted for the shell.
+        trust: the modules that the new shell must trust.
+    """
+    trusting = f"LRSCHED_TRUST={shlex.quote(':'.join(trust))} " if trust else ""
+    return f"{trusting}{command()} {words}"
+
+
+def path_override(key: str, path: str | os.PathLike[str]) -> str:
+    """An override quoted for the shell and for Hydra's grammar, which needs quotes around most signs.
+
+    >>> path_override("resume", "outputs/a")
+    'resume=outputs/a'
+    """
+    if re.fullmatch(r"[\w./-]+", os.fspath(path), re.ASCII):
+        return f"{key}={os.fspath(path)}"
+    return shlex.quote(f"{key}='{os.fspath(path)}'")
 
 
 def terminal() -> tuple[int | None, bool]:

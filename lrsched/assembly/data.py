@@ -100,10 +100,8 @@ def check_counts(reserved: schema.DatasetConfig, data: Data) -> None:
     for name, count in found.items():
         said = getattr(reserved, name)
         if said != count:
-            raise DataError(
-                f"dataset.{name}={said}: the data set that was loaded has {count}; "
-                f"is it complete? If so, give dataset.{name}={count}"
-            )
+            rule = f"the data set that was loaded has {count}"
+            raise ConfigError(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
 def chosen_transform(reserved: schema.DatasetConfig, splits: Splits, device: torch.device) -> Transform:

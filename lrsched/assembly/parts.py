@@ -21,7 +21,7 @@ from lrsched.assembly.lint import lint, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import facts_of, task_of
+from lrsched.assembly.task import facts_of, fitting_model, task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
@@ -100,12 +100,13 @@ def assemble(
     timetable = timetable_of(run, horizon)
 
     precision = Precision(t.precision, device)
-    model, few = first_model(run, splits, task, transform, device)
-    if initial is not None:
-        initial.into(model)
-    check_smallest_batch(model, loader)
-    if samples(few) > 1:  # batch norm has no statistics of a single sample
-        try_model(model, few, task, precision, run.model, run.task)
+    with fitting_model(run.model, run.task, splits.train, splits.facts):
+        model, few = first_model(run, splits, task, transform, device)
+        if initial is not None:
+            initial.into(model)
+        check_smallest_batch(model, loader)
+        if samples(few) > 1:  # batch norm has no statistics of a single sample
+            try_model(model, few, task, precision, run.model, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
-from lrsched.errors import ConfigError
+from lrsched.data.batch import Batch
+from lrsched.errors import UNSET, ConfigError, DataError
+from lrsched.tasks._fitting import fitting
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import loss_task, task_class
 
@@ -56,10 +59,50 @@ def check_data(node: Component[None], task: Task, data: Data) -> None:
     """Refuse data that the task cannot be asked of.
 
     Raises:
-        UserError: names the sample and the value, or the line of a task of one's own that raised an error.
+        UserError: names the sample and the value, and the task that data of this form are for; or the line of a task
+            of one's own that raised an error.
     """
-    with blamed(node, "its check() raised"):
-        task.check(data)
+    try:
+        with blamed(node, "its check() raised"):
+            task.check(data)
+    except DataError as error:
+        name, model = fitting(data.train, data.facts)
+        if not name or not node.target.startswith("lrsched.tasks.") or _is(node, name):
+            raise
+        more = f" model={model}" if model in ("gpt", "unet") else ""
+        raise DataError(f"{error}; such data are for task={name}{more}") from error
+
+
+@contextmanager
+def fitting_model(
+    node: Component[None], asked: Component[None], train: Batch, facts: Mapping[str, Any]
+) -> Generator[None]:
+    """Around the building and the trial of a model of ours: name one for such data where this one is not.
+
+    Args:
+        node, asked: of the model and of the task.
+        train: training samples.
+        facts: of the data.
+
+    Raises:
+        ConfigError: the error inside.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        _, model = fitting(train, facts)
+        blamed_on_data = error.key == node.key or error.key.removeprefix(f"{node.key}.") in facts
+        model = "unet" if _is(asked, "segmentation") else model
+        named = not node.target.startswith("lrsched.models.") or _is(node, model) or "model=" in error.remedy
+        if named or not (blamed_on_data or error.value is UNSET) or not error.key.startswith(node.key):
+            raise
+        remedy = f"for such data and such a task give model={model}"
+        raise ConfigError(error.key, error.value, error.rule, remedy) from error
+
+
+def _is(node: Component[None], name: str) -> bool:
+    """Whether a node's class is the one that a choice of our shelf names."""
+    return node.target.rpartition(".")[2].lower() == name.replace("_", "")
 
 
 def facts_of(node: Component[None], task: Task, facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
+from lrsched.config.targets import within
 from lrsched.data.batch import Batch, column, each
 from lrsched.errors import ConfigError, UserError
 from lrsched.tasks.task import Task
@@ -70,6 +71,8 @@ def try_model(
         with blamed(asked, _call(batch)), precision():  # the model can be called, as was seen
             loss: Any = task.loss(copy.train(), batch)
             _check_loss(loss, asked, _trains(copy), node)
+        _go_back(loss, node, asked)
+        with blamed(asked, _call(batch)), precision():
             weight: Any = task.weight(batch)
             _check_weight(weight, asked)
             twice = each(batch, lambda column: torch.cat([column, column]))
@@ -106,6 +109,14 @@ def _check_loss(loss: Any, asked: Component[Any], needs_gradient: bool, node: Co
         raise ConfigError(asked.key, asked.target, rule, "average it, as by .mean()")
     if needs_gradient and not loss.requires_grad:
         _refuse(node, *CUT_OFF)
+
+
+def _go_back(loss: Tensor, *nodes: Component[Any]) -> None:
+    """Try the backward pass of a model or a task of a user's own; its errors do not pass their lines."""
+    theirs = next((node for node in nodes if not within(node.cls.__module__, ("lrsched", "torch"))), None)
+    if theirs is not None and loss.requires_grad:
+        with blamed(theirs, "the backward pass raised"):
+            loss.backward()
 
 
 def _check_weight(weight: Any, asked: Component[Any]) -> None:

@@ -22,6 +22,17 @@ DEEPEST = 200
 """Containers in one another, at most: each costs some of Python's stack."""
 
 _MAPPINGS, _SEQUENCES = (dict, OrderedDict, Counter), (list, tuple, set)
+_PLAIN = (bool, float, str, type(None))
+_NUMBERS = (
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.uint8,
+    torch.bool,
+)
 _SCALARS = "biufcSU"
 """The kinds of numpy's scalars that Python has, too."""
 
@@ -129,6 +140,19 @@ def without_numbers(value: Any) -> Any:
     if kind in _MAPPINGS:
         return _with_items(value, ((name, without_numbers(item)) for name, item in value.items()))
     return kind(map(without_numbers, value)) if kind in (list, tuple) else value
+
+
+def is_plain(value: Any) -> bool:
+    """Whether all of a state is of the usual kinds, which can be loaded; False where only loading it tells."""
+    kind = type(value)
+    if kind in (dict, OrderedDict):
+        names_are = all(type(name) in (str, int) for name in value)
+        return names_are and all(map(is_plain, value.values())) and is_plain(getattr(value, "__dict__", None))
+    if kind in (list, tuple):
+        return all(map(is_plain, value))
+    if kind is int:
+        return abs(value) < 2**63
+    return kind in _PLAIN or (kind is Tensor and value.layout is torch.strided and value.dtype in _NUMBERS)
 
 
 def culprit(value: Any, loads: Callable[[Any], bool], path: str) -> StateError:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.cli.command import Parser, exit_code, write
 from lrsched.compose.errors import as_user_error
+from lrsched.compose.leaks import traced
 from lrsched.compose.nodes import plain
 from lrsched.compose.onto import for_stored
 from lrsched.compose.outside import composed, hydra_of_ours
@@ -102,13 +103,16 @@ def _course(words: Sequence[str], folder: str | None, others: list[str]) -> Cour
     with open_dict(run):
         del run["hydra"]
     if run.get("resume") is None:
-        return _warned(forecast(settings(plain(run)), " ".join([choice, *others])))
+        known = settings(plain(run))
+        with traced(known):
+            return _warned(forecast(known, " ".join([choice, *others])))
     from lrsched.runs.eras import eras  # imports torch
 
     request = stored(run_folder(str(run.resume)), run, overrides)
     name, known = " ".join([str(run.resume), *others]), settings(plain(request.config))
-    found = [(era.start, forecast(era.run, name, era.clock)) for era in eras(known, request)]
-    return _warned(joined(found) if found else forecast(known, name))
+    with traced(known):
+        found = [(era.start, forecast(era.run, name, era.clock)) for era in eras(known, request)]
+        return _warned(joined(found) if found else forecast(known, name))
 
 
 def _warned(course: Course) -> Course:

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -21,9 +20,9 @@ from omegaconf.errors import (
 from lrsched.compose import plugins
 from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
+from lrsched.compose.unknown import unknown_key
 from lrsched.config import schema
 from lrsched.config.peers import nearest_key
-from lrsched.config.versions import MOVED
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
 GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
@@ -84,7 +83,7 @@ def complaint(error: BaseException, overrides: Sequence[str] = ()) -> ConfigErro
     while isinstance(cause, HydraException) and cause.__cause__ is not None:
         cause = cause.__cause__
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
-        return _unknown_key(error, cause)
+        return unknown_key(error, cause, overrides)
     if isinstance(cause, MissingMandatoryValue):
         return _missing_value(cause)
     if isinstance(cause, ValidationError):
@@ -105,6 +104,9 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
     options = {name for folder in _searched(str(error)) for name in choices_in(folder / group)}
     if remedy := how_to_install(group, choice):
         return ConfigError(group, choice, "is not installed", remedy)
+    inner, _, name = choice.partition("/")
+    if group == "experiment" and inner in GROUPS and name:  # of its defaults list, which names are relative to
+        return ConfigError(f"experiment/{inner}", name, "there is no such choice", f"write override /{inner}: {name}")
     known = options | installed(group) if of_hydra else options
     return ConfigError(group, choice, "there is no such choice", nearest(choice, known))
 
@@ -122,30 +124,6 @@ def _unreadable(error: OverrideParseException) -> ConfigError:
     key, equals, value = error.override.partition("=")
     remedy = "quote a value that holds = , { } [ ] or blanks: \"key='value'\"" if equals else WRITTEN
     return ConfigError(key, value or UNSET, "this override cannot be read", remedy)
-
-
-def _unknown_key(error: BaseException, cause: OmegaConfBaseException) -> ConfigError:
-    match = re.search(r"Could not override '([^']+)'", str(error))
-    key = match[1] if match else str(cause.full_key or cause.key)
-    unknown = str(cause.full_key or cause.key)  # of optimizr.lr this is optimizr
-    parent = unknown.rpartition(".")[0]
-    siblings = schema.names(schema.RunConfig) if cause.parent_node is None else cause.parent_node
-    known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
-    if not known:  # an open, empty mapping
-        rule = "has no entries yet, and an override without + changes an entry that is there"
-        return ConfigError(key, UNSET, rule, f"write +{key}")
-    if key in MOVED:
-        return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
-    ours = _is_ours(siblings)
-    remedy = nearest_key(unknown, known, anywhere=ours)
-    if not ours:
-        remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
-    return ConfigError(key, UNSET, "there is no such key", remedy)
-
-
-def _is_ours(node: object) -> bool:
-    """Whether a node is of ours, whose YAML names every key; of a class of others it may leave out arguments."""
-    return not isinstance(node, DictConfig) or str(node.get("_target_", "lrsched.")).startswith("lrsched.")
 
 
 def _missing_value(cause: MissingMandatoryValue) -> ConfigError:
@@ -174,6 +152,10 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
     if match:
         known = [*GROUPS, *schema.names(schema.RunConfig)]
         return ConfigError(match[1], UNSET, "there is no such group or key", nearest_key(match[1], known))
+    match = re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+: (\S+)'", text)
+    if match:
+        rule = "is chosen in a defaults list, and the config has a choice already"
+        return ConfigError(match[1], match[2], rule, f"write override /{match[1]}: {match[2]}")
     match = re.search(r"Could not delete from config\. '([^']+)' does not exist", text)
     if match:
         return ConfigError(f"~{match[1]}", UNSET, "there is no such key to take away", "leave it out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,15 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from lrsched.config.component import Component
+from lrsched.config.targets import trusted, within
 from lrsched.errors import ConfigError, UserError
 
 SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
 """What PyTorch and the system say when there is none left."""
 
-_OURS = str(Path(__file__).parents[1])
+_HOMES = (str(Path(__file__).parents[1]), str(Path(os.__file__).parent), "<")
+"""Where our code lies and Python's own; code that was made from a text has a name in angle brackets."""
 
 LONGEST = 300
 """Characters of another's message that are shown."""
+
+
+class CodeError(UserError):
+    """Code of a user's own raised an error in training; once it is mended, the run goes on."""
+
+    exit_code = 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -34,12 +43,29 @@ def raised(error: BaseException) -> str:
     ...     print(raised(error).partition(" (")[0])
     KeyError: 'path'
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    written = [frame for frame in frames if "site-packages" not in frame.filename] or list(frames)
-    last = ([frame for frame in written if not frame.filename.startswith(_OURS)] or written)[-1]
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     shown = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
-    return f"{type(error).__name__}: {shown} (line {last.lineno} of {last.filename})"
+    place = place_of(error)
+    return f"{type(error).__name__}: {shown}" + (f" ({place})" if place else "")
+
+
+def place_of(error: BaseException) -> str:
+    """The last line of a user's own code, or of a module that the user trusts, that an error passed; or nothing.
+
+    An error that passed none was raised by our code, or by what our code called.
+    """
+    frames = [
+        (line, frame.f_code.co_filename)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if _is_theirs(frame.f_code.co_filename, str(frame.f_globals.get("__name__")))
+    ]
+    return f"line {frames[-1][0]} of {frames[-1][1]}" if frames else ""
+
+
+def _is_theirs(file: str, module: str) -> bool:
+    if module == "__main__" or within(module, trusted()):  # a script, a notebook, what is typed at a prompt
+        return True
+    return not ("site-packages" in file or file.startswith(_HOMES))
 
 
 @contextmanager

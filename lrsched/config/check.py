@@ -10,7 +10,7 @@ from lrsched.config import schema
 from lrsched.config.peers import nearest_key
 from lrsched.config.types import check_type
 from lrsched.config.versions import MOVED
-from lrsched.config.walk import is_mapping, leaves
+from lrsched.config.walk import is_mapping, keys_named, leaves
 from lrsched.errors import ConfigError
 
 S = TypeVar("S")
@@ -50,7 +50,9 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
         if name not in items:
             if key in MOVED:
                 raise ConfigError(key, value, "has moved", f"it is {MOVED[key]} now")
-            raise ConfigError(key, value, "there is no such key", nearest_key(name, items))
+            places = [] if prefix else keys_named(name, {word: item for word, item in node.items() if word != name})
+            remedy = f"write {places[0]}={value}" if len(places) == 1 else nearest_key(name, items)
+            raise ConfigError(key, value, "there is no such key", remedy)
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
             values[name] = _entry(hint, value, key)  # type: ignore[arg-type]

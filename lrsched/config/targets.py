@@ -23,7 +23,7 @@ from typing import Any, get_type_hints
 from lrsched.config.peers import nearest_key
 from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
-from lrsched.config.walk import is_list, is_mapping
+from lrsched.config.walk import is_list, is_mapping, leaves
 from lrsched.errors import ConfigError, nearest
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -88,7 +88,7 @@ def resolve(role: Role, target: str, key: str) -> type:
     """
     key = f"{key}._target_"
     homes = (*role.homes, *trusted())
-    if not _DOTTED.fullmatch(target) or not _within(target, homes):
+    if not _DOTTED.fullmatch(target) or not within(target, homes):
         convention = CONVENTIONS.get(target.partition(".")[0]) if role is SCHEDULER else None
         remedy = "if you trust its module, name it in the environment variable LRSCHED_TRUST"
         if convention:
@@ -96,7 +96,7 @@ def resolve(role: Role, target: str, key: str) -> type:
         raise ConfigError(key, target, f"is not an allowed {role.group}: it must come from {', '.join(homes)}", remedy)
     found = _find(role, target, key)
     defined_in = f"{getattr(found, '__module__', '')}."
-    if not isinstance(found, type) or not _within(defined_in, homes):
+    if not isinstance(found, type) or not within(defined_in, homes):
         raise ConfigError(key, target, f"is not a class defined in {', '.join(homes)}")
     # Tries the lightest kind first: a Schedule is found to be one without torch.
     kind = next((kind for kind in map(resolve_name, role.kinds) if issubclass(found, kind)), None)
@@ -187,16 +187,27 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
     return checked
 
 
+def needed_trust(config: Mapping[str, Any]) -> list[str]:
+    """List the modules of ``LRSCHED_TRUST`` that hold a class which a config names: a new shell must trust them too."""
+    targets = [str(value) for key, value in leaves(config) if key.rpartition(".")[2] == "_target_"]
+    return [name for name in _of_environment() if any(within(target, (name,)) for target in targets)]
+
+
 def trusted() -> tuple[str, ...]:
     """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
-    names = re.split("[:,]", os.environ.get("LRSCHED_TRUST", ""))
+    names = _of_environment()
     with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
         table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
         names += [name for name in table.get("lrsched", {}).get("trust", []) if isinstance(name, str)]
-    return tuple(dict.fromkeys(filter(None, names)))
+    return tuple(dict.fromkeys(names))
 
 
-def _within(name: str, homes: tuple[str, ...]) -> bool:
+def _of_environment() -> list[str]:
+    return [name for name in re.split("[:,]", os.environ.get("LRSCHED_TRUST", "")) if name]
+
+
+def within(name: str, homes: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of these modules, or lies in one."""
     return any(name.startswith(home + ".") or name.rstrip(".") == home for home in homes)
 
 

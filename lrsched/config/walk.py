@@ -41,6 +41,28 @@ def leaves(node: Any, key: str = "", *, into_lists: bool = True) -> Iterator[tup
         yield key, node
 
 
+def keys_named(word: str, config: Mapping[str, Any]) -> list[str]:
+    """Keys of a nested config whose last name is a word, those at the least depth.
+
+    >>> keys_named("lr", {"seed": 0, "optimizer": {"lr": 0.1, "groups": {"head": {"lr": 0.2}}}})
+    ['optimizer.lr']
+    >>> keys_named("learning_rate", {"optimizer": {"lr": 0.1}})
+    ['optimizer.lr']
+    """
+    level, word = {str(key): value for key, value in config.items()}, ALSO.get(word, word)
+    while level:
+        if found := [key for key in level if key.rpartition(".")[2] == word]:
+            return found
+        level = {
+            f"{key}.{name}": item for key, node in level.items() if is_mapping(node) for name, item in node.items()
+        }
+    return []
+
+
+ALSO = {"learning_rate": "lr", "num_epochs": "epochs", "max_epochs": "epochs", "max_steps": "steps"}
+"""What other programs call a key of ours."""
+
+
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten a config to dotted keys and values. A list or an empty mapping becomes one value, as JSON text.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 
@@ -19,6 +18,8 @@ class NotebookBar:
 
     def draw(self, step: int, text: str) -> None:
         """Show the step, and the newest values in one line."""
+        from html import escape  # a large table, which few need
+
         from IPython.display import display  # type: ignore[import-not-found]  (there, in a notebook)
 
         words = f"{step}/{self._steps}  {text}"

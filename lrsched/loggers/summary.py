@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from lrsched.console import tell
+from lrsched.console import path_override, tell
 from lrsched.loggers.terminal import span
 from lrsched.units import shown, unit_of
 
@@ -49,7 +48,7 @@ def summary(
     lines = [f"{result['status']}: {reason}" if reason else str(result["status"])]
     lines += [_line(part, _measured(result, part)) for part in ("test", "val")]
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
-    lines += [_line("folder", str(folder)), _line("resume", again(_override("resume", folder)))]
+    lines += [_line("folder", str(folder)), _line("resume", again(path_override("resume", folder)))]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
     tell("\n".join(line for line in lines if line), file)
@@ -97,10 +96,3 @@ def _trained(result: Mapping[str, Any]) -> str:
     if seconds is not None:
         text += f" in {seconds:.1f} s" if seconds < 60 else f" in {span(seconds)}"
     return text + (f", {rate:,.0f} samples/s" if rate else "")
-
-
-def _override(key: str, folder: Path) -> str:
-    """An override quoted for the shell and for Hydra's grammar, which needs quotes around most signs."""
-    if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
-        return f"{key}={folder}"
-    return shlex.quote(f"{key}='{folder}'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
@@ -83,4 +84,4 @@ def _again(objects: Mapping[str, Given]) -> Callable[[str], str]:
     'lrsched.run(["resume=outputs/x", "trainer.epochs=40"])'
     """
     more = f", {parameters(list(objects))}" if objects else ""
-    return lambda words: f"lrsched.run({json.dumps(words.split(), ensure_ascii=False)}{more})"
+    return lambda words: f"lrsched.run({json.dumps(shlex.split(words), ensure_ascii=False)}{more})"

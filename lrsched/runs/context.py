@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lrsched.checkpoint.fork_point import Share
 from lrsched.config.given import Given
-from lrsched.console import say, typed
+from lrsched.console import say
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.records import RunFolder
 
@@ -27,7 +27,7 @@ class WorkerContext:
         progress: the slot that shows how far the run is.
         warn: prints that a saved state cannot be used; a sweep repeats it.
         objects: given in Python, by the key of the node that each stands in for.
-        again: how to ask for a run by these words, as one types it.
+        again: how to ask for a run by these words; None: by a command.
         entered: told the folder of the run as soon as it holds the run.
     """
 
@@ -37,5 +37,5 @@ class WorkerContext:
     progress: ProgressSlot | None = None
     warn: Callable[[str], None] = say
     objects: Mapping[str, Given] = field(default_factory=dict)
-    again: Callable[[str], str] = typed
+    again: Callable[[str], str] | None = None
     entered: Callable[[RunFolder], None] = lambda folder: None

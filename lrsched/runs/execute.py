@@ -12,6 +12,7 @@ from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
+from lrsched.compose.leaks import traced
 from lrsched.compose.nodes import plain
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
@@ -131,9 +132,9 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if quiet:
         one_line(result, request.folder.path)
     else:
-        summary(result, request.folder.path, request.context.again, tensorboard="tensorboard" in run.logger)
+        summary(result, request.folder.path, request.again, tensorboard="tensorboard" in run.logger)
     if outcome.signal is not None:
-        how = how_to_resume(request.folder, request.context.again)
+        how = how_to_resume(request.folder, request.again)
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how}")
     return result
 
@@ -143,7 +144,8 @@ def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tupl
     device = prepare(run.device, run.threads, run.trainer.deterministic)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
-    parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
+    with traced(run):
+        parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
     return parts, {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
@@ -185,9 +187,9 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
-        raise advised(error, folder, made.request.context.again) from error
+        raise advised(error, folder, made.request.again) from error
     finally:
-        finish(folder, journal, result, made.secrets, made.request.context.again)
+        finish(folder, journal, result, made.secrets, made.request.again)
 
 
 def _trainer(made: _Execution, journal: Journal) -> Trainer:

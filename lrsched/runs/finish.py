@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from lrsched.compose.secrets import Redacting, redacted
-from lrsched.config.blame import is_out_of_memory
-from lrsched.console import say, typed
+from lrsched.config.blame import CodeError, is_out_of_memory, place_of, raised
+from lrsched.console import path_override, say, typed
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
 from lrsched.train.journal import Journal
@@ -71,12 +70,12 @@ def finish(
 
 
 def advised(error: BaseException, folder: RunFolder, again: Callable[[str], str] = typed) -> UserError:
-    """Add to an error how to go on; for a bug, where its traceback is."""
+    """Add to an error how to go on; for an error of code, whose it is and where its traceback is."""
     how = how_to_resume(folder, again)
     if isinstance(error, (ConfigError, StateError)):
         return error
     if isinstance(error, NotFinite):  # a plain resume would fail at the same step
-        words = f"resume={os.fspath(folder.path)} optimizer.lr=… checkpoint.allow_change=[optimizer.lr]"
+        words = f"{path_override('resume', folder.path)} optimizer.lr=… checkpoint.allow_change=[optimizer.lr]"
         advice = (
             f"go on from there with a lower rate: {again(words)}; or start again with a lower optimizer.lr, a "
             "warm-up or trainer.clip_norm=1"
@@ -95,8 +94,11 @@ def advised(error: BaseException, folder: RunFolder, again: Callable[[str], str]
     if is_out_of_memory(error):
         first = (str(error).splitlines() or [""])[0]
         return UserError(f"out of memory: {first}; {how} (a smaller dataset.batch_size needs a new run)")
+    if place_of(error):
+        where = f"the code at fault is not ours; its traceback is in {folder.log}"
+        return CodeError(f"{raised(error)}: {where}; mend it, and {how}")
     return UserError(f"{type(error).__name__}: {error}. This is a bug of ours; the traceback is in {folder.log}")
 
 
 def how_to_resume(folder: RunFolder, again: Callable[[str], str]) -> str:
-    return f"go on with: {again(f'resume={os.fspath(folder.path)}')}"
+    return f"go on with: {again(path_override('resume', folder.path))}"

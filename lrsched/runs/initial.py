@@ -33,11 +33,11 @@ def initial_weights(run: Settings) -> tuple[Initial, str] | None:
         ConfigError: there is no such file or run, or it holds no weights.
         CheckpointError: the run has no valid checkpoint.
     """
-    from lrsched.assembly.weights import Initial
-    from lrsched.runs.weights import saved_weights
-
     if run.init_from is None:
         return None
+    from lrsched.assembly.weights import Initial  # imports torch
+    from lrsched.runs.weights import saved_weights
+
     path = Path(run.init_from)
     if path.is_file():
         weights = _read(path)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lrsched.checkpoint.lock import RunLock
-from lrsched.compose.nodes import to_yaml
+from lrsched.compose.nodes import as_written, to_yaml
+from lrsched.config.targets import needed_trust
+from lrsched.console import path_override, typed
 from lrsched.errors import ConfigError, RunFolderBusy, storage
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.context import WorkerContext
@@ -40,6 +43,16 @@ class RunRequest:
     numbered: bool = False
     context: WorkerContext = field(default_factory=WorkerContext)
 
+    @property
+    def again(self) -> Callable[[str], str]:
+        """How to ask for this run by some words, as one types it."""
+        return asking(self.context, self.config)
+
+
+def asking(context: WorkerContext, config: DictConfig) -> Callable[[str], str]:
+    """How to ask for a run of this config by some words, as one types it: with the trust that its classes need."""
+    return context.again or partial(typed, trust=needed_trust(as_written(config)))
+
 
 def claim(request: RunRequest) -> tuple[RunRequest, RunLock]:
     """Make the folder of a new run and lock it.
@@ -66,7 +79,7 @@ def claim(request: RunRequest) -> tuple[RunRequest, RunLock]:
                 return replace(request, folder=folder), lock
             lock.release()
             if not request.numbered:
-                raise already_there(folder, request.context.again)
+                raise already_there(folder, request.again)
         except RunFolderBusy:
             if not request.numbered:
                 raise
@@ -87,7 +100,7 @@ def already_there(folder: RunFolder, again: Callable[[str], str]) -> ConfigError
         "name",
         folder.path.name,
         f"{folder} already holds a run",
-        f"give another name, or continue it: {again(f'resume={folder}')}",
+        f"give another name, or continue it: {again(path_override('resume', folder.path))}",
     )
 
 

@@ -17,7 +17,7 @@ from lrsched.console import say
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
 from lrsched.runs.context import WorkerContext
-from lrsched.runs.request import RunRequest, already_there, taken
+from lrsched.runs.request import RunRequest, already_there, asking, taken
 from lrsched.runs.resume import continued, finished, run_folder, stored
 from lrsched.signals import StopFlag
 
@@ -107,7 +107,9 @@ def _new(config: DictConfig, by_user: bool, context: WorkerContext) -> RunReques
     """A new run and its folder."""
     folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
     if by_user and taken(folder):
-        raise already_there(folder, context.again)  # before torch is imported; who claims the folder looks again
+        raise already_there(
+            folder, asking(context, config)
+        )  # before torch is imported; who claims the folder looks again
     return RunRequest(folder, _named(config), numbered=not by_user)
 
 

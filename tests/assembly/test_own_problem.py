@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from lrsched.data.loader import order
 from lrsched.data.split import split
 from lrsched.seeds import key
 from tests.helpers.cli import TINY, Ended
-from tests.helpers.own_problem import Net, Noisy, Pinball
+from tests.helpers.own_problem import Large, Net, Noisy, Pinball
 
 HERE = "tests.helpers.own_problem"
 THREE = "task._target_=torch.nn.TripletMarginLoss"
@@ -62,15 +63,30 @@ def test_it_is_a_bare_loop_to_the_last_bit(train) -> None:
     assert ended.result("run")["better"] == {"loss": "min", "covered": "max"}
 
 
-def test_it_is_resumed_and_early_stopped_by_its_own_metric(train, run_cli) -> None:
+def test_it_is_resumed_and_early_stopped_by_its_own_metric(train, run_cli, monkeypatch) -> None:
     whole = train("whole", "trainer.epochs=3", "checkpoint.monitor=val/covered", "trainer.early_stop.monitor=val/loss")
     assert whole.code == 0, whole.err
-    assert train("cut", "trainer.epochs=3", "checkpoint.monitor=val/covered", "sweep.until=5").code == 0
+    monkeypatch.setenv("LRSCHED_TRUST", f"not.needed,{HERE}")
+    cut = train("cut", "trainer.epochs=3", "checkpoint.monitor=val/covered", "sweep.until=5")
+    line = f"LRSCHED_TRUST={HERE} lrsched train resume=outputs/cut"  # to be pasted into another shell
+    assert cut.code == 0, cut.err
+    assert f"  resume  {line}\n" in cut.out
+    assert f"or continue it: {line}\n" in train("cut").err
     assert run_cli("resume=outputs/cut", "sweep.until=null").code == 0
     assert whole.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
     assert whole.rows("cut") == whole.rows("whole")
     covered = [row["val/covered"] for row in whole.rows("whole") if "val/covered" in row]
     assert whole.result("whole")["best"]["val/covered"] == max(covered)
+
+
+def test_its_error_in_training_is_its_own(train) -> None:
+    ended = train("run", task="Large")
+    assert ended.code == 2
+    where = f"line {inspect.getsourcelines(Large.measure)[1] + 2} of {inspect.getfile(Large)}"
+    again = f"mend it, and go on with: LRSCHED_TRUST={HERE} lrsched train resume=outputs/run"
+    log = "the code at fault is not ours; its traceback is in outputs/run/train.log"
+    assert ended.err == f"lrsched: IndexError: too many ({where}): {log}; {again}\n"
+    assert ended.result()["ended"] == "error"
 
 
 def test_accumulated_batches_weigh_as_their_samples(train) -> None:

@@ -54,6 +54,7 @@ TASKS = {
     "MeasureIsNumbers": "its measure() gives a float for loss, and a tensor for each name is wanted",
     "MeasureRaises": "KeyError: 'y' (line ",
     "MeasureGrows": "its measure() gives loss as a tensor of float32 of shape [2] for a batch, and",
+    "NoWayBack": "the backward pass raised RuntimeError: one of the variables needed for gradient computation has been",
     "MetricsIsNone": "its metrics() gives nothing, and its better names loss",
     "MetricsRaises": "its metrics() raised ZeroDivisionError: division by zero (line ",
     "MetricsIsText": "its metrics() gives a str as loss, and a number is wanted",

@@ -91,6 +91,35 @@ def test_arrays_that_cannot_be_used(run_cli, tmp_path: Path, arrays: dict[str, o
     assert_one_message(run_cli(*NPZ, *QUIET), message)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "remedy"),
+    [
+        (TABLE, "such data are for task=regression"),
+        ((*TABLE, "task=binary"), "such data are for task=regression"),
+        ((*TABLE, "task=regression", "model=cnn"), "for such data and such a task give model=mlp"),
+        ((*TABLE, "task=regression", "model=gpt"), "for such data and such a task give model=mlp"),
+        (TEXT, "such data are for task=language_model model=gpt"),
+        ((*TEXT, "task=language_model"), "for such data and such a task give model=gpt"),
+        (NPZ, "such data are for task=binary"),
+        ((*NPZ, "dataset.y=masks"), "such data are for task=segmentation model=unet"),
+        ((*NPZ, "dataset.y=masks", "task=segmentation", "model=cnn"), "for such data and such a task give model=unet"),
+        ((*NPZ, "dataset.y=kinds", "task=segmentation", "model=unet"), "such data are for task=classification"),
+        ((*NPZ, "dataset.y=kinds", "model=unet"), "for such data and such a task give model=cnn"),
+        ((*NPZ, "dataset.y=kinds", "task=language_model"), "such data are for task=classification"),
+    ],
+    ids=lambda value: " ".join(value[2:]) if isinstance(value, tuple) else "",
+)
+def test_what_the_data_are_for_is_said(run_cli, tmp_path: Path, overrides: tuple[str, ...], remedy: str) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{n},{n / 3}\n" for n in range(40)), "utf-8")
+    (tmp_path / "t.txt").write_text("a text to read " * 200, "utf-8")
+    draw = np.random.default_rng(0)
+    x, bits = draw.integers(0, 256, (60, 1, 8, 8)).astype(np.float32), draw.integers(0, 2, (60, 8, 8))
+    np.savez(tmp_path / "a.npz", x=x, y=bits[:, 0, :3], masks=bits, kinds=np.arange(60) % 3)
+    ended = run_cli(*overrides, *QUIET)
+    assert_one_message(ended, "")
+    assert ended.err.endswith(f"; {remedy}\n"), ended.err
+
+
 @pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", pickle.dumps({"x": 1}), b"PK\x03\x04 and no more"])
 def test_a_file_that_holds_no_arrays(run_cli, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(content)

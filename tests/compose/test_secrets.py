@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.bugs import bug
 from tests.helpers.cli import TINY
 from tests.runs.test_resume import stop_at
 
@@ -63,12 +64,7 @@ def test_a_run_and_its_resume(run_cli, monkeypatch, secret) -> None:
 
 
 def test_a_run_that_fails_with_the_secret_in_its_message(run_cli, monkeypatch, secret) -> None:
-    from lrsched.train.loop import Trainer
-
-    def fail(self: Trainer, s: int, norm: float | None) -> None:
-        raise RuntimeError(f"cannot log in with {SECRET}")
-
-    monkeypatch.setattr(Trainer, "_log", fail)
+    bug(monkeypatch, RuntimeError(f"cannot log in with {SECRET}"))
     ended = run_cli(*RUN, secret, "name=run")
     assert ended.code == 1
     assert leaks() == []

@@ -16,8 +16,6 @@ from lrsched.config.peers import nearest_key
         ("scheduler.num_training_steps=100", "'trainer.steps'"),
         ("optimizer.learning_rate=1", "'optimizer.lr'"),
         ("trainer.learning_rate=1", "'optimizer.lr'"),
-        ("learning_rate=1", "'optimizer.lr'"),
-        ("batch_size=8", "'dataset.batch_size'"),
         ("warmup_steps=8", "'scheduler.warmup'"),
         ("trainer.gradient_accumulation_steps=2", "'trainer.accumulate'"),
         ("+trainer.max_grad_norm=1", "'clip_norm'"),

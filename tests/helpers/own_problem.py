@@ -96,6 +96,15 @@ class Net(nn.Module):
         return self.layers(x).squeeze(1)
 
 
+class Large(Pinball):
+    """Fails on more than four samples: the trial gives fewer, and an evaluation all there are."""
+
+    def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        if len(batch[1]) > 4:
+            raise IndexError("too many")
+        return super().measure(model, batch)
+
+
 class Needy(nn.Module):
     """Asks for a fact that nobody tells."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 
 from lrsched.loggers import RunInfo, TensorBoard
+from lrsched.loggers._events import EventFile, session_start
+from lrsched.loggers._tfrecord import RecordFile
 
 ROWS = [{"step": s, "epoch": s / 4, "train/loss": 1 / (s + 3), "lr/default": 0.1 * s} for s in range(8)]
 
@@ -141,3 +145,48 @@ def test_flush_hands_over_what_was_written(tmp_path: Path) -> None:
 def test_a_run_without_rows_leaves_nothing(tmp_path: Path) -> None:
     write(tmp_path, [], status="failed")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 257, 5000])
+def test_a_file_of_records_is_tensorboards_own(tmp_path: Path, size: int) -> None:
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content, ours, theirs = np.random.default_rng(size).bytes(size), RecordFile(tmp_path / "a"), tmp_path / "b"
+    with theirs.open("wb") as file:
+        for part in (content, b"", content[::-1]):
+            ours.write(part)
+            RecordWriter(file).write(part)
+    ours.close()
+    assert (tmp_path / "a").read_bytes() == theirs.read_bytes()
+
+
+def test_a_session_is_kept_as_the_hparams_plugin_keeps_it(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from tensorboard.plugins.hparams import metadata
+
+    session = session_start({"lr": 0.1, "name": "a", "nesterov": True})
+    file = EventFile(tmp_path)
+    file.add_session(session)
+    file.close()
+    (written,) = tmp_path.iterdir()
+    event: Any = import_module("tensorboard.compat.proto.event_pb2")  # made at run time
+    value = event.Event.FromString(list(RawEventFileLoader(str(written)).Load())[-1]).summary.value[0]
+    assert value.tag == metadata.SESSION_START_INFO_TAG
+    assert value.metadata == metadata.create_summary_metadata(session)
+    assert value.tensor == metadata.NULL_TENSOR
+
+
+def test_a_run_imports_no_plugin_but_hparams(tmp_path: Path) -> None:
+    """Those of pictures and curves bring a command line's flags along: a tenth of a second of every run."""
+    run = """if True:
+        import sys
+        from pathlib import Path
+        from lrsched.loggers import RunInfo, TensorBoard
+        logger = TensorBoard()
+        logger.open(RunInfo(Path("."), {"lr": 0.1}, 8, steps_per_epoch=4, samples_per_step=8))
+        logger.write({"step": 0, "epoch": 0.0, "train/loss": 1.0})
+        logger.close({}, "finished")
+        print([name for name in sys.modules if name == "absl" or name.startswith("tensorboard.summary")])
+    """
+    done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -12,22 +12,11 @@ import pytest
 from lrsched.errors import NotFinite
 from lrsched.records import RunFolder
 from lrsched.runs.finish import advised
-from lrsched.train.loop import Trainer
+from tests.helpers.bugs import bug
 from tests.helpers.cli import TINY
 
 RUN = (*TINY, "trainer.log_every=1st", "logger=none", "name=run")
 RESUME = "lrsched train resume=outputs/run"
-
-
-def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    original = Trainer._log
-
-    def log(self: Trainer, s: int, norm: float | None) -> None:
-        original(self, s, norm)
-        if s == 3:
-            raise error
-
-    monkeypatch.setattr(Trainer, "_log", log)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +37,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_a_failure_has_a_result(run_cli, monkeypatch, error, code, message) -> None:
-    failing(monkeypatch, error)
+    bug(monkeypatch, error, after=3)
     ended = run_cli(*RUN)
     result = ended.result()
     assert ended.code == code
@@ -68,7 +57,7 @@ def test_a_disk_that_is_full_at_the_very_end_is_a_6_and_no_traceback(run_cli, mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     if fails:
-        failing(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        bug(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     monkeypatch.setattr(ending, "write_json", full)
     ended = run_cli(*RUN)
     assert ended.code == 6
@@ -104,7 +93,7 @@ def test_a_log_that_cannot_be_written_makes_no_noise(run_cli, monkeypatch) -> No
 )
 def test_what_cannot_go_on_is_left_as_it_is(run_cli, monkeypatch, spoil, code) -> None:
     with monkeypatch.context() as patch:
-        failing(patch, KeyError("bug"))
+        bug(patch, KeyError("bug"), after=3)
         assert run_cli(*RUN, "checkpoint.every=2st").code == 1
     folder = Path("outputs/run")
     spoil(folder)

@@ -46,8 +46,7 @@ def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
         if any(is_native(run.scheduler) for run in runs):
             import torch._dynamo  # (a second or two; the first step with such a scheduler needs it)
         if any("tensorboard" in run.logger for run in runs):
-            import tensorboard.compat.proto.event_pb2
-            import tensorboard.summary.writer.record_writer  # noqa: F401
+            import tensorboard.compat.proto.event_pb2  # noqa: F401
         yield WorkerContext(load_each(runs), threads)
     finally:
         torch.set_num_threads(threads)

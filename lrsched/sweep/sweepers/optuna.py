@@ -23,9 +23,10 @@ from hydra.core.override_parser.types import Override
 
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import plain
+from lrsched.compose.nodes import as_written, plain
 from lrsched.config.settings import Settings, direction, settings
-from lrsched.console import command, say
+from lrsched.config.targets import needed_trust
+from lrsched.console import say, typed
 from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
 from lrsched.records import RunFolder
@@ -194,7 +195,7 @@ class OptunaSearch(SweepRunner):
         trials = count(len(self._study.trials()), "trial")
         value = exactly(unit_of(self._monitor, self._units()), best.value)
         found = f"best of {trials}: {self._monitor} {value}, trial {best.number}"
-        say(f"{found}: {command()} {shlex.join(words)}")
+        say(f"{found}: {typed(shlex.join(words), needed_trust(as_written(self._sweep.config)))}")
 
 
 def _refuse(run: Settings) -> None:

@@ -1,0 +1,88 @@
+"""Name the key that was meant by one that there is not, and the override to write instead."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lrsched.config import schema
+from lrsched.config.peers import nearest_key
+from lrsched.config.targets import DATASET, MODEL, OPTIMIZER, SCHEDULER, TASK, resolve
+from lrsched.config.versions import MOVED
+from lrsched.config.walk import keys_named
+from lrsched.errors import UNSET, ConfigError
+
+
+def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: Sequence[str]) -> ConfigError:
+    """The error of an override whose key the config does not have.
+
+    Args:
+        error: Hydra's.
+        cause: OmegaConf's, at the node that has no such entry.
+        overrides: those that were composed.
+    """
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    key = match[1] if match else str(cause.full_key or cause.key)
+    unknown = str(cause.full_key or cause.key)  # of optimizr.lr this is optimizr
+    parent = unknown.rpartition(".")[0]
+    siblings = schema.names(schema.RunConfig) if cause.parent_node is None else cause.parent_node
+    known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
+    if not known:  # an open, empty mapping
+        rule = "has no entries yet, and an override without + changes an entry that is there"
+        return ConfigError(key, UNSET, rule, f"write +{key}")
+    if key in MOVED:
+        return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")
+    value = next((word.partition("=")[2] for word in overrides if word.partition("=")[0] == key), None)
+    if not parent and unknown == key and isinstance(siblings, DictConfig):
+        places = keys_named(key, _as_written(siblings))
+        if places:
+            return ConfigError(key, UNSET, "there is no such key", written(places, value))
+    if key == unknown and isinstance(siblings, DictConfig) and _takes(parent, key, str(siblings.get("_target_"))):
+        rule = "its class takes this argument, and its YAML leaves it out"
+        return ConfigError(key, UNSET, rule, written([f"+{key}"], value))
+    ours = _is_ours(siblings)
+    remedy = nearest_key(unknown, known, anywhere=ours)
+    if not ours:
+        remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
+    return ConfigError(key, UNSET, "there is no such key", remedy)
+
+
+def written(keys: Sequence[str], value: str | None) -> str:
+    """The remedy that writes one of these keys instead.
+
+    >>> written(["optimizer.lr"], "0.1"), written(["model.hidden"], "[8]"), written(["a.monitor", "b.monitor"], None)
+    ('write optimizer.lr=0.1', "write 'model.hidden=[8]'", 'did you mean a.monitor or b.monitor?')
+    """
+    if len(keys) > 1:
+        return f"did you mean {', '.join(keys[:-1])} or {keys[-1]}?"
+    return f"write {keys[0] if value is None else shlex.quote(f'{keys[0]}={value}')}"
+
+
+def _takes(group: str, key: str, target: str) -> bool:
+    """Whether the class of a node has a parameter of a key's name."""
+    role = {role.group: role for role in (OPTIMIZER, SCHEDULER, TASK, MODEL, DATASET)}.get(group)
+    name = key.rpartition(".")[2]
+    with suppress(Exception):  # a class that is not there, or cannot be imported, is another error
+        return (
+            role is not None
+            and name not in role.given
+            and name in inspect.signature(resolve(role, target, group)).parameters
+        )
+    return False
+
+
+def _is_ours(node: object) -> bool:
+    """Whether a node is of ours, whose YAML names every key; of a class of others it may leave out arguments."""
+    return not isinstance(node, DictConfig) or str(node.get("_target_", "lrsched.")).startswith("lrsched.")
+
+
+def _as_written(config: DictConfig) -> Mapping[str, Any]:
+    found: Any = OmegaConf.to_container(config, resolve=False)
+    return {key: value for key, value in found.items() if key != "hydra"}
