@@ -58,21 +58,55 @@ def clock_of(
         return new
     places = _places(earlier, run, splits, data_sha256)
     old = _clock_before(earlier, splits, places)
-    if earlier.settings.scheduler != run.scheduler:  # its steps are those of now
-        old = replace(old, unit=Fraction(1))
     same_samples = places is not None and torch.equal(places, splits.places[0])
-    same_plan = not old.start or old.in_steps == new.in_steps
-    if same_samples and same_plan and (old.samples, old.pace) == (new.samples, new.pace):
-        return replace(old, in_steps=new.in_steps)
-    clock = old.then(earlier.step, new, earlier.passed)
-    if earlier.settings.scheduler != run.scheduler:
-        clock = replace(clock, unit=Fraction(1))
+    clock, is_new = _next(old, new, run, earlier, same_samples)
+    if not is_new:
+        return clock
     if places is not None:
         clock = replace(clock, trained=_trained(old, earlier, places, splits))
     if clock.drawn.denominator == 1:
         return clock
     unseen = _unseen(clock, old, earlier, run, places, splits)[: new.rest_of(clock.drawn)]
     return replace(clock, unseen=unseen, left=len(unseen) if clock.drawn == clock.epoch else clock.left)
+
+
+def foreseen_clock(run: Settings, earlier: Earlier) -> tuple[Clock, bool] | None:
+    """The same clock without the data; None where the config does not say how many samples they are.
+
+    Returns:
+        The clock, and whether it is exact: where other samples are trained on from the middle of an epoch on, the data
+        alone say how many of them this epoch has not seen.
+    """
+    before, own = earlier.settings, run.dataset.own
+    same_samples = _data(before) == _data(run)
+    if earlier.clock is not None:
+        old = Clock.of(earlier.clock)
+    elif before.dataset.own.train_samples is None:
+        return None
+    else:
+        old = _of_config(before, samples_of(before.dataset.own, before.dataset.own.train_samples))
+    if same_samples:
+        samples = old.samples
+    elif own.train_samples is None:
+        return None
+    else:
+        samples = samples_of(own, own.train_samples, frozenset(run.dataset.arguments))
+    new = _of_config(run, samples)
+    if not earlier.step:
+        return new, True
+    clock = _next(old, new, run, earlier, same_samples)[0]
+    return clock, same_samples or clock.drawn.denominator == 1
+
+
+def _next(old: Clock, new: Clock, run: Settings, earlier: Earlier, same_samples: bool) -> tuple[Clock, bool]:
+    """The clock to go on with, and whether one begins; what a new one does not draw is not known yet."""
+    if earlier.settings.scheduler != run.scheduler:  # its steps are those of now
+        old = replace(old, unit=Fraction(1))
+    same_plan = not old.start or old.in_steps == new.in_steps
+    if same_samples and same_plan and (old.samples, old.pace) == (new.samples, new.pace):
+        return replace(old, in_steps=new.in_steps), False
+    clock = old.then(earlier.step, new, earlier.passed)
+    return replace(clock, unit=Fraction(1)) if earlier.settings.scheduler != run.scheduler else clock, True
 
 
 def overlaps(clock: Clock, splits: AnySplits, earlier: Earlier | None) -> list[str]:
@@ -98,7 +132,12 @@ def _clock_before(earlier: Earlier, splits: AnySplits, places: Tensor | None) ->
         samples = len(places)
     elif own.train_samples is not None:
         samples = samples_of(own, own.train_samples)
-    return Clock(samples, pace_of(earlier.settings, samples), in_steps=earlier.settings.trainer.steps is not None)
+    return _of_config(earlier.settings, samples)
+
+
+def _of_config(run: Settings, samples: int) -> Clock:
+    """The clock of a run of one pace."""
+    return Clock(samples, pace_of(run, samples), in_steps=run.trainer.steps is not None)
 
 
 def _places(earlier: Earlier, run: Settings, splits: AnySplits, data_sha256: str) -> Tensor | None:
@@ -115,6 +154,12 @@ def _places(earlier: Earlier, run: Settings, splits: AnySplits, data_sha256: str
         return splits.partition.parts(validation=validation, test=test, seed=seed, fold=own.fold, folds=own.folds)[0]
     except ConfigError as error:
         raise error.under("dataset") from error
+
+
+def _data(run: Settings) -> tuple[object, ...]:
+    """All of a config that says which samples are trained on."""
+    dataset, own = run.dataset, run.dataset.own
+    return dataset.target, dataset.arguments, own.train_samples, own.test_samples, _cut(own)
 
 
 def _cut(own: DatasetConfig) -> tuple[object, ...]:

@@ -26,12 +26,12 @@ def run_horizon(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> Horizon:
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
 
 
-def at_pace(horizon: Horizon, clock: Clock) -> Horizon:
+def at_pace(horizon: Horizon, clock: Clock | None) -> Horizon:
     """The horizon of a scheduler in a run whose pace may have changed: its steps keep their time.
 
     In a run of ``trainer.steps`` nothing moves: its epochs are those of the first pace.
     """
-    if not clock.start:
+    if clock is None or not clock.start:
         return horizon
     if clock.in_steps:
         first = clock.before[0].pace
