@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from pkgutil import resolve_name
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from lrsched.config.project import project
 from lrsched.config.ranges import check_ranges
@@ -191,7 +191,7 @@ def needed_trust(config: Mapping[str, Any]) -> list[str]:
 def trusted() -> tuple[str, ...]:
     """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
     named: Any = (project() or {}).get("trust", [])
-    own = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    own = [name for name in cast(list[Any], named) if isinstance(name, str)] if isinstance(named, list) else []
     return tuple(dict.fromkeys([*_of_environment(), *own]))
 
 
