@@ -86,8 +86,6 @@ def test_a_folder_elsewhere_is_known_by_what_it_holds(run_cli, tmp_path: Path) -
         assert f"- {value}\n" in run_cli(f"--config-dir={folder}", *words).out
     (tmp_path / "one" / "model" / "mine.yaml").rename(tmp_path / "one" / "model" / "other.yaml")
     assert run_cli("--config-dir=one", *words).code == 2
-    (tmp_path / "one" / "model" / "mlp.yaml").write_text("hidden: [1]\n")  # ours is found first
-    assert "- 128\n" in run_cli("--config-dir=one", "model=mlp", "--cfg", "job").out
     for number in range(40):
         (tmp_path / "two" / f"{number}").touch()
     assert "- 10\n" in run_cli("--config-dir=two", *words).out

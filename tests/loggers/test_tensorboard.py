@@ -173,7 +173,11 @@ def test_a_session_is_kept_as_the_hparams_plugin_keeps_it(tmp_path: Path) -> Non
     event: Any = import_module("tensorboard.compat.proto.event_pb2")  # made at run time
     value = event.Event.FromString(list(RawEventFileLoader(str(written)).Load())[-1]).summary.value[0]
     assert value.tag == metadata.SESSION_START_INFO_TAG
-    assert value.metadata == metadata.create_summary_metadata(session)
+    wanted = metadata.create_summary_metadata(session).plugin_data
+    assert value.metadata.plugin_data.plugin_name == wanted.plugin_name
+    held: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")  # its mapping has no order of its own
+    read = held.HParamsPluginData.FromString
+    assert read(value.metadata.plugin_data.content) == read(wanted.content) == session
     assert value.tensor == metadata.NULL_TENSOR
 
 
