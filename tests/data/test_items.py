@@ -146,6 +146,12 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no samples": (lambda: Draws(0), "dataset.train: Draws has no samples"),
     "no length": (lambda: iter([]), "dataset.train: list_iterator is iterable"),
     "own generator": (OwnGenerator, "dataset.train: sample 0 is another one when it is made again from the same seeds"),
+    "text for a data set": (
+        lambda: "photos",
+        "dataset.train: is the text 'photos'; one data set is wanted: in YAML a ",
+    ),
+    "several": (lambda: {"train": Draws()}, "dataset.train: has several, train; one data set is wanted"),
+    "nothing": (TensorDataset, "dataset.train: TensorDataset has no length (IndexError: tuple index out of range)"),
     "raises": (lambda: Bad(0, "raises"), "dataset.train: sample 0 raised OSError: photo.png is truncated (line "),
     "shape": (lambda: Bad(1, "shape"), "dataset.train: sample 1 is (float32 [6], a int), and sample 0 of the same ba"),
     "text": (Names, "dataset.train: sample 0 and those after it make no batch: column 1 (from 0) is a tuple, and a te"),
@@ -228,6 +234,11 @@ def test_a_node_that_cannot_be_built_is_refused(name: str, run_cli, tmp_path: Pa
     assert ended.code == 2
     assert message in ended.err
     assert not (tmp_path / "outputs").exists()
+
+
+def test_changes_of_images_in_memory_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"dataset.augment.crop=2: changes images that lie in memory; leave it out"):
+        lrsched.run([*TRAIN, "name=run", "+dataset.augment.crop=2"], data=Items(Draws(), workers=0))
 
 
 @pytest.mark.parametrize(
