@@ -148,7 +148,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "own generator": (OwnGenerator, "dataset.train: sample 0 is another one when it is made again from the same seeds"),
     "text for a data set": (
         lambda: "photos",
-        "dataset.train: is the text 'photos'; one data set is wanted: in YAML a ",
+        "dataset.train: is the text 'photos'; one data set is wanted: in YAML",
     ),
     "several": (lambda: {"train": Draws()}, "dataset.train: has several, train; one data set is wanted"),
     "nothing": (TensorDataset, "dataset.train: TensorDataset has no length (IndexError: tuple index out of range)"),
@@ -238,7 +238,7 @@ def test_a_node_that_cannot_be_built_is_refused(name: str, run_cli, tmp_path: Pa
 
 def test_changes_of_images_in_memory_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"dataset.augment.crop=2: changes images that lie in memory; leave it out"):
-        lrsched.run([*TRAIN, "name=run", "+dataset.augment.crop=2"], data=Items(Draws(), workers=0))
+        lrsched.run([*TRAIN, "name=run", "dataset.augment.crop=2"], data=Items(Draws(), workers=0))
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,10 @@ def test_a_setting_that_cannot_be_used_is_refused(given: dict[str, Any], message
 def test_texts_of_different_lengths_are_padded() -> None:
     run = lrsched.run([*TRAIN[:-1], "name=text"], data=Items(Texts(), collate="pad", workers=0), model=Bag(2))
     assert run.result["metrics"]["test/accuracy"] == 1.0
+    tokens = torch.tensor([[1, 3, 1, 0, 0, 0, 0, 0, 0, 0], [2, 4, 4, 2, 2, 2, 2, 2, 2, 2]])
+    assert run.predict(tokens).argmax(1).tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"x: samples of the form that was trained on are wanted"):
+        run.predict(tokens[:, :, None])
     with pytest.raises(
         DataError, match=r"sample 1 is \(int64 \[3\], a int\).*give dataset.collate, as dataset.collate"
     ):
