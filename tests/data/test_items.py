@@ -21,7 +21,8 @@ from lrsched.data import HuggingFace, Items, Pad
 from lrsched.data.loader import order
 from lrsched.data.partition import Partition
 from lrsched.data.stream.batches import Hands, ItemLoader
-from lrsched.data.stream.fetch import Fetch, Part
+from lrsched.data.stream.fetch import Fetch, Part, Wanted
+from lrsched.data.stream.splits import Places
 from lrsched.errors import ConfigError, DataError
 from lrsched.seeds import key
 from lrsched.tasks import Classification, Regression
@@ -84,12 +85,13 @@ def test_it_is_a_bare_loop_to_the_last_bit() -> None:
     assert torch.equal(run.predict(x), model(x).detach())
 
 
-def test_workers_change_no_bit_nor_do_two_resumes_in_one_epoch_with_other_workers() -> None:
+def test_workers_change_no_bit_nor_do_two_resumes_in_one_epoch_with_other_workers(monkeypatch) -> None:
     def items(workers: int) -> Items:
         return Items(Draws(), workers=workers)
 
     whole = lrsched.run([*TRAIN, "name=whole"], data=items(0))
     lrsched.run([*TRAIN, "name=cut", "sweep.until=4"], data=items(2))
+    monkeypatch.delattr(Places, "__getitem__")  # a run that keeps its pace lists no samples: there may be very many
     lrsched.run(["resume=outputs/cut", "sweep.until=5"], data=items(1))
     rest = lrsched.run(["resume=outputs/cut", "sweep.until=null"], data=items(0))
     assert rest.result["weights_sha256"] == whole.result["weights_sha256"]
@@ -134,8 +136,6 @@ def test_an_item_is_drawn_anew_in_each_epoch_and_the_same_where_its_number_comes
     assert numbers == same
     assert torch.equal(x, again)
     fetch = Fetch(Part("train", Draws()), None, 0)
-    from lrsched.data.stream.fetch import Wanted
-
     x, _ = fetch.here(Wanted([7, 3, 7], (0,)))
     assert torch.equal(x[0], x[2])
     assert not torch.equal(x[0], fetch.here(Wanted([7], (1,)))[0][0])
