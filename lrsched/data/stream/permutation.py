@@ -69,8 +69,8 @@ class Order:
 
     Args:
         seed: of the run.
-        samples: of an epoch. Up to :data:`LISTED` of them are listed, for two epochs at once, that of the update and that
-            of the batches which are made ahead; more are computed.
+        samples: of an epoch. Up to :data:`LISTED` of them are listed, for two epochs at once, that of the update and
+            that of the batches which are made ahead; more are computed.
     """
 
     def __init__(self, seed: int, samples: int) -> None:
