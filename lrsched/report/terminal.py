@@ -11,13 +11,14 @@ from rich.text import Text
 
 from lrsched.report.columns import SECOND, WINS, TableColumn, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
-from lrsched.report.format import brief, count, titled, value
+from lrsched.report.format import brief, titled, value
 from lrsched.report.notes import how_chosen, notes
 from lrsched.report.rates import mean
 from lrsched.report.report import Report
 from lrsched.report.runs import count_ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import sentences
+from lrsched.units import count
 
 UNLIMITED = 10_000
 """Columns where there is no terminal: lines in a file need not end."""

@@ -21,6 +21,7 @@ from lrsched.train.journal import Journal
 from lrsched.train.recovery import Recovery, refuse_to_save
 from lrsched.train.state import RunState
 from lrsched.train.update import Update
+from lrsched.units import count
 
 
 @dataclass(frozen=True)
@@ -204,10 +205,11 @@ class Trainer:
         if self.stop.number is not None:  # first: a signal may have cut the last evaluation short
             return Outcome(Ended.SIGNAL, f"stopped by {self.stop.name}", self.stop.number)
         if state.step >= self._steps:
-            return Outcome(Ended.FINISHED, f"all {self._steps} steps are done")
+            done = f"all {self._steps} steps are done" if self._steps > 1 else "its one step is done"
+            return Outcome(Ended.FINISHED, done)
         if patience is not None and state.early.since >= patience:
             return Outcome(
-                Ended.EARLY, f"early stop: {state.early.monitor} has not improved for {patience} evaluations"
+                Ended.EARLY, f"early stop: {state.early.monitor} has not improved for {count(patience, 'evaluation')}"
             )
         if self.timetable.pause is not None and state.step >= self.timetable.pause:
             return Outcome(Ended.PAUSED, f"paused at step {state.step} of {self._steps}")
