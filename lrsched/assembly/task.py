@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.data.batch import Batch
+from lrsched.data.stream.labels import Labels
 from lrsched.errors import UNSET, ConfigError, DataError
 from lrsched.tasks._fitting import fitting
+from lrsched.tasks.classification import Classification
+from lrsched.tasks.segmentation import Segmentation
 from lrsched.tasks.task import Task
-from lrsched.tasks.torch_loss import loss_task, task_class
+from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
+    from lrsched.data.items import Items
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]*")
 """What a metric may be called: it is written behind ``val/`` in rows, keys and pages."""
@@ -105,6 +109,19 @@ def _is(node: Component[None], name: str) -> bool:
     return node.target.rpartition(".")[2].lower() == name.replace("_", "")
 
 
+def check_facts(task: Task, data: Items) -> None:
+    """Refuse items whose classes nobody tells: to count them, every item would have to be made.
+
+    Raises:
+        ConfigError: says where to tell them.
+    """
+    if isinstance(task, (Classification, Segmentation)) and task.classes is None:
+        kind = type(data.train).__name__
+        rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"
+        remedy = f"give +dataset.facts.classes=NUMBER, or let {kind} have an attribute classes, a number or a list"
+        raise ConfigError("dataset.facts", dict(data.facts), rule, remedy)
+
+
 def facts_of(node: Component[None], task: Task, facts: Mapping[str, Any]) -> Mapping[str, Any]:
     """The facts that the model is told: those of the data, and what the task adds.
 
@@ -131,3 +148,13 @@ def task_of(node: Component[None], facts: Mapping[str, Any]) -> Task:
         return loss_task(node.cls, node.arguments)
     except ConfigError as error:
         raise error.under(node.key) from error
+
+
+def labels_of(task: Task, facts: Mapping[str, Any]) -> Labels | None:
+    """What whole-numbered targets may be, for data that are seen a batch at a time; None: anything."""
+    if isinstance(task, TorchLoss):
+        return None if task.ignored is None or "classes" not in facts else Labels(facts["classes"], (task.ignored,))
+    classes, ignored = getattr(task, "classes", None), getattr(task, "ignore", None)
+    if type(classes) is not int:
+        return None
+    return Labels(classes, () if ignored is None else (ignored,))
