@@ -165,6 +165,9 @@ class Trainer:
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
         place, before = state.clock.place(state.step), state.clock.place(max(state.evaluated, 0))
+        if not state.scheduler.sees_metrics:  # it counts evaluations
+            for missed in state.clock.missed(state.step, self.timetable.evaluate):
+                state.scheduler.observe(missed, metrics)
         advice = state.scheduler.observe(place, metrics)
         state.record_metrics(metrics, early=place >= self.timetable.patient_from)
         if advice is Advice.KEEP:
