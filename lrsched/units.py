@@ -85,4 +85,4 @@ def count(number: float, thing: str) -> str:
     ('1 more seed', '6 seeds', '2 batches', '0.6667 epochs', '1 epoch')
     """
     shown = str(number) if isinstance(number, int) else f"{number:.4g}"
-    return f"{shown} {thing}{'' if shown == '1' else 'es' if thing.endswith(('ch', 's', 'x')) else 's'}"
+    return f"{shown} {thing}{'' if shown == '1' else 'es' if thing.endswith(('tch', 's', 'x')) else 's'}"

@@ -148,7 +148,7 @@ def test_a_length_that_is_over_already_is_refused_in_the_runs_own_steps(run_cli,
     for command in ("train", "preview"):
         ended = run_cli(*shorter, *overrides(BATCH), command=command)
         assert ended.code == 2
-        assert "12 steps are already done, 2 epochs, and the run is to have 1 epochs; give more" in ended.err
+        assert "12 steps are already done, 2 epochs, and the run is to have 1 epoch; give more" in ended.err
 
 
 def test_the_issues_own_numbers(run_cli) -> None:
