@@ -20,7 +20,7 @@ from lrsched.data.data import Data
 from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.data.transform import Transform
-from lrsched.errors import ConfigError, DataError, UserError
+from lrsched.errors import ConfigError, DataError, NotMeant, UserError
 
 Loaded = tuple[Splits, str]
 """A data set in memory: its parts, and its hash."""
@@ -101,7 +101,7 @@ def check_counts(reserved: schema.DatasetConfig, data: Data) -> None:
         said = getattr(reserved, name)
         if said != count:
             rule = f"the data set that was loaded has {count}"
-            raise ConfigError(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
+            raise NotMeant(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
 def chosen_transform(reserved: schema.DatasetConfig, splits: Splits, device: torch.device) -> Transform:
