@@ -24,12 +24,13 @@ from torch.nn.functional import cross_entropy
 
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.config.settings import settings
-from lrsched.data.loader import order
+from lrsched.data.loader import Loader, order
 from lrsched.train.environment import prepare
 
 
 def bare(parts: Parts, config: dict) -> Callable[[], object]:
     """The loop that one writes by hand."""
+    assert isinstance(parts.loader, Loader)
     (tokens,), model, steps = parts.loader._data, parts.state.model, parts.horizon.steps
     matrices, vectors = ([p for p in model.parameters() if (p.ndim > 1) == many] for many in (True, False))
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]

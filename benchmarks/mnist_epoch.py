@@ -26,6 +26,7 @@ from torch.nn.functional import cross_entropy
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint.store import Store
 from lrsched.config.settings import settings
+from lrsched.data.loader import Loader
 from lrsched.loggers import TensorBoard
 from lrsched.loggers.base import RunInfo
 from lrsched.models import MLP
@@ -39,6 +40,7 @@ from lrsched.train.loop import Trainer
 
 def bare_epoch(parts: Parts) -> Callable[[], object]:
     """The loop that one writes by hand when speed is all that matters."""
+    assert isinstance(parts.loader, Loader)
     x, y = parts.loader._data
     mean, std = float(x.float().mean()), float(x.float().std())
     model = MLP(input_shape=(1, 28, 28), classes=10, hidden=(128,))

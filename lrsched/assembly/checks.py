@@ -11,6 +11,7 @@ from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.task import check_task, metrics_of
 from lrsched.config.settings import Settings
 from lrsched.data.loader import Loader
+from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import ConfigError, nearest
 
 
@@ -51,7 +52,7 @@ def check_monitors(run: Settings, better: Mapping[str, str]) -> None:
             raise ConfigError(key, mode, f"the monitored {monitor} is {more}", f"give {key}={right}")
 
 
-def check_smallest_batch(model: nn.Module, loader: Loader) -> None:
+def check_smallest_batch(model: nn.Module, loader: Loader | ItemLoader) -> None:
     """Batch norm has no statistics of a single sample; PyTorch would say so in the last update of the first epoch."""
     lonely = loader.batch_size == 1 or loader.samples % loader.batch_size == 1
     if lonely and any(isinstance(layer, _BatchNorm) for layer in model.modules()):

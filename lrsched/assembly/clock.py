@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lrsched.assembly.data import AnySplits
 from lrsched.assembly.horizon import pace_of, samples_of
 from lrsched.config.schema import DatasetConfig
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
-from lrsched.data.loader import Loader, order
-from lrsched.data.split import Splits
+from lrsched.data.loader import Loader
+from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import ConfigError
 from lrsched.horizon import half_up
 
@@ -40,7 +41,9 @@ class Earlier:
     data_sha256: str | None
 
 
-def clock_of(run: Settings, loader: Loader, splits: Splits, data_sha256: str, earlier: Earlier | None) -> Clock:
+def clock_of(
+    run: Settings, loader: Loader | ItemLoader, splits: AnySplits, data_sha256: str, earlier: Earlier | None
+) -> Clock:
     """The clock to go on with: that of the checkpoint, or a new one from its step on if the pace has changed.
 
     Args:
@@ -55,24 +58,58 @@ def clock_of(run: Settings, loader: Loader, splits: Splits, data_sha256: str, ea
         return new
     places = _places(earlier, run, splits, data_sha256)
     old = _clock_before(earlier, splits, places)
-    if earlier.settings.scheduler != run.scheduler:  # its steps are those of now
-        old = replace(old, unit=Fraction(1))
     same_samples = places is not None and torch.equal(places, splits.places[0])
-    same_plan = not old.start or old.in_steps == new.in_steps
-    if same_samples and same_plan and (old.samples, old.pace) == (new.samples, new.pace):
-        return replace(old, in_steps=new.in_steps)
-    clock = old.then(earlier.step, new, earlier.passed)
-    if earlier.settings.scheduler != run.scheduler:
-        clock = replace(clock, unit=Fraction(1))
+    clock, is_new = _next(old, new, run, earlier, same_samples)
+    if not is_new:
+        return clock
     if places is not None:
-        clock = replace(clock, trained=_trained(old, earlier, places, sum(map(len, splits.places))))
+        clock = replace(clock, trained=_trained(old, earlier, places, splits))
     if clock.drawn.denominator == 1:
         return clock
     unseen = _unseen(clock, old, earlier, run, places, splits)[: new.rest_of(clock.drawn)]
     return replace(clock, unseen=unseen, left=len(unseen) if clock.drawn == clock.epoch else clock.left)
 
 
-def overlaps(clock: Clock, splits: Splits, earlier: Earlier | None) -> list[str]:
+def foreseen_clock(run: Settings, earlier: Earlier) -> tuple[Clock, bool] | None:
+    """The same clock without the data; None where the config does not say how many samples they are.
+
+    Returns:
+        The clock, and whether it is exact: where other samples are trained on from the middle of an epoch on, the data
+        alone say how many of them this epoch has not seen.
+    """
+    before, own = earlier.settings, run.dataset.own
+    same_samples = _data(before) == _data(run)
+    if earlier.clock is not None:
+        old = Clock.of(earlier.clock)
+    elif before.dataset.own.train_samples is None:
+        return None
+    else:
+        old = _of_config(before, samples_of(before.dataset.own, before.dataset.own.train_samples))
+    if same_samples:
+        samples = old.samples
+    elif own.train_samples is None:
+        return None
+    else:
+        samples = samples_of(own, own.train_samples, frozenset(run.dataset.arguments))
+    new = _of_config(run, samples)
+    if not earlier.step:
+        return new, True
+    clock = _next(old, new, run, earlier, same_samples)[0]
+    return clock, same_samples or clock.drawn.denominator == 1
+
+
+def _next(old: Clock, new: Clock, run: Settings, earlier: Earlier, same_samples: bool) -> tuple[Clock, bool]:
+    """The clock to go on with, and whether one begins; what a new one does not draw is not known yet."""
+    if earlier.settings.scheduler != run.scheduler:  # its steps are those of now
+        old = replace(old, unit=Fraction(1))
+    same_plan = not old.start or old.in_steps == new.in_steps
+    if same_samples and same_plan and (old.samples, old.pace) == (new.samples, new.pace):
+        return replace(old, in_steps=new.in_steps), False
+    clock = old.then(earlier.step, new, earlier.passed)
+    return replace(clock, unit=Fraction(1)) if earlier.settings.scheduler != run.scheduler else clock, True
+
+
+def overlaps(clock: Clock, splits: AnySplits, earlier: Earlier | None) -> list[str]:
     """Warn of samples that were trained on and no longer are training samples, where a clock begins."""
     if earlier is None or clock.trained is None or clock.start != earlier.step:
         return []
@@ -86,7 +123,7 @@ def overlaps(clock: Clock, splits: Splits, earlier: Earlier | None) -> list[str]
     ]
 
 
-def _clock_before(earlier: Earlier, splits: Splits, places: Tensor | None) -> Clock:
+def _clock_before(earlier: Earlier, splits: AnySplits, places: Tensor | None) -> Clock:
     """The clock of the checkpoint; one of 0.1.0 has the pace of its config."""
     if earlier.clock is not None:
         return Clock.of(earlier.clock)
@@ -95,10 +132,15 @@ def _clock_before(earlier: Earlier, splits: Splits, places: Tensor | None) -> Cl
         samples = len(places)
     elif own.train_samples is not None:
         samples = samples_of(own, own.train_samples)
-    return Clock(samples, pace_of(earlier.settings, samples), in_steps=earlier.settings.trainer.steps is not None)
+    return _of_config(earlier.settings, samples)
 
 
-def _places(earlier: Earlier, run: Settings, splits: Splits, data_sha256: str) -> Tensor | None:
+def _of_config(run: Settings, samples: int) -> Clock:
+    """The clock of a run of one pace."""
+    return Clock(samples, pace_of(run, samples), in_steps=run.trainer.steps is not None)
+
+
+def _places(earlier: Earlier, run: Settings, splits: AnySplits, data_sha256: str) -> Tensor | None:
     """Where the training samples of the checkpoint lie in its data; None: these are other data."""
     if earlier.data_sha256 != data_sha256:
         return None
@@ -114,39 +156,47 @@ def _places(earlier: Earlier, run: Settings, splits: Splits, data_sha256: str) -
         raise error.under("dataset") from error
 
 
+def _data(run: Settings) -> tuple[object, ...]:
+    """All of a config that says which samples are trained on."""
+    dataset, own = run.dataset, run.dataset.own
+    return dataset.target, dataset.arguments, own.train_samples, own.test_samples, _cut(own)
+
+
 def _cut(own: DatasetConfig) -> tuple[object, ...]:
     return own.validation, own.test, own.split_seed, own.fold, own.folds
 
 
-def _unseen(clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: Splits) -> Tensor:
+def _unseen(
+    clock: Clock, old: Clock, earlier: Earlier, run: Settings, places: Tensor | None, splits: AnySplits
+) -> Tensor:
     """The numbers, now, of the samples that the epoch under way has not drawn, in its order."""
     epoch = math.floor(clock.drawn)
-    numbers = order(run.seed, 0 if run.trainer.overfit_batches is not None else epoch, clock.samples)
+    numbers = splits.order(run.seed, 0 if run.trainer.overfit_batches is not None else epoch, clock.samples)
     if places is None or run.seed != earlier.settings.seed:
         return numbers[half_up(clock.drawn % 1 * clock.epoch_samples) :]
     if run.trainer.overfit_batches is not None:  # always the same ones: the last of them
         return numbers[clock.epoch_samples - clock.rest_of(clock.drawn) :]
-    drawn, rest = _under_way(old, earlier)
+    drawn, rest = _under_way(old, earlier, splits)
     if torch.equal(places, splits.places[0]):
         return rest
     seen = torch.isin(splits.places[0], places[drawn])
     return numbers[~seen[numbers]]
 
 
-def _under_way(old: Clock, earlier: Earlier) -> tuple[Tensor, Tensor]:
+def _under_way(old: Clock, earlier: Earlier, splits: AnySplits) -> tuple[Tensor, Tensor]:
     """The numbers of the samples that the epoch under way has drawn, and of those that it has not, in its order."""
     data = old.data
     epoch, number = data.locate(_batches(old, earlier))
     if epoch < data.next_epoch and data.unseen is not None:
         rest = data.unseen[number * data.pace.samples_per_step :]
         return _without(rest, old.samples), rest
-    numbers = _order(earlier, epoch, old)
+    numbers = _order(earlier, epoch, old, splits)
     return numbers.tensor_split([number * old.pace.samples_per_step])  # type: ignore[return-value]
 
 
-def _trained(old: Clock, earlier: Earlier, places: Tensor, samples: int) -> Tensor:
+def _trained(old: Clock, earlier: Earlier, places: Tensor, splits: AnySplits) -> Tensor:
     """Of all samples, those that the run has been trained on, by this clock and those before."""
-    data, batches = old.data, _batches(old, earlier)
+    data, batches, samples = old.data, _batches(old, earlier), sum(map(len, splits.places))
     trained = torch.zeros(samples, dtype=torch.bool) if old.trained is None else old.trained.clone()
     epoch, number = data.locate(batches)
     drawn = number * data.pace.samples_per_step
@@ -154,8 +204,8 @@ def _trained(old: Clock, earlier: Earlier, places: Tensor, samples: int) -> Tens
         trained[places[data.unseen[: drawn if epoch < data.next_epoch else None]]] = True
     if epoch >= data.next_epoch:
         for whole in range(data.next_epoch, epoch):
-            trained[places[_order(earlier, whole, old)[: old.epoch_samples]]] = True
-        trained[places[_order(earlier, epoch, old)[:drawn]]] = True
+            trained[places[_order(earlier, whole, old, splits)[: old.epoch_samples]]] = True
+        trained[places[_order(earlier, epoch, old, splits)[:drawn]]] = True
     return trained
 
 
@@ -164,9 +214,9 @@ def _batches(old: Clock, earlier: Earlier) -> int:
     return earlier.step + earlier.passed - old.start - old.passed
 
 
-def _order(earlier: Earlier, epoch: int, old: Clock) -> Tensor:
+def _order(earlier: Earlier, epoch: int, old: Clock, splits: AnySplits) -> Tensor:
     trainer = earlier.settings.trainer
-    return order(earlier.settings.seed, 0 if trainer.overfit_batches is not None else epoch, old.samples)
+    return splits.order(earlier.settings.seed, 0 if trainer.overfit_batches is not None else epoch, old.samples)
 
 
 def _without(rest: Tensor, samples: int) -> Tensor:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 
 from lrsched.assembly.memory import enough_for
-from lrsched.assembly.task import check_data, task_of
+from lrsched.assembly.task import check_data, check_facts, task_of
 from lrsched.config import schema
 from lrsched.config.blame import raised
 from lrsched.config.component import Component
@@ -18,12 +18,17 @@ from lrsched.data.augment import Augment
 from lrsched.data.batch import samples
 from lrsched.data.data import Data
 from lrsched.data.digest import sha256
+from lrsched.data.items import Items
 from lrsched.data.split import Splits, split
+from lrsched.data.stream.splits import ItemSplits, split_items
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
 
-Loaded = tuple[Splits, str]
-"""A data set in memory: its parts, and its hash."""
+AnySplits = Splits | ItemSplits
+"""The parts of a data set, in memory or made item by item."""
+
+Loaded = tuple[AnySplits, str]
+"""A data set: its parts, and its hash."""
 
 
 def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
@@ -31,7 +36,9 @@ def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
     loaded: dict[str, Loaded] = {}
     for run in runs:
         with suppress(UserError, OSError):  # the run itself will say what is wrong
-            loaded[_asked(run)] = load_data(run, loaded)
+            found = load_data(run, loaded)
+            if isinstance(found[0], Splits):  # items may hold open files, which forked processes would share
+                loaded[_asked(run)] = found
     return loaded
 
 
@@ -50,14 +57,26 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         return loaded[_asked(run)]
     data, own = load_samples(node), node.own
     check_counts(own, data)
+    cut = {
+        "validation": own.validation,
+        "test": own.test,
+        "seed": own.split_seed,
+        "fold": own.fold,
+        "folds": own.folds,
+    }
     try:
-        splits = split(
-            data, validation=own.validation, test=own.test, seed=own.split_seed, fold=own.fold, folds=own.folds
-        )
+        splits = split(data, **cut) if isinstance(data, Data) else split_items(data, **cut)
     except ConfigError as error:
         raise error.under("dataset") from error
+    if isinstance(data, Items):  # the task cannot see them all: each batch is looked at
+        check_facts(task_of(run.task, splits.facts), data)
+        return splits, data.sha256({name: node.arguments[name] for name in WHAT if name in node.arguments})
     check_data(run.task, task_of(run.task, splits.facts), data)
     return splits, sha256(data)
+
+
+WHAT = ("train", "validation", "test")
+"""Arguments of a data set of items that say what it is, not how it is read."""
 
 
 def _asked(run: Settings) -> str:
@@ -65,7 +84,7 @@ def _asked(run: Settings) -> str:
     return run.dataset.text + run.task.text
 
 
-def load_samples(node: Component[schema.DatasetConfig]) -> Data:
+def load_samples(node: Component[schema.DatasetConfig]) -> Data | Items:
     """What the data set holds; whatever goes wrong in a module that the user trusts is said in one message."""
     target = node.target
     ours = target.startswith("lrsched.")
@@ -87,16 +106,17 @@ def load_samples(node: Component[schema.DatasetConfig]) -> Data:
             f"dataset={target}: its load() raised {raised(error)}; is the data set whole, and of the form that load() "
             "expects?"
         ) from error
-    if not isinstance(data, Data):
+    if not isinstance(data, (Data, Items)):
         raise DataError(f"dataset={target}: its load() must return lrsched.data.Data, not {type(data).__name__}")
     return data
 
 
-def check_counts(reserved: schema.DatasetConfig, data: Data) -> None:
+def check_counts(reserved: schema.DatasetConfig, data: Data | Items) -> None:
     """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
     if reserved.train_samples is None:
         return
-    found = {"train_samples": data.samples, "test_samples": 0 if data.test is None else samples(data.test)}
+    count = len if isinstance(data, Items) else samples
+    found = {"train_samples": data.samples, "test_samples": 0 if data.test is None else count(data.test)}
     for name, count in found.items():
         said = getattr(reserved, name)
         if said != count:
@@ -104,7 +124,7 @@ def check_counts(reserved: schema.DatasetConfig, data: Data) -> None:
             raise NotMeant(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
-def chosen_transform(reserved: schema.DatasetConfig, splits: Splits, device: torch.device) -> Transform:
+def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, device: torch.device) -> Transform:
     """What brings raw samples into the form that the model is given, with the random changes that are asked for."""
     crop, flip = reserved.augment.crop, reserved.augment.flip
     try:

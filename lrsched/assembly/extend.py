@@ -12,7 +12,7 @@ from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.config import schema
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
-from lrsched.errors import UNSET, ConfigError
+from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon, Policy, half_up
 
 if TYPE_CHECKING:  # schedules import numpy, which --help can do without
@@ -46,8 +46,13 @@ def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | No
         trainer: the run's settings; its extensions count the updates that were completed.
         pace: of its data.
         clock: of the run; None: it never changed its pace.
+
+    Raises:
+        ConfigError: the length is shorter than what the run had done already.
     """
     found: list[Past] = []
+    if trainer.extensions:
+        _refuse_shorter(trainer.extensions[-1].at, trainer, pace, clock)
     for number, e in enumerate(trainer.extensions):
         then = replace(trainer, epochs=e.epochs, steps=e.steps)
         planned = run_horizon(then, pace)
@@ -65,6 +70,19 @@ def pasts(trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | No
                 past = replace(past, origin=origin)
         found.append(past)
     return found
+
+
+def _refuse_shorter(done: int, trainer: schema.TrainerConfig, pace: Pace | Horizon, clock: Clock | None) -> None:
+    """Refuse a length that ends before the updates that are done."""
+    steps, at = run_horizon(trainer, pace).steps, done if clock is None else clock.place_before(done)
+    if at <= steps:
+        return
+    key, value = ("epochs", trainer.epochs) if trainer.steps is None else ("steps", trainer.steps)
+    rule = f"{done} steps are already done, and the run is to have {steps}"
+    if clock is not None and clock.start and not clock.in_steps:
+        epochs = clock.of_update(done).epoch_at(done)
+        rule = f"{done} steps are already done, {epochs:.4g} epochs, and the run is to have {value} {key}"
+    raise ConfigError(f"trainer.{key}", value, rule, "give more trainer.epochs or trainer.steps")
 
 
 def _converted(planned: Horizon, extension: schema.Extension, clock: Clock) -> Horizon:
@@ -111,19 +129,12 @@ def stepped(past: Sequence[Past], horizon: Horizon) -> Horizon:
 
 
 def continued_schedule(schedule: Schedule, past: Sequence[Past], horizon: Horizon) -> Schedule:
-    """The schedule of a run whose length changed ``len(past)`` times, to be planned over ``horizon``.
-
-    Raises:
-        ConfigError: the new length is shorter than what the run has done already.
-    """
+    """The schedule of a run whose length changed ``len(past)`` times, to be planned over ``horizon``."""
     from lrsched.schedules.extend import extended
 
     first = schedule
     lengths = [*(before.planned for before in past), horizon]
     for before, now in zip(past, lengths[1:], strict=True):
-        if before.at > now.steps:
-            rule = f"{before.at} steps are already done, and the run is to have {now.steps}"
-            raise ConfigError("scheduler", UNSET, rule, "give more trainer.epochs or trainer.steps")
         origin = None
         if before.origin is not None:
             earlier, planned, at = before.origin

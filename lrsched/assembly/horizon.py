@@ -26,12 +26,12 @@ def run_horizon(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> Horizon:
     return Horizon(steps, pace.steps_per_epoch, pace.samples_per_step)
 
 
-def at_pace(horizon: Horizon, clock: Clock) -> Horizon:
+def at_pace(horizon: Horizon, clock: Clock | None) -> Horizon:
     """The horizon of a scheduler in a run whose pace may have changed: its steps keep their time.
 
     In a run of ``trainer.steps`` nothing moves: its epochs are those of the first pace.
     """
-    if not clock.start:
+    if clock is None or not clock.start:
         return horizon
     if clock.in_steps:
         first = clock.before[0].pace
@@ -85,18 +85,24 @@ def foreseen(run: Settings, *, native: bool) -> Horizon:
     if reserved.train_samples is None:
         return _without_epochs(run, native)
     try:
-        samples = samples_of(reserved, reserved.train_samples)
+        samples = samples_of(reserved, reserved.train_samples, given=frozenset(run.dataset.arguments))
     except ConfigError as error:
         raise error.under("dataset") from error
     return run_horizon(run.trainer, pace_of(run, samples))
 
 
-def samples_of(own: schema.DatasetConfig, train: int) -> int:
-    """The training samples that remain of ``train`` without the test and the validation part."""
+def samples_of(own: schema.DatasetConfig, train: int, given: frozenset[str] = frozenset()) -> int:
+    """The training samples that remain of ``train`` without the test and the validation part.
+
+    Args:
+        own: the reserved keys of the data set.
+        train: samples of its training part.
+        given: the parts that are data sets of their own, ``validation`` and ``test``: none is held out for them.
+    """
     return training_samples(
         train,
-        own.test_samples,
-        validation_fraction=own.validation,
+        own.test_samples or int("test" in given),
+        validation_fraction=None if "validation" in given else own.validation,
         test_fraction=own.test,
         fold=own.fold,
         folds=own.folds,

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
-from lrsched.assembly.data import Loaded, chosen_transform, load_data
+from lrsched.assembly.data import AnySplits, Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
@@ -21,7 +21,7 @@ from lrsched.assembly.lint import lint, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import facts_of, fitting_model, lint_target, task_of
+from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
@@ -30,7 +30,8 @@ from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
-from lrsched.data.split import Splits
+from lrsched.data.stream.batches import ItemLoader, ItemsInOrder
+from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
@@ -55,9 +56,9 @@ class Parts:
     state: RunState
     update: Update
     task: Task
-    loader: Loader
-    validation: InOrder
-    test: InOrder
+    loader: Loader | ItemLoader
+    validation: InOrder | ItemsInOrder
+    test: InOrder | ItemsInOrder
     precision: Precision
     horizon: Horizon
     timetable: Timetable
@@ -94,13 +95,14 @@ def assemble(
     task = build_task(run, splits)
     units = units_of(task, splits.facts)
     transform = chosen_transform(reserved, splits, device)
-    loader = _loader(run, splits, transform, device)
+    labels = labels_of(task, splits.facts)
+    loader = _loader(run, splits, transform, device, labels)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
     timetable = timetable_of(run, horizon)
 
     precision = Precision(t.precision, device)
-    with fitting_model(run.model, run.task, splits.train, splits.facts):
+    with fitting_model(run.model, run.task, splits.like(), splits.facts):
         model, few = first_model(run, splits, task, transform, device)
         if initial is not None:
             initial.into(model)
@@ -116,7 +118,7 @@ def assemble(
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
         *overlaps(clock, splits, earlier),
-        *lint_target(run.task, task, splits.train, splits.facts),
+        *lint_target(run.task, task, splits.like(), splits.facts),
     ]
     state = RunState(
         model,
@@ -138,22 +140,24 @@ def assemble(
         skip=t.on_nonfinite == "skip",
     )
 
-    def in_order(data: Batch) -> InOrder:
-        size, limit = reserved.eval_batch_size, t.limit_eval_batches
-        return InOrder(data, transform, batch_size=size, device=device, limit=limit)
+    def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
+        size = reserved.eval_batch_size
+        return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
 
-    validation, test = in_order(splits.validation), in_order(splits.test)
-    show = Show(task, validation, precision, seed=run.seed, device=device, tell=say)
+    validation, test = in_order("validation"), in_order("test")
+    show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show)
 
 
-def _loader(run: Settings, splits: Splits, transform: Transform, device: torch.device) -> Loader:
+def _loader(
+    run: Settings, splits: AnySplits, transform: Transform, device: torch.device, labels: Labels | None
+) -> Loader | ItemLoader:
     """The batches of the training samples."""
     reserved, t = run.dataset.own, run.trainer
-    return Loader(
-        splits.train,
+    return splits.loader(
         transform,
+        labels,
         batch_size=reserved.batch_size,
         accumulate=t.accumulate,
         seed=run.seed,
@@ -178,7 +182,7 @@ def timetable_of(run: Settings, horizon: Horizon) -> Timetable:
     )
 
 
-def build_task(run: Settings, splits: Splits) -> Task:
+def build_task(run: Settings, splits: AnySplits) -> Task:
     """What the model is asked, told the facts of the data.
 
     Raises:
@@ -198,11 +202,11 @@ def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -
 
 
 def first_model(
-    run: Settings, splits: Splits, task: Task, transform: Transform, device: torch.device
+    run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device
 ) -> tuple[nn.Module, Batch]:
     """The model as it is initialised, and two training samples in the form that it is given."""
     model = build_model(run, facts_of(run.task, task, splits.facts), device)
-    few = transform(each(splits.train, lambda column: column[:2].to(device)))
+    few = transform(each(splits.like(), lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
     return model, few
 

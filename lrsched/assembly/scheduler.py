@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lrsched.assembly.extend import Past, continued_schedule, kept_until, stepped
-from lrsched.assembly.horizon import lengths
+from lrsched.assembly.horizon import lengths, run_horizon
 from lrsched.assembly.kinds import (
     LENGTHS,
     ClosedLoopSpec,
@@ -29,6 +30,7 @@ from lrsched.config.schema import NativeConfig
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
+from lrsched.data.counts import Pace
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler
@@ -108,7 +110,10 @@ def _native(node: Component[NativeConfig], optimizer: Optimizer, span: Span, len
 
 
 def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
-    """Whether a scheduler runs live and counts updates, or evaluations after updates, whose number an epoch changed.
+    """Whether a scheduler runs live and counts updates, or evaluations, of which a pass over the data has others now.
+
+    Evaluations that are meant in time, and fall a little later or earlier by rounding, count for a length of ``auto``
+    alone.
 
     Raises:
         ConfigError: it counts them to a length that the config gives in them, or without end.
@@ -122,9 +127,12 @@ def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
     ):
         return False
     interval, old = spec.node.own.interval, clock.before[-1].pace.steps_per_epoch
-    in_time = interval == "epoch" or (interval == "evaluation" and not run.trainer.evaluate_every.endswith("st"))
-    if in_time or old == clock.pace.steps_per_epoch:
+    if interval == "epoch" or old == clock.pace.steps_per_epoch:
         return False
+    if interval == "evaluation" and not run.trainer.evaluate_every.endswith("st"):
+        paces = (clock.before[-1].pace, clock.pace)
+        gaps = {Fraction(_evaluated_every(run, pace), pace.steps_per_epoch) for pace in paces}
+        return len(gaps) > 1 and depends_on_length(spec.node)
     found = [(key, value) for key, value in leaves(spec.node.arguments) if value is not None]
     for key, value in found:
         name = re.split(r"[.\[]", key)
@@ -133,6 +141,10 @@ def counts_updates(run: Settings, scheduler: Scheduler, clock: Clock) -> bool:
     if not depends_on_length(spec.node):
         raise _in_old_updates("scheduler._target_", run.scheduler.target, old, clock)
     return True
+
+
+def _evaluated_every(run: Settings, pace: Pace) -> int:
+    return run_horizon(run.trainer, pace).resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
 
 
 def _in_old_updates(key: str, value: object, old: int, clock: Clock) -> ConfigError:

@@ -13,12 +13,13 @@ from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices
 from lrsched.assembly.extend import pasts
-from lrsched.assembly.horizon import evaluations_in, run_horizon
+from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import OpenLoopSpec, SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint
 from lrsched.assembly.parts import build_optimizer, timetable_of
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.config.settings import Settings, base_rate
+from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
 from lrsched.horizon import Horizon
 from lrsched.schedulers.base import Scheduler, group_names
@@ -174,7 +175,9 @@ class Rehearsal:
     blind: bool
 
 
-def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Module | None) -> Rehearsal:
+def rehearse(
+    run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Module | None, clock: Clock | None = None
+) -> Rehearsal:
     """Run a scheduler without a run: a closed loop sees one that never improves.
 
     Args:
@@ -182,6 +185,7 @@ def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Mod
         spec: what its scheduler is.
         horizon: of the run; where it knows no epoch, what is live takes the run for one.
         model: of the run, for its parameter groups; None: those of any model, without names and layers.
+        clock: of the run; None: it never changed its pace.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -190,11 +194,11 @@ def rehearse(run: Settings, spec: SchedulerSpec, horizon: Horizon, model: nn.Mod
     counted = replace(horizon, steps_per_epoch=horizon.steps_per_epoch or horizon.steps)
     every = counted.resolve(run.trainer.evaluate_every, "trainer.evaluate_every", least=1)
     horizon = horizon if isinstance(spec, OpenLoopSpec) else counted
+    past, horizon = pasts(run.trainer, horizon, clock), at_pace(horizon, clock)
     # A Linear has its weight in one group and its bias in the other.
     optimizer = build_optimizer(run.optimizer, nn.Linear(2, 2) if model is None else model)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
     evaluations = evaluations_in(horizon, every)
-    past = pasts(run.trainer, horizon)
     scheduler = build_scheduler(spec, optimizer, horizon, evaluations, past)
     cautions = lint(spec, horizon, every, rates, past)
     columns = _named(scheduler, optimizer, horizon.steps, every)

@@ -13,15 +13,19 @@ from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.data.batch import Batch, named
 from lrsched.data.data import target
+from lrsched.data.stream.labels import Labels
 from lrsched.errors import UNSET, ConfigError, DataError
 from lrsched.tasks._checks import check_sample_weights
 from lrsched.tasks._fitting import fitting
+from lrsched.tasks.classification import Classification
+from lrsched.tasks.segmentation import Segmentation
 from lrsched.tasks.task import Task
-from lrsched.tasks.torch_loss import loss_task, task_class
-from lrsched.units import after
+from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
+from lrsched.units import after, digits
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
+    from lrsched.data.items import Items
 
 LARGE = 100.0
 """Targets of a size between this and its inverse can be learnt at usual rates."""
@@ -110,7 +114,7 @@ def lint_target(node: Component[None], task: Task, train: Batch, facts: Mapping[
         if "target_std" not in facts:
             where = "have the data set tell them: dataset.standardise=true, or Data(…, standardise=True)"
             remedy = f"{remedy}; {where}" if remedy else where.replace("them", "the target's mean and deviation", 1)
-    size = f"{after(unit, f'{mean:.3g}')} ± {deviation:.3g}"
+    size = after(unit, " ± ".join(digits("", mean, deviation)))
     return [f"task={node.target}: the target is about {size}, and is not standardised: it may not be learnt; {remedy}"]
 
 
@@ -134,8 +138,8 @@ def fitting_model(
         _, model = fitting(train, facts)
         blamed_on_data = error.key == node.key or error.key.removeprefix(f"{node.key}.") in facts
         model = "unet" if _is(asked, "segmentation") else model
-        named = not node.target.startswith("lrsched.models.") or _is(node, model) or "model=" in error.remedy
-        if named or not (blamed_on_data or error.value is UNSET) or not error.key.startswith(node.key):
+        said = not node.target.startswith("lrsched.models.") or _is(node, model) or "model=" in error.remedy
+        if said or not (blamed_on_data or error.value is UNSET) or not error.key.startswith(node.key):
             raise
         remedy = f"for such data and such a task give model={model}"
         raise ConfigError(error.key, error.value, error.rule, remedy) from error
@@ -144,6 +148,19 @@ def fitting_model(
 def _is(node: Component[None], name: str) -> bool:
     """Whether a node's class is the one that a choice of our shelf names."""
     return node.target.rpartition(".")[2].lower() == name.replace("_", "")
+
+
+def check_facts(task: Task, data: Items) -> None:
+    """Refuse items whose classes nobody tells: to count them, every item would have to be made.
+
+    Raises:
+        ConfigError: says where to tell them.
+    """
+    if isinstance(task, (Classification, Segmentation)) and task.classes is None:
+        kind = type(data.train).__name__
+        rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"
+        remedy = f"give +dataset.facts.classes=NUMBER, or let {kind} have an attribute classes, a number or a list"
+        raise ConfigError("dataset.facts", dict(data.facts), rule, remedy)
 
 
 def facts_of(node: Component[None], task: Task, facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,3 +189,13 @@ def task_of(node: Component[None], facts: Mapping[str, Any]) -> Task:
         return loss_task(node.cls, node.arguments)
     except ConfigError as error:
         raise error.under(node.key) from error
+
+
+def labels_of(task: Task, facts: Mapping[str, Any]) -> Labels | None:
+    """What whole-numbered targets may be, for data that are seen a batch at a time; None: anything."""
+    if isinstance(task, TorchLoss):
+        return None if task.ignored is None or "classes" not in facts else Labels(facts["classes"], (task.ignored,))
+    classes, ignored = getattr(task, "classes", None), getattr(task, "ignore", None)
+    if type(classes) is not int:
+        return None
+    return Labels(classes, () if ignored is None else (ignored,))

@@ -20,10 +20,10 @@ from lrsched.compose.outside import composed, hydra_of_ours
 from lrsched.compose.overrides import parse, standing
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import settings
-from lrsched.console import tell, terminal
+from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError, UserError
 from lrsched.preview.block import block
-from lrsched.preview.course import Course
+from lrsched.preview.course import Course, joined
 from lrsched.preview.forecast import forecast
 from lrsched.preview.plots import png
 from lrsched.preview.rows import csv_text
@@ -36,9 +36,11 @@ examples:
   lrsched preview scheduler=cosine scheduler.warmup=5%
   lrsched preview scheduler=cosine,step,torch/OneCycleLR --png schedules.png
   lrsched preview scheduler=wsd scheduler.decay=10%,20%,40% trainer.epochs=200 --csv wsd.csv
+  lrsched preview resume=outputs/RUN dataset.batch_size=256 checkpoint.allow_change=[dataset.batch_size]
 
 The run's length follows from trainer.steps, or from trainer.epochs and the number of samples that the data set's
-YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved.
+YAML names. Closed loops (plateau, greedy) are drawn as if nothing ever improved. With resume=RUN the whole run is
+drawn, as it was until its newest checkpoint and as it will be from there on with these changes.
 """
 
 
@@ -100,8 +102,20 @@ def _course(words: Sequence[str], folder: str | None, others: list[str]) -> Cour
     choice = str(run.hydra.runtime.choices.scheduler)
     with open_dict(run):
         del run["hydra"]
-    if run.get("resume") is not None:  # resume a run, perhaps at another length
-        choice, run = str(run.resume), stored(run_folder(str(run.resume)), run, overrides).config
-    known = settings(plain(run))
+    if run.get("resume") is None:
+        known = settings(plain(run))
+        with traced(known):
+            return _warned(forecast(known, " ".join([choice, *others])))
+    from lrsched.runs.eras import eras  # imports torch
+
+    request = stored(run_folder(str(run.resume)), run, overrides)
+    name, known = " ".join([str(run.resume), *others]), settings(plain(request.config))
     with traced(known):
-        return forecast(known, " ".join([choice, *others]))
+        found = [(era.start, forecast(era.run, name, era.clock)) for era in eras(known, request)]
+        return _warned(joined(found) if found else forecast(known, name))
+
+
+def _warned(course: Course) -> Course:
+    for caution in course.cautions:
+        say(f"warning: {caution}")
+    return course

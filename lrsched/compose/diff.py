@@ -9,9 +9,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lrsched.compose.nodes import raw
+from lrsched.config.peers import nearest_key
 from lrsched.config.versions import computes_the_same_without
 from lrsched.config.walk import is_list, is_mapping
-from lrsched.errors import UNSET, ConfigError, nearest
+from lrsched.errors import UNSET, ConfigError
 
 FIXED = {
     "optimizer._target_": "the run has the buffers of {old}, and another optimizer has others",
@@ -83,7 +84,7 @@ def check_allowed(keys: Sequence[str], composed: DictConfig) -> list[str]:
         if OmegaConf.select(composed, key, default=UNSET) is UNSET:
             group, dot, _ = key.rpartition(".")
             known = [f"{group}{dot}{name}" for name in (OmegaConf.select(composed, group) if group else composed) or ()]
-            raise ConfigError("checkpoint.allow_change", key, "there is no such key", nearest(key, known))
+            raise ConfigError("checkpoint.allow_change", key, "there is no such key", nearest_key(key, known))
     return list(keys)
 
 

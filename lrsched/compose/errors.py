@@ -22,6 +22,7 @@ from lrsched.compose.choices import choices_in
 from lrsched.compose.plugins import how_to_install, installed
 from lrsched.compose.unknown import unknown_key
 from lrsched.config import schema
+from lrsched.config.peers import nearest_key
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
 GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
@@ -150,7 +151,7 @@ def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:
         return _no_choice([])
     if match:
         known = [*GROUPS, *schema.names(schema.RunConfig)]
-        return ConfigError(match[1], UNSET, "there is no such group or key", nearest(match[1], known))
+        return ConfigError(match[1], UNSET, "there is no such group or key", nearest_key(match[1], known))
     match = re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+: (\S+)'", text)
     if match:
         rule = "is chosen in a defaults list, and the config has a choice already"

@@ -13,10 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.config import schema
+from lrsched.config.peers import nearest_key
 from lrsched.config.targets import DATASET, MODEL, OPTIMIZER, SCHEDULER, TASK, resolve
 from lrsched.config.versions import MOVED
 from lrsched.config.walk import keys_named
-from lrsched.errors import UNSET, ConfigError, nearest
+from lrsched.errors import UNSET, ConfigError
 
 
 def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: Sequence[str]) -> ConfigError:
@@ -46,8 +47,9 @@ def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: 
     if key == unknown and isinstance(siblings, DictConfig) and _takes(parent, key, str(siblings.get("_target_"))):
         rule = "its class takes this argument, and its YAML leaves it out"
         return ConfigError(key, UNSET, rule, written([f"+{key}"], value))
-    remedy = nearest(unknown, known)
-    if not _is_ours(siblings):
+    ours = _is_ours(siblings)
+    remedy = nearest_key(unknown, known, anywhere=ours)
+    if not ours:
         remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
     return ConfigError(key, UNSET, "there is no such key", remedy)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from lrsched.config import schema
+from lrsched.config.peers import nearest_key
 from lrsched.config.types import check_type
 from lrsched.config.versions import MOVED
 from lrsched.config.walk import is_mapping, keys_named, leaves
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError
 
 S = TypeVar("S")
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
@@ -50,7 +51,7 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
             if key in MOVED:
                 raise ConfigError(key, value, "has moved", f"it is {MOVED[key]} now")
             places = [] if prefix else keys_named(name, {word: item for word, item in node.items() if word != name})
-            remedy = f"write {places[0]}={value}" if len(places) == 1 else nearest(name, items)
+            remedy = f"write {places[0]}={value}" if len(places) == 1 else nearest_key(name, items)
             raise ConfigError(key, value, "there is no such key", remedy)
         hint = hints[name]
         if dataclasses.is_dataclass(hint):

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from lrsched.config.targets import Role, check_arguments, construct, resolve
+from lrsched.config.objects import called_by_name
+from lrsched.config.targets import DATASET, Role, check_arguments, construct, resolve
 from lrsched.errors import UNSET, ConfigError
 
 Own = TypeVar("Own")
@@ -62,7 +63,8 @@ class Component(Generic[Own]):
         Raises:
             ConfigError: the class or one of its arguments cannot be used.
         """
-        return construct(self.role, self.cls, self.arguments, self.key, **given)
+        arguments = called_by_name(self.arguments, self.key) if self.role is DATASET else self.arguments
+        return construct(self.role, self.cls, arguments, self.key, **given)
 
     def build_for(self, facts: Mapping[str, Any]) -> Any:
         """Make an instance that is told those facts of the data that it has parameters for.

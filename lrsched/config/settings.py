@@ -22,6 +22,10 @@ TAKEN = re.compile(r"default|no_decay|layer\d+")
 """Names that the program gives to parameter groups of its own."""
 
 
+PARTS = ("validation", "test")
+"""Keys of ``dataset`` that are a fraction to hold out, or a node: a data set of their own."""
+
+
 class Settings(schema.RunConfig):
     """The config of a run with each group's node parsed: the same fields, of narrower types."""
 
@@ -88,7 +92,9 @@ def component(role: Role, node: Mapping[str, Any], key: str, own: type[Any] | No
     Raises:
         ConfigError: a reserved key with a value of another type or out of its range.
     """
-    reserved, rest = (None, node) if own is None else take(own, node, key)
+    parts = {name: node[name] for name in PARTS if is_mapping(node.get(name))} if role is DATASET else {}
+    reserved, rest = (None, node) if own is None else take(own, {k: v for k, v in node.items() if k not in parts}, key)
+    rest = {**rest, **parts}
     return Component(role, key, str(node.get("_target_")), arguments_in(rest), reserved)
 
 

@@ -20,12 +20,13 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, get_type_hints
 
+from lrsched.config.peers import nearest_key
 from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_list, is_mapping, leaves
 from lrsched.errors import ConfigError, NotMeant, nearest
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,13 @@ def resolve(role: Role, target: str, key: str) -> type:
     """
     key = f"{key}._target_"
     homes = (*role.homes, *trusted())
-    if not _DOTTED.fullmatch(target) or not within(target, homes):
+    if not DOTTED.fullmatch(target) or not within(target, homes):
         convention = CONVENTIONS.get(target.partition(".")[0]) if role is SCHEDULER else None
         remedy = "if you trust its module, name it in the environment variable LRSCHED_TRUST"
         if convention:
             remedy = f"its numbers are here: scheduler=cosine scheduler.convention={convention}, or another schedule"
         raise ConfigError(key, target, f"is not an allowed {role.group}: it must come from {', '.join(homes)}", remedy)
-    found = _find(role, target, key)
+    found = find(target, key, role.group)
     defined_in = f"{getattr(found, '__module__', '')}."
     if not isinstance(found, type) or not within(defined_in, homes):
         raise ConfigError(key, target, f"is not a class defined in {', '.join(homes)}")
@@ -175,8 +176,12 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
     checked: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in offered and (not open_ended or name in role.given or name.startswith("_")):
-            raise NotMeant(f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest(name, offered))
-        checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
+            rule = f"{cls.__name__} takes no such argument"
+            raise NotMeant(f"{key}.{name}", value, rule, nearest_key(name, offered))
+        try:
+            checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
+        except ConfigError as error:
+            raise NotMeant(*error.args) from None
     for name in () if role.facts else offered:
         if parameters[name].default is inspect.Parameter.empty and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")
@@ -208,8 +213,17 @@ def within(name: str, homes: tuple[str, ...]) -> bool:
     return any(name.startswith(home + ".") or name.rstrip(".") == home for home in homes)
 
 
-def _find(role: Role, target: str, key: str) -> Any:
-    """Import the module part of a dotted name and walk the rest."""
+def find(target: str, key: str, what: str) -> Any:
+    """Import the module part of a dotted name and walk the rest.
+
+    Args:
+        target: the name.
+        key: for messages.
+        what: it stands for.
+
+    Raises:
+        ConfigError: there is no such thing.
+    """
     parts = target.split(".")
     for cut in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:cut])
@@ -228,7 +242,7 @@ def _find(role: Role, target: str, key: str) -> Any:
                 known = [word for word, home in own.items() if word[0] != "_" and home.startswith(where)]
                 raise ConfigError(key, target, f"there is no {part} in {where}", nearest(part, known)) from None
         return found
-    remedy = f"is it installed? {role.group} must be importable"
+    remedy = f"is it installed? {what} must be importable"
     raise ConfigError(key, target, f"there is no module {parts[0]}", remedy)
 
 

@@ -38,7 +38,10 @@ def as_data(value: Any, *, standardise: bool = False) -> Data:
     if isinstance(value, Data):
         return value
     if isinstance(value, Source):
-        return value.load()
+        loaded = value.load()
+        if not isinstance(loaded, Data):
+            raise DataError(f"{type(value).__name__} makes its samples one by one, and they are wanted in memory here")
+        return loaded
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, (tuple, Mapping)) for part in value):
         train, test = (_columns(f"{name} ", part) for name, part in zip(("train", "test"), value, strict=True))
     else:

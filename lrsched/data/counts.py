@@ -22,7 +22,7 @@ def training_samples(
     train: int,
     test: int,
     *,
-    validation_fraction: float,
+    validation_fraction: float | None,
     test_fraction: float,
     fold: int | None = None,
     folds: int = 5,
@@ -32,7 +32,7 @@ def training_samples(
     Args:
         train: samples in the source's training part.
         test: samples in its own test part; 0: hold one out.
-        validation_fraction: of the training part, without the test part.
+        validation_fraction: of the training part, without the test part; None: none is held out.
         test_fraction: of the whole; unused if the source has a test part.
         fold: number of the fold that validates instead of a fraction, or None.
         folds: how many there are.
@@ -44,7 +44,9 @@ def training_samples(
     1294
     """
     parts = [] if test else [("test", test_fraction)]
-    for name, fraction in [*parts, ("validation", validation_fraction)] if fold is None else parts:
+    if fold is None and validation_fraction is not None:
+        parts.append(("validation", validation_fraction))
+    for name, fraction in parts:
         check_fraction(name, fraction)
         held = held_out(train, fraction)
         if not 0 < held < train:

@@ -66,6 +66,9 @@ class Loader:
         """List the numbers of the training samples of update ``step``."""
         return self._numbers(step).tolist()
 
+    def close(self) -> None:
+        """Nothing: there are no workers."""
+
     def _numbers(self, step: int) -> Tensor:
         clock = self.clock.data
         epoch, position = clock.locate(step - clock.start - clock.passed)

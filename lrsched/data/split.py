@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.data import Data
+from lrsched.data.loader import InOrder, Loader, order
 from lrsched.data.partition import Partition
 from lrsched.data.transform import Transform
 
@@ -34,7 +35,7 @@ class Splits:
     validation: Batch
     test: Batch
     facts: Mapping[str, Any]
-    places: tuple[Tensor, ...]
+    places: Sequence[Tensor]
     partition: Partition
     data: Data
 
@@ -42,6 +43,22 @@ class Splits:
     def samples(self) -> int:
         """Training samples."""
         return samples(self.train)
+
+    def like(self) -> Batch:
+        """Samples like those of the training part, in its form: that part itself, or a few of it."""
+        return self.train
+
+    def loader(self, transform: Transform, labels: object = None, **how: Any) -> Loader:
+        """Training batches; ``how`` as for :class:`Loader`. The task has seen all labels already."""
+        return Loader(self.train, transform, **how)
+
+    def in_order(self, part: str, transform: Transform, labels: object = None, **how: Any) -> InOrder:
+        """The batches of ``validation`` or ``test``; ``how`` as for :class:`InOrder`."""
+        return InOrder(getattr(self, part), transform, **how)
+
+    def order(self, seed: int, epoch: int, samples: int) -> Tensor:
+        """The order of an epoch, int64 [samples]."""
+        return order(seed, epoch, samples)
 
     def transform(self, device: torch.device, augment: Augment | None = None) -> Transform:
         """What brings raw samples into the form that the model is given; see :meth:`Data.transform`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from lrsched.preview.course import RATE, Course
 from lrsched.preview.plot import paint, plot
 
@@ -37,7 +39,7 @@ def block(courses: Sequence[Course], *, width: int, colour: bool = False) -> str
 def _picture(courses: Sequence[Course], layer: range, width: int, colour: bool) -> list[str]:
     """The curves of one plot, all groups of each schedule, on the scale of all, above their axis of steps."""
     top = max(float(rate.max()) for course in courses for rate in course.rates.values())
-    longest = max((course.horizon for course in courses), key=lambda horizon: horizon.steps)
+    longest = max(courses, key=lambda course: course.steps)
     field = max(20, width - 14)
     drawn = [(rate, number) for number in layer for rate in courses[number].rates.values()]
     curves, owners = [rate for rate, _ in drawn], [number for _, number in drawn]
@@ -73,7 +75,8 @@ def _details(course: Course) -> list[str]:
         lines.append("  ".join(shown))
     for name, values in course.columns.items():
         if name != f"{RATE}{course.group}":
-            lines.append(f"{name} between {values.min():.6g} and {values.max():.6g}, at last {values[-1]:.6g}")
+            moved = values[~np.isnan(values)]
+            lines.append(f"{name} between {moved.min():.6g} and {moved.max():.6g}, at last {moved[-1]:.6g}")
     if course.group != "default":
         lines.append(f"no group is called default; peak, last and area are those of {course.group}")
     if course.note:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from lrsched.assembly.extend import continued_schedule, pasts
-from lrsched.assembly.horizon import foreseen
+from lrsched.assembly.horizon import at_pace, foreseen, run_horizon
 from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, base_rate
-from lrsched.console import say
+from lrsched.data.clock import Clock
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
 from lrsched.preview.course import Course, spans
@@ -23,44 +23,54 @@ from lrsched.schedules.checks import require
 BLIND = "closed loop: drawn as if no evaluation after the first one were an improvement"
 
 
-def forecast(run: Settings, name: str) -> Course:
+def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
     """What training would set in every step.
 
     Args:
         run: the settings.
         name: of the scheduler.
+        clock: of a run that goes on; None: by the counts in the config, from step 0 on.
+
+    Returns:
+        The course of all steps of the plan; with a clock, at its pace.
 
     Raises:
         ConfigError: a value that cannot be used, or a run whose length is not known without its data.
     """
     spec = spec_of(run.scheduler)
-    horizon = foreseen(run, native=isinstance(spec, NativeSpec))
+    if clock is None:
+        horizon = foreseen(run, native=isinstance(spec, NativeSpec))
+    else:
+        horizon = run_horizon(run.trainer, clock.pace)
     own = run.optimizer.own
     grouped = own.layer_decay is not None or bool(own.groups) or bool(run.scheduler.arguments.get("groups"))
     if isinstance(spec, OpenLoopSpec) and not grouped:
-        return _of_schedule(run, spec, name, horizon)
-    return _of_rehearsal(run, spec, name, horizon, grouped)
+        return _of_schedule(run, spec, name, horizon, clock)
+    return _of_rehearsal(run, spec, name, horizon, grouped, clock)
 
 
-def _of_rehearsal(run: Settings, spec: SchedulerSpec, name: str, horizon: Horizon, grouped: bool) -> Course:
+def _of_rehearsal(
+    run: Settings, spec: SchedulerSpec, name: str, horizon: Horizon, grouped: bool, clock: Clock | None
+) -> Course:
     """What was set in the groups of the run's own optimizer: all of them where they depend on the model."""
     from lrsched.assembly.simulate import rehearse  # these import torch
     from lrsched.assembly.stand_in import stand_in
 
-    seen = rehearse(run, spec, horizon, stand_in(run.model) if grouped else None)
-    _warn(seen.cautions)
-    course = Course(name, horizon, seen.base, seen.columns, note=BLIND if seen.blind else "")
+    seen = rehearse(run, spec, horizon, stand_in(run.model) if grouped else None, clock)
+    note, cautions = BLIND if seen.blind else "", tuple(seen.cautions)
+    course = Course(name, horizon, seen.base, seen.columns, note=note, cautions=cautions, clock=clock)
     if not isinstance(spec, OpenLoopSpec):
         return course
-    schedule = continued_schedule(spec.schedule, pasts(run.trainer, horizon), horizon)
-    return replace(course, spans=spans(schedule.of_group(course.group).plan(horizon, seen.base)))
+    past, planned = pasts(run.trainer, horizon, clock), at_pace(horizon, clock)
+    schedule = continued_schedule(spec.schedule, past, planned)
+    return replace(course, spans=spans(schedule.of_group(course.group).plan(planned, seen.base)))
 
 
-def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, horizon: Horizon) -> Course:
+def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, counted: Horizon, clock: Clock | None) -> Course:
     """A schedule of ours: the table that training looks up."""
-    optimizer = run.optimizer
+    optimizer, past, horizon = run.optimizer, pasts(run.trainer, counted, clock), at_pace(counted, clock)
     try:
-        schedule = continued_schedule(spec.schedule, pasts(run.trainer, horizon), horizon).of_group("default")
+        schedule = continued_schedule(spec.schedule, past, horizon).of_group("default")
         bases = {"lr": base_rate(optimizer), **_others(optimizer, schedule)}
         columns = schedule.table(horizon, bases)
         plan = schedule.plan(horizon, bases["lr"])
@@ -74,14 +84,9 @@ def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, horizon: Horizon)
                 f"the schedule moves {column}, which {optimizer.target} does not have",
                 f"give scheduler.{column}=null, or an optimizer that has it",
             )
-    _warn(lint(spec, horizon, horizon.steps, {bases["lr"]}))
+    cautions = tuple(lint(spec, horizon, horizon.steps, {bases["lr"]}))
     named = {f"{column}/default": values for column, values in columns.items()}
-    return Course(name, horizon, bases["lr"], named, spans(plan))
-
-
-def _warn(cautions: list[str]) -> None:
-    for caution in cautions:
-        say(f"warning: {caution}")
+    return Course(name, counted, bases["lr"], named, spans(plan), cautions=cautions, clock=clock)
 
 
 def _others(optimizer: Component[Any], schedule: Schedule) -> dict[str, float]:

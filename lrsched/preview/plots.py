@@ -26,7 +26,7 @@ def png(courses: Sequence[Course], file: str) -> bytes:
         for number, (course, name) in enumerate(curves):
             # A value is in force for a whole step: a staircase, not a line through points.
             panel.step(
-                range(course.horizon.steps),
+                range(course.steps),
                 course.columns[name],
                 where="post",
                 label=course.name if one_group else f"{course.name} {name.partition('/')[2]}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Sequence
 
 from lrsched.preview.course import Course
@@ -33,9 +34,7 @@ def csv_text(courses: Sequence[Course]) -> str:
 
 
 def _rows(course: Course, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    steps = course.horizon.steps
-    per_epoch = course.horizon.steps_per_epoch or steps
     # .tolist() makes Python floats, which csv writes by repr: the shortest text that reads back exactly.
-    columns = [course.columns[name].tolist() if name in course.columns else [""] * steps for name in names]
+    columns = [course.columns[name].tolist() if name in course.columns else [math.nan] * course.steps for name in names]
     for step, values in enumerate(zip(*columns, strict=True)):
-        yield step, step / per_epoch, *values
+        yield step, course.epoch_at(step), *("" if math.isnan(value) else value for value in values)

@@ -16,6 +16,7 @@ from lrsched.config.given import GIVEN, Given
 from lrsched.config.walk import is_list, is_mapping
 from lrsched.data.as_data import as_data
 from lrsched.data.data import Data
+from lrsched.data.items import Items
 from lrsched.data.source import Source
 from lrsched.errors import ConfigError, DataError
 from lrsched.python.hashing import sha256_of, structure_of, weights_of
@@ -43,10 +44,10 @@ def given_objects(model: Any, data: Any, task: Any) -> dict[str, Given]:
 class _Held(Source):
     """Samples that are there already."""
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data | Items) -> None:
         self._data = data
 
-    def load(self) -> Data:
+    def load(self) -> Data | Items:
         """The data."""
         return self._data
 
@@ -73,15 +74,22 @@ def _copy(model: nn.Module) -> nn.Module:
 
 
 def _data(data: Any) -> Given:
-    if isinstance(data, (str, type, Dataset, DataLoader)):
-        wanted = "arrays (x, y), samples first, or lrsched.data.Data"
+    if isinstance(data, (str, type, DataLoader)):
+        wanted = "arrays (x, y), samples first, a map-style Dataset, or lrsched.data.Data"
         _refuse("data", data, wanted, "choose one of conf/dataset/ by an override, as dataset=digits")
     try:
-        held = data if isinstance(data, Source) else _Held(as_data(data))
+        held = data if isinstance(data, Source) else _Held(_held(data))
     except DataError as error:
         said = str(error)
         raise DataError(said if said.startswith("data") else f"data: {said}") from error
     return Given(type(data), {"_target_": GIVEN}, lambda facts: held)
+
+
+def _held(data: Any) -> Data | Items:
+    if isinstance(data, Items):
+        return data
+    by_number = isinstance(data, Dataset) or hasattr(data, "__getitems__")  # the second one: Hugging Face's
+    return Items(data) if by_number else as_data(data)
 
 
 def _task(task: Any) -> Given:

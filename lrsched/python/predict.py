@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lrsched.assembly.data import AnySplits
 from lrsched.data.as_data import as_input
 from lrsched.data.batch import Batch, columns
 from lrsched.data.data import check_finite, form, is_whole, target
-from lrsched.data.split import Splits
 from lrsched.data.table import Table
 from lrsched.errors import DataError
 from lrsched.python.rebuild import Rebuilt
@@ -29,7 +29,7 @@ def predictions(model: nn.Module, x: Any, parts: Rebuilt) -> Tensor:
         with parts.precision():
             output = parts.task.predict(model, batch)
         outputs.append(full_precision(output).cpu())
-    found, y = torch.cat(outputs), target(parts.splits.train)
+    found, y = torch.cat(outputs), target(parts.splits.like())
     if y is not None and y.ndim == 1 and found.ndim == 2 and found.shape[1] == 1:
         found = found.squeeze(1)  # [B, 1] meets [B], as in the loss
     if type(parts.task).answer is Task.answer:
@@ -45,19 +45,20 @@ def _rows(path: str | PathLike[str], parts: Rebuilt) -> Tensor:
     return source.inputs(fspath(path))
 
 
-def inputs_like(x: Any, splits: Splits) -> Batch:
+def inputs_like(x: Any, splits: AnySplits) -> Batch:
     """Inputs as columns like those of the training part, without the others.
 
     Raises:
         DataError: they are of another form, or hold a number that is not finite.
     """
-    train = columns(splits.train)
+    like = splits.like()
+    train = columns(like)
     first = "x" if "x" in train else next(iter(train))
     missing, context = splits.data.fill is not None, splits.facts.get("context")
     if not isinstance(x, Mapping):
         found = _like("x", x, train[first], missing, context)
-        return {first: found} if isinstance(splits.train, Mapping) else (found,)
-    if not isinstance(splits.train, Mapping):
+        return {first: found} if isinstance(like, Mapping) else (found,)
+    if not isinstance(like, Mapping):
         raise DataError("x: the data of this run are no mapping; give the inputs alone, samples first")
     if first not in x or not set(x) <= set(train):
         raise DataError(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrsched.assembly.data import chosen_transform, load_data
+from lrsched.assembly.data import AnySplits, chosen_transform, load_data
 from lrsched.assembly.parts import build_task, first_model
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import reaching_out, read_config
@@ -17,7 +17,7 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.given import NOTHING, Given, require_same
 from lrsched.config.settings import Settings, settings
 from lrsched.data.loader import InOrder
-from lrsched.data.split import Splits
+from lrsched.data.stream.batches import ItemsInOrder
 from lrsched.data.transform import Transform
 from lrsched.errors import CheckpointError, ConfigError
 from lrsched.records import RunFolder
@@ -46,7 +46,7 @@ class Rebuilt:
 
     run: Settings
     digest: str
-    splits: Splits
+    splits: AnySplits
     data_sha256: str
     task: Task
     transform: Transform
@@ -77,14 +77,15 @@ class Rebuilt:
         finally:
             set_generators(generators, self.device)
 
-    def batches(self, samples: Any, limit: int | None = None) -> InOrder:
+    def batches(self, samples: Any) -> InOrder:
         """Samples in the batches and the form that an evaluation gives them."""
         size = self.run.dataset.own.eval_batch_size
-        return InOrder(samples, self.transform, batch_size=size, device=self.device, limit=limit)
+        return InOrder(samples, self.transform, batch_size=size, device=self.device)
 
-    def part(self, name: str) -> InOrder:
+    def part(self, name: str) -> InOrder | ItemsInOrder:
         """The batches of a part of the data: ``val`` or ``test``."""
-        return self.batches(getattr(self.splits, PARTS[name]), self.run.trainer.limit_eval_batches)
+        size, limit = self.run.dataset.own.eval_batch_size, self.run.trainer.limit_eval_batches
+        return self.splits.in_order(PARTS[name], self.transform, batch_size=size, device=self.device, limit=limit)
 
     def in_words(self, name: str, value: float) -> str:
         """A metric with its unit, as the task says it.

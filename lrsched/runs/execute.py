@@ -189,6 +189,7 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
             log.error("not finite: %s", result["nonfinite"])  # with all samples
         raise advised(error, folder, made.request.again) from error
     finally:
+        parts.loader.close()
         finish(folder, journal, result, made.secrets, made.request.again)
 
 

@@ -62,7 +62,7 @@ def settings_at(checkpoint: Checkpoint, run: Settings, request: RunRequest) -> S
     """The settings that a checkpoint was made with: those of now, before the changes since."""
     made = run.checkpoint.changes[len(records(checkpoint.manifest, "changes")) :]
     changed = [asdict(change) for change in made if DATA not in change.keys]
-    return settings(plain(_undone(request.config, changed)), request.context.objects) if changed else run
+    return settings(plain(undone(request.config, changed)), request.context.objects) if changed else run
 
 
 def records(manifest: Mapping[str, Any], name: str) -> list[Record]:
@@ -72,7 +72,7 @@ def records(manifest: Mapping[str, Any], name: str) -> list[Record]:
     return list(found)
 
 
-def _undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
+def undone(config: DictConfig, changes: Sequence[Record]) -> DictConfig:
     """The config as it was before these changes."""
     before = copied(config)
     for change in reversed(changes):

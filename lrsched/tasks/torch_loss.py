@@ -124,6 +124,12 @@ class TorchLoss(Task):
             return "return the outputs alone"
         return "take the number of its outputs from the argument outputs"
 
+    @property
+    def ignored(self) -> int | None:
+        """The label that counts nowhere, where targets are one class each."""
+        one = self.cls.__name__ in ONE_LABEL
+        return dict(self.arguments).get("ignore_index", IGNORED) if one else None
+
     def _labelled(self, y: Tensor) -> bool:
         return self.cls.__name__ in LABELLED and is_whole(y)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lrsched.data.loader import Loader
+from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import NotFinite
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, share
@@ -67,7 +68,7 @@ class Update:
 
     def __init__(
         self,
-        loader: Loader,
+        loader: Loader | ItemLoader,
         task: Task,
         precision: Precision,
         *,

@@ -107,4 +107,5 @@ def test_every_dataset_composes_and_its_keys_fit(run_cli, name: str) -> None:
     assert ended.code == (0 if name in ("digits", "synthetic", *EMBEDDED) else 2), ended.err
     assert "Traceback" not in ended.err
     if ended.code:  # data of one's own are asked for
-        assert ("dataset.path" if name in ("npz", "table", "text") else "dataset.root") in ended.err
+        asked = {"npz": "path", "table": "path", "text": "path", "torch": "train"}.get(name, "root")
+        assert f"dataset.{asked}" in ended.err

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 import lrsched.data
 from lrsched.data import Augment
 
-OWN = ("npz", "text", "table", "python_source", "picture")
+OWN = ("npz", "text", "table", "python_source", "picture", "torch")
 """Data whose number of samples depends on what they are read from, or on their own keys."""
 BATCH_SIZE = {"digits": 64, "diabetes": 32, "cancer": 32, "table": 64, "text": 32, "python_source": 16, "picture": 512}
 OTHER: dict[str, dict[str, float]] = {
@@ -40,6 +40,7 @@ TARGETS = {
     "picture": "Picture",
     "python_source": "PythonSource",
     "text": "Text",
+    "torch": "TorchDataset",
     "table": "Table",
     "synthetic": "Synthetic",
 }
@@ -77,6 +78,10 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     assert {key: node.pop(key) for key in reserved} == reserved
     assert node.pop("_target_") == f"lrsched.data.{TARGETS[name]}"
     defaults = {field.name: field.default for field in fields(getattr(lrsched.data, TARGETS[name]))}
+    made = {field.name: field.default_factory for field in fields(getattr(lrsched.data, TARGETS[name]))}
+    defaults |= {key: make() for key, make in made.items() if make is not MISSING}
+    if name == "torch":  # two keys of the trainer may be data sets there
+        assert [defaults.pop(key) for key in ("validation", "test")] == [None, None]
     said = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
     assert said == {key: "???" if value is MISSING else value for key, value in defaults.items()}
 

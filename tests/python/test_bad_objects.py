@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import lrsched
 from lrsched.data import Data, Digits
@@ -39,6 +39,11 @@ class Held(Pinball):
     """A task that holds what its author put there."""
 
     held: Any = None
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        return iter([])
 
 
 class Locked(nn.Linear):
@@ -107,10 +112,10 @@ BAD: dict[str, tuple[Callable[[], Mapping[str, Any]], str]] = {
     ),
     "a class for data": (
         lambda: {"data": Digits},
-        "data=Digits: is a class, and arrays (x, y), samples first, or lrsched.data.Data is wanted; give an instance",
+        "data=Digits: is a class, and arrays (x, y), samples first, a map-style Dataset, or lrsched.data.Data is",
     ),
     "a name for data": (lambda: {"data": "digits"}, "data=digits: is no object of the right kind"),
-    "a Dataset": (lambda: {"data": TensorDataset(X, Y)}, "data=TensorDataset: is no object of the right kind"),
+    "an iterable Dataset": (lambda: {"data": Endless()}, "dataset.train: Endless is iterable, and has no samples by"),
     "a DataLoader": (lambda: {"data": DataLoader(TensorDataset(X, Y))}, "data=DataLoader: is no object of the right"),
     "a list for a pair": (lambda: {"data": [X, Y]}, "data: must be a tuple, as (x, y), not a list"),
     "a Source that fails": (lambda: {"data": Broken()}, "dataset=Broken: its load() raised FileNotFoundError: "),

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lrsched.assembly.data import Loaded, load_data
+from lrsched.assembly.data import AnySplits, Loaded, load_data
 from lrsched.assembly.horizon import LONGEST, foreseen, pace_of, run_horizon
 from lrsched.assembly.parts import build_model, build_task
 from lrsched.assembly.simulate import Foreseen, foresee
@@ -23,7 +23,6 @@ from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
 from lrsched.config.settings import Settings
 from lrsched.data.counts import Pace
-from lrsched.data.split import Splits
 from lrsched.errors import UserError
 from lrsched.horizon import Horizon
 from lrsched.runs.auto_resume import AUTO
@@ -128,7 +127,7 @@ def _without_schedule(run: Settings) -> str:
     return json.dumps({**config, "scheduler": None, "trainer": rest}, sort_keys=True, default=str)
 
 
-def _built(run: Settings, splits: Splits) -> nn.Module:
+def _built(run: Settings, splits: AnySplits) -> nn.Module:
     return build_model(run, facts_of(run.task, build_task(run, splits), splits.facts), torch.device("cpu"))
 
 

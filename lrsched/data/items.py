@@ -1,0 +1,177 @@
+"""Define Items: a data set whose samples are made one by one, when they are needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sized
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from lrsched.data.batch import Batch, column, samples
+from lrsched.data.data import is_whole, target
+from lrsched.data.pad import Pad
+from lrsched.data.partition import Partition
+from lrsched.data.stream.fetch import MOST_WORKERS, Fetch, Part, Wanted
+from lrsched.data.stream.identify import identity
+from lrsched.data.stream.labels import Labels
+from lrsched.errors import ConfigError, DataError, nearest
+
+COLLATES: Mapping[str, Callable[[list[Any]], Any] | None] = {"default": None, "pad": Pad()}
+"""What may be given by name for ``collate``."""
+
+LOOK = ()
+"""The key of items that are made to look at them, and of those of evaluations: the same in each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """Samples that are made one by one: any map-style ``torch.utils.data.Dataset``, or what has its two methods.
+
+    ``train[i]`` is a sample: a tensor, a tuple (x, y) or (x, y, weight), or a mapping of tensors, arrays and numbers.
+    What it draws from Python's, NumPy's and torch's own generators is set by (seed, epoch, i), so that batches are
+    the same for any number of workers, and after a resume.
+
+    Args:
+        train, validation, test: with ``__len__`` and ``__getitem__``; None: held out of ``train`` at random.
+        facts: what a model or a task may ask for by the names of its parameters. Found, if they are not given:
+            ``input_shape``, ``features`` and ``targets`` by the first two items; ``classes`` by an attribute of
+            ``train``: ``classes``, ``num_classes``, or ``targets``, the largest + 1. Items are never read for it.
+        collate: makes a batch of a list of items; ``pad`` fills up those of different lengths; None: torch's own.
+        workers: processes that make batches; 0: the one that trains.
+        prefetch: batches that each of them makes ahead.
+
+    Raises:
+        ConfigError: a name or a number that cannot be used.
+        DataError: a data set without a length, or without a sample.
+    """
+
+    train: Any
+    validation: Any = None
+    test: Any = None
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    collate: Any = None
+    workers: int = 2
+    prefetch: int = 2
+
+    fill: ClassVar[None] = None
+    """No stand-ins for missing inputs: an item is whole."""
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("workers", 0, MOST_WORKERS - 1), ("prefetch", 1, 10**6)):
+            number = getattr(self, name)
+            if type(number) is not int or not least <= number <= most:
+                raise ConfigError(name, number, f"must be a whole number from {least} to {most}")
+        if isinstance(self.collate, str):
+            if self.collate not in COLLATES:
+                raise ConfigError("collate", self.collate, "is no way to make a batch", nearest(self.collate, COLLATES))
+            object.__setattr__(self, "collate", COLLATES[self.collate])
+        elif self.collate is not None and not callable(self.collate):
+            raise ConfigError("collate", type(self.collate).__name__, "must be default, pad, or what can be called")
+        if not isinstance(self.facts, Mapping):
+            raise ConfigError("facts", self.facts, "must be a mapping of facts by their names", "as in {classes: 10}")
+        for name, items in self.given.items():
+            require_map_style(name, items)
+        object.__setattr__(self, "facts", {**self._found(), **self.facts})
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The data sets that were given, by their names."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: items for name, items in parts.items() if name == "train" or items is not None}
+
+    @property
+    def samples(self) -> int:
+        """Samples of the training part, of which others may be held out."""
+        return len(self.train)
+
+    @property
+    def partition(self) -> Partition:
+        """How the samples may be dealt out to parts."""
+        return Partition(self.samples)
+
+    def sha256(self, arguments: Mapping[str, Any]) -> str:
+        """What tells these data apart; see :func:`lrsched.data.stream.identify.identity`."""
+        return identity([Fetch(Part(name, items), None, 0) for name, items in self.given.items()], arguments)
+
+    def fetch(self, part: Part, seed: int, labels: Labels | None = None) -> Fetch:
+        """What makes the batches of a part.
+
+        Args:
+            part: of the data.
+            seed: of the items' randomness.
+            labels: what whole-numbered targets may be; None: anything.
+        """
+        return Fetch(part, self.collate, seed, labels)
+
+    def look(self, part: Part | None = None) -> Batch:
+        """The first two samples of a part as a batch; of the training part by itself."""
+        part = Part("train", self.train) if part is None else part
+        return self.fetch(part, 0).here(Wanted(part.numbers(torch.arange(min(2, len(part)))), LOOK))
+
+    def _found(self) -> dict[str, Any]:
+        """The facts that the first items and the attributes of the data set tell."""
+        part = Part("train", self.train)
+        batch = Fetch(part, self.collate, 0).here(Wanted(part.numbers(torch.arange(min(2, len(part)))), LOOK))
+        x, y = column(batch, 0), target(batch)
+        found: dict[str, Any] = {"input_shape": tuple(x.shape[1:]), "features": math.prod(x.shape[1:])}
+        if y is not None:
+            found["targets"] = math.prod(y.shape[1:])
+            classes = classes_of(self.train) if is_whole(y) else None
+            if classes is not None:
+                found["classes"] = classes
+        assert samples(batch)
+        return found
+
+
+def require_map_style(name: str, items: Any) -> None:
+    """Refuse a data set whose samples cannot be taken by their numbers.
+
+    Raises:
+        DataError: says what to do instead.
+    """
+    kind, what = type(items).__name__, f"dataset.{name}"
+    if isinstance(items, IterableDataset) or not (hasattr(items, "__getitem__") and hasattr(items, "__len__")):
+        can = "is iterable, and has no samples by number" if hasattr(items, "__iter__") else "has no samples"
+        raise DataError(
+            f"{what}: {kind} {can}: a run could not be resumed exactly, nor shuffled; give a map-style data set, with "
+            "__len__ and __getitem__ (of Hugging Face: load it without streaming), or write the samples to files once "
+            "and read them by number"
+        )
+    try:
+        length = len(cast("Sized", items))
+    except (TypeError, NotImplementedError) as error:
+        raise DataError(f"{what}: {kind} has no length ({error}); let __len__ give the number of samples") from error
+    if not length:
+        raise DataError(f"{what}: {kind} has no samples")
+
+
+def classes_of(items: Any) -> int | None:
+    """The number of classes, by the attributes of a data set or of the one that it is a part of; None: not told.
+
+    >>> from types import SimpleNamespace
+    >>> [classes_of(SimpleNamespace(**told)) for told in ({"classes": ["a", "b"]}, {"targets": [0, 3]}, {})]
+    [2, 4, None]
+    """
+    for name in ("classes", "num_classes"):
+        told = getattr(items, name, None)
+        if type(told) is int and told > 0:
+            return told
+        if isinstance(told, (list, tuple, Mapping)) and told:
+            return len(cast("Sized", told))
+    told = getattr(items, "targets", None)
+    if isinstance(told, (list, tuple, Tensor, np.ndarray)) and len(cast("Sized", told)):
+        labels = np.asarray(told)
+        if labels.dtype.kind in "iu":
+            return int(labels.max()) + 1
+    features = getattr(items, "features", None)  # of Hugging Face
+    if isinstance(features, Mapping):
+        counts = {getattr(feature, "num_classes", None) for feature in cast("Mapping[str, Any]", features).values()}
+        if len(counts - {None}) == 1:
+            return next(iter(counts - {None}))
+    inner = getattr(items, "dataset", None)  # of torch.utils.data.Subset
+    return None if inner is None or inner is items else classes_of(inner)

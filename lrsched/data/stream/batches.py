@@ -1,0 +1,170 @@
+"""Batches of items for training and evaluation: the interfaces of the loaders of data in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lrsched.data.batch import Batch, each
+from lrsched.data.clock import Clock
+from lrsched.data.counts import pace
+from lrsched.data.stream.fetch import Fetch, Wanted
+from lrsched.data.stream.permutation import Order
+from lrsched.data.stream.workers import Workers
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Who makes the batches.
+
+    Args:
+        workers: processes; 0: the one that trains.
+        prefetch: batches that each worker makes ahead.
+    """
+
+    workers: int
+    prefetch: int
+
+
+class ItemLoader:
+    """Training batches of items: ``batch(step)`` depends on the seed and the step alone, whoever makes them.
+
+    Workers run ahead from the update that was asked for last. Any other update than the next one starts them anew, at
+    that update: a run that is resumed, goes back or changes its pace has nothing to remember.
+
+    Args:
+        fetch: makes a batch of the training part.
+        hands: who makes it.
+        batch_size, accumulate, seed, device, limit, overfit: as for :class:`lrsched.data.loader.Loader`.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        hands: Hands,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        seed: int = 0,
+        device: torch.device | None = None,
+        limit: int | None = None,
+        overfit: int | None = None,
+    ) -> None:
+        self._fetch, self._hands = fetch, hands
+        self._device = device or torch.device("cpu")
+        self.batch_size, self._overfit = batch_size, overfit
+        self.samples = len(fetch.part)
+        self.pace = pace(self.samples, batch_size=batch_size, accumulate=accumulate, limit=limit, overfit=overfit)
+        self.samples_per_step, self.steps_per_epoch = self.pace.samples_per_step, self.pace.steps_per_epoch
+        self._order = Order(seed, self.samples)
+        self._clock = Clock(self.samples, self.pace)
+        self._ahead: Workers | None = None
+        self._next = -1
+
+    @property
+    def clock(self) -> Clock:
+        """Says which samples a run that changed its pace goes on with."""
+        return self._clock
+
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        self.close()
+        self._clock = clock
+
+    def batch(self, step: int) -> list[Batch]:
+        """Make the micro-batches of update ``step``.
+
+        Raises:
+            DataError: a sample cannot be made, or a worker died; names the sample.
+        """
+        wanted = self._wanted(step)
+        if not self._hands.workers or step == self._next - 1:  # tried again: the workers are ahead already
+            return [self._moved(self._fetch.here(some)) for some in wanted]
+        if self._ahead is None or step != self._next:
+            self._start(step)
+        assert self._ahead is not None
+        made = [self._moved(next(self._ahead)) for _ in wanted]
+        self._next = step + 1
+        return made
+
+    def sample_numbers(self, step: int) -> list[int]:
+        """List the data set's own numbers of the samples of update ``step``."""
+        return [number for some in self._wanted(step) for number in some.numbers]
+
+    def close(self) -> None:
+        """End the workers; the next update starts them again."""
+        ahead, self._ahead, self._next = self._ahead, None, -1
+        if ahead is not None:
+            ahead.close()
+
+    def _start(self, step: int) -> None:
+        self.close()
+        pin = self._device.type == "cuda"
+        self._ahead = Workers(
+            self._fetch, self._from(step), count=self._hands.workers, prefetch=self._hands.prefetch, pin=pin
+        )
+
+    def _from(self, step: int) -> Iterator[Wanted]:
+        while True:
+            yield from self._wanted(step)
+            step += 1
+
+    def _wanted(self, step: int) -> list[Wanted]:
+        clock = self._clock.data
+        epoch, position = clock.locate(step - clock.start - clock.passed)
+        start = position * self.samples_per_step
+        end = start + self.samples_per_step
+        if epoch < clock.next_epoch and clock.unseen is not None:  # the epoch that was under way when the clock began
+            numbers = clock.unseen[start:end]
+        else:
+            numbers = self._order.part(0 if self._overfit is not None else epoch, start, end)
+        return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in numbers.split(self.batch_size)]
+
+    def _moved(self, batch: Batch) -> Batch:
+        return each(batch, lambda column: column.to(self._device, non_blocking=True))
+
+
+class ItemsInOrder:
+    """Evaluation batches: all items of a part in order, the same in each evaluation of any run.
+
+    Args:
+        fetch: makes a batch of the part, by a seed that is not the run's.
+        hands, batch_size, limit, device: as for :class:`ItemLoader` and :class:`lrsched.data.loader.InOrder`.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        hands: Hands,
+        *,
+        batch_size: int,
+        device: torch.device | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self._fetch, self._hands, self._batch_size = fetch, hands, batch_size
+        self._device = device or torch.device("cpu")
+        count = len(fetch.part) if limit is None else min(len(fetch.part), limit * batch_size)
+        self._starts = range(0, count, batch_size)
+        self._count = count
+
+    def __iter__(self) -> Iterator[Batch]:
+        move: Callable[[Tensor], Tensor] = lambda column: column.to(self._device, non_blocking=True)  # noqa: E731
+        if not self._hands.workers:
+            for wanted in self._wanted():
+                yield each(self._fetch.here(wanted), move)
+            return
+        count, pin = min(self._hands.workers, len(self._starts)), self._device.type == "cuda"
+        ahead = Workers(self._fetch, self._wanted(), count=count, prefetch=self._hands.prefetch, pin=pin)
+        try:
+            for _ in self._starts:
+                yield each(next(ahead), move)
+        finally:
+            ahead.close()
+
+    def _wanted(self) -> Iterator[Wanted]:
+        for start in self._starts:
+            some = torch.arange(start, min(start + self._batch_size, self._count))
+            yield Wanted(self._fetch.part.numbers(some))

@@ -1,0 +1,188 @@
+"""Make the items of a batch, in a worker or in this process: the same bytes in either."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawArray
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from lrsched.data.batch import Batch, columns
+from lrsched.data.stream.form import Collate, as_batch, shape_of
+from lrsched.data.stream.keyed import apart, set_by
+from lrsched.data.stream.labels import Labels
+from lrsched.errors import DataError, Stopped, UserError
+from lrsched.seeds import key
+
+LONGEST = 300
+"""Characters of another's message that are shown."""
+
+MOST_WORKERS = 1024
+
+AT_REST = -1
+"""The item that a worker makes, where it makes none."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the items of a data set.
+
+    Args:
+        name: train, validation or test, as its node in the config is called.
+        items: map-style.
+        places: int64 [N], where they lie; None: all of them, in order.
+    """
+
+    name: str
+    items: Any
+    places: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.items) if self.places is None else len(self.places)
+
+    def numbers(self, these: Tensor) -> list[int]:
+        """The data set's own numbers of some samples of this part."""
+        return (these if self.places is None else self.places[these]).tolist()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A batch to make.
+
+    Args:
+        numbers: of the items in the data set.
+        position: what the items' randomness is keyed by, beside the seed and each number: the epoch; nothing where
+            items are the same each time.
+    """
+
+    numbers: Sequence[int]
+    position: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What went wrong instead of a batch; it travels between processes."""
+
+    message: str
+
+
+class Fetch(Dataset[Any]):
+    """Gives a whole batch for a :class:`Wanted`: what torch's DataLoader is given as its data set.
+
+    Args:
+        part: where the items come from.
+        collate: makes a batch of items, or None.
+        seed: of the run.
+        labels: what targets may be, or None: not known.
+    """
+
+    def __init__(self, part: Part, collate: Collate | None, seed: int, labels: Labels | None = None) -> None:
+        self.part, self._collate, self._seed, self._labels = part, collate, seed, labels
+        self.making = RawArray("q", [AT_REST] * MOST_WORKERS)
+
+    def __getitem__(self, wanted: Wanted) -> Batch | Failed:
+        return self.__getitems__(wanted)
+
+    def __getitems__(self, wanted: Wanted) -> Batch | Failed:
+        """The batch; what the items raise comes back as words, and is no error of torch's loader."""
+        try:
+            return self._batch(wanted)
+        except DataError as error:
+            return Failed(str(error))
+
+    def here(self, wanted: Wanted) -> Batch:
+        """The batch, made in this process, whose random generators do not notice.
+
+        Raises:
+            DataError: names the sample that cannot be made.
+        """
+        with apart():
+            return self._batch(wanted)
+
+    def item(self, number: int, position: tuple[int, ...]) -> Any:
+        """One item, drawn by its key.
+
+        Raises:
+            DataError: it raised an error.
+        """
+        set_by(key(self._seed, f"item/{self.part.name}", *position, number))
+        try:
+            return self.part.items[number]
+        except (Stopped, MemoryError):
+            raise
+        except Exception as error:
+            said = str(error) if isinstance(error, UserError) else raised(error)
+            raise DataError(f"{self._where(number)} raised {said}") from error
+
+    def _batch(self, wanted: Wanted) -> Batch:
+        info = get_worker_info()
+        slot = MOST_WORKERS - 1 if info is None else info.id
+        items: list[Any] = []
+        for number in wanted.numbers:
+            self.making[slot] = number
+            items.append(self.item(number, wanted.position))
+        self.making[slot] = AT_REST
+        try:
+            set_by(key(self._seed, f"batch/{self.part.name}", *wanted.position, *wanted.numbers[:1]))
+            batch = as_batch(items, self._collate)
+        except (Stopped, MemoryError):
+            raise
+        except Exception as error:
+            raise DataError(self._uneven(wanted.numbers, items, error)) from error
+        self._check(batch, wanted.numbers)
+        return batch
+
+    def _uneven(self, numbers: Sequence[int], items: list[Any], error: Exception) -> str:
+        """Why items make no batch: two of different forms, or what else the error says."""
+        forms = list(map(shape_of, items))
+        other = next((number for number, form in enumerate(forms) if form != forms[0]), None)
+        if self._collate is None and other is not None:
+            return (
+                f"{self._where(numbers[other])} is {forms[other]}, and sample {numbers[0]} of the same batch "
+                f"{forms[0]}; bring items to one form in __getitem__, or give dataset.collate, as dataset.collate=pad"
+            )
+        said = str(error) if isinstance(error, UserError) else raised(error)
+        doing = "" if isinstance(error, DataError) else "collate raised "
+        return f"{self._where(numbers[0])} and those after it make no batch: {doing}{said}"
+
+    def _check(self, batch: Batch, numbers: Sequence[int]) -> None:
+        """Refuse numbers that are not finite, and targets that are no class."""
+        for place, (name, column) in enumerate(columns(batch).items()):
+            wrong = None
+            if column.is_floating_point():
+                if not bool(column.isfinite().all()):
+                    wrong, rule = ~column.isfinite(), "every value must be finite"
+            elif self._labels is not None and (name == "y" or (place == 1 and "y" not in columns(batch))):
+                wrong = self._labels.wrong(column)
+                rule = f"a label lies in 0 … {self._labels.classes - 1}"
+            if wrong is not None and bool(wrong.any()):
+                where = wrong.nonzero()[0].tolist()
+                value = column[tuple(where)].item()
+                raise DataError(f"{self._where(numbers[where[0]])} holds {value} in {name}; {rule}")
+
+    def _where(self, number: int) -> str:
+        return f"dataset.{self.part.name}: sample {number}"
+
+
+def unpacked(made: Batch | Failed) -> Batch:
+    """The batch.
+
+    Raises:
+        DataError: there is none.
+    """
+    if isinstance(made, Failed):
+        raise DataError(made.message)
+    return made
+
+
+def raised(error: BaseException) -> str:
+    """An error of a user's own code: its type, its first line, and the line of code that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename and __file__ != frame.filename]
+    last = (own or list(frames))[-1]
+    reason = (str(error).strip().splitlines() or [""])[0][:LONGEST]
+    return f"{type(error).__name__}: {reason} (line {last.lineno} of {last.filename})"

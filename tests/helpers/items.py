@@ -1,0 +1,130 @@
+"""Data sets whose items are made one by one, and what can go wrong with them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
+
+
+class Draws(Dataset[tuple[Tensor, int]]):
+    """Items of three classes with noise that Python, NumPy and torch draw, each a third."""
+
+    classes = ("a", "b", "c")
+
+    def __init__(self, samples: int = 60) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        noise = torch.tensor([random.random(), *np.random.rand(2)]) + torch.rand(3)
+        return torch.eye(3)[number % 3] + 0.2 * noise.float(), number % 3
+
+
+class Texts(Dataset[tuple[Tensor, int]]):
+    """Tokens of one or another kind, 2 to 8 of them."""
+
+    classes = 2
+
+    def __len__(self) -> int:
+        return 60
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        return torch.full((2 + number % 7,), 1 + number % 2) + 2 * torch.randint(2, (2 + number % 7,)), number % 2
+
+
+class Bad(Draws):
+    """One item of which something goes wrong with.
+
+    Args:
+        number: of the item.
+        how: what goes wrong.
+    """
+
+    def __init__(self, number: int, how: str) -> None:
+        super().__init__()
+        self.number, self.how = number, how
+        self.parent = os.getpid()
+
+    def __getitem__(self, number: int) -> Any:
+        x, y = super().__getitem__(number)
+        if number != self.number:
+            return x, y
+        if self.how == "killed" and os.getpid() != self.parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "ended" and os.getpid() != self.parent:
+            os._exit(7)
+        return self.wrong(x, y)
+
+    def wrong(self, x: Tensor, y: int) -> Any:
+        """What the item is."""
+        if self.how == "raises":
+            raise OSError("photo.png is truncated")
+        return {
+            "shape": (x.repeat(2), y),
+            "infinite": (x / 0, y),
+            "label": (x, 3),
+            "text": (x, "three"),
+            "columns": (x, y, 1.0),
+        }.get(self.how, (x, y))
+
+
+class OwnGenerator(Draws):
+    """Draws from a generator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draws = np.random.default_rng(0)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        return torch.from_numpy(self.draws.random(3)).float(), number % 3
+
+
+class Names(Draws):
+    """Has words for classes."""
+
+    def __getitem__(self, number: int) -> Any:
+        x, y = super().__getitem__(number)
+        return x, self.classes[y]
+
+
+class Stream(IterableDataset[int]):
+    """Has no samples by number."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(9))
+
+
+class Bag(torch.nn.Module):
+    """Counts the tokens of a text, of any length.
+
+    Args:
+        classes: of the texts.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.embedding = torch.nn.EmbeddingBag(8, 4, mode="sum", padding_idx=0)
+        self.head = torch.nn.Linear(4, classes)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.head(self.embedding(tokens))
+
+
+def draws_from(samples: int) -> Draws:
+    """A function that makes a data set."""
+    return Draws(samples)
+
+
+def pairs(items: list[Any]) -> Any:
+    """A way to make a batch."""
+    return torch.stack([x for x, _ in items]), torch.tensor([y for _, y in items])
