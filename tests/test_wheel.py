@@ -62,7 +62,8 @@ def test_a_wheel_holds_every_module_every_yaml_and_the_marker_of_types(wheel: Pa
     files = {f"lrsched/{name}" for name in configs if Path(name).suffix in (".yaml", ".py")}
     held = set(zipfile.ZipFile(wheel).namelist())
     packed = {name for name in held if ".dist-info/" not in name}
-    assert packed == modules | files | {"lrsched/py.typed"}
+    starter = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lrsched" / "starter").rglob("*.in")}
+    assert packed == modules | files | starter | {"lrsched/py.typed"}
 
 
 def test_the_version_is_said_once(wheel: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -36,6 +37,13 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
         if name != "overrides" and value not in (None, False):
             flags += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
     return flags if known.hydra_help else [*flags, *known.overrides]  # Hydra's help knows no key of ours
+
+
+def config_dir(arguments: Sequence[str]) -> str | None:
+    """The folder of more configs that a command line names."""
+    flags = argparse.ArgumentParser(add_help=False)
+    flags.add_argument("--config-dir", "-cd")
+    return flags.parse_known_args(list(arguments))[0].config_dir
 
 
 def completed(line: str) -> str:

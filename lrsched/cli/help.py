@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import textwrap
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lrsched.compose.choices import choices_in
+from lrsched.cli.flags import config_dir
+from lrsched.compose.choices import choices_in, own_folders
 from lrsched.compose.hydra_setup import call
 from lrsched.compose.plugins import GROUPS, installed
 
@@ -41,14 +40,10 @@ def show_help(main: Callable[[], Any], arguments: Sequence[str]) -> None:
 
 def choices(arguments: Sequence[str]) -> dict[str, list[str]]:
     """List the names in each config group: ours, those of a ``--config-dir`` and those of plugins."""
-    spec = find_spec("lrsched.conf")
-    folders = (spec.submodule_search_locations if spec else None) or ()
-    flags = argparse.ArgumentParser(add_help=False)
-    flags.add_argument("--config-dir", "-cd")
-    own = flags.parse_known_args(list(arguments))[0].config_dir
+    own = config_dir(arguments)
     found = {group: installed(group) for group in GROUPS}
-    for folder in filter(None, [*folders, own]):
-        for name in choices_in(Path(folder)):
+    for folder in [*own_folders(), *([] if own is None else [Path(own)])]:
+        for name in choices_in(folder):
             group = next((group for group in GROUPS if name.startswith(f"{group}/")), name.partition("/")[0])
             if group != name:
                 found.setdefault(group, set()).add(name.removeprefix(f"{group}/"))

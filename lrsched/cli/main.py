@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 import hydra
@@ -14,6 +15,7 @@ from lrsched.console import forgive_readers
 from lrsched.errors import nearest
 
 COMMANDS = {
+    "new": "FOLDER                                   a project of your own that runs at once",
     "train": "[key=value …]                          one run, or with -m a sweep",
     "preview": "[key=value …] [--png F] [--csv F]      the schedule of this config, before it is run",
     "report": "PATH… [--json F] [--png FOLDER]        runs and sweeps compared fairly",
@@ -28,10 +30,14 @@ def train(cfg: DictConfig) -> float | None:
     return run_config(cfg)
 
 
-def main() -> None:
-    """Run the command that ``sys.argv`` names, and exit with its code: the entry point of the console script."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a command, and exit with its code: the entry point of the console script.
+
+    Args:
+        words: its name and arguments; those of the process by default.
+    """
     forgive_readers()
-    name, *arguments = sys.argv[1:] or ["--help"]
+    name, *arguments = (sys.argv[1:] if words is None else words) or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  lrsched {command:<8} {line}" for command, line in COMMANDS.items()]
         print("\n".join(["usage:", *lines, "", "lrsched train --help shows every choice and every key."]))
@@ -39,8 +45,8 @@ def main() -> None:
     if name not in COMMANDS:
         print(f"lrsched: there is no command {name!r}; {nearest(name, COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    if name != "train":
-        sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))
     if trusted():  # a trusted module may lie in the current folder, as with python train.py
         sys.path.insert(0, "")
+    if name != "train":
+        sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))
     open_door(train, arguments)

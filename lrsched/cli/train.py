@@ -8,11 +8,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrsched.cli.flags import completed, flags_first
+from lrsched.cli.flags import completed, config_dir, flags_first
 from lrsched.cli.help import HELP, show_help
+from lrsched.compose.choices import refuse_hidden
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.hydra_setup import call, register
 from lrsched.compose.onto import for_stored
+from lrsched.config.project import with_own_configs
 from lrsched.console import forgive_readers, say
 from lrsched.signals import stop_flag
 
@@ -36,7 +38,10 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
     stop.lower()
     try:
         with stop:
-            words = flags_first(words)
+            words = flags_first(with_own_configs(words))
+            more = config_dir(words)
+            if more is not None:
+                refuse_hidden(more, "--config-dir")
             if "--shell-completion" in words and "COMP_LINE" in os.environ:
                 os.environ["COMP_LINE"] = completed(os.environ["COMP_LINE"])
             if HELP in words:

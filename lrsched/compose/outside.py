@@ -17,7 +17,9 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig
 from omegaconf.basecontainer import BaseContainer
 
+from lrsched.compose.choices import refuse_hidden
 from lrsched.compose.hydra_setup import RUN_ID, SCHEMA, register
+from lrsched.config.project import own_configs
 from lrsched.errors import ConfigError
 
 
@@ -49,20 +51,22 @@ def composed(words: Sequence[str], folder: str | None, *, key: str) -> DictConfi
 
     Args:
         words: overrides.
-        folder: with more configs, or None.
+        folder: with more configs; None: the project's own, where there is one.
         key: what to call the folder in a message.
 
     Raises:
         HydraException, OmegaConfBaseException: they cannot be composed.
         ConfigError: there is no such folder.
     """
+    folder = own_configs() if folder is None else folder
     extra = [] if folder is None else [f"hydra.searchpath=['file://{_existing(folder, key)}']"]
     return compose("config", overrides=[*extra, *words], return_hydra_config=True)
 
 
 def _existing(folder: str, key: str) -> Path:
-    """Make the path of a folder absolute; refuse one that does not exist."""
+    """Make the path of a folder absolute; refuse one that does not exist, or with files that would not be read."""
     path = Path(folder).absolute()
     if not path.is_dir():
         raise ConfigError(key, folder, "there is no such folder")
+    refuse_hidden(folder, key)
     return path

@@ -12,15 +12,13 @@ import importlib
 import inspect
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
-from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from lrsched.config.peers import nearest_key
+from lrsched.config.project import project
 from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_list, is_mapping, leaves
@@ -197,11 +195,9 @@ def needed_trust(config: Mapping[str, Any]) -> list[str]:
 
 def trusted() -> tuple[str, ...]:
     """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
-    names = _of_environment()
-    with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
-        names += [name for name in table.get("lrsched", {}).get("trust", []) if isinstance(name, str)]
-    return tuple(dict.fromkeys(names))
+    named: Any = (project() or {}).get("trust", [])
+    own = [name for name in cast(list[Any], named) if isinstance(name, str)] if isinstance(named, list) else []
+    return tuple(dict.fromkeys([*_of_environment(), *own]))
 
 
 def _of_environment() -> list[str]:

@@ -103,7 +103,7 @@ def test_money_has_no_decimals(leave: Callable[..., Path], tmp_path: Path) -> No
     for seed, value in enumerate((18533.0524, 18534.9476)):
         leave("Cosine", 0.1, seed, metrics={"val/loss": 12.34567, "test/mae": value})
     text = sweep_table(tmp_path)
-    assert "18534 ± 1 " in text
+    assert "18534 ± 1\n" in text
     assert "12.35 ± 0.00" in text
 
 
