@@ -4,7 +4,8 @@ The wrappers have two costs, and an eager run gains nothing from either (torch 2
 
 - the first ``add_param_group``, ``state_dict``, ``load_state_dict``, ``zero_grad`` or ``step`` imports
   ``torch._dynamo``: 1.2 to 2 s at the start of every run;
-- each ``step`` passes two Python wrappers, for hooks, profiler and graph breaks.
+- each ``step`` passes two Python wrappers, for hooks, profiler and graph breaks, and looks at every parameter to choose
+  a kernel, though on a CPU there is one.
 """
 
 from __future__ import annotations
@@ -74,11 +75,38 @@ def lean_step(optimizer: Optimizer) -> Callable[[], object]:
     if bare is None:
         return optimizer.step
     attributes = vars(optimizer)
+    if _one_kernel(optimizer):
+        bare = _with_its_kernel(bare)
 
     def step() -> object:
         if any(hooks) or "step" in attributes:
             return optimizer.step()
         return bare(optimizer)
+
+    return step
+
+
+def _one_kernel(optimizer: Optimizer) -> bool:
+    """Whether torch's choice among the kernels of its own optimizers can have one end alone.
+
+    On a CPU it is always the loop over tensors, and torch chooses anew in each step.
+    """
+    on_cpu = all(p.device.type == "cpu" for group in optimizer.param_groups for p in group["params"])
+    return on_cpu and type(optimizer).__module__.startswith("torch.optim.")
+
+
+def _with_its_kernel(bare: Callable[[Optimizer], object]) -> Callable[[Optimizer], object]:
+    """The step, which finds the loop over tensors chosen already; afterwards the groups say what they said before."""
+
+    def step(optimizer: Optimizer) -> object:
+        left_open = [group for group in optimizer.param_groups if group.get("foreach", False) is None]
+        for group in left_open:
+            group["foreach"] = False
+        try:
+            return bare(optimizer)
+        finally:
+            for group in left_open:
+                group["foreach"] = None
 
     return step
 

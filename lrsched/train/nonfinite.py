@@ -63,17 +63,19 @@ class Buffers:
         self._places = [(m._buffers, name) for m in model.modules() for name, b in m._buffers.items() if b is not None]
         self._taken: list[tuple[dict[str, Tensor | None], str, Tensor, Tensor]] = []
 
-    @torch.no_grad()
     def take(self) -> None:
         """Copy the buffers."""
+        if not self._places:
+            return
         now = [(owner, name, owner[name]) for owner, name in self._places]
-        self._taken = [(owner, name, buffer, buffer.clone()) for owner, name, buffer in now if buffer is not None]
+        with torch.no_grad():
+            self._taken = [(owner, name, buffer, buffer.clone()) for owner, name, buffer in now if buffer is not None]
 
-    @torch.no_grad()
     def put_back(self) -> None:
         """Restore the copies."""
-        for owner, name, buffer, content in self._taken:
-            owner[name] = buffer.copy_(content)
+        with torch.no_grad():
+            for owner, name, buffer, content in self._taken:
+                owner[name] = buffer.copy_(content)
 
 
 class NonFiniteFlag:

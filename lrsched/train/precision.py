@@ -14,10 +14,11 @@ class Precision:
 
     def __init__(self, name: str, device: torch.device) -> None:
         self.name, self._device = name, device.type
+        self._plain = nullcontext()
 
     def __call__(self) -> AbstractContextManager[None]:
         if self.name == "fp32":
-            return nullcontext()
+            return self._plain
         return torch.autocast(self._device, dtype=self.TYPES[self.name])  # type: ignore[return-value]
 
     def scaler(self) -> torch.amp.GradScaler | None:
