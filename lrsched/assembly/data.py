@@ -21,7 +21,7 @@ from lrsched.data.data import Data
 from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
 from lrsched.data.transform import Transform
-from lrsched.errors import ConfigError, DataError, UserError
+from lrsched.errors import ConfigError, DataError, NotMeant, UserError
 
 if TYPE_CHECKING:
     from lrsched.data.items import Items
@@ -140,7 +140,7 @@ def check_counts(reserved: schema.DatasetConfig, data: Data | Items) -> None:
         said = getattr(reserved, name)
         if said != count:
             rule = f"the data set that was loaded has {count}"
-            raise ConfigError(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
+            raise NotMeant(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
 def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, device: torch.device) -> Transform:

@@ -18,10 +18,10 @@ from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_early_stop
-from lrsched.assembly.memory import check_model_fits, enough_for
+from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import facts_of, fitting_model, labels_of, task_of
+from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
@@ -121,6 +121,7 @@ def assemble(
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
         *overlaps(clock, splits, earlier),
+        *lint_target(run.task, task, splits.like(), splits.facts),
     ]
     state = RunState(
         model,
@@ -199,7 +200,7 @@ def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
     check_model_fits(run.model, facts)
     torch.manual_seed(key(run.seed, "init"))
-    with enough_for(run.model):
+    with enough_for(run.model), few_modules(run.model):
         return run.model.build_for(facts).to(device)
 
 
