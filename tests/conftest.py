@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.helpers import fork_server, savings
 from tests.helpers.cli import _cluster, _kept, a_cluster, once, run_cli  # noqa: F401  (fixtures of every room)
+from tests.helpers.heard import heard  # noqa: F401
 from tests.helpers.remembered_files import RememberedFiles
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start

@@ -89,6 +89,7 @@ def test_an_installed_wheel_says_what_it_can_do(installed: Path, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_of_the_module_says_how_to_go_on_with_it(installed: Path, tmp_path: Path) -> None:
     run = ("trainer.epochs=1", "name=first", "trainer.progress=false")
     said = call(installed / "python", "-m", "lrsched", "train", *run, cwd=tmp_path)

@@ -6,20 +6,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lrsched.assembly.data import AnySplits
 from lrsched.assembly.horizon import pace_of, samples_of
 from lrsched.config.schema import DatasetConfig
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
 from lrsched.data.loader import Loader
-from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import ConfigError
 from lrsched.horizon import half_up
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import AnySplits
+    from lrsched.data.stream.batches import ItemLoader
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ def clock_of(
     new = Clock(loader.samples, loader.pace, in_steps=run.trainer.steps is not None)
     if earlier is None or not earlier.step:
         return new
+    cut = _cut(earlier.settings.dataset.own) == _cut(run.dataset.own)
+    if earlier.clock is not None and earlier.data_sha256 == data_sha256 and cut:  # the same samples: nothing is listed
+        clock, is_new = _next(Clock.of(earlier.clock), new, run, earlier, same_samples=True)
+        if not is_new:
+            return clock
     places = _places(earlier, run, splits, data_sha256)
     old = _clock_before(earlier, splits, places)
     same_samples = places is not None and torch.equal(places, splits.places[0])

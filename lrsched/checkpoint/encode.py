@@ -22,6 +22,9 @@ DEEPEST = 200
 """Containers in one another, at most: each costs some of Python's stack."""
 
 _MAPPINGS, _SEQUENCES = (dict, OrderedDict, Counter), (list, tuple, set)
+_ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
+"""Kinds of values with nothing inside, of which a generator's state alone has hundreds."""
+
 _PLAIN = (bool, float, str, type(None))
 _NUMBERS = (
     torch.float32,
@@ -67,11 +70,14 @@ def _refuse_endless(value: Any, path: str, above: dict[int, str]) -> None:
         raise StateError(f"{path} is no state that can be loaded again: {fault}")
     inside = {**above, id(value): path}
     for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-        _refuse_endless(item, f"{path}.{name}" if path else str(name), inside)
+        if type(item) not in _ATOMS:
+            _refuse_endless(item, f"{path}.{name}" if path else str(name), inside)
 
 
 def _encoded(value: Any) -> Any:
     kind = type(value)
+    if kind in _ATOMS:
+        return value
     if kind is np.ndarray:
         return _bytes_of(value)
     if kind in _SEQUENCES:
@@ -94,6 +100,8 @@ def decoded(value: Any) -> Any:
     Raises:
         CheckpointError: it holds an array that this code did not write.
     """
+    if type(value) in _ATOMS:
+        return value
     if isinstance(value, dict):
         if value.keys() == _ARRAY:
             inside = value["numpy.dtype"]
@@ -111,6 +119,8 @@ def decoded(value: Any) -> Any:
 def form(value: Any) -> Hashable:
     """Types and names of a state without its values: states of one form are loaded alike."""
     kind = type(value)
+    if kind in _ATOMS:
+        return kind
     if isinstance(value, Tensor):
         return kind, value.dtype, value.layout
     if isinstance(value, Mapping):
@@ -120,6 +130,8 @@ def form(value: Any) -> Hashable:
 
 def same(saved: Any, loaded: Any) -> bool:
     """Whether a value was loaded as it was saved: tensors by type and shape, as a hash covers their numbers."""
+    if type(saved) in _ATOMS and type(saved) is type(loaded) and saved == loaded:
+        return True
     if isinstance(saved, Tensor):
         forms = [(x.dtype, x.shape, x.layout) for x in (saved, loaded) if isinstance(x, Tensor)]
         return len(forms) == 2 and forms[0] == forms[1]
@@ -135,6 +147,8 @@ def same(saved: Any, loaded: Any) -> bool:
 def without_numbers(value: Any) -> Any:
     """The same state with an empty tensor for each plain one: a small one that is loaded alike."""
     kind = type(value)
+    if kind in _ATOMS:
+        return value
     if kind is Tensor and value.layout is torch.strided:
         return torch.empty(0, dtype=value.dtype)
     if kind in _MAPPINGS:

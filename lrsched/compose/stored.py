@@ -63,7 +63,9 @@ def read_config(folder: RunFolder) -> DictConfig:
         raise CheckpointError(f"{folder.config} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(config, DictConfig):
         raise CheckpointError(f"{folder.config} is not a config: it is not a mapping")
-    return OmegaConf.create(as_read_now(as_written(config)))
+    written = as_written(config)
+    now = as_read_now(written)
+    return config if now == written else OmegaConf.create(now)
 
 
 def reaching_out(config: DictConfig) -> dict[str, str]:

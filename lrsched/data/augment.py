@@ -37,6 +37,11 @@ class Augment:
     crop: int = 0
     flip: bool = False
 
+    def refused(self, rule: str, remedy: str) -> ConfigError:
+        """The error of data that cannot be changed so, by the key that was given."""
+        key = "crop" if self.crop else "flip"
+        return ConfigError(key, getattr(self, key), rule, remedy)
+
     def __post_init__(self) -> None:
         if not isinstance(self.crop, int) or isinstance(self.crop, bool) or self.crop < 0:
             raise ConfigError("crop", self.crop, "must be a whole number of pixels, at least 0")

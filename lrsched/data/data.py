@@ -15,7 +15,7 @@ from lrsched.data.batch import Batch, column, columns, samples
 from lrsched.data.partition import Partition
 from lrsched.data.statistics import MOST, stand_ins, statistics
 from lrsched.data.transform import Fill, Standardise, Transform, filled
-from lrsched.errors import ConfigError, DataError
+from lrsched.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Data:
             DataError: an input is missing in every sample of the training part.
         """
         if augment is not None:
-            raise ConfigError("augment", None, "shifts and mirrors images, and this data set has none", "leave it out")
+            raise augment.refused("shifts and mirrors images, and this data set has none", "leave it out")
         x, fill = column(train, 0), None
         if self.fill is not None:
             fill = stand_ins(x, self.fill, self.facts.get("feature_names"))

@@ -135,6 +135,9 @@ def require_map_style(name: str, items: Any) -> None:
         DataError: says what to do instead.
     """
     kind, what = type(items).__name__, f"dataset.{name}"
+    if isinstance(items, (str, bytes, Mapping)):
+        told = f"has several, {', '.join(map(str, items))}" if isinstance(items, Mapping) else f"is the text {items!r}"
+        raise DataError(f"{what}: {told}; one data set is wanted: in YAML a node with a _target_ and what it takes")
     if isinstance(items, IterableDataset) or not (hasattr(items, "__getitem__") and hasattr(items, "__len__")):
         can = "is iterable, and has no samples by number" if hasattr(items, "__iter__") else "has no samples"
         raise DataError(
@@ -144,8 +147,9 @@ def require_map_style(name: str, items: Any) -> None:
         )
     try:
         length = len(cast("Sized", items))
-    except (TypeError, NotImplementedError) as error:
-        raise DataError(f"{what}: {kind} has no length ({error}); let __len__ give the number of samples") from error
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise DataError(f"{what}: {kind} has no length ({said}); let __len__ give the number of samples") from error
     if not length:
         raise DataError(f"{what}: {kind} has no samples")
 

@@ -13,6 +13,7 @@ from lrsched.assembly.data import AnySplits
 from lrsched.data.as_data import as_input
 from lrsched.data.batch import Batch, columns
 from lrsched.data.data import check_finite, form, is_whole, target
+from lrsched.data.items import Items
 from lrsched.data.table import Table
 from lrsched.errors import DataError
 from lrsched.python.rebuild import Rebuilt
@@ -55,8 +56,9 @@ def inputs_like(x: Any, splits: AnySplits) -> Batch:
     train = columns(like)
     first = "x" if "x" in train else next(iter(train))
     missing, context = splits.data.fill is not None, splits.facts.get("context")
+    sizes = isinstance(splits.data, Items) and splits.data.collate is not None  # of which any may be another one
     if not isinstance(x, Mapping):
-        found = _like("x", x, train[first], missing, context)
+        found = _like("x", x, train[first], missing, context, sizes)
         return {first: found} if isinstance(like, Mapping) else (found,)
     if not isinstance(like, Mapping):
         raise DataError("x: the data of this run are no mapping; give the inputs alone, samples first")
@@ -65,7 +67,7 @@ def inputs_like(x: Any, splits: AnySplits) -> Batch:
             f"x: has {', '.join(map(str, x))}; give {first} and what else the model needs of {', '.join(train)}"
         )
     given = {
-        name: _like(name, x[name], tensor, missing and name == first, context)
+        name: _like(name, x[name], tensor, missing and name == first, context, sizes)
         for name, tensor in train.items()
         if name in x
     }
@@ -75,7 +77,7 @@ def inputs_like(x: Any, splits: AnySplits) -> Batch:
     return given
 
 
-def _like(name: str, value: Any, wanted: Tensor, missing: bool, context: int | None) -> Tensor:
+def _like(name: str, value: Any, wanted: Tensor, missing: bool, context: int | None, sizes: bool) -> Tensor:
     """One input as a tensor of the type of a training column, its shape and numbers checked."""
     found = as_input(name, value)
     if not len(found):
@@ -85,7 +87,7 @@ def _like(name: str, value: Any, wanted: Tensor, missing: bool, context: int | N
     if tokens and found.ndim == 2:
         if not 0 < found.shape[1] <= max(shape[0], context or 0):
             raise DataError(f"{name}: sequences of 1 to {context} tokens are wanted, not {form(found)}")
-    elif list(found.shape[1:]) != shape:
+    elif (found.ndim != wanted.ndim) if sizes else list(found.shape[1:]) != shape:
         alone = "; one sample alone is x[None]" if list(found.shape) == shape else ""
         of_training = f"{str(wanted.dtype).removeprefix('torch.')} {['N', *shape]}".replace("'", "")
         raise DataError(

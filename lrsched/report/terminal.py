@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from lrsched.report.columns import SECOND, WINS, TableColumn, columns_that_fit, others, split, table
+from lrsched.report.columns import WINS, TableColumn, all_fit, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, titled, value
 from lrsched.report.notes import how_chosen, notes
@@ -68,7 +68,7 @@ def _comparison(console: Console, comparison: Comparison) -> None:
     columns = columns_that_fit(comparison, console.width)
     console.print(table(columns, console.width, marked))
     console.print()
-    beside = [] if any(column.spare == SECOND for column in columns) else others(comparison, console.width)
+    beside = [] if all_fit(comparison, columns) else others(comparison, console.width)
     if beside:
         console.print(table(beside, console.width, marked))
         console.print()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsched.compose.diff import Difference, check_allowed, differences, recorded, refuse, refuse_fixed
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import copied, plain, put, raw, within
+from lrsched.compose.nodes import plain, put, raw, within
 from lrsched.compose.onto import onto
 from lrsched.compose.stored import check_folder, reaching_out, read_config
 from lrsched.config.digest import config_sha256
@@ -115,7 +116,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     refuse_fixed(changes)
     refuse([change for change in changes if not within(change.key, allowed)])
 
-    config = copied(before)
+    config = deepcopy(before)
     for key in dict.fromkeys(change.asked for change in changes):
         put(config, key, raw(composed, key))
     _take_free(config, composed, [key for key in own if within(key, FREE)])
@@ -124,7 +125,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     if keys:
         history = raw(config, CHANGES) or []
         put(config, CHANGES, [*history, {"at": at(), "config_sha256": digest, "keys": keys}])
-    kept = copied(config)  # for the next command, without the permissions of this one
+    kept = deepcopy(config)  # for the next command, without the permissions of this one
     for key, value in permissions.items():
         put(kept, key, value)
     put(config, "checkpoint.allow_change", allowed)
@@ -143,7 +144,7 @@ def finished(folder: RunFolder) -> bool:
 
 
 def _without_permissions(stored: DictConfig) -> DictConfig:
-    config = copied(stored)
+    config = deepcopy(stored)
     put(config, "checkpoint.allow_change", [])
     put(config, "checkpoint.inexact", False)
     return config

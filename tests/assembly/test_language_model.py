@@ -112,6 +112,7 @@ def test_it_is_killed_and_resumed(tmp_path: Path, positions: str, accumulate: in
     assert not differences(folder(tmp_path / "whole"), folder(killed))
 
 
+@pytest.mark.slow
 def test_cooldowns_share_their_trunk(run_cli) -> None:
     """Horizons of 20 and 30 steps, decays of 20 and 40 %: forks at 12, 16 and 18."""
     options = (*TINY, "-m", "trainer.steps=20,30", "scheduler.decay=20%,40%")

@@ -193,19 +193,19 @@ def test_any_call_is_refused_while_a_step_is_saved_again(two: Store, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["unlink", "rmdir", "lstat", "listdir"])
-def test_pruning_that_is_refused_does_not_end_the_run(two: Store, monkeypatch, caplog, name: str) -> None:
+def test_pruning_that_is_refused_does_not_end_the_run(two: Store, monkeypatch, heard, name: str) -> None:
     two.save(3, state(3), {})
     monkeypatch.setattr(logging.getLogger("lrsched"), "propagate", True)
-    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "lrsched"):
+    with monkeypatch.context() as patch, heard.at_level(logging.WARNING, "lrsched"):
         refuse(patch, name, errno.EIO, 1)
         two.prune(1)
-    assert "Input/output error" in caplog.text
+    assert "Input/output error" in heard.text
     assert is_state(Store(two.folder).newest()[1], 3)
     two.prune(1)
     assert [path.name for path in two.folder.iterdir()] == ["step-0000000003"]
 
 
-def test_a_folder_that_cannot_be_synced_is_warned_of_once(two: Store, monkeypatch, caplog) -> None:
+def test_a_folder_that_cannot_be_synced_is_warned_of_once(two: Store, monkeypatch, heard) -> None:
     """As on some network mounts, where an fsync of a folder is no error of the disk."""
     real = os.fsync
 
@@ -216,10 +216,10 @@ def test_a_folder_that_cannot_be_synced_is_warned_of_once(two: Store, monkeypatc
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(logging.getLogger("lrsched"), "propagate", True)
-    with caplog.at_level(logging.WARNING, "lrsched"):
+    with heard.at_level(logging.WARNING, "lrsched"):
         for step in (3, 4):
             two.save(step, state(step), {})
-    warned = {record.getMessage() for record in caplog.records}  # a record may be caught on two levels
+    warned = {record.getMessage() for record in heard.records}  # a record may be caught on two levels
     assert sum("cannot make a folder durable" in message for message in warned) == 1
     assert is_state(two.newest()[1], 4)
 

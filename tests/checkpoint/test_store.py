@@ -89,7 +89,7 @@ def test_pruning_never_deletes_what_was_just_written_for_one_that_is_damaged(sto
     assert is_state(loaded, 6)
 
 
-def test_what_cannot_be_deleted_is_warned_of_and_tried_again(store: Store, monkeypatch, caplog) -> None:
+def test_what_cannot_be_deleted_is_warned_of_and_tried_again(store: Store, monkeypatch, heard) -> None:
     for step in (1, 2, 3):
         store.save(step, state(step), {})
     logging.getLogger("lrsched").propagate = True
@@ -99,10 +99,10 @@ def test_what_cannot_be_deleted_is_warned_of_and_tried_again(store: Store, monke
             raise OSError(5, "Input/output error", str(path))
 
         patch.setattr(os, "rmdir", refuse)
-        with caplog.at_level(logging.WARNING, "lrsched"):
+        with heard.at_level(logging.WARNING, "lrsched"):
             store.prune(1)
     assert [c.step for c in store.committed()] == [3]  # the marks are gone, the folders are not
-    assert "step-0000000001 cannot be deleted: Input/output error" in caplog.text
+    assert "step-0000000001 cannot be deleted: Input/output error" in heard.text
     assert len(list(store.folder.iterdir())) == 3
     store.save(4, state(4), {})
     store.prune(1)

@@ -33,8 +33,16 @@ SCHEDULERS = {
 GROUPS = {"layers": LAYERS, "named": NAMED, "some": SOME}
 
 
-@pytest.mark.parametrize("groups", GROUPS)
-@pytest.mark.parametrize("name", SCHEDULERS)
+QUICK = {"cosine": "layers", "onecycle": "named", "cosinelr": "some", "plateaulr": "layers", "plateau": "named"}
+"""For each kind of scheduler, one kind of groups; the others belong to the long tier."""
+EACH = [
+    pytest.param(name, groups, marks=() if QUICK.get(name, "some") == groups else pytest.mark.slow)
+    for name in SCHEDULERS
+    for groups in GROUPS
+]
+
+
+@pytest.mark.parametrize(("name", "groups"), EACH)
 def test_every_group_is_drawn_as_it_is_trained(run_cli, name: str, groups: str) -> None:
     """With no group called default, what is live was a KeyError, and a schedule of ours was drawn for one group."""
     case = [*TINY, *SCHEDULERS[name], *GROUPS[groups]]

@@ -76,3 +76,16 @@ def test_files_elsewhere_are_read_each_time(run_cli, tmp_path: Path) -> None:
         (tmp_path / "mine" / "model" / "mine.yaml").write_text(f"_target_: lrsched.models.MLP\nhidden: [{value}]\n")
         ended = run_cli("--config-dir=mine", "model=mine", "--cfg", "job")
         assert f"- {value}\n" in ended.out
+
+
+def test_a_folder_elsewhere_is_known_by_what_it_holds(run_cli, tmp_path: Path) -> None:
+    words = ("model=mine", "--cfg", "job")
+    for folder, value in (("one", 10), ("two", 10), ("three", 20)):
+        (tmp_path / folder / "model").mkdir(parents=True)
+        (tmp_path / folder / "model" / "mine.yaml").write_text(f"_target_: lrsched.models.MLP\nhidden: [{value}]\n")
+        assert f"- {value}\n" in run_cli(f"--config-dir={folder}", *words).out
+    (tmp_path / "one" / "model" / "mine.yaml").rename(tmp_path / "one" / "model" / "other.yaml")
+    assert run_cli("--config-dir=one", *words).code == 2
+    for number in range(40):
+        (tmp_path / "two" / f"{number}").touch()
+    assert "- 10\n" in run_cli("--config-dir=two", *words).out

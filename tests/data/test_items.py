@@ -21,7 +21,8 @@ from lrsched.data import HuggingFace, Items, Pad
 from lrsched.data.loader import order
 from lrsched.data.partition import Partition
 from lrsched.data.stream.batches import Hands, ItemLoader
-from lrsched.data.stream.fetch import Fetch, Part
+from lrsched.data.stream.fetch import Fetch, Part, Wanted
+from lrsched.data.stream.splits import Places
 from lrsched.errors import ConfigError, DataError
 from lrsched.seeds import key
 from lrsched.tasks import Classification, Regression
@@ -84,12 +85,13 @@ def test_it_is_a_bare_loop_to_the_last_bit() -> None:
     assert torch.equal(run.predict(x), model(x).detach())
 
 
-def test_workers_change_no_bit_nor_do_two_resumes_in_one_epoch_with_other_workers() -> None:
+def test_workers_change_no_bit_nor_do_two_resumes_in_one_epoch_with_other_workers(monkeypatch) -> None:
     def items(workers: int) -> Items:
         return Items(Draws(), workers=workers)
 
     whole = lrsched.run([*TRAIN, "name=whole"], data=items(0))
     lrsched.run([*TRAIN, "name=cut", "sweep.until=4"], data=items(2))
+    monkeypatch.delattr(Places, "__getitem__")  # a run that keeps its pace lists no samples: there may be very many
     lrsched.run(["resume=outputs/cut", "sweep.until=5"], data=items(1))
     rest = lrsched.run(["resume=outputs/cut", "sweep.until=null"], data=items(0))
     assert rest.result["weights_sha256"] == whole.result["weights_sha256"]
@@ -134,8 +136,6 @@ def test_an_item_is_drawn_anew_in_each_epoch_and_the_same_where_its_number_comes
     assert numbers == same
     assert torch.equal(x, again)
     fetch = Fetch(Part("train", Draws()), None, 0)
-    from lrsched.data.stream.fetch import Wanted
-
     x, _ = fetch.here(Wanted([7, 3, 7], (0,)))
     assert torch.equal(x[0], x[2])
     assert not torch.equal(x[0], fetch.here(Wanted([7], (1,)))[0][0])
@@ -146,6 +146,12 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no samples": (lambda: Draws(0), "dataset.train: Draws has no samples"),
     "no length": (lambda: iter([]), "dataset.train: list_iterator is iterable"),
     "own generator": (OwnGenerator, "dataset.train: sample 0 is another one when it is made again from the same seeds"),
+    "text for a data set": (
+        lambda: "photos",
+        "dataset.train: is the text 'photos'; one data set is wanted: in YAML",
+    ),
+    "several": (lambda: {"train": Draws()}, "dataset.train: has several, train; one data set is wanted"),
+    "nothing": (TensorDataset, "dataset.train: TensorDataset has no length (IndexError: tuple index out of range)"),
     "raises": (lambda: Bad(0, "raises"), "dataset.train: sample 0 raised OSError: photo.png is truncated (line "),
     "shape": (lambda: Bad(1, "shape"), "dataset.train: sample 1 is (float32 [6], a int), and sample 0 of the same ba"),
     "text": (Names, "dataset.train: sample 0 and those after it make no batch: column 1 (from 0) is a tuple, and a te"),
@@ -230,6 +236,11 @@ def test_a_node_that_cannot_be_built_is_refused(name: str, run_cli, tmp_path: Pa
     assert not (tmp_path / "outputs").exists()
 
 
+def test_changes_of_images_in_memory_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"dataset.augment.crop=2: changes images that lie in memory; leave it out"):
+        lrsched.run([*TRAIN, "name=run", "dataset.augment.crop=2"], data=Items(Draws(), workers=0))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -248,6 +259,10 @@ def test_a_setting_that_cannot_be_used_is_refused(given: dict[str, Any], message
 def test_texts_of_different_lengths_are_padded() -> None:
     run = lrsched.run([*TRAIN[:-1], "name=text"], data=Items(Texts(), collate="pad", workers=0), model=Bag(2))
     assert run.result["metrics"]["test/accuracy"] == 1.0
+    tokens = torch.tensor([[1, 3, 1, 0, 0, 0, 0, 0, 0, 0], [2, 4, 4, 2, 2, 2, 2, 2, 2, 2]])
+    assert run.predict(tokens).argmax(1).tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"x: samples of the form that was trained on are wanted"):
+        run.predict(tokens[:, :, None])
     with pytest.raises(
         DataError, match=r"sample 1 is \(int64 \[3\], a int\).*give dataset.collate, as dataset.collate"
     ):

@@ -2,8 +2,9 @@
 
 Which files a command line chooses, and what they hold together, depends on its choices, on the files and on the
 ConfigStore; and the files of this tree do not change while it is tested. So all of it is kept, pickled, by what it
-depends on. Hydra still parses each command line, checks it and applies its values. Where a folder of configs lies
-elsewhere, as with ``--config-dir``, nothing is kept.
+depends on. Hydra still parses each command line, checks it and applies its values. A small folder of configs that lies
+elsewhere, as with ``--config-dir``, is read each time, and stands for what it holds; with a large one, only what was
+made of a file of this tree is kept.
 
 Hydra also composes each command line twice, the first time only to look at ``hydra.mode``. No key of ours with a
 point in its name sets that, nor does a name or a seed; so what the other words of a command line say of it is kept too.
@@ -15,6 +16,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.object_type import ObjectType
+
+MOST = 30
+"""Files and folders that are compared, at most."""
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +48,11 @@ class RememberedFiles:
         merge: Any = ConfigLoaderImpl._compose_config_from_defaults_list
 
         def load_config(repo: Any, config_path: str) -> Any:
-            return self._once(repo, ("load", config_path), lambda: load(repo, config_path))
+            found = repo._find_object_source(config_path, ObjectType.CONFIG)
+            if found is None or not (self.on and _is_ours(found)):
+                return load(repo, config_path)
+            place = (found.provider, found.scheme(), found.path)
+            return self._kept_at((place, "load", config_path), lambda: load(repo, config_path))
 
         def create(repo: Any, config_name: str | None, overrides: Any, **options: bool) -> Any:
             choices = {name: value for name, value in vars(overrides).items() if name != "config_overrides"}
@@ -91,13 +101,29 @@ class RememberedFiles:
             setattr(owner, name, function)
 
     def _once(self, repo: Any, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        sources = tuple((source.provider, source.scheme(), source.path) for source in repo.get_sources())
-        inside = all(scheme != "file" or Path(path).is_relative_to(ROOT) for _, scheme, path in sources)
-        if not (self.on and inside):
-            return make()
-        if (sources, key) not in self._kept:
-            self._kept[sources, key] = pickle.dumps(make())
-        return pickle.loads(self._kept[sources, key])
+        sources = tuple(map(_known_by, repo.get_sources()))
+        return self._kept_at((sources, key), make) if self.on and None not in sources else make()
+
+    def _kept_at(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = pickle.dumps(make())
+        return pickle.loads(self._kept[key])
+
+
+def _is_ours(source: Any) -> bool:
+    return source.scheme() != "file" or Path(source.path).is_relative_to(ROOT)
+
+
+def _known_by(source: Any) -> tuple[Any, ...] | None:
+    """What tells a source from others: its place if it is in this tree, or else what it holds; None if that is much."""
+    if _is_ours(source):
+        return source.provider, source.scheme(), source.path
+    folder = Path(source.path)
+    paths = sorted(islice(folder.rglob("*"), MOST + 1))
+    if len(paths) > MOST:
+        return None
+    texts = [path.read_bytes() if path.is_file() and path.suffix == ".yaml" else path.is_dir() for path in paths]
+    return source.provider, folder.is_dir(), *zip((path.relative_to(folder) for path in paths), texts, strict=True)
 
 
 def _may_set_hydra(word: str) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from lrsched.loggers import RunInfo, TensorBoard
 from lrsched.loggers._events import EventFile, session_start
 from lrsched.loggers._tfrecord import RecordFile
+from tests.helpers.heard import Heard
 
 ROWS = [{"step": s, "epoch": s / 4, "train/loss": 1 / (s + 3), "lr/default": 0.1 * s} for s in range(8)]
 
@@ -92,12 +93,12 @@ def test_final_metrics_that_no_row_carried_are_written_at_the_last_step(tmp_path
 
 
 @pytest.mark.parametrize("resumed_at", range(8))
-def test_a_resumed_run_shows_each_point_once(tmp_path: Path, resumed_at: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_resumed_run_shows_each_point_once(tmp_path: Path, resumed_at: int, heard: Heard) -> None:
     """Killed after update 6; TensorBoard purges what is written again."""
     killed = [{**row, "train/loss": -1.0} if row["step"] >= resumed_at else row for row in ROWS[:7]]
     write(tmp_path, killed, status="stopped")
     write(tmp_path, ROWS[resumed_at:], resumed_at=resumed_at)
-    with caplog.at_level(logging.CRITICAL, logger="tensorboard"):
+    with heard.at_level(logging.CRITICAL, "tensorboard"):
         assert read(tmp_path)["train/loss"] == points(ROWS, "train/loss")
 
 
@@ -172,7 +173,11 @@ def test_a_session_is_kept_as_the_hparams_plugin_keeps_it(tmp_path: Path) -> Non
     event: Any = import_module("tensorboard.compat.proto.event_pb2")  # made at run time
     value = event.Event.FromString(list(RawEventFileLoader(str(written)).Load())[-1]).summary.value[0]
     assert value.tag == metadata.SESSION_START_INFO_TAG
-    assert value.metadata == metadata.create_summary_metadata(session)
+    wanted = metadata.create_summary_metadata(session).plugin_data
+    assert value.metadata.plugin_data.plugin_name == wanted.plugin_name
+    held: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")  # its mapping has no order of its own
+    read = held.HParamsPluginData.FromString
+    assert read(value.metadata.plugin_data.content) == read(wanted.content) == session
     assert value.tensor == metadata.NULL_TENSOR
 
 

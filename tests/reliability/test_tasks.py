@@ -33,9 +33,7 @@ KINDS = {
 ACCUMULATION = {1: (), 4: ("dataset.batch_size=4", "trainer.accumulate=4")}
 TRUST = partial(trust, "tests.helpers.problems:tests.helpers.own_problem")
 QUICK = [
-    ("regression", "closed loop", 4),
-    ("language model", "open loop", 4),
-    ("segmentation", "native that observes", 1),
+    ("language model", "native that observes", 4),
     ("own", "handover", 1),
 ]
 

@@ -198,7 +198,7 @@ def by_metrics(made: Ended, steps: int) -> list[float]:
         ("batch size", "ours", "none", "end"),
         ("smaller batch", "ours", "with", "middle"),
         ("accumulation", "native", "none", "middle"),
-        ("split", "ours", "before", "middle"),
+        pytest.param("split", "ours", "before", "middle", marks=pytest.mark.slow),
         ("limit", "plateau", "none", "middle"),
     ],
 )
@@ -219,8 +219,8 @@ def test_the_table_of_changes(run_cli, change: str, scheduler: str, extension: s
     ("override", "left"),
     [
         ("dataset.batch_size=256", 18),
-        ("dataset.batch_size=128", 33),
-        ("dataset.batch_size=32", 123),
+        pytest.param("dataset.batch_size=128", 33, marks=pytest.mark.slow),
+        pytest.param("dataset.batch_size=32", 123, marks=pytest.mark.slow),
         ("trainer.accumulate=3", 21),
     ],
 )
@@ -265,7 +265,14 @@ def flat(updates: list[list[bytes]]) -> list[bytes]:
     return [sample for update in updates for sample in update]
 
 
-@pytest.mark.parametrize("override", ["dataset.batch_size=32", "dataset.batch_size=10", "trainer.accumulate=2"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        pytest.param("dataset.batch_size=32", marks=pytest.mark.slow),
+        "dataset.batch_size=10",
+        "trainer.accumulate=2",
+    ],
+)
 def test_the_unseen_samples_of_the_epoch_follow_in_its_order(run_cli, trained, override: str) -> None:
     run_cli(*BASE, "name=whole")
     undisturbed = flat(trained)

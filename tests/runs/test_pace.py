@@ -84,7 +84,11 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], int], 
     return replace
 
 
-@pytest.mark.parametrize(("bad", "back"), [(9, 9), (16, 15)], ids=["from before the change", "from after it"])
+@pytest.mark.parametrize(
+    ("bad", "back"),
+    [(9, 9), pytest.param(16, 15, marks=SLOW)],
+    ids=["from before the change", "from after it"],
+)
 @pytest.mark.parametrize("scheduler", slow_but("native", ["ours", "native", "plateau"]))
 def test_a_rollback_goes_on_as_if_the_batches_were_not_there(
     run_cli, batches, scheduler: str, bad: int, back: int
@@ -188,7 +192,7 @@ def test_other_data_go_on_at_the_same_epoch(run_cli, batches) -> None:
         # 3 updates of 16 repeated for ever; in the second of epoch 3, 16 of 48 samples are left.
         (["trainer.overfit_batches=3"], "dataset.batch_size=8", 11 + 1, [8]),
         pytest.param(["trainer.overfit_batches=3"], "trainer.overfit_batches=2", 11 + 1, [11], marks=pytest.mark.slow),
-        (["trainer.overfit_batches=3"], "trainer.overfit_batches=null", 11 + 2, [16, 13]),
+        pytest.param(["trainer.overfit_batches=3"], "trainer.overfit_batches=null", 11 + 2, [16, 13], marks=SLOW),
         pytest.param(
             ["trainer.limit_batches=4"], "trainer.limit_batches=2", 11 + 1 + 2, [8, 16, 16], marks=pytest.mark.slow
         ),
@@ -271,7 +275,10 @@ LENGTHS = {
 }
 
 
-@pytest.mark.parametrize(("first", "then", "policy", "expected", "epoch"), LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize(
+    ("first", "then", "policy", "expected", "epoch"),
+    [pytest.param(*case, marks=SLOW if "reannealed" in name else (), id=name) for name, case in LENGTHS.items()],
+)
 def test_a_length_in_other_units_with_another_batch_size(
     run_cli, first: tuple[str, ...], then: tuple[str, ...], policy: str, expected: list[float], epoch: float
 ) -> None:
@@ -285,7 +292,7 @@ def test_a_length_in_other_units_with_another_batch_size(
     ("first", "then", "left", "value"),
     [
         # 12 updates of 6 an epoch, 3 of 3; the plan in epochs stands at 9 of 12 then, that in steps at 15 of 24.
-        ((), "trainer.steps=30", 15, cosine(8, 12)),
+        pytest.param((), "trainer.steps=30", 15, cosine(8, 12), marks=SLOW),
         (("trainer.steps=24",), "trainer.epochs=8", 15, cosine(14, 24)),
     ],
     ids=["epochs, then steps", "steps, then epochs"],

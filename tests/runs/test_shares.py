@@ -36,7 +36,7 @@ GROUPS = {
     "layer_decay": ("optimizer.layer_decay=0.7",),
     "groups": ("+optimizer.groups={body: {params: 'body.*', lr: 0.0}, head: {params: 'head.weight', lr_scale: 3.0}}",),
 }
-QUICK = {("OneCycleLR", "groups"), ("ReduceLROnPlateau", "layer_decay")}
+QUICK = {("OneCycleLR", "groups")}
 TABLE = [
     pytest.param(name, kind, marks=() if (name, kind) in QUICK else pytest.mark.slow)
     for name in CLASSES

@@ -101,7 +101,7 @@ def events(folder: Path) -> dict[str, list[int]]:
     return {tag: [point.step for point in seen.Tensors(tag)] for tag in seen.Tags()["tensors"] if "shown/" in tag}
 
 
-def test_it_changes_no_bit_whatever_the_task_does_and_is_shown_once_after_a_stop(train, run_cli, caplog) -> None:
+def test_it_changes_no_bit_whatever_the_task_does_and_is_shown_once_after_a_stop(train, run_cli, heard) -> None:
     every = ("trainer.show_every=1ep", "logger=tensorboard")
     quiet = train("quiet", "trainer.show_every=null")
     ended = train("shown", *every)
@@ -117,7 +117,7 @@ def test_it_changes_no_bit_whatever_the_task_does_and_is_shown_once_after_a_stop
     assert (folder / "shown" / f"{steps[0]:010d}-a-text.txt").read_text() == "one\n**two**"
     wanted = {"shown/a-picture": steps, "shown/a-text": steps}
     assert events(folder) == wanted
-    assert "oddly" not in caplog.text
+    assert "oddly" not in heard.text
     assert bits(ended, "shown") == bits(quiet, "quiet")
 
     for until in (steps[1], steps[1] + 1):  # at rest with an evaluation, and between two

@@ -28,7 +28,12 @@ def trust(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRSCHED_TRUST", HERE)
 
 
-@pytest.mark.parametrize("overrides", KINDS.values(), ids=KINDS)
+QUICK = {"numpy's scalars", "numpy's arrays", "an optimizer's count", "an extra state", "a buffer that grows"}
+
+
+@pytest.mark.parametrize(
+    "overrides", [pytest.param(KINDS[name], id=name, marks=() if name in QUICK else pytest.mark.slow) for name in KINDS]
+)
 @pytest.mark.parametrize("until", [9, pytest.param(6, marks=pytest.mark.slow)])  # in an epoch, and at the end of one
 def test_stopped_and_resumed_it_is_the_undisturbed_run(run_cli, overrides: tuple[str, ...], until: int) -> None:
     words = (*TINY, "trainer.epochs=4", "logger=none", *overrides)

@@ -57,7 +57,8 @@ def test_some_tests_of_sweeps_and_reports_pass_without_a_word(root: Path, tmp_pa
     check(run_tests(root, tmp_path, "-n0", "-p", PLUGIN, *FEW), tmp_path)
 
 
-@pytest.mark.parametrize("hidden", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", [False, True])
 def test_a_program_that_reads_words_is_found_by_their_absence(root: Path, tmp_path: Path, hidden: bool) -> None:
     (tmp_path / "reads_words.py").write_text(READS_WORDS)
     plugins = ["-p", "reads_words", *(["-p", PLUGIN] if hidden else [])]

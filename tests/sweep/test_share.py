@@ -73,7 +73,8 @@ def test_horizons_and_cooldowns_off_one_trunk(run_cli) -> None:
 @pytest.mark.parametrize(
     ("often", "trained"),
     [
-        (("trainer.evaluate_every=100%", "trainer.log_every=7st"), SHARED),  # nothing before the forks differs
+        # Nothing before the forks differs.
+        pytest.param(("trainer.evaluate_every=100%", "trainer.log_every=7st"), SHARED, marks=pytest.mark.slow),
         pytest.param(("trainer.evaluate_every=100%", "trainer.log_every=100%"), SHARED, marks=pytest.mark.slow),
         # Evaluations at 15 or at 23 (half up): rows up to the 15th are common, and forks at 14 save 14 twice.
         (("trainer.evaluate_every=50%", "trainer.log_every=7st"), 150 - 18 - 14 - 27),

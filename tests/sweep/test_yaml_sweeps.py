@@ -34,7 +34,8 @@ def jobs() -> list[list[str]]:
 GRID = [[f"optimizer.lr={rate}", f"seed={seed}"] for rate in ("0.1", "0.2") for seed in (0, 1)]
 
 
-SWEEPERS = ["grid", pytest.param("basic", marks=pytest.mark.slow, id="hydra's own")]
+SLOW = pytest.mark.slow
+SWEEPERS = ["grid", pytest.param("basic", marks=SLOW, id="hydra's own")]
 
 
 @pytest.mark.parametrize("sweeper", SWEEPERS)
@@ -48,8 +49,10 @@ def test_an_experiment_holds_a_grid(run_cli, tmp_path: Path, sweeper: str) -> No
 @pytest.mark.parametrize(
     "words",
     [
-        ['+hydra.sweeper.params={optimizer.lr: "0.1,0.2", seed: "0,1"}'],
-        ['+hydra.sweeper.params={optimizer.lr: "0.1,0.2"}', '+hydra.sweeper.params.seed="0,1"'],
+        pytest.param(['+hydra.sweeper.params={optimizer.lr: "0.1,0.2", seed: "0,1"}'], marks=SLOW),
+        pytest.param(
+            ['+hydra.sweeper.params={optimizer.lr: "0.1,0.2"}', '+hydra.sweeper.params.seed="0,1"'], marks=SLOW
+        ),
         ['++hydra.sweeper.params={optimizer.lr: "choice(0.1,0.2)"}', "seed=0,1"],
     ],
     ids=["mapping", "two words", "one word and the seeds typed"],
@@ -125,16 +128,19 @@ def test_what_comes_from_the_environment_is_not_written_down(planned, monkeypatc
     assert "s3cret" not in ended.err
 
 
+PARAMS, WHOLE = "hydra.sweeper.params", "belongs to the whole sweep"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("name: a,b", "hydra.sweeper.params.name=a,b: belongs to the whole sweep"),
-        ("sweep.zip: true", "hydra.sweeper.params.sweep.zip=true: belongs to the whole sweep"),
-        ("hydra.sweep.dir: x", "hydra.sweeper.params.hydra.sweep.dir=x: belongs to the whole sweep"),
-        ("hydra/launcher: basic", "hydra.sweeper.params.hydra/launcher=basic: belongs to the whole sweep"),
+        ("name: a,b", f"{PARAMS}.name=a,b: {WHOLE}"),
+        pytest.param("sweep.zip: true", f"{PARAMS}.sweep.zip=true: {WHOLE}", marks=SLOW),
+        pytest.param("hydra.sweep.dir: x", f"{PARAMS}.hydra.sweep.dir=x: {WHOLE}", marks=SLOW),
+        pytest.param("hydra/launcher: basic", f"{PARAMS}.hydra/launcher=basic: {WHOLE}", marks=SLOW),
         ("optimizer.lr: 0.1,", "optimizer.lr=0.1,: this override cannot be read"),
         ("optimizer.lr: ${optimizer.rate}", "optimizer.rate"),
-        ("optimizer.lr: interval(0,1)", "optimizer.lr=interval"),
+        pytest.param("optimizer.lr: interval(0,1)", "optimizer.lr=interval", marks=SLOW),
         ("seed: [0, 1]", "seed=[0, 1]: must be a whole number"),
     ],
 )
@@ -169,6 +175,7 @@ def test_without_m_it_is_one_run(run_cli, tmp_path: Path) -> None:
     assert ended.result("sweep")["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_an_experiment_holds_a_halving(run_cli, tmp_path: Path) -> None:
     before = "defaults:\n  - override /hydra/sweeper: halving\n"
     chosen = experiment(tmp_path, "optimizer.lr: 0.1,0.2", "seed: 0,1", before=before)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lrsched.data.loader import order
 from lrsched.seeds import key
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+
 LISTED = 10**7
 """Samples up to which the order of an epoch is a list, as for data in memory."""
 
 ROUNDS = 8
-
-Words = NDArray[np.uint64]
 
 
 class Permutation:
@@ -69,21 +73,23 @@ class Order:
 
     Args:
         seed: of the run.
-        samples: of an epoch. Up to :data:`LISTED` of them are listed, for one epoch at once; more are computed.
+        samples: of an epoch. Up to :data:`LISTED` of them are listed, for two epochs at once, that of the update and
+            that of the batches which are made ahead; more are computed.
     """
 
     def __init__(self, seed: int, samples: int) -> None:
         self._seed, self._samples = seed, samples
-        self._listed: tuple[int, Tensor] | None = None
+        self._listed: dict[int, Tensor] = {}
 
     def part(self, epoch: int, start: int, end: int) -> Tensor:
         """The numbers from place ``start`` up to, without, place ``end``, int64."""
         end = min(end, self._samples)
         if self._samples > LISTED:
             return torch.from_numpy(Permutation(self._samples, self._seed, epoch).at(np.arange(start, end)))
-        if self._listed is None or self._listed[0] != epoch:
-            self._listed = epoch, order(self._seed, epoch, self._samples)
-        return self._listed[1][start:end]
+        if epoch not in self._listed:
+            kept = list(self._listed.items())[-1:]
+            self._listed = {**dict(kept), epoch: order(self._seed, epoch, self._samples)}
+        return self._listed[epoch][start:end]
 
 
 def whole_order(seed: int, epoch: int, samples: int) -> Tensor:

@@ -114,9 +114,7 @@ class ItemSplits:
             ConfigError: random changes are asked for.
         """
         if augment is not None:
-            raise ConfigError(
-                "augment", None, "changes images that lie in memory", "leave it out, and let __getitem__ change them"
-            )
+            raise augment.refused("changes images that lie in memory", "leave it out, and let __getitem__ change them")
         return Transform()
 
     def loader(self, transform: Transform, labels: Labels | None = None, **how: Any) -> ItemLoader:

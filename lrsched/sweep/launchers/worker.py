@@ -32,11 +32,15 @@ from lrsched.sweep.processes import End, Pool, Work
 def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
     """Import modules and load data sets once, before the first fork; release them at the end.
 
+    Modules of the user are the jobs' own: an error in one ends a job, and not the sweep.
+
     Use one thread: torch starts its thread pool at the first operation, and a thread pool does not survive a fork.
     """
     import torch
+    import torch.utils.serialization.config
 
-    import lrsched.runs.execute  # noqa: F401
+    import lrsched.runs.execute
+    import lrsched.schedules.extend  # noqa: F401
     from lrsched.assembly.data import load_each
     from lrsched.assembly.kinds import is_native
 
@@ -47,6 +51,11 @@ def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
             import torch._dynamo  # (a second or two; the first step with such a scheduler needs it)
         if any("tensorboard" in run.logger for run in runs):
             import tensorboard.compat.proto.event_pb2  # noqa: F401
+        for run in runs:
+            for node in (run.scheduler, run.model, *run.logger.values()):
+                if node.target.startswith("lrsched."):
+                    with suppress(UserError):  # the run itself will say what is wrong
+                        _ = node.cls
         yield WorkerContext(load_each(runs), threads)
     finally:
         torch.set_num_threads(threads)
