@@ -65,6 +65,10 @@ class ConfigError(UserError, ValueError):
         return type(self)(f"{prefix}.{self.key}", self.value, self.rule, self.remedy)
 
 
+class NotMeant(ConfigError):
+    """A key that its class does not take, or that is not true of what the class gives: another's, perhaps."""
+
+
 class DataError(UserError):
     """A data set is missing, damaged or in the wrong form."""
 
@@ -232,10 +236,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'known are: cosine, step'
     """
     words = sorted(set(known))
-    close = suggestion(name, words)
-    if close:
-        return close
-    return f"known are: {', '.join(words)}" if words else "there is none to choose from"
+    return suggestion(name, words) or (f"known are: {', '.join(words)}" if words else "there is none to choose from")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

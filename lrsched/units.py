@@ -34,9 +34,12 @@ def unit_of(name: str, units: Mapping[str, str]) -> str:
 def digits(unit: str, *numbers: float) -> list[str]:
     """Numbers of one metric in one form, set by the largest of them.
 
-    Fractions are in percent. Others have four decimals, three digits of the largest if it is below 0.001, and one
-    exponent for all if it is below 0.0001 or has seven digits before the point.
+    Fractions are in percent. Others have four decimals, fewer where four digits of the largest or its whole part need
+    no more; three digits of it if it is below 0.001; and one exponent for all if it is below 0.0001 or has seven
+    digits before the point.
 
+    >>> digits("", 53.9034512, 2.5), digits("", 18533.0524, 618.59)
+    (['53.90', '2.50'], ['18533', '619'])
     >>> digits("%", 0.97456, 0.01), digits("", 0.0977, 8.59e-05), digits("nats", 0.000509)
     (['97.46', '1.00'], ['0.0977', '0.0001'], ['0.000509'])
     >>> digits("", 2.47e-06, 4e-08)
@@ -48,7 +51,8 @@ def digits(unit: str, *numbers: float) -> list[str]:
     exponent = math.floor(math.log10(largest)) if largest else 0
     if exponent < -4 or exponent > 5:
         return [f"{number / 10.0**exponent:.2f}e{exponent:+03d}" for number in numbers]
-    return [f"{number:.{4 if largest >= 0.001 or not largest else 2 - exponent}f}" for number in numbers]
+    decimals = 2 - exponent if 0 < largest < 0.001 else 4 if exponent < 1 else max(0, 3 - exponent)
+    return [f"{number:.{decimals}f}" for number in numbers]
 
 
 def shown(unit: str, number: float) -> str:
@@ -76,3 +80,13 @@ def after(unit: str, text: str) -> str:
     ('1.00%', '23.1000 dB', '2.0000')
     """
     return f"{text}%" if unit == PERCENT else f"{text} {unit}".rstrip()
+
+
+def count(number: float, thing: str) -> str:
+    """A number of things.
+
+    >>> count(1, "more seed"), count(6, "seed"), count(2, "batch"), count(2 / 3, "epoch"), count(1.0, "epoch")
+    ('1 more seed', '6 seeds', '2 batches', '0.6667 epochs', '1 epoch')
+    """
+    shown = str(number) if isinstance(number, int) else f"{number:.4g}"
+    return f"{shown} {thing}{'' if shown == '1' else 'es' if thing.endswith(('tch', 's', 'x')) else 's'}"

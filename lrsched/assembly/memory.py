@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.modules.module import register_module_module_registration_hook
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
@@ -19,6 +21,10 @@ from lrsched.errors import ConfigError, Stopped
 
 DRAWS = ("normal_", "uniform_", "exponential_", "log_normal_", "cauchy_", "geometric_")
 """Methods that fill a tensor with numbers drawn."""
+
+
+MODULES = 100_000
+"""Most modules of a model. Networks have hundreds or thousands: with more, an update would take minutes."""
 
 
 class Unfilled(TorchFunctionMode):
@@ -34,6 +40,34 @@ class Unfilled(TorchFunctionMode):
         return func(*args, **given)
 
 
+class TooManyModules(Exception):
+    """A model has more modules than any that can be trained."""
+
+
+@contextmanager
+def few_modules(node: Component[Any]) -> Iterator[None]:
+    """Around the building of a model, which may never end: refuse one of more modules than :data:`MODULES`.
+
+    Raises:
+        ConfigError: it has more; names the largest number in the node.
+    """
+    made = 0
+
+    def count(parent: nn.Module, name: str, module: nn.Module | None) -> None:
+        nonlocal made
+        made += 1
+        if made > MODULES:
+            raise TooManyModules
+
+    hook = register_module_module_registration_hook(count)
+    try:
+        yield
+    except TooManyModules as error:
+        raise _too_large(node, f"makes a model of more than {MODULES:,} layers") from error
+    finally:
+        hook.remove()
+
+
 @contextmanager
 def enough_for(node: Component[Any]) -> Iterator[None]:
     """Around the building of what a node describes.
@@ -43,8 +77,8 @@ def enough_for(node: Component[Any]) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+    except (MemoryError, RuntimeError, ConfigError) as error:
+        if not is_out_of_memory(error):  # the message of a class that cannot be built quotes the reason
             raise
         raise _too_large(node, "makes it need more memory than there is") from error
 
@@ -56,10 +90,14 @@ def check_model_fits(node: Component[None], facts: Mapping[str, Any]) -> None:
     kernel would kill the process that uses it.
     """
     try:
-        with torch.device("meta"), Unfilled():
+        with few_modules(node), torch.device("meta"), Unfilled():
             model = node.build_for(facts)
     except Stopped:
         raise
+    except ConfigError as error:
+        if isinstance(error.__cause__, TooManyModules):
+            raise
+        return  # the model itself will say so
     except Exception:  # a model that cannot be built like this may be a good one
         return
     needed, there = 2 * sum(p.numel() * p.element_size() for p in model.parameters() if not is_lazy(p)), memory()

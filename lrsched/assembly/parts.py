@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,15 +13,15 @@ from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
-from lrsched.assembly.data import AnySplits, Loaded, chosen_transform, load_data
+from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_early_stop
-from lrsched.assembly.memory import check_model_fits, enough_for
+from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import facts_of, fitting_model, labels_of, task_of
+from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
@@ -30,8 +30,6 @@ from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
-from lrsched.data.stream.batches import ItemLoader, ItemsInOrder
-from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
@@ -44,6 +42,11 @@ from lrsched.train.show import Show
 from lrsched.train.state import RunState
 from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import AnySplits
+    from lrsched.data.stream.batches import ItemLoader, ItemsInOrder
+    from lrsched.data.stream.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def assemble(
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
         *overlaps(clock, splits, earlier),
+        *lint_target(run.task, task, splits.like(), splits.facts),
     ]
     state = RunState(
         model,
@@ -196,7 +200,7 @@ def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -
     """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
     check_model_fits(run.model, facts)
     torch.manual_seed(key(run.seed, "init"))
-    with enough_for(run.model):
+    with enough_for(run.model), few_modules(run.model):
         return run.model.build_for(facts).to(device)
 
 

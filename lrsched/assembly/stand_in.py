@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from lrsched.assembly.memory import Unfilled
+from lrsched.assembly.memory import Unfilled, few_modules
 from lrsched.config.component import Component
 from lrsched.errors import ConfigError, Stopped
 
@@ -28,7 +28,7 @@ def stand_in(node: Component[None]) -> nn.Module:
     found = None
     for device, shape in [*(("meta", shape) for shape in SHAPES), ("cpu", SHAPES[0])]:
         try:
-            with torch.device(device), Unfilled() if device == "meta" else nullcontext():
+            with few_modules(node), torch.device(device), Unfilled() if device == "meta" else nullcontext():
                 return node.build_for({**FACTS, "input_shape": shape, "features": math.prod(shape)})
         except Stopped:
             raise

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
-from lrsched.data.batch import Batch
+from lrsched.data.batch import Batch, named
+from lrsched.data.data import target
 from lrsched.data.stream.labels import Labels
 from lrsched.errors import UNSET, ConfigError, DataError
+from lrsched.tasks._checks import check_sample_weights
 from lrsched.tasks._fitting import fitting
-from lrsched.tasks.classification import Classification
-from lrsched.tasks.segmentation import Segmentation
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
+from lrsched.units import after, digits
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
     from lrsched.data.items import Items
+
+LARGE = 100.0
+"""Targets of a size between this and its inverse can be learnt at usual rates."""
+
+SOME = 10_000
+"""Samples whose targets tell the size."""
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]*")
 """What a metric may be called: it is written behind ``val/`` in rows, keys and pages."""
@@ -69,12 +78,42 @@ def check_data(node: Component[None], task: Task, data: Data) -> None:
     try:
         with blamed(node, "its check() raised"):
             task.check(data)
+        if named(data.train) and "weight" in data.train and data.train["weight"].ndim == 1:
+            check_sample_weights(data)  # a task of one's own may not look
     except DataError as error:
         name, model = fitting(data.train, data.facts)
         if not name or not node.target.startswith("lrsched.tasks.") or _is(node, name):
             raise
         more = f" model={model}" if model in ("gpt", "unet") else ""
         raise DataError(f"{error}; such data are for task={name}{more}") from error
+
+
+def lint_target(node: Component[None], task: Task, train: Batch, facts: Mapping[str, Any]) -> list[str]:
+    """Warn of targets far from 1 in size that a task is given as they are: a model gives numbers near 0 at first.
+
+    Args:
+        node: of the task.
+        task: of the run.
+        train: training samples.
+        facts: of the data; ``target_std`` where the data set standardises.
+    """
+    y, told = target(train), "target_std" in signature(type(task)).parameters
+    if y is None or not y.is_floating_point() or (told and "target_std" in facts):
+        return []
+    some = y[:SOME].double()
+    mean, deviation = float(some.mean()), float(some.std(correction=0))
+    if 1 / LARGE < math.hypot(mean, deviation) < LARGE or not deviation:
+        return []
+    unit = facts.get("unit", "")
+    if not told and node.target.startswith("torch."):
+        remedy = "task=regression standardises it (task.loss=mse, mae or huber)"
+    else:
+        remedy = "" if told else "give the task the fields target_mean and target_std, and divide by them"
+        if "target_std" not in facts:
+            where = "have the data set tell them: dataset.standardise=true, or Data(…, standardise=True)"
+            remedy = f"{remedy}; {where}" if remedy else where.replace("them", "the target's mean and deviation", 1)
+    size = after(unit, " ± ".join(digits("", mean, deviation)))
+    return [f"task={node.target}: the target is about {size}, and is not standardised: it may not be learnt; {remedy}"]
 
 
 @contextmanager
@@ -97,8 +136,8 @@ def fitting_model(
         _, model = fitting(train, facts)
         blamed_on_data = error.key == node.key or error.key.removeprefix(f"{node.key}.") in facts
         model = "unet" if _is(asked, "segmentation") else model
-        named = not node.target.startswith("lrsched.models.") or _is(node, model) or "model=" in error.remedy
-        if named or not (blamed_on_data or error.value is UNSET) or not error.key.startswith(node.key):
+        said = not node.target.startswith("lrsched.models.") or _is(node, model) or "model=" in error.remedy
+        if said or not (blamed_on_data or error.value is UNSET) or not error.key.startswith(node.key):
             raise
         remedy = f"for such data and such a task give model={model}"
         raise ConfigError(error.key, error.value, error.rule, remedy) from error
@@ -115,6 +154,9 @@ def check_facts(task: Task, data: Items) -> None:
     Raises:
         ConfigError: says where to tell them.
     """
+    from lrsched.tasks.classification import Classification
+    from lrsched.tasks.segmentation import Segmentation
+
     if isinstance(task, (Classification, Segmentation)) and task.classes is None:
         kind = type(data.train).__name__
         rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"

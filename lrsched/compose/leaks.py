@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from lrsched.compose.choices import choices_in
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, NotMeant
 
 if TYPE_CHECKING:
     from lrsched.config.settings import Settings
@@ -27,7 +27,7 @@ def traced(run: Settings) -> Generator[None]:
     """
     try:
         yield
-    except ConfigError as error:
+    except NotMeant as error:
         group, _, name = error.key.partition(".")
         found = {node.key: node.target for node in (run.optimizer, run.scheduler, run.task, run.model, run.dataset)}
         choice = default_with(group, found[group], name, error.value) if group in found else None

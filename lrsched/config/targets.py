@@ -22,7 +22,7 @@ from lrsched.config.project import project
 from lrsched.config.ranges import check_ranges
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_list, is_mapping, leaves
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, NotMeant, nearest
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -174,10 +174,12 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
     checked: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in offered and (not open_ended or name in role.given or name.startswith("_")):
-            raise ConfigError(
-                f"{key}.{name}", value, f"{cls.__name__} takes no such argument", nearest_key(name, offered)
-            )
-        checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
+            rule = f"{cls.__name__} takes no such argument"
+            raise NotMeant(f"{key}.{name}", value, rule, nearest_key(name, offered))
+        try:
+            checked[name] = check_type(f"{key}.{name}", value, hints.get(name, Any))
+        except ConfigError as error:
+            raise NotMeant(*error.args) from None
     for name in () if role.facts else offered:
         if parameters[name].default is inspect.Parameter.empty and name not in checked:
             raise ConfigError(f"{key}.{name}", None, f"{cls.__name__} needs this argument", f"give {key}.{name}=VALUE")

@@ -46,10 +46,8 @@ def keys_named(word: str, config: Mapping[str, Any]) -> list[str]:
 
     >>> keys_named("lr", {"seed": 0, "optimizer": {"lr": 0.1, "groups": {"head": {"lr": 0.2}}}})
     ['optimizer.lr']
-    >>> keys_named("learning_rate", {"optimizer": {"lr": 0.1}})
-    ['optimizer.lr']
     """
-    level, word = {str(key): value for key, value in config.items()}, ALSO.get(word, word)
+    level = {str(key): value for key, value in config.items()}
     while level:
         if found := [key for key in level if key.rpartition(".")[2] == word]:
             return found
@@ -57,10 +55,6 @@ def keys_named(word: str, config: Mapping[str, Any]) -> list[str]:
             f"{key}.{name}": item for key, node in level.items() if is_mapping(node) for name, item in node.items()
         }
     return []
-
-
-ALSO = {"learning_rate": "lr", "num_epochs": "epochs", "max_epochs": "epochs", "max_steps": "steps"}
-"""What other programs call a key of ours."""
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:

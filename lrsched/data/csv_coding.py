@@ -173,11 +173,12 @@ def places(cells: Cells, name: str, known: Sequence[str], *, missing: bool = Fal
     of_word = np.array([place.get(word, -1 if word.lower() in MISSING else -2) for word in column.words] or [-2])
     found = np.where(codes < 0, of_value[which], of_word[codes])
     _check_there(cells, name, (found == -1) & (not missing), remedy)
-    strange = np.flatnonzero(found == -2)
+    strange, empty = np.flatnonzero(found == -2), ", or leave the cell empty, to be filled as in training"
     if len(strange):
         row = int(strange[0])
         shown = ", ".join(known[:6]) + (", …" if len(known) > 6 else "")
-        raise cells.error(row, name, f"{text(column, row)!r} stands in no row of the training file; known are {shown}")
+        rule = f"{text(column, row)!r} stands in no row of the training file; known are {shown}"
+        raise cells.error(row, name, f"{rule}; give one of these, or train with rows of it{empty if missing else ''}")
     return torch.from_numpy(found.astype(np.int64))
 
 

@@ -132,7 +132,8 @@ class Table(Source):
         for coding in codings:
             if coding.name not in cells.columns:
                 rule = f"{file}: has no column {coding.name!r}, which {self.path} has"
-                raise DataError(f"{rule}; {_near(coding.name, cells.header)}")
+                remedy = f"add it, or train without it: dataset.drop=[{coding.name}]"
+                raise DataError(f"{rule}; {_near(coding.name, cells.header)}; {remedy}")
         return inputs(cells, codings, missing=self.missing != "refuse")
 
     def _codings(self, cells: Cells) -> list[Coding]:
@@ -164,10 +165,12 @@ class Table(Source):
         cells = self._read("test_path", self.test_path)
         for name in train.columns:
             if name not in cells.columns and name != self.group:
-                raise DataError(f"{cells.file}: has no column {name!r}, which {train.file} has")
+                rule = f"{cells.file}: has no column {name!r}, which {train.file} has"
+                raise DataError(f"{rule}; add it, or leave it out: dataset.drop=[{name}]")
         for name in cells.columns:
             if name not in train.columns:
-                raise DataError(f"{cells.file}: has a column {name!r}, which {train.file} does not have")
+                rule = f"{cells.file}: has a column {name!r}, which {train.file} does not have"
+                raise DataError(f"{rule}; take it out of the file")
         return cells
 
     def _labels(self, cells: Cells) -> tuple[str, ...] | None:

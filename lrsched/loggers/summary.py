@@ -59,7 +59,7 @@ def one_line(result: Mapping[str, Any], folder: Path, *, file: TextIO | None = N
 
     >>> done = {"status": "finished", "metrics": {"test/rmse": 53.1, "test/loss": 0.1}, "units": {"rmse": "points"}}
     >>> one_line(done, Path("outputs/sweep/seed-0-16817781"))
-    finished  outputs/sweep/seed-0-16817781  test rmse 53.1000 points  loss 0.1000
+    finished  outputs/sweep/seed-0-16817781  test rmse 53.10 points  loss 0.1000
     """
     measured = _measured(result, "test")
     parts = [result["status"], str(folder), f"test {measured}" if measured else ""]

@@ -51,7 +51,7 @@ class Terminal(Logger):
         self._first = self._first or (int(row["step"]), now)
         self._last.update(row)
         if not is_evaluation(row):
-            self._rated = int(row["step"])  # the step whose rate the row shows
+            self._rated = int(row["step"])  # the step whose loss and rate the row shows
         if self._bar is None:
             if is_evaluation(row):
                 run, step = self._run, int(row["step"])
@@ -80,13 +80,13 @@ class Terminal(Logger):
         per_second = (last["step"] - start) / (now - began) if now > began else 0.0
         if per_second > 0:
             parts.append(f"{span((self._run.steps - last['step']) / per_second)} left")
+        stale = "" if last["step"] - self._rated <= 1 else f" at {self._rated}"
         if "train/loss" in last:
-            parts.append(f"loss {last['train/loss']:.4f}")
+            parts.append(f"loss {last['train/loss']:.4f}{stale}")
         if "val/loss" in last:
             parts.append(_evaluated(last, self._run.units))
         rates = [value for name, value in last.items() if name.startswith("lr/")]
         if rates:
-            stale = "" if last["step"] - self._rated <= 1 else f" at {self._rated}"
             parts.append(f"lr {rates[0]:.3g}{stale}")
         if per_second > 0:
             parts.append(f"{per_second * self._run.samples_per_step:,.0f} samples/s")

@@ -58,7 +58,8 @@ class UNet(nn.Module):
         super().__init__()
         channels, height, width_of_image = checks.image(input_shape)
         if height % 2 ** checks.count("depth", depth) or width_of_image % 2**depth:
-            rule = f"halves the image {depth} times, and {height}x{width_of_image} pixels are no multiple of {2**depth}"
+            multiple = 2**depth if depth < 64 else f"2^{depth}"
+            rule = f"halves the image {depth} times, and {height}x{width_of_image} pixels are no multiple of {multiple}"
             most = _halvings(height, width_of_image)
             raise ConfigError("depth", depth, rule, f"give at most {most}" if most else "pad the images")
         checks.one_of("norm", norm, ("group", "batch"))

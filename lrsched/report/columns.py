@@ -32,7 +32,7 @@ PARTS = ("test", "val")
 """Where the second metric of the table is looked for: one of the task's own before its loss."""
 
 SECOND = 3
-"""How readily the second metric is left out; then it stands in a table below."""
+"""How readily the second metric is left out, and each further one more so; then they stand in a table below."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,12 @@ def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
     return kept if _width(kept) <= width else [_title_broken(column) for column in kept]
 
 
+def all_fit(comparison: Comparison, kept: Sequence[TableColumn]) -> bool:
+    """Whether no metric of the test part was left out for want of room."""
+    wanted, there = (sum(column.spare >= SECOND for column in columns) for columns in (_columns(comparison), kept))
+    return there == wanted
+
+
 def _fitting(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
     kept = list(columns)
     while _width(kept) > width and any(column.spare for column in kept):
@@ -145,7 +151,7 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
         return column(titled(name, of), lambda row: _measured(of, row.finals(name).values()), spare)
 
     second = _others(comparison)
-    tested = [name for name in second[1:] if name == f"test/{metric_of(metric)}" and metric_of(metric) != "loss"]
+    tested = [name for name in second[1:] if name.startswith("test/") and metric_of(name) != "loss"]
 
     columns = [
         column("schedule", lambda row: row.name, text=True),
@@ -153,7 +159,7 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
         column(titled(f"{metric} ± sd", unit), lambda row: _measured(unit, row.values.values())),
         column("seeds", lambda row: seeds(row.values)),
         *(final(name, SECOND) for name in second[:1]),
-        *(final(name, SECOND + 1) for name in tested),
+        *(final(name, SECOND + place) for place, name in enumerate(tested, 1)),
     ]
     if len(rows) > 1:
         columns.insert(0, column("", lambda row: "*" if row is rows[0] and row.finite else ""))

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
-from lrsched.report.format import count, of_seeds
+from lrsched.report.format import of_seeds
 from lrsched.report.rates import Candidate
+from lrsched.units import count
 
 SURE = 0.9
 """A rate that resampled seeds choose again less often than this is called seed-dependent."""

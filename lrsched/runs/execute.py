@@ -187,7 +187,7 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples
-        raise advised(error, folder, made.request.again) from error
+        raise advised(error, folder, made.request.again, made.run.optimizer) from error
     finally:
         parts.loader.close()
         finish(folder, journal, result, made.secrets, made.request.again)

@@ -10,6 +10,8 @@ from typing import Any
 
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.config.blame import CodeError, is_out_of_memory, place_of, raised
+from lrsched.config.component import Component
+from lrsched.config.settings import base_rate
 from lrsched.console import path_override, say, typed
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
 from lrsched.records import RunFolder, write_json
@@ -69,15 +71,23 @@ def finish(
         raise StorageError(f"{where}; the run is {result['status']} all the same; {how}") from failure
 
 
-def advised(error: BaseException, folder: RunFolder, again: Callable[[str], str] = typed) -> UserError:
+def advised(
+    error: BaseException,
+    folder: RunFolder,
+    again: Callable[[str], str] = typed,
+    optimizer: Component[Any] | None = None,
+) -> UserError:
     """Add to an error how to go on; for an error of code, whose it is and where its traceback is."""
     how = how_to_resume(folder, again)
     if isinstance(error, (ConfigError, StateError)):
         return error
     if isinstance(error, NotFinite):  # a plain resume would fail at the same step
-        words = f"{path_override('resume', folder.path)} optimizer.lr=… checkpoint.allow_change=[optimizer.lr]"
+        lower = "…" if optimizer is None else f"{base_rate(optimizer) / 10:.3g}"
+        words = f"{path_override('resume', folder.path)} optimizer.lr={lower} 'checkpoint.allow_change=[optimizer.lr]'"
+        adaptive = optimizer is not None and "adam" in optimizer.target.lower()
+        other = "" if adaptive else "with optimizer=adamw optimizer.lr=0.003, "
         advice = (
-            f"go on from there with a lower rate: {again(words)}; or start again with a lower optimizer.lr, a "
+            f"go on from there with a lower rate: {again(words)}; or start again with a lower optimizer.lr, {other}a "
             "warm-up or trainer.clip_norm=1"
         )
         return error.advised(

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from lrsched.compose.nodes import raw
 from lrsched.console import tell, terminal
 from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
+from lrsched.records import RunFolder
 from lrsched.signals import StopFlag
 from lrsched.sweep.sweep import Sweep
 
@@ -27,7 +28,9 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
     entries = sweep.record.entries
     undone = [entry for entry in entries if not entry.is_done]
     if undone:
-        raise Incomplete(len(undone), len(entries), all_invalid=all(entry.exit_code == 2 for entry in entries))
+        begun = [entry for entry in entries if RunFolder(sweep.record.folder / entry.run_id).holds_a_run()]
+        all_invalid = not begun and all(entry.exit_code == ConfigError.exit_code for entry in entries)
+        raise Incomplete(len(undone), len(entries), all_invalid=all_invalid)
 
 
 def _compare(sweep: Sweep) -> None:

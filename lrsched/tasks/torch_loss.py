@@ -13,7 +13,7 @@ from torch.nn.modules.loss import _Loss
 
 from lrsched.data.batch import Batch, column, samples
 from lrsched.data.data import is_whole
-from lrsched.errors import ConfigError, nearest
+from lrsched.errors import ConfigError, NotMeant, nearest
 from lrsched.tasks._checks import check_smoothed
 from lrsched.tasks._sums import aligned, counted, full_precision, numbers, over, shape_complaint, spread
 from lrsched.tasks._torch_losses import (
@@ -65,7 +65,7 @@ class TorchLoss(Task):
         offered = [word for word in inspect.signature(self.cls).parameters if word not in NOT_TAKEN]
         for key, value in self.arguments:
             if key not in offered:
-                raise ConfigError(key, value, f"{name} takes no such argument", nearest(key, offered))
+                raise NotMeant(key, value, f"{name} takes no such argument", nearest(key, offered))
             if key == "reduction" and value not in (("mean", "batchmean") if name == DIVERGENCE else ("mean",)):
                 raise ConfigError(key, value, "must be mean: an update follows the mean over its whole batch")
             if key in TENSORS and value is not None and not all(map(_is_number, _several(value))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -89,6 +90,37 @@ def test_its_error_in_training_is_its_own(train) -> None:
     assert ended.result()["ended"] == "error"
 
 
+FIELDS = "give the task the fields target_mean and target_std, and divide by them"
+TELL = "dataset.standardise=true, or Data(…, standardise=True)"
+
+
+@pytest.mark.parametrize(
+    ("task", "more", "scale", "remedy"),
+    [
+        (f"{HERE}.Pinball", (), 50_000, FIELDS),
+        (f"{HERE}.Pinball", (), 1, None),
+        (f"{HERE}.Pinball", ("dataset.standardise=false",), 0.0001, f"{FIELDS}; have the data set tell them: {TELL}"),
+        (f"{HERE}.Told", (), 50_000, None),
+        (f"{HERE}.Told", ("dataset.standardise=false",), 50_000, f"the target's mean and deviation: {TELL}"),
+        ("torch.nn.HuberLoss", (), 50_000, "task=regression standardises it (task.loss=mse, mae or huber)"),
+        ("lrsched.tasks.Regression", (), 50_000, None),
+        ("lrsched.tasks.Regression", ("dataset.standardise=false",), 50_000, TELL),
+    ],
+    ids=["own", "small", "tiny", "told", "nothing told", "torch", "ours", "ours, not told"],
+)
+def test_a_large_target_that_a_task_gets_as_it_is(run_cli, monkeypatch, task, more, scale, remedy: str | None) -> None:
+    monkeypatch.setenv("LRSCHED_TRUST", HERE)
+    Path("t.csv").write_text("a,y\n" + "".join(f"{n},{n % 11 * scale}\n" for n in range(44)), "utf-8")
+    words = ("dataset=table", "dataset.path=t.csv", "dataset.target=y", "~task", f"+task={{_target_: {task}}}")
+    ended = run_cli(*words, *more, "trainer.steps=1", "trainer.progress=false", "logger=none", "optimizer.lr=1e-9")
+    assert ended.code == 0, ended.err
+    if remedy is None:
+        assert ended.err == ""
+    else:
+        assert ended.err.startswith(f"lrsched: warning: task={task}: the target is about ")
+        assert ended.err.endswith(f"{remedy}\n")
+
+
 def test_accumulated_batches_weigh_as_their_samples(train) -> None:
     """65 samples in 20 + 20 + 20 + 5: micro-batches of unequal size."""
     one = train("one", "trainer.epochs=1", "dataset.batch_size=65", "trainer.log_every=1st")
@@ -127,9 +159,14 @@ def test_named_columns(train) -> None:
             {"task": "Raises"},
             f"task={HERE}.Raises: cannot be called with a batch of shape [2, 3]: KeyError: 'mask'",
         ),
+        (
+            (),
+            {"data": "Weighed", "task": "OfNames"},
+            "train weight: sample 7 (from 0) weighs -2.0; it must be at least 0",
+        ),
         (("trainer.label_smoothing=0.1",), {}, "trainer.label_smoothing: has moved; it is task.label_smoothing now"),
     ],
-    ids=["no mean", "no fact", "no metric", "wrong way", "no images", "no fold", "raises", "moved"],
+    ids=["no mean", "no fact", "no metric", "wrong way", "no images", "no fold", "raises", "negative weight", "moved"],
 )
 def test_what_cannot_be_is_one_message(train, more, kind, message: str) -> None:
     ended = train("run", *more, **kind)

@@ -120,6 +120,27 @@ def test_what_the_data_are_for_is_said(run_cli, tmp_path: Path, overrides: tuple
     assert ended.err.endswith(f"; {remedy}\n"), ended.err
 
 
+@pytest.mark.parametrize(
+    ("word", "command", "message"),
+    [
+        ("model.layers=100000000", "train", "makes a model of more than 60 layers; give a smaller number"),
+        ("model.layers=100000000", "preview", "makes a model of more than 60 layers; give a smaller number"),
+        ("model.width=100000000", "train", "makes weights and gradients of "),
+        ("model.width=1000000000000", "train", "makes it need more memory than there is; give a smaller number"),
+    ],
+)
+def test_a_model_beyond_all_memory(run_cli, tmp_path: Path, monkeypatch, word: str, command: str, message: str) -> None:
+    from lrsched.assembly import memory
+
+    monkeypatch.setattr(memory, "MODULES", 60)
+    (tmp_path / "t.txt").write_text("a text to read " * 200, "utf-8")
+    words = (*TEXT, "model=gpt", "task=language_model", "optimizer.layer_decay=0.9")
+    ended = run_cli(*words, *(QUIET if command == "train" else QUIET[:1]), word, command=command)
+    assert_one_message(ended, f"{word}: {message}")
+    if command == "train":
+        assert run_cli(*words, *QUIET, "model.width=4").code == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", pickle.dumps({"x": 1}), b"PK\x03\x04 and no more"])
 def test_a_file_that_holds_no_arrays(run_cli, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(content)

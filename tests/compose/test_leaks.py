@@ -86,7 +86,6 @@ def test_a_choice_without_override(run_cli, text: str, message: str) -> None:
     [
         ("lr=0.1", "optimizer.lr=0.1"),
         ("+lr=0.1", "optimizer.lr=0.1"),
-        ("learning_rate=0.1", "optimizer.lr=0.1"),
         ("hidden=[8]", "model.hidden=[8]"),
         ("warmup=5%", "scheduler.warmup=5%"),
         ("optimizer.maximize=true", "+optimizer.maximize=true"),

@@ -34,6 +34,15 @@ class Named(Source):
         return Data({"inputs": x, "wanted": y})
 
 
+@dataclass(frozen=True)
+class Weighed(Source):
+    """The same with weights, of which one is negative."""
+
+    def load(self) -> Data:
+        x, y = Noisy().load().train
+        return Data({"inputs": x, "wanted": y, "weight": torch.ones(len(y)).index_fill_(0, torch.tensor([7]), -2.0)})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pinball(Task):
     """Pinball loss, and how many targets lie below the prediction."""
@@ -94,6 +103,14 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).squeeze(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(Pinball):
+    """Is told the target's mean and deviation."""
+
+    target_mean: float = 0.0
+    target_std: float = 1.0
 
 
 class Large(Pinball):

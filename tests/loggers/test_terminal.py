@@ -68,7 +68,7 @@ def test_a_resumed_run_counts_its_own_time_only() -> None:
     clock.now += 2
     logger.write({"step": 50, "val/loss": 0.3})
     logger.close({})
-    assert out.getvalue() == "step 50/100  epoch 2.00/4  0:10 left  loss 0.5000  val 0.3000  320 samples/s\n"
+    assert out.getvalue() == "step 50/100  epoch 2.00/4  0:10 left  loss 0.5000 at 40  val 0.3000  320 samples/s\n"
 
 
 def test_nothing_goes_to_stdout_and_stderr_is_given_back(capsys: pytest.CaptureFixture[str]) -> None:

@@ -140,7 +140,12 @@ def test_predictions_of_a_table_are_in_its_own_unit(run_cli) -> None:
     assert run.predict(Path("new.csv")).shape == (1,)
     for text, message in (
         ("size,color,age\n3,red,2\n", "new.csv: has no column 'colour', which houses.csv has; did you mean 'color'?"),
-        ("size,colour,age\n3,green,2\n", "new.csv, line 2, column 'colour': 'green'"),
+        ("size,age\n3,2\n", "; known are: age, size; add it, or train without it: dataset.drop=[colour]"),
+        (
+            "size,colour,age\n3,green,2\n",
+            "new.csv, line 2, column 'colour': 'green' stands in no row of the training file; known are blue, red; "
+            "give one of these, or train with rows of it",
+        ),
         ("size,colour,age\n3,red,\n", "new.csv, line 2, column 'age': "),
     ):
         Path("new.csv").write_text(text)

@@ -201,5 +201,7 @@ def test_an_end_that_is_no_finish_says_how_to_go_on_in_python() -> None:
 
     with pytest.raises(NotFinite) as caught:
         lrsched.run([*QUICK, *TINY, "optimizer.lr=1e30", "name=far"])
-    assert 'lrsched.run(["resume=outputs/far", "optimizer.lr=…"' in str(caught.value)
+    assert 'lrsched.run(["resume=outputs/far", "optimizer.lr=1e+29", "checkpoint.allow_change=[optimizer.lr]"' in str(
+        caught.value
+    )
     assert load("outputs/far").result["ended"] == "diverged"

@@ -89,6 +89,24 @@ def test_at_80_columns_there_is_the_metric_and_another_one(swept, kind: str, met
     assert workload["units"] == units
 
 
+@pytest.mark.parametrize("kind", ["regression", "segmentation", "binary"])
+@pytest.mark.parametrize("width", [80, 200])
+def test_every_metric_of_the_test_part_is_there(swept, kind: str, width: int) -> None:
+    task, facts = TASKS[kind]
+    text = sweep_table(swept(task, facts, "val/loss"), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(f"test/{name}" in text for name in task.better if name != "loss" and name != "psnr"), text
+
+
+def test_money_has_no_decimals(leave: Callable[..., Path], tmp_path: Path) -> None:
+    """18,533.0524 and 18,534.9476: their mean 18,534 and their deviation 1.34 in whole units."""
+    for seed, value in enumerate((18533.0524, 18534.9476)):
+        leave("Cosine", 0.1, seed, metrics={"val/loss": 12.34567, "test/mae": value})
+    text = sweep_table(tmp_path)
+    assert "18534 ± 1\n" in text
+    assert "12.35 ± 0.00" in text
+
+
 def test_a_name_tells_nothing(leave: Callable[..., Path], tmp_path: Path) -> None:
     """Of a metric that no task speaks of, neither unit nor direction is known, whatever it is called."""
     for seed, value in enumerate((0.25, 0.5)):

@@ -13,6 +13,7 @@ import yaml
 
 import lrsched.tasks
 from lrsched.data.data import Data
+from lrsched.tasks.regression import Regression
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import task_class
 from tests.tasks.cases import CASES, WEIGHT, N, cut, evaluated, gradients
@@ -47,6 +48,30 @@ def test_the_evaluated_loss_is_the_training_loss(name: str) -> None:
     if getattr(task, "label_smoothing", 0):
         task = dataclasses.replace(task, label_smoothing=0.0)
     assert evaluated(task, model, [batch])["loss"] == pytest.approx(task.loss(model, batch).item(), rel=1e-6)
+
+
+@every
+def test_a_changed_copy_is_the_task_with_that_field(name: str) -> None:
+    task, model, batch = CASES[name]
+    same = dataclasses.replace(task)
+    assert same == task
+    assert same.better == task.better
+    assert torch.equal(same.loss(model, batch), task.loss(model, batch))
+
+
+def test_a_changed_copy_of_a_regression() -> None:
+    """Of a target of 20 ± 5, 25 is 1 deviation above: huber at delta 0.5 gives 0.5·(1 − 0.25), mae 1, mse 1."""
+    task, batch = (
+        Regression(loss="huber", delta=0.5, target_mean=20.0, target_std=5.0, range=50.0),
+        (torch.zeros(1, 1), torch.tensor([25.0])),
+    )
+    nothing = torch.nn.Identity()
+    assert task.loss(nothing, batch).item() == 0.375
+    changed = dataclasses.replace(task, kind="mae", target_std=2.5)
+    assert changed.loss(nothing, batch).item() == 2.0
+    assert (changed.target_mean, changed.range, changed.better) == (20.0, 50.0, task.better)
+    assert "psnr" not in dataclasses.replace(task, range=None).better
+    assert dataclasses.replace(changed, kind="huber", target_std=5.0) == task
 
 
 @every
