@@ -123,7 +123,7 @@ def serve() -> None:
 
 
 def _warm_up() -> None:
-    """Make a run here, and resume it, so that no child prepares anew what PyTorch and OmegaConf prepare at their first use.
+    """Make a run here, and resume it: then no child prepares anew what PyTorch and OmegaConf prepare at first use.
 
     Afterwards random numbers and PyTorch are as they were: a run that forgot to seed or to set them would show it.
     """
