@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -11,8 +12,10 @@ from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.task import check_task, metrics_of
 from lrsched.config.settings import Settings
 from lrsched.data.loader import Loader
-from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from lrsched.data.stream.batches import ItemLoader
 
 
 def check_choices(run: Settings) -> None:

@@ -6,20 +6,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lrsched.assembly.data import AnySplits
 from lrsched.assembly.horizon import pace_of, samples_of
 from lrsched.config.schema import DatasetConfig
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
 from lrsched.data.loader import Loader
-from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import ConfigError
 from lrsched.horizon import half_up
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import AnySplits
+    from lrsched.data.stream.batches import ItemLoader
 
 
 @dataclass(frozen=True)

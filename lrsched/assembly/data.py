@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -18,16 +19,18 @@ from lrsched.data.augment import Augment
 from lrsched.data.batch import samples
 from lrsched.data.data import Data
 from lrsched.data.digest import sha256
-from lrsched.data.items import Items
 from lrsched.data.split import Splits, split
-from lrsched.data.stream.splits import ItemSplits, split_items
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
 
-AnySplits = Splits | ItemSplits
+if TYPE_CHECKING:
+    from lrsched.data.items import Items
+    from lrsched.data.stream.splits import ItemSplits
+
+AnySplits: TypeAlias = "Splits | ItemSplits"
 """The parts of a data set, in memory or made item by item."""
 
-Loaded = tuple[AnySplits, str]
+Loaded: TypeAlias = "tuple[Splits | ItemSplits, str]"
 """A data set: its parts, and its hash."""
 
 
@@ -57,22 +60,34 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         return loaded[_asked(run)]
     data, own = load_samples(node), node.own
     check_counts(own, data)
-    cut = {
+    cut: dict[str, Any] = {
         "validation": own.validation,
         "test": own.test,
         "seed": own.split_seed,
         "fold": own.fold,
         "folds": own.folds,
     }
+    if not isinstance(data, Data):
+        return _items(run, data, cut)
     try:
-        splits = split(data, **cut) if isinstance(data, Data) else split_items(data, **cut)
+        splits = split(data, **cut)
     except ConfigError as error:
         raise error.under("dataset") from error
-    if isinstance(data, Items):  # the task cannot see them all: each batch is looked at
-        check_facts(task_of(run.task, splits.facts), data)
-        return splits, data.sha256({name: node.arguments[name] for name in WHAT if name in node.arguments})
     check_data(run.task, task_of(run.task, splits.facts), data)
     return splits, sha256(data)
+
+
+def _items(run: Settings, data: Items, cut: Mapping[str, Any]) -> Loaded:
+    """The parts of items. The task cannot see them all: each batch is looked at."""
+    from lrsched.data.stream.splits import split_items  # data in memory start without it
+
+    try:
+        splits = split_items(data, **cut)
+    except ConfigError as error:
+        raise error.under("dataset") from error
+    check_facts(task_of(run.task, splits.facts), data)
+    arguments = run.dataset.arguments
+    return splits, data.sha256({name: arguments[name] for name in WHAT if name in arguments})
 
 
 WHAT = ("train", "validation", "test")
@@ -106,7 +121,11 @@ def load_samples(node: Component[schema.DatasetConfig]) -> Data | Items:
             f"dataset={target}: its load() raised {raised(error)}; is the data set whole, and of the form that load() "
             "expects?"
         ) from error
-    if not isinstance(data, (Data, Items)):
+    if isinstance(data, Data):
+        return data
+    from lrsched.data.items import Items  # data in memory start without it
+
+    if not isinstance(data, Items):
         raise DataError(f"dataset={target}: its load() must return lrsched.data.Data, not {type(data).__name__}")
     return data
 
@@ -115,7 +134,7 @@ def check_counts(reserved: schema.DatasetConfig, data: Data | Items) -> None:
     """Compare what was loaded with what the config says of it: a preview goes by the config alone."""
     if reserved.train_samples is None:
         return
-    count = len if isinstance(data, Items) else samples
+    count = samples if isinstance(data, Data) else len
     found = {"train_samples": data.samples, "test_samples": 0 if data.test is None else count(data.test)}
     for name, count in found.items():
         said = getattr(reserved, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
-from lrsched.assembly.data import AnySplits, Loaded, chosen_transform, load_data
+from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
@@ -30,8 +30,6 @@ from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
-from lrsched.data.stream.batches import ItemLoader, ItemsInOrder
-from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
@@ -44,6 +42,11 @@ from lrsched.train.show import Show
 from lrsched.train.state import RunState
 from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import AnySplits
+    from lrsched.data.stream.batches import ItemLoader, ItemsInOrder
+    from lrsched.data.stream.labels import Labels
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from lrsched.data.stream.labels import Labels
 from lrsched.errors import UNSET, ConfigError, DataError
 from lrsched.tasks._checks import check_sample_weights
 from lrsched.tasks._fitting import fitting
-from lrsched.tasks.classification import Classification
-from lrsched.tasks.segmentation import Segmentation
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 from lrsched.units import after, digits
@@ -156,6 +154,9 @@ def check_facts(task: Task, data: Items) -> None:
     Raises:
         ConfigError: says where to tell them.
     """
+    from lrsched.tasks.classification import Classification
+    from lrsched.tasks.segmentation import Segmentation
+
     if isinstance(task, (Classification, Segmentation)) and task.classes is None:
         kind = type(data.train).__name__
         rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"

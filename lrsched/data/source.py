@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from lrsched.data.data import Data
-from lrsched.data.items import Items
+
+if TYPE_CHECKING:
+    from lrsched.data.items import Items
 
 
 class Source(ABC):

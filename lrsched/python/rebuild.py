@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from lrsched.assembly.data import AnySplits, chosen_transform, load_data
+from lrsched.assembly.data import chosen_transform, load_data
 from lrsched.assembly.parts import build_task, first_model
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import reaching_out, read_config
@@ -17,7 +17,6 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.given import NOTHING, Given, require_same
 from lrsched.config.settings import Settings, settings
 from lrsched.data.loader import InOrder
-from lrsched.data.stream.batches import ItemsInOrder
 from lrsched.data.transform import Transform
 from lrsched.errors import CheckpointError, ConfigError
 from lrsched.records import RunFolder
@@ -27,6 +26,10 @@ from lrsched.train.environment import device_of
 from lrsched.train.precision import Precision
 from lrsched.train.rng import generators_state, set_generators
 from lrsched.units import exactly
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import AnySplits
+    from lrsched.data.stream.batches import ItemsInOrder
 
 PARTS = {"val": "validation", "test": "test"}
 """The parts of the data that a model is evaluated on: as in a metric's name, and as they are called here."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from lrsched.data.loader import Loader
-from lrsched.data.stream.batches import ItemLoader
 from lrsched.errors import NotFinite
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, share
@@ -18,6 +18,9 @@ from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
 from lrsched.train.stepper import Stepper
+
+if TYPE_CHECKING:
+    from lrsched.data.stream.batches import ItemLoader
 
 log = logging.getLogger("lrsched")
 

@@ -6,7 +6,6 @@ import math
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
 from torch import Tensor
@@ -83,6 +82,8 @@ class Fetch(Dataset[Any]):
 
     def __init__(self, part: Part, collate: Collate | None, seed: int, labels: Labels | None = None) -> None:
         self.part, self._collate, self._seed, self._labels = part, collate, seed, labels
+        from multiprocessing.sharedctypes import RawArray  # takes milliseconds, and data in memory need none
+
         self.making = RawArray("q", [AT_REST] * MOST_WORKERS)
 
     def __getitem__(self, wanted: Wanted) -> Batch | Failed:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lrsched.data.loader import order
 from lrsched.seeds import key
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+
 LISTED = 10**7
 """Samples up to which the order of an epoch is a list, as for data in memory."""
 
 ROUNDS = 8
-
-Words = NDArray[np.uint64]
 
 
 class Permutation:
