@@ -20,6 +20,7 @@ from drawing import svg
 from lrsched.cli.preview import courses
 from lrsched.config.targets import SCHEDULER, resolve
 from lrsched.preview.course import Course
+from lrsched.units import count
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf" / "scheduler"
@@ -86,7 +87,7 @@ def _section(name: str, text: str, course: Course) -> str:
     about, _, papers = (inspect.getdoc(cls) or "").partition("\nReferences:\n")
     own = text[text.index("\n_target_") + 1 :].rstrip("\n")
     command = " ".join(["lrsched preview", f"scheduler={name}", *SHOWN.get(name, [])])
-    numbers = f"area {100 * course.share:.1f} % of a constant rate's, {course.restarts} restarts"
+    numbers = f"area {100 * course.share:.1f} % of a constant rate's, {count(course.restarts, 'restart')}"
     cited = _papers(papers)
     blocks = [
         f"## {name}",

@@ -80,3 +80,13 @@ def after(unit: str, text: str) -> str:
     ('1.00%', '23.1000 dB', '2.0000')
     """
     return f"{text}%" if unit == PERCENT else f"{text} {unit}".rstrip()
+
+
+def count(number: float, thing: str) -> str:
+    """A number of things.
+
+    >>> count(1, "more seed"), count(6, "seed"), count(2, "batch"), count(2 / 3, "epoch"), count(1.0, "epoch")
+    ('1 more seed', '6 seeds', '2 batches', '0.6667 epochs', '1 epoch')
+    """
+    shown = str(number) if isinstance(number, int) else f"{number:.4g}"
+    return f"{shown} {thing}{'' if shown == '1' else 'es' if thing.endswith(('tch', 's', 'x')) else 's'}"

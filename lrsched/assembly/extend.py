@@ -14,6 +14,7 @@ from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon, Policy, half_up
+from lrsched.units import count
 
 if TYPE_CHECKING:  # schedules import numpy, which --help can do without
     from lrsched.schedules import Schedule
@@ -80,8 +81,8 @@ def _refuse_shorter(done: int, trainer: schema.TrainerConfig, pace: Pace | Horiz
     key, value = ("epochs", trainer.epochs) if trainer.steps is None else ("steps", trainer.steps)
     rule = f"{done} steps are already done, and the run is to have {steps}"
     if clock is not None and clock.start and not clock.in_steps:
-        epochs = clock.of_update(done).epoch_at(done)
-        rule = f"{done} steps are already done, {epochs:.4g} epochs, and the run is to have {value} {key}"
+        epochs = count(clock.of_update(done).epoch_at(done), "epoch")
+        rule = f"{done} steps are already done, {epochs}, and the run is to have {count(value, 'epoch')}"
     raise ConfigError(f"trainer.{key}", value, rule, "give more trainer.epochs or trainer.steps")
 
 

@@ -24,7 +24,8 @@ from lrsched.config.component import Component
 from lrsched.config.schema import NativeConfig
 from lrsched.config.settings import component
 from lrsched.config.targets import SCHEDULER, construct
-from lrsched.errors import UserError
+from lrsched.errors import ConfigError, UserError
+from lrsched.horizon import parse
 from lrsched.schedules import Schedule, Sequence
 
 PLACEHOLDER = {"_target_": "lrsched.schedules.Constant"}
@@ -44,6 +45,20 @@ LENGTHS = (
     "anneal_epochs",
 )
 """Arguments of PyTorch's classes that count in their own interval."""
+
+
+OURS = {
+    "StepLR": "step",
+    "MultiStepLR": "multistep",
+    "CosineAnnealingLR": "cosine",
+    "CosineAnnealingWarmRestarts": "sgdr",
+    "OneCycleLR": "onecycle",
+    "CyclicLR": "cyclic",
+    "LinearLR": "linear",
+    "PolynomialLR": "polynomial",
+    "SequentialLR": "sequence",
+}
+"""The schedule of ours that does what a class does, by lengths with a unit."""
 
 
 @dataclass(frozen=True)
@@ -144,3 +159,19 @@ def _is_closed_loop(cls: type) -> bool:
     from lrsched.schedulers.closed_loop import ClosedLoop  # imports torch
 
     return issubclass(cls, ClosedLoop)
+
+
+def instead_of_duration(value: Any, cls: type) -> str:
+    """What to write for a duration, which a class of PyTorch's does not take; empty where it is none."""
+    try:
+        amount, unit = parse(value)
+    except ConfigError:
+        return ""
+    interval = {"ep": "epoch", "st": "step"}.get(unit)
+    here = (
+        f"give {amount} with interval={interval}" if interval and amount.denominator == 1 else "give auto for the run"
+    )
+    ours = OURS.get(cls.__name__)
+    return f"PyTorch's classes count in their interval: {here}" + (
+        f"; scheduler={ours} takes durations" if ours else ""
+    )

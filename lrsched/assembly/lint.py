@@ -14,6 +14,11 @@ from lrsched.config.schema import EarlyStop
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
+from lrsched.schedules.shapes import Floats
+from lrsched.units import count
+
+LOW = 0.01
+"""The share of its highest rate below which a run learns next to nothing."""
 
 
 def lint(spec: SchedulerSpec, horizon: Horizon, every: int, rates: set[float], past: Sequence[Past] = ()) -> list[str]:
@@ -59,11 +64,35 @@ def lint_early_stop(stop: EarlyStop, start: int, steps: int, every: int) -> list
         steps: of the run.
         every: between two evaluations.
     """
-    count = (steps - 1) // every - max(0, start - 1) // every  # the first of them is the best so far
-    if stop.patience is None or not start or count > stop.patience:
+    left = max(0, (steps - 1) // every - max(0, start - 1) // every)  # the first of them is the best so far
+    if stop.patience is None or not start or left > stop.patience:
         return []
-    left = f"{max(0, count)} evaluations lie between it and the end of the run"
-    return [f"trainer.early_stop.start={stop.start}: {left}, so patience={stop.patience} never ends it early"]
+    lie = f"{count(left, 'evaluation')} {'lies' if left == 1 else 'lie'} between it and the end of the run"
+    return [f"trainer.early_stop.start={stop.start}: {lie}, so patience={stop.patience} never ends it early"]
+
+
+def lint_rest(spec: SchedulerSpec, rate: Floats, past: Sequence[Past]) -> list[str]:
+    """Warn of a longer run whose further steps train at next to nothing: its schedule had come down before.
+
+    Args:
+        spec: what the scheduler is.
+        rate: float64[steps], of the whole run.
+        past: lengths that it was planned for before, oldest first.
+    """
+    if not past or past[-1].policy in ("stretch", "restart"):
+        return []
+    last = past[-1]
+    rest = rate[max(last.at, last.planned.steps) if last.policy == "keep" else last.at :]
+    if not len(rest) or rest.max() > LOW * rate.max():
+        return []
+    share = f"{rest.max() / rate.max():.2g} of its highest rate" if rate.max() else "where it has no rate at all"
+    remedy = "stretch plans it for the new length, restart begins it anew"
+    if not isinstance(spec, OpenLoopSpec):
+        remedy = "a schedule of ours can go on, by checkpoint.allow_change=[scheduler]"
+    return [
+        f"trainer.on_extend={last.policy}: the last {count(len(rest), 'step')} of the run train at {rest.max():.3g} or "
+        f"less, {share}, for the schedule had come down; {remedy}"
+    ]
 
 
 def _of_closed_loop(cls: type, node: Mapping[str, Any], evaluations: int) -> list[str]:
@@ -83,7 +112,9 @@ def _of_patience(node: Mapping[str, Any], evaluations: int) -> list[str]:
     """A plateau that waits for longer than it will see metrics."""
     patience = node.get("patience", 10)
     if patience + 2 > evaluations:
-        return [f"scheduler.patience={patience}: the run has {evaluations} evaluations, so the rate is never cut"]
+        return [
+            f"scheduler.patience={patience}: the run has {count(evaluations, 'evaluation')}, so the rate is never cut"
+        ]
     return []
 
 
@@ -126,8 +157,8 @@ def _of_class(name: str, node: Mapping[str, Any], n: int, place: str) -> list[st
         found.append(f"total_iters={value['total_iters']}: the rate stays reduced, {place} ends at {n}")
     if name == "SWALR" and value.get("anneal_epochs", 0) > n:
         found.append(f"anneal_epochs={value['anneal_epochs']}: {place} ends at {n}, on the way to swa_lr")
-    if name == "CyclicLR" and value.get("step_size_up", 0) >= n:
-        found.append(f"step_size_up={value['step_size_up']}: {place} ends at {n}, before the first peak")
+    if name == "CyclicLR" and type(node.get("step_size_up", 2000)) is int:
+        found += _cyclic(node.get("step_size_up", 2000), node.get("step_size_down"), n, place)
     return found
 
 
@@ -151,6 +182,17 @@ def _restarts(first: int, mult: int, n: int, place: str) -> list[str]:
     return [f"T_0={first}: {place} ends in mid-cycle, after {left} of {length}, at {end:.3g} of the base rate"]
 
 
+def _cyclic(up: int, down: int | None, n: int, place: str) -> list[str]:
+    if up >= n:
+        return [f"step_size_up={up}: {place} ends at {n}, before the first peak"]
+    whole = up + (up if type(down) is not int else down)
+    left = n % whole
+    if left in (0, 1):  # a cycle's end is the first step of the next
+        return []
+    fits = f"{place} ends in mid-cycle, after {left} of {whole}"
+    return [f"step_size_up={up}: {fits}; ours takes a share of the run: scheduler=cyclic scheduler.up=10%"]
+
+
 def _onecycle(given: Mapping[str, Any], counted: Mapping[str, Any], n: int, place: str) -> list[str]:
     """The length in either form; one that PyTorch would end with an error was refused before.
 
@@ -164,7 +206,7 @@ def _onecycle(given: Mapping[str, Any], counted: Mapping[str, Any], n: int, plac
     found, key = [], f"total_steps={total}"
     if total is None and isinstance(epochs, int) and isinstance(an_epoch, int):
         total = epochs * an_epoch
-        key = f"epochs={epochs}: with steps_per_epoch={an_epoch} these are {total} steps"
+        key = f"epochs={epochs}: with steps_per_epoch={an_epoch} these are {count(total, 'step')}"
     elif total is not None:
         ignored = f"OneCycleLR ignores it beside total_steps={given['total_steps']}; give total_steps=null for it"
         idle = [name for name in ("epochs", "steps_per_epoch") if given.get(name) is not None]

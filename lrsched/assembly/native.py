@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, CyclicLR, OneCycleLR, SequentialLR
 
 from lrsched.assembly.horizon import lengths
-from lrsched.assembly.kinds import LENGTHS
+from lrsched.assembly.kinds import LENGTHS, instead_of_duration
 from lrsched.assembly.shares import share_averaging_rate, shared_out
 from lrsched.config.component import Component
 from lrsched.config.settings import component
@@ -64,7 +64,7 @@ def build_native(node: Component[Any], span: Span, optimizer: Optimizer, shares:
         ConfigError: a value that cannot be used, or one that PyTorch would accept and misread.
     """
     if "milestones" in node.arguments:
-        _check_milestones(node.arguments["milestones"], f"{node.key}.milestones")
+        _check_milestones(node.arguments["milestones"], f"{node.key}.milestones", node.cls)
     arguments: dict[str, Any] = {}
     for name, value in with_lengths(node, span).items():
         key = f"{node.key}.{name}"
@@ -74,7 +74,7 @@ def build_native(node: Component[Any], span: Span, optimizer: Optimizer, shares:
             arguments[name] = _functions(value, key, span.length)
         else:
             if name in LENGTHS and value is not None:
-                _check_length(value, key)
+                _check_length(value, key, node.cls)
             arguments[name] = value
     if issubclass(node.cls, SequentialLR):
         _refuse_late_composite(node, span)
@@ -213,12 +213,12 @@ def _function(value: Any, key: str, length: int) -> Callable[..., Any]:
     return function
 
 
-def _check_milestones(milestones: Any, key: str) -> None:
+def _check_milestones(milestones: Any, key: str, cls: type) -> None:
     whole = isinstance(milestones, list) and all(type(m) is int for m in milestones)
     if not whole:
-        raise ConfigError(
-            key, milestones, "milestones are whole numbers", "PyTorch accepts others, and then never reaches them"
-        )
+        first = next((m for m in milestones if type(m) is not int), None) if isinstance(milestones, list) else None
+        remedy = instead_of_duration(first, cls) or "PyTorch accepts others, and then never reaches them"
+        raise ConfigError(key, milestones, "milestones are whole numbers", remedy)
     if any(m < 1 for m in milestones) or any(b <= a for a, b in pairwise(milestones)):
         raise ConfigError(
             key,
@@ -229,11 +229,10 @@ def _check_milestones(milestones: Any, key: str) -> None:
         )
 
 
-def _check_length(value: Any, key: str) -> None:
+def _check_length(value: Any, key: str, cls: type) -> None:
     if type(value) is not int or value < 1:
-        raise ConfigError(
-            key,
-            value,
-            "must be a whole number, at least 1",
-            "PyTorch accepts others, and then changes the rate at other steps, or never",
+        remedy = (
+            instead_of_duration(value, cls)
+            or "PyTorch accepts others, and then changes the rate at other steps, or never"
         )
+        raise ConfigError(key, value, "must be a whole number, at least 1", remedy)

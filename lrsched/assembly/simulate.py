@@ -15,7 +15,7 @@ from lrsched.assembly.checks import check_choices
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import OpenLoopSpec, SchedulerSpec, spec_of
-from lrsched.assembly.lint import lint
+from lrsched.assembly.lint import lint, lint_rest
 from lrsched.assembly.parts import build_optimizer, timetable_of
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.config.settings import Settings, base_rate
@@ -166,12 +166,14 @@ class Rehearsal:
         base: the base rate.
         columns: float64[steps] each, by the names that a run's rows have.
         cautions: lint, for the user to read.
+        rest: the same of a run that was made longer, by the values of its steps.
         blind: it asked for metrics, and saw none but the same ones again and again.
     """
 
     base: float
     columns: dict[str, Floats]
     cautions: list[str]
+    rest: list[str]
     blind: bool
 
 
@@ -205,7 +207,9 @@ def rehearse(
     for column in [column for column in columns if model is None and not column.endswith("/default")]:
         if np.array_equal(columns[column], columns[f"{column.partition('/')[0]}/default"]):
             del columns[column]  # a group that goes with the first says nothing new
-    return Rehearsal(base_rate(run.optimizer), columns, cautions, scheduler.sees_metrics)
+    rates = [values for name, values in columns.items() if name.startswith("lr/")]
+    rest = [] if scheduler.sees_metrics else lint_rest(spec, max(rates, key=lambda values: float(values.max())), past)
+    return Rehearsal(base_rate(run.optimizer), columns, cautions, rest, scheduler.sees_metrics)
 
 
 def _named(scheduler: Scheduler, optimizer: Optimizer, steps: int, every: int) -> dict[str, Floats]:

@@ -164,6 +164,12 @@ class Clock:
         here = self.place(step)
         return here % every == 0 or (step > self.start > 0 and here // every > self.place(step - 1) // every)
 
+    def missed(self, step: int, every: int) -> range:
+        """The places since the step before at which something was due, without an update; not that of ``step``."""
+        if not step > self.start > 0:
+            return range(0)
+        return range((self.place(step - 1) // every + 1) * every, self.place(step) // every * every, every)
+
     def last(self, step: int, every: int) -> int:
         """The last step up to ``step`` at which something is due every ``every`` places, or the start of this clock."""
         return next((s for s in range(step, self.start, -1) if self.is_due(s, every)), self.start)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lrsched.preview.course import RATE, Course
 from lrsched.preview.plot import paint, plot
+from lrsched.units import count
 
 HEIGHT = 12
 SHOWN = 8
@@ -45,7 +46,7 @@ def _picture(courses: Sequence[Course], layer: range, width: int, colour: bool) 
     curves, owners = [rate for rate, _ in drawn], [number for _, number in drawn]
     lines = plot(curves, steps=longest.steps, width=field, height=HEIGHT, top=top, colour=colour, owners=owners)
     margin = lines[0].index("┤")
-    right = f"{longest.steps} steps, {longest.epochs:.4g} epochs"
+    right = f"{count(longest.steps, 'step')}, {count(longest.epochs, 'epoch')}"
     return [*lines, " " * margin + "└" + "─" * field, " " * (margin + 1) + "0" + right.rjust(field - 1)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from lrsched.assembly.extend import continued_schedule, pasts
 from lrsched.assembly.horizon import at_pace, foreseen, run_horizon
 from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, spec_of
-from lrsched.assembly.lint import lint
+from lrsched.assembly.lint import lint, lint_rest
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, base_rate
 from lrsched.data.clock import Clock
@@ -57,7 +57,7 @@ def _of_rehearsal(
     from lrsched.assembly.stand_in import stand_in
 
     seen = rehearse(run, spec, horizon, stand_in(run.model) if grouped else None, clock)
-    note, cautions = BLIND if seen.blind else "", tuple(seen.cautions)
+    note, cautions = BLIND if seen.blind else "", (*seen.cautions, *seen.rest)
     course = Course(name, horizon, seen.base, seen.columns, note=note, cautions=cautions, clock=clock)
     if not isinstance(spec, OpenLoopSpec):
         return course
@@ -84,7 +84,7 @@ def _of_schedule(run: Settings, spec: OpenLoopSpec, name: str, counted: Horizon,
                 f"the schedule moves {column}, which {optimizer.target} does not have",
                 f"give scheduler.{column}=null, or an optimizer that has it",
             )
-    cautions = tuple(lint(spec, horizon, horizon.steps, {bases["lr"]}))
+    cautions = (*lint(spec, horizon, horizon.steps, {bases["lr"]}), *lint_rest(spec, columns["lr"], past))
     named = {f"{column}/default": values for column, values in columns.items()}
     return Course(name, counted, bases["lr"], named, spans(plan), cautions=cautions, clock=clock)
 

@@ -141,15 +141,6 @@ def brief(reason: str, longest: int = 100) -> str:
     return f"{first[: longest - 1].rpartition(' ')[0] or first[: longest - 2]} …"
 
 
-def count(number: int, thing: str) -> str:
-    """A number of things.
-
-    >>> count(1, "more seed"), count(6, "seed")
-    ('1 more seed', '6 seeds')
-    """
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def of_seeds(values: Iterable[Any]) -> str:
     """Seeds, with the word before them.
 

@@ -109,4 +109,5 @@ def _pair(pair: Pair, unit: str) -> dict[str, Any]:
 
 
 def _unfinished(run: RunRecord) -> dict[str, Any]:
-    return {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}
+    known = {"path": str(run.path), "status": run.end, "reason": run.reason, "step": run.step}
+    return {**known, "metrics": dict(run.metrics)} if run.metrics else known

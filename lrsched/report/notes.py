@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
-from lrsched.report.format import count, of_seeds
+from lrsched.report.format import of_seeds
 from lrsched.report.rates import Candidate
-from lrsched.units import metric_of
+from lrsched.units import count, metric_of
 
 TRAINED = {"task.label_smoothing"}
 """Keys of tasks that change what is trained by, and not what is measured."""

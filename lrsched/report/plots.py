@@ -10,12 +10,13 @@ import numpy as np
 
 from lrsched.picture import as_png, panels
 from lrsched.report.compare import Comparison
-from lrsched.report.format import count, titled
+from lrsched.report.format import titled
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate, mean, spread
 from lrsched.report.report import Report
 from lrsched.report.runs import RunRecord
 from lrsched.report.stats import Floats
+from lrsched.units import count
 
 MOST_TICKS = 12
 WIDE = 10.0

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from lrsched.report.columns import WINS, TableColumn, all_fit, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
-from lrsched.report.format import brief, count, titled, value
+from lrsched.report.format import brief, titled, value
 from lrsched.report.notes import how_chosen, notes
 from lrsched.report.rates import mean
 from lrsched.report.report import Report
-from lrsched.report.runs import count_ends
+from lrsched.report.runs import RunRecord, count_ends
 from lrsched.report.time_to_target import scores
 from lrsched.report.verdict import sentences
+from lrsched.units import count, shown, unit_of
 
 UNLIMITED = 10_000
 """Columns where there is no terminal: lines in a file need not end."""
@@ -131,9 +132,18 @@ def _unfinished(console: Console, report: Report) -> None:
         return
     console.print()
     _paragraphs(console, [f"{len(left)} of {count(len(report.runs), 'run')} did not finish:"])
-    _paragraphs(console, [f"  {run.end}  {run.path}  {brief(run.reason)}" for run in left[:MOST_LISTED]])
+    _paragraphs(console, [f"  {run.end}  {run.path}  {_so_far(run, report)}" for run in left[:MOST_LISTED]])
     if len(left) > MOST_LISTED:
         _paragraphs(console, [f"  and {len(left) - MOST_LISTED} more; --json FILE lists them all"])
+
+
+def _so_far(run: RunRecord, report: Report) -> str:
+    """Why a run did not finish, and what it had reached."""
+    name = report.metric.chosen_by
+    number = run.metrics.get(name)
+    if number is None or not math.isfinite(number):
+        return brief(run.reason)
+    return f"{brief(run.reason)}: {name} {shown(unit_of(name, run.units), number)} at its last evaluation"
 
 
 def _paragraphs(console: Console, lines: Iterable[str]) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lrsched.report.format import amount, count, distance, interval, p_value, percent
+from lrsched.report.format import amount, distance, interval, p_value, percent
 from lrsched.report.pairs import Pair
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
+from lrsched.units import count
 
 ABSURD = 200
 """If more pairs than this were needed, the two are called equal to within what the interval leaves open.
@@ -97,7 +98,7 @@ def _of_few(pair: Pair) -> Verdict:
     """For fewer pairs than can give such a p: their spread is not known well either."""
     least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
     if pair.needed > ABSURD:
-        why = f"if the difference is as small as it looks, it takes more than {ABSURD} seeds ({least})"
+        why = f"if the difference is as small as it looks, it takes more than {count(ABSURD, 'seed')} ({least})"
         return _undecided(pair, None, why)
     return _more(pair, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
 

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.parts import Parts
+from lrsched.assembly.simulate import MOST, rehearse
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
 from lrsched.compose.nodes import put, raw, within
@@ -19,6 +21,7 @@ from lrsched.runs.initial import changed_source
 from lrsched.runs.newest import DATA, Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
+from lrsched.units import count
 
 if TYPE_CHECKING:
     pass
@@ -86,13 +89,21 @@ def restore(
     found = _compare(checkpoint, parts, run, request, about)
     if changed_source(newest.begun_with, run.init_from):
         found.notes.append(f"init_from={run.init_from} holds other weights now; the run goes on with its own")
-    notes = found.notes + adopt(parts, newest.saved, newest.earlier.settings, run)
+    notes = found.notes + adopt(parts, newest.saved, newest.earlier.settings, run) + _rest(parts, run)
     _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
     for note in notes:
         say(note)
     changes = [*found.seen, *({**change, "at": checkpoint.step} for change in found.pending)]
     about = {**about, "changes": changes, "inexact": found.inexact}
     return Restored(parts.state.metrics_bytes, about, [*passed, *notes])
+
+
+def _rest(parts: Parts, run: Settings) -> list[str]:
+    """Warn where the steps that a run was made longer by train at next to nothing."""
+    if not run.trainer.extensions or parts.horizon.steps > MOST:
+        return []
+    seen = rehearse(run, spec_of(run.scheduler), parts.horizon, parts.state.model, parts.state.clock)
+    return [f"warning: {caution}" for caution in seen.rest]
 
 
 def _compare(
@@ -200,7 +211,7 @@ def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[
 def _note(step: int, change: Record, parts: Parts) -> str:
     listed = ", ".join(f"{key} {_text(old)} -> {_text(new)}" for key, (old, new) in change["keys"].items())
     steps = parts.state.clock.steps(parts.horizon.steps)
-    length = f"; the run now has {steps} steps, {parts.horizon.steps_per_epoch} an epoch"
+    length = f"; the run now has {count(steps, 'step')}, {parts.horizon.steps_per_epoch} an epoch"
     resized = any(within(key, ["dataset", "trainer"]) for key in change["keys"])
     return f"from step {step} on: {listed}{length if resized else ''}"
 

@@ -40,6 +40,9 @@ class LRScheduler(lr_scheduler.LRScheduler):
     A group that is added later trains on from the rate it is given, as with torch's: its base value is that
     rate / the multiple in force, or its ``initial_lr`` where it brings one.
 
+    It sets each rate, base value times multiple, whatever stood there: beside another scheduler on the same groups
+    (``ChainedScheduler``) the two do not multiply. One curve times another is :class:`~lrsched.schedules.Product`.
+
     Unlike torch's it does not wrap ``optimizer.step``, and does not warn of the order of the two calls.
 
     Args:
@@ -136,6 +139,9 @@ def schedule_named(name: str) -> Schedule:
     '0st'
     """
     known = {word.lower(): word for word in dir(schedules)}
+    if name.lower() in ("plateau", "greedy"):
+        rule = "reacts to the metrics of a run, and is no curve over its steps"
+        raise ConfigError("schedule", name, rule, "take torch's ReduceLROnPlateau, or train by lrsched.run")
     if name.replace("_", "").lower() not in known:
         raise ConfigError("schedule", name, "there is no such schedule", nearest(name, known))
     return getattr(schedules, known[name.replace("_", "").lower()])()

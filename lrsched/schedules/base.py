@@ -14,6 +14,7 @@ from lrsched.schedules.named import Frozen, check_also, check_groups, matches, w
 from lrsched.schedules.phases import Part, Past, Phase, Plan
 from lrsched.schedules.rules import CONVENTIONS, ConventionName, Span, rule_of
 from lrsched.schedules.shapes import WARMUP_SHAPES, Floats, WarmupShape
+from lrsched.units import count
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Schedule:
     def lead(self, horizon: Horizon) -> int:
         """Steps of the warm-up in front of the body."""
         warm = horizon.resolve(self.warmup, "warmup")
-        rule = f"is {warm} steps and leaves nothing of a run of {horizon.steps} steps"
+        rule = f"is {count(warm, 'step')} and leaves nothing of a run of {count(horizon.steps, 'step')}"
         require(warm < horizon.steps, "warmup", self.warmup, rule, "shorten it or train longer")
         return warm
 

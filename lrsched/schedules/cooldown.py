@@ -13,6 +13,7 @@ from lrsched.schedules.cycles import whole_lengths
 from lrsched.schedules.nested import require_schedule
 from lrsched.schedules.phases import Part, Phase, clip, hold
 from lrsched.schedules.wsd import decay_shape
+from lrsched.units import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class Cooldown(Schedule):
         exact = horizon.exact(self.at, "at"), horizon.exact(self.decay, "decay")
         require(exact[1] > 0, "decay", self.decay, "must be at least one step", "give a longer duration")
         trunk, down = whole_lengths(exact)
-        rule = f"is {down} steps from step {trunk} on, but there are {steps} in all"
+        rule = f"is {count(down, 'step')} from step {trunk} on, but there are {steps} in all"
         require(trunk + down <= steps, "decay", self.decay, rule, "shorten it, or give an earlier at")
         return trunk, down
 

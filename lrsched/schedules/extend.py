@@ -14,6 +14,7 @@ from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import require
 from lrsched.schedules.phases import Part, Phase, Plan, clip, hold, rest
 from lrsched.schedules.shapes import Shape, constant, exponential, linear
+from lrsched.units import count
 
 Origin: TypeAlias = tuple[Schedule, Horizon, int]
 """A schedule, the run that it was planned for, and the completed steps of it."""
@@ -88,7 +89,7 @@ def extended(
     left = now.steps - at
     down = now.resolve(decay, "decay", least=1) if decay else max(1, half_up(Fraction(left, 5)))
     fits = down <= left or not left or policy != "cooldown"
-    require(fits, "decay", decay, f"is {down} steps, but only {left} are left", "shorten it")
+    require(fits, "decay", decay, f"is {count(down, 'step')}, but only {left} are left", "shorten it")
 
     def again(curve: Schedule, of: Callable[[Schedule], Schedule | Literal["same"]]) -> Schedule:
         was = None if origin is None else of(origin[0])

@@ -11,6 +11,7 @@ from lrsched.schedules.checks import number, require
 from lrsched.schedules.cycles import growing
 from lrsched.schedules.phases import Ends, Part, Phase, clip
 from lrsched.schedules.shapes import cosine, linear
+from lrsched.units import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class SGDR(Schedule):
         warm = horizon.resolve(self.cycle_warmup, "cycle_warmup")
         parts: list[Part] = []
         for cycle, length in enumerate(growing(first, self.mult, steps)):
-            rule = f"is {warm} steps and leaves nothing of cycle {cycle}, which has {length}"
+            rule = f"is {count(warm, 'step')} and leaves nothing of cycle {cycle}, which has {length}"
             require(warm < length, "cycle_warmup", self.cycle_warmup, rule, "shorten it, or lengthen the cycles")
             peak = max(final, self.peak_decay**cycle)
             parts += [

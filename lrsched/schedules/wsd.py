@@ -10,6 +10,7 @@ from lrsched.schedules import shapes
 from lrsched.schedules.base import Schedule
 from lrsched.schedules.checks import one_of, require
 from lrsched.schedules.phases import Part, Phase
+from lrsched.units import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,8 @@ def stable_then_decay(
         down <= steps,
         "decay",
         decay,
-        f"is {down} steps, but a warm-up of {horizon.steps - steps} leaves {steps} of the run's {horizon.steps} steps",
+        f"is {count(down, 'step')}, but a warm-up of {horizon.steps - steps} leaves {steps} of the run's "
+        f"{horizon.steps} steps",
         "shorten one of them or train longer",
     )
     return [

@@ -11,6 +11,7 @@ from lrsched.schedules.checks import require
 from lrsched.schedules.cycles import listed
 from lrsched.schedules.phases import Part, Phase
 from lrsched.schedules.shapes import constant, linear
+from lrsched.units import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class WSDS(Schedule):
             left -= length
             if not length:  # it lies after the run
                 continue
-            rule = f"is {down} steps and does not fit into a period of {length} steps"
+            rule = f"is {count(down, 'step')} and does not fit into a period of {count(length, 'step')}"
             require(down <= length, "decay", self.decay, rule, "shorten it, or change lengths")
             parts += [
                 Phase(length - down, 1.0, 1.0, constant, name="stable"),

@@ -21,6 +21,7 @@ from lrsched.train.journal import Journal
 from lrsched.train.recovery import Recovery, refuse_to_save
 from lrsched.train.state import RunState
 from lrsched.train.update import Update
+from lrsched.units import count
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ class Trainer:
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
         place, before = state.clock.place(state.step), state.clock.place(max(state.evaluated, 0))
+        if not state.scheduler.sees_metrics:  # it counts evaluations
+            for missed in state.clock.missed(state.step, self.timetable.evaluate):
+                state.scheduler.observe(missed, metrics)
         advice = state.scheduler.observe(place, metrics)
         state.record_metrics(metrics, early=place >= self.timetable.patient_from)
         if advice is Advice.KEEP:
@@ -204,10 +208,11 @@ class Trainer:
         if self.stop.number is not None:  # first: a signal may have cut the last evaluation short
             return Outcome(Ended.SIGNAL, f"stopped by {self.stop.name}", self.stop.number)
         if state.step >= self._steps:
-            return Outcome(Ended.FINISHED, f"all {self._steps} steps are done")
+            done = f"all {self._steps} steps are done" if self._steps > 1 else "its one step is done"
+            return Outcome(Ended.FINISHED, done)
         if patience is not None and state.early.since >= patience:
             return Outcome(
-                Ended.EARLY, f"early stop: {state.early.monitor} has not improved for {patience} evaluations"
+                Ended.EARLY, f"early stop: {state.early.monitor} has not improved for {count(patience, 'evaluation')}"
             )
         if self.timetable.pause is not None and state.step >= self.timetable.pause:
             return Outcome(Ended.PAUSED, f"paused at step {state.step} of {self._steps}")

@@ -13,6 +13,7 @@ from lrsched.errors import CheckpointError, NotFinite
 from lrsched.train.journal import Journal
 from lrsched.train.nonfinite import all_finite
 from lrsched.train.state import RunState
+from lrsched.units import count
 
 log = logging.getLogger("lrsched")
 
@@ -99,7 +100,7 @@ class Recovery:
         state.passed, state.rollbacks, state.seconds = passed + over, [*rollbacks, checkpoint.step], seconds
         self._journal.rewind(state.metrics_bytes, checkpoint.step)
         self._journal.timing("rollback", step=found.step, to=checkpoint.step)
-        went = f"went back to the checkpoint of step {checkpoint.step}, passing over {over} batches"
+        went = f"went back to the checkpoint of step {checkpoint.step}, passing over {count(over, 'batch')}"
         self._tell(f"{found.advised(went)}")
         log.warning("step %d: %s, with the samples %s; %s", found.step, found.what, list(found.samples), went)
 

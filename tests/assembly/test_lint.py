@@ -265,7 +265,8 @@ def test_a_start_that_leaves_early_stop_no_evaluations_is_said(run_cli, start: s
     given = (f"trainer.early_stop.start={start}", "trainer.early_stop.patience=2")
     ended = run_cli(*RUN, *given)
     assert ended.code == 0, ended.err
-    left = f"{count} evaluations lie between it and the end of the run, so patience=2 never ends it early"
+    lie = "evaluation lies" if count == 1 else "evaluations lie"
+    left = f"{count} {lie} between it and the end of the run, so patience=2 never ends it early"
     assert f"warning: trainer.early_stop.start={start}: {left}" in ended.err
 
 

@@ -31,6 +31,12 @@ SCHEDULERS = {
         "scheduler.T_max=auto",
         "trainer.evaluate_every=0.5ep",
     ),
+    "class by each step": (
+        "scheduler=torch/CosineAnnealingLR",
+        "scheduler.interval=evaluation",
+        "scheduler.T_max=auto",
+        "trainer.evaluate_every=1st",
+    ),
     "composite": (
         "scheduler=torch/SequentialLR",
         "scheduler.milestones=[2]",
@@ -56,9 +62,14 @@ OF_OURS = {
     "batch and cooldown": ((*BATCH, "trainer.epochs=6", "trainer.on_extend=cooldown"),),
     "split at the end of an epoch": (("dataset.validation=0.3",),),
     "batch, then longer in steps": (BATCH, ("trainer.steps=40", "trainer.on_extend=stretch")),
+    "a place without an update": (("dataset.batch_size=80",),),
     "in steps": (("trainer.steps=40", "trainer.on_extend=stretch"), BATCH),
 }
-QUICK = [("cosine", "twice", 9), ("class by evaluations", "batch size", 12)]
+QUICK = [
+    ("cosine", "twice", 9),
+    ("class by each step", "a place without an update", 7),
+    ("class by evaluations", "batch size", 12),
+]
 
 
 def overrides(change: tuple[str, ...]) -> list[str]:
@@ -103,6 +114,7 @@ CELLS = [
     *product(SCHEDULERS, CHANGES, [9]),
     *product(["cosine", "class by evaluations"], CHANGES, [12]),
     *product(["cosine", "sequence"], OF_OURS, [12]),
+    *product(SCHEDULERS, ["a place without an update"], [7]),
 ]
 
 
@@ -136,7 +148,7 @@ def test_a_length_that_is_over_already_is_refused_in_the_runs_own_steps(run_cli,
     for command in ("train", "preview"):
         ended = run_cli(*shorter, *overrides(BATCH), command=command)
         assert ended.code == 2
-        assert "12 steps are already done, 2 epochs, and the run is to have 1 epochs; give more" in ended.err
+        assert "12 steps are already done, 2 epochs, and the run is to have 1 epoch; give more" in ended.err
 
 
 def test_the_issues_own_numbers(run_cli) -> None:

@@ -123,7 +123,7 @@ def serve() -> None:
 
 
 def _warm_up() -> None:
-    """Make a run here, so that no child prepares anew what PyTorch and OmegaConf prepare at their first use.
+    """Make a run here, and resume it: then no child prepares anew what PyTorch and OmegaConf prepare at first use.
 
     Afterwards random numbers and PyTorch are as they were: a run that forgot to seed or to set them would show it.
     """
@@ -138,7 +138,8 @@ def _warm_up() -> None:
     register()
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     with TemporaryDirectory() as place, chdir(place), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        run_config(set_config(composed(*command("plateau"))))
+        run_config(set_config(composed(*command("plateau"), "sweep.until=9")))
+        run_config(set_config(composed("resume=outputs/run", "sweep.until=null")))
     torch._C._set_deterministic_algorithms(False, warn_only=False)
     random.setstate(states[0])
     np.random.set_state(states[1])

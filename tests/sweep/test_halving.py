@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,19 @@ def test_a_choice_of_which_a_seed_diverges_is_ranked_last(run_cli) -> None:
     jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
     assert [job["status"] for job in jobs] == ["finished", "finished", "failed", "failed"]
     assert all("NotFinite" in job["reason"] for job in jobs[2:])
+
+
+def test_where_no_choice_ends_its_cooldown_nothing_is_ranked(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrsched.sweep.sweepers.halving.score", lambda job, copy: math.inf)
+    sweep = [item for item in SWEEP if not item.startswith("optimizer.lr=")]
+    ended = run_cli(*sweep, "optimizer.lr=0.03,0.3")
+    assert ended.code == 0, ended.err
+    assert (
+        "step 12: nothing can be ranked, for no choice has a val/loss; the first in order go on: optimizer.lr=0.03"
+        in ended.err
+    )
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert [job["reason"] for job in jobs] == ["", "not ranked, like all others, at step 12"]
 
 
 def _step(run_id: str) -> int:

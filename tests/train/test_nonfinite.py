@@ -12,6 +12,7 @@ from lrsched.train.loop import Timetable
 from lrsched.train.recovery import MOST_ROLLBACKS
 from lrsched.train.state import RunState
 from lrsched.train.update import MOST_PASSED
+from lrsched.units import count
 from tests.helpers.marked_data import ILLS
 from tests.helpers.nan_run import EVERY, PER_EPOCH, PLACES, STEPS, Run, same
 
@@ -83,7 +84,7 @@ def test_rollback(tmp_path: Path, ill: str, value: str, step: int) -> None:
     run = inject(tmp_path / "run", "rollback", ill, value, step)()
     assert (run.state.step, run.state.passed, run.state.rollbacks) == (STEPS, step - to + 1, [to])
     assert f"step {step}: " in run.said[0]
-    assert f"went back to the checkpoint of step {to}, passing over {step - to + 1} batches" in run.said[0]
+    assert f"went back to the checkpoint of step {to}, passing over {count(step - to + 1, 'batch')}" in run.said[0]
     by_hand = Run(tmp_path / "hand", "stop")
     if to:
         by_hand.until(lambda state: state.step == to + 1)

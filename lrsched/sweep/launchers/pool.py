@@ -13,7 +13,6 @@ from hydra.types import HydraContext
 from lrsched.console import say
 from lrsched.errors import NotBegun
 from lrsched.loggers.slots import ProgressBoard
-from lrsched.report.format import count
 from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
@@ -22,6 +21,7 @@ from lrsched.sweep.launchers.worker import error_of_job, preload, run_job, work_
 from lrsched.sweep.processes import End, Pool, Work, cores
 from lrsched.sweep.progress.watch import Watch
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
+from lrsched.units import count
 
 if TYPE_CHECKING:
     from lrsched.sweep.stages.tree import StageTree
@@ -111,7 +111,7 @@ def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: WorkerContext) -> 
     for member in tree.members:
         member.job.entry.steps_asked = max(member.job.entry.steps_asked, member.stand.steps)
     if any(member.job.entry in sweep.record.entries for member in tree.members):
-        say(f"{tree.asked} steps asked for, {tree.steps} to train")
+        say(f"{count(tree.asked, 'step')} asked for, {tree.steps} to train")
     show(tree)
     return tree
 

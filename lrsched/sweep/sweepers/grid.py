@@ -10,12 +10,12 @@ from hydra.core.override_parser.types import Override
 from lrsched.config.run_id import is_neutral, key_of
 from lrsched.console import say
 from lrsched.errors import ConfigError
-from lrsched.report.format import count
 from lrsched.sweep.combinations import combinations, swept
 from lrsched.sweep.finish import close
 from lrsched.sweep.launchers.dispatch import make_folder
 from lrsched.sweep.sweep import Invalid, Valid
 from lrsched.sweep.sweepers.base import SweepRunner
+from lrsched.units import count
 
 
 class Grid(SweepRunner):

@@ -21,7 +21,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -114,21 +114,39 @@ class Halving(Grid):
         scores = {job.run_id: score(job, copies[job.run_id]) if job.run_id in copies else math.inf for job in jobs}
         choices = _choices(jobs)
         mean = {name: sum(scores[job.run_id] for job in of) / len(of) for name, of in choices.items()}
-        order = sorted(mean, key=mean.__getitem__)
+        ended = {name for name, of in choices.items() if not any(job.run_id in copies for job in of)}
+        order = sorted(mean, key=lambda name: (mean[name], name in ended))
         kept = order[: max(1, len(order) // self._options.eta)]
+        unranked = all(map(math.isinf, mean.values()))
         for place, name in enumerate(order[len(kept) :], start=len(kept) + 1):
+            why = "not ranked, like all others," if unranked else f"ranked {place} of {len(order)}"
             for job in choices[name]:
                 if job.run_id in copies and not finished(job.folder):  # a finished run keeps its end on the record
-                    job.entry.drop(f"ranked {place} of {len(order)} at step {rung}")
+                    job.entry.drop(f"{why} at step {rung}")
         self._sweep.record.write()
+        monitor = jobs[0].settings.checkpoint.monitor
+        known = {} if unranked else self._means(jobs, copies, {name: mean[name] for name in kept})
+        left = [name for name in kept if name not in ended]
+        best = ", ".join(f"{name or 'all'}{known.get(name, '')}" for name in left)
+        if unranked and left:
+            say(f"step {rung}: nothing can be ranked, for no choice has a {monitor}; the first in order go on: {best}")
+        elif left:
+            say(f"step {rung}: {len(kept)} of {len(order)} go on: {best}")
+        return [job for name in kept for job in choices[name] if job.run_id in copies]
+
+    def _means(
+        self, jobs: Sequence[Valid], copies: Mapping[str, RunFolder], mean: Mapping[str, float]
+    ) -> dict[str, str]:
+        """The means of the choices that go on, as people read them."""
         monitor, sign = jobs[0].settings.checkpoint.monitor, _sign(jobs[0])
         units: dict[str, str] = next(
             (found["units"] for found in map(_result, copies.values()) if "units" in found), {}
         )
-        means = {name: shown(unit_of(monitor, units), sign * mean[name]) for name in kept}
-        best = ", ".join(f"{name or 'all'} ({monitor} {value})" for name, value in means.items())
-        say(f"step {rung}: {len(kept)} of {len(order)} go on: {best}")
-        return [job for name in kept for job in choices[name] if job.run_id in copies]
+        found = {
+            name: "not known" if math.isinf(value) else shown(unit_of(monitor, units), sign * value)
+            for name, value in mean.items()
+        }
+        return {name: f" ({monitor} {value})" for name, value in found.items()}
 
     def _cool_down(self, copies: Sequence[RunFolder], live: Sequence[RunFolder], rung: int) -> None:
         """Train copies up to the rung if they are behind it, then cool them down; a live one goes on as planned."""

@@ -30,7 +30,6 @@ from lrsched.console import say, typed
 from lrsched.ended import Ended
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
 from lrsched.records import RunFolder
-from lrsched.report.format import count
 from lrsched.runs.resume import finished
 from lrsched.sweep.finish import close
 from lrsched.sweep.launchers.dispatch import make_folder
@@ -40,7 +39,7 @@ from lrsched.sweep.sweep import Invalid, Valid
 from lrsched.sweep.sweepers.base import SweepRunner
 from lrsched.sweep.sweepers.space import SEED, space
 from lrsched.sweep.sweepers.study import Study, StudyOptions
-from lrsched.units import exactly, unit_of
+from lrsched.units import count, exactly, unit_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -172,9 +171,9 @@ class OptunaSearch(SweepRunner):
         trials, wanted = len(self._study.trials()), self._options.n_trials
         known = count(wanted, "trial")
         if trials >= wanted and not running:
-            known = f"all {trials} trials were made before; a greater hydra.sweeper.n_trials asks for more"
+            known = f"all {count(trials, 'trial')} were made before; a greater hydra.sweeper.n_trials asks for more"
         elif trials:
-            known = f"{trials} of {wanted} trials were made before, {running} of them to be resumed"
+            known = f"{trials} of {count(wanted, 'trial')} were made before, {running} of them to be resumed"
         say(f"study {self._study.name} in {self._sweep.record.folder}: {known}")
 
     def _units(self) -> dict[str, str]:
