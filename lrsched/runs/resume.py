@@ -32,6 +32,8 @@ FREE = (
     "trainer.profile",
     "trainer.show_every",
     "dataset.root",
+    "dataset.workers",
+    "dataset.prefetch",
     "device",
     "threads",
     "sweep",
