@@ -8,7 +8,10 @@ from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
 from lrsched.report.format import of_seeds
 from lrsched.report.rates import Candidate
-from lrsched.units import count
+from lrsched.units import count, metric_of
+
+TRAINED = {"task.label_smoothing"}
+"""Keys of tasks that change what is trained by, and not what is measured."""
 
 SURE = 0.9
 """A rate that resampled seeds choose again less often than this is called seed-dependent."""
@@ -17,6 +20,7 @@ SURE = 0.9
 def notes(comparison: Comparison) -> list[str]:
     """Sentences, the most important first."""
     return [
+        *_another_measure(comparison),
         *_nothing_to_compare(comparison),
         *_incomplete(comparison),
         *_edges(comparison),
@@ -39,6 +43,18 @@ def how_chosen(comparison: Comparison) -> str:
     if metric.chosen_by == metric.name:
         chosen += " One number chooses and compares, so the best looks a little better than it is."
     return chosen
+
+
+def _another_measure(comparison: Comparison) -> Iterator[str]:
+    """Rows of different tasks or losses: which of their numbers can be compared."""
+    name, rows = comparison.metric.name, comparison.candidates
+    keys = {key.removesuffix("._target_") for row in rows for key in row.entries if key.startswith("task.")} - TRAINED
+    if metric_of(name) == "loss" and keys:
+        part = f"{name.partition('/')[0]}/"
+        shared = [other for other in rows[0].metrics if all(other in row.metrics for row in rows)]
+        better = next((other for other in shared if other.startswith(part) and other != name), None)
+        remedy = f": compare a metric of all, --metric {better}" if better else ""
+        yield f"{name} is not one measure here, for the rows differ in {', '.join(sorted(keys))}{remedy}"
 
 
 def _nothing_to_compare(comparison: Comparison) -> Iterator[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Container, Mapping
 from copy import deepcopy
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from lrsched.assembly.parts import Parts
@@ -12,6 +15,7 @@ from lrsched.checkpoint.fork_point import Point
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError, StorageError, storage
+from lrsched.loggers.terminal import is_evaluation
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.initial import INITIAL
 from lrsched.runs.restore import DATA, Restored
@@ -58,9 +62,25 @@ def begin(
     state.load_state_dict({**saved["run"], **own})
     with storage(f"{folder.metrics} cannot be written"):
         write_atomically(folder.metrics, rows)
+        _take_over(point.source.shown, folder.shown, _shown_at(str(saved["rows"]), parts.timetable.show))
     store.save(point.step, state.state_dict(), about)
     note = f"the first {point.step} steps were made by {point.source}, whose schedule is the same until then"
     return Restored(len(rows), about, [note], forked=True)
+
+
+def _shown_at(rows: str, every: int | None) -> set[int]:
+    """When a run of these rows has shown its model: at the first evaluations after multiples of ``every``."""
+    found = [row["step"] for row in map(json.loads, rows.splitlines()) if is_evaluation(row)]
+    return {now for before, now in pairwise([0, *found]) if every is not None and now // every > before // every}
+
+
+def _take_over(theirs: Path, ours: Path, steps: Container[int]) -> None:
+    """Copy what another run showed of the model at some steps: it is what this run would have shown."""
+    for file in sorted(theirs.glob("*-*.*")):
+        number = file.name.partition("-")[0]
+        if number.isdigit() and int(number) in steps:
+            ours.mkdir(exist_ok=True)
+            write_atomically(ours / file.name, file.read_bytes())
 
 
 def _check(checkpoint: Checkpoint, about: Mapping[str, Any]) -> None:

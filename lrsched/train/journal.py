@@ -72,7 +72,7 @@ class Journal:
         rows = [row for row in read_rows(self._path) if row["step"] >= step]
         for row in rows:
             self._hand_out(row)
-        kept = step if any(map(is_evaluation, rows)) else step - 1  # else the evaluation is made, and shown, again
+        kept = max((row["step"] for row in rows if is_evaluation(row)), default=step - 1)  # else it is shown again
         for file in sorted(self._shown.glob("*-*.*")):
             number, _, name = file.stem.partition("-")
             if not number.isdigit() or int(number) < step:
@@ -80,7 +80,9 @@ class Journal:
             if int(number) > kept:
                 file.unlink()
             else:
-                self._hand_shown(step, name, file.read_text("utf-8") if file.suffix == ".txt" else file.read_bytes())
+                self._hand_shown(
+                    int(number), name, file.read_text("utf-8") if file.suffix == ".txt" else file.read_bytes()
+                )
 
     def _hand_shown(self, step: int, name: str, content: bytes | str) -> None:
         for logger in self._loggers:

@@ -392,3 +392,30 @@ def test_equal_schedules_are_hardly_ever_told_apart(number: int, seeds: int, swe
         found += any(verdict(pair, "").kind == "better" for pair in pairs)
     assert found <= 0.05 * sweeps + 2.33 * math.sqrt(sweeps * 0.05 * 0.95)
     assert found > 0  # never to find anything would pass too
+
+
+@pytest.mark.parametrize(
+    ("changes", "metric", "note"),
+    [
+        (
+            {"task__loss": "mae"},
+            None,
+            "for the rows differ in task.loss: compare a metric of all, --metric val/rmse",
+        ),
+        ({"task___target_": "lrsched.tasks.Binary"}, None, "for the rows differ in task: compare a metric of all"),
+        ({"task__loss": "mae"}, "val/rmse", None),
+        ({"task__label_smoothing": 0.2}, None, None),
+        ({"scheduler__warmup": "2st"}, None, None),
+    ],
+    ids=["loss", "task", "another metric", "smoothing", "same task"],
+)
+def test_losses_of_different_tasks_are_not_compared_in_silence(leave, tmp_path: Path, changes, metric, note) -> None:
+    usual = {"task___target_": "lrsched.tasks.Regression", "task__loss": "mse", "task__label_smoothing": 0.1}
+    for more in (usual, {**usual, **changes}):
+        for seed in (0, 1):
+            folder = leave("Cosine", 0.1, seed, metrics={"val/loss": 0.5 + seed, "val/rmse": 2.0 + seed}, **more)
+            file = folder / "result.json"
+            file.write_text(json.dumps({**json.loads(file.read_text()), "better": {"loss": "min", "rmse": "min"}}))
+    (comparison,) = compare_paths([tmp_path], metric).comparisons
+    found = [said for said in notes(comparison) if "is not one measure" in said]
+    assert (found[0].endswith(note) or note in found[0]) if note else not found

@@ -52,13 +52,17 @@ def same(ended: Ended, one: str, other: str) -> None:
     for name in left:
         for file in ("metrics.jsonl", "metrics.csv"):
             assert (left[name] / file).read_bytes() == (right[name] / file).read_bytes(), name
+        shown = [
+            {file.name: file.read_bytes() for file in folder.glob("shown/*")} for folder in (left[name], right[name])
+        ]
+        assert shown[0] == shown[1], name
         results = [json.loads((folder / "result.json").read_text("utf-8")) for folder in (left[name], right[name])]
         for key in ("status", "step", "weights_sha256", "metrics", "best", "config_sha256"):
             assert results[0][key] == results[1][key], (name, key)
 
 
 def test_horizons_and_cooldowns_off_one_trunk(run_cli) -> None:
-    options = ("-m", *RANDOM, *WSD, "optimizer=adamw")  # the other tests have SGD with momentum
+    options = ("-m", *RANDOM, *WSD, "optimizer=adamw", "trainer.show_every=10st")  # the other tests have SGD
     shared = run_cli(*options, "name=shared")
     assert shared.code == 0, shared.err
     assert f"150 steps asked for, {SHARED} to train" in shared.err
@@ -68,6 +72,7 @@ def test_horizons_and_cooldowns_off_one_trunk(run_cli) -> None:
     assert alone.code == 0, alone.err
     assert steps(alone, "alone") == (150, 150)
     same(alone, "shared", "alone")
+    assert all(len(list(folder.glob("shown/*-words.txt"))) > 2 for folder in runs(alone, "alone").values())
 
 
 @pytest.mark.parametrize(
