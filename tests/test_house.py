@@ -32,7 +32,7 @@ FLOORS = [
     {"schedulers", "tasks", "models", "loggers", "optimizers", "config"},
     {"data"},
     {"schedules", "checkpoint"},
-    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "picture", "units"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "picture", "units"},
     {"errors"},
 ]
 SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "schedulers")

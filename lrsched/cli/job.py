@@ -16,6 +16,7 @@ from lrsched.compose.hydra_setup import register
 from lrsched.compose.nodes import as_written, plain
 from lrsched.console import forgive_readers, say
 from lrsched.errors import Stopped, UserError
+from lrsched.imports import collector_at_rest
 from lrsched.records import RunFolder, check_name
 from lrsched.signals import stop_flag
 
@@ -41,7 +42,8 @@ class _ConfigRunner:
                 stop.check()
                 if in_sweep:
                     return _in_its_own_process(cfg)
-                from lrsched.runs.start import make_run  # slow, and --help and --cfg do without it
+                with collector_at_rest():
+                    from lrsched.runs.start import make_run  # slow, and --help and --cfg do without it
 
                 return make_run(cfg, _asked(), stop)
         except (UserError, OSError, OmegaConfBaseException) as failure:

@@ -14,6 +14,7 @@ from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
 from lrsched.config.settings import settings
 from lrsched.console import say
+from lrsched.imports import collector_at_rest
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
 from lrsched.runs.context import WorkerContext
@@ -65,7 +66,8 @@ def make_run(
             return result["metrics"].get(config.checkpoint.monitor)
         put(request.config, "sweep", config.sweep)  # how runs are launched, which changes no run
         run = settings(plain(request.config), context.objects)
-        from lrsched.runs.execute import execute  # imports torch
+        with collector_at_rest():
+            from lrsched.runs.execute import execute  # imports torch
 
         request = replace(request, context=context)
         return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
