@@ -151,7 +151,7 @@ def test_a_length_that_is_over_already_is_refused_in_the_runs_own_steps(run_cli,
         assert "12 steps are already done, 2 epochs, and the run is to have 1 epoch; give more" in ended.err
 
 
-def test_the_issues_own_numbers(run_cli) -> None:
+def test_digits_of_another_batch_size_are_foreseen_by_formula(run_cli) -> None:
     """63 updates of 21 an epoch, then 6: 18 more; update 70 is place 25 of 36."""
     digits = ("dataset=digits", "trainer.epochs=6", "trainer.progress=false", "scheduler=cosine", "name=run")
     run_cli(*digits, "sweep.until=63", "logger=none")
