@@ -32,8 +32,6 @@ FREE = (
     "trainer.profile",
     "trainer.show_every",
     "dataset.root",
-    "dataset.workers",
-    "dataset.prefetch",
     "device",
     "threads",
     "sweep",

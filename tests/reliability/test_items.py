@@ -44,7 +44,8 @@ def test_other_workers_from_the_middle_of_an_epoch_on_make_the_same_rows(run_cli
     assert run_cli(*WORDS, "name=whole", "dataset.workers=0").code == 0
     for name, first, then in (("cut", 2, 4), ("alone", 4, 0)):
         assert run_cli(*WORDS, f"name={name}", f"dataset.workers={first}", "sweep.until=12").code == 0
-        ended = run_cli(f"resume=outputs/{name}", "sweep.until=null", f"dataset.workers={then}")
+        allowed = "checkpoint.allow_change=[dataset.workers]"
+        ended = run_cli(f"resume=outputs/{name}", "sweep.until=null", f"dataset.workers={then}", allowed)
         assert ended.code == 0, ended.err
         assert ended.rows(name) == ended.rows("whole")
         assert ended.result(name)["weights_sha256"] == ended.result("whole")["weights_sha256"]
