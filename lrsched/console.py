@@ -46,10 +46,13 @@ def path_override(key: str, path: str | os.PathLike[str]) -> str:
 
     >>> path_override("resume", "outputs/a")
     'resume=outputs/a'
+    >>> print(path_override("resume", "it's"))
+    'resume='"'"'it\\'"'"'s'"'"''
     """
     if re.fullmatch(r"[\w./-]+", os.fspath(path), re.ASCII):
         return f"{key}={os.fspath(path)}"
-    return shlex.quote(f"{key}='{os.fspath(path)}'")
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + found[2].replace("'", "\\'"), os.fspath(path))
+    return shlex.quote(f"{key}='{escaped}'")
 
 
 def terminal() -> tuple[int | None, bool]:

@@ -101,6 +101,8 @@ def lint_target(node: Component[None], task: Task, train: Batch, facts: Mapping[
     if y is None or not y.is_floating_point() or (told and "target_std" in facts):
         return []
     some = y[:SOME].double()
+    if bool(((some == 0) | (some == 1)).all()):  # yes or no
+        return []
     mean, deviation = float(some.mean()), float(some.std(correction=0))
     if 1 / LARGE < math.hypot(mean, deviation) < LARGE or not deviation:
         return []

@@ -160,7 +160,7 @@ def is_plain(value: Any) -> bool:
     """Whether all of a state is of the usual kinds, which can be loaded; False where only loading it tells."""
     kind = type(value)
     if kind in (dict, OrderedDict):
-        names_are = all(type(name) in (str, int) for name in value)
+        names_are = all(type(name) is str or (type(name) is int and abs(name) < 2**63) for name in value)
         return names_are and all(map(is_plain, value.values())) and is_plain(getattr(value, "__dict__", None))
     if kind in (list, tuple):
         return all(map(is_plain, value))

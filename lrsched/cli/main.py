@@ -23,6 +23,9 @@ COMMANDS = {
     "check": "RUN_FOLDER …                           are a run's checkpoints intact?",
 }
 
+BUILDERS = ("train", "preview", "evaluate")
+"""Those that build what a config names; the others run no code of a user's own."""
+
 
 @hydra.main(version_base="1.3", config_path="pkg://lrsched.conf", config_name="config")
 def train(cfg: DictConfig) -> float | None:
@@ -45,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if name not in COMMANDS:
         print(f"lrsched: there is no command {name!r}; {nearest(name, COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    if trusted():  # a trusted module may lie in the current folder, as with python train.py
+    if name in BUILDERS and trusted():  # a trusted module may lie in the current folder, as with python train.py
         sys.path.insert(0, "")
     if name != "train":
         sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))

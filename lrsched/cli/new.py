@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ def _run(arguments: Sequence[str]) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made; its name is the project's")
     folder: Path = parser.parse_intermixed_args(arguments).folder
     begin(folder)
-    tell(NEXT.format(folder=folder))
+    tell(NEXT.format(folder=shlex.quote(str(folder))))
 
 
 def begin(folder: Path) -> None:
@@ -60,11 +61,16 @@ def begin(folder: Path) -> None:
     name = package_name(folder)
     with storage(f"{folder} cannot be made"):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        made = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.absolute().parent))
         try:
             _copy(files("lrsched") / "starter", made, name)
             made.chmod(0o755)  # mkdtemp's is the user's alone
-            made.replace(folder)  # an empty folder gives way
+            if folder.is_dir():  # perhaps the one that the user is in
+                for item in sorted(made.iterdir()):
+                    item.replace(folder / item.name)
+                made.rmdir()
+            else:
+                made.replace(folder)
         except BaseException:
             shutil.rmtree(made, ignore_errors=True)
             raise
@@ -83,9 +89,16 @@ def package_name(folder: Path) -> str:
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         rule = "its last part is the name of a package: letters, digits and _, and no digit first"
         raise ConfigError("FOLDER", str(folder), rule, "as in lrsched new my_project")
-    if name in ("conf", "tests", "train", "data", "outputs") or find_spec(name) is not None:
+    if name in ("conf", "tests", "train", "data", "outputs") or _is_taken(name):
         raise ConfigError("FOLDER", str(folder), f"there is a module {name} already; give it another name")
     return name
+
+
+def _is_taken(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ValueError:  # __main__ has none
+        return True
 
 
 def _copy(source: Traversable, target: Path, name: str) -> None:

@@ -63,7 +63,8 @@ class Component(Generic[Own]):
         Raises:
             ConfigError: the class or one of its arguments cannot be used.
         """
-        arguments = called_by_name(self.arguments, self.key) if self.role is DATASET else self.arguments
+        ours = self.target.startswith("lrsched.")
+        arguments = called_by_name(self.arguments, self.key, ours=ours) if self.role is DATASET else self.arguments
         return construct(self.role, self.cls, arguments, self.key, **given)
 
     def build_for(self, facts: Mapping[str, Any]) -> Any:

@@ -15,7 +15,13 @@ from lrsched.config.walk import is_list, is_mapping
 from lrsched.errors import ConfigError, Stopped, UserError
 
 HOMES = ("torch.utils.data", "torchvision.datasets", "torchvision.transforms", "lrsched.data")
-"""Where the classes are defined that need no trust."""
+"""Where names may come from that need no trust."""
+
+DEFINED = ("torch.utils.data.dataset", *HOMES[1:])
+"""Where their classes are defined. Torch's data pipes are not among them: they unpickle what they are given."""
+
+UNPICKLE = ("torchvision.datasets.lsun",)
+"""What runs whatever code lies in a file beside its data."""
 
 
 def with_objects(value: Any, key: str) -> Any:
@@ -60,20 +66,26 @@ def _callable(target: str, key: str) -> Callable[..., Any]:
         remedy = "if you trust its module, name it in the environment variable LRSCHED_TRUST"
         raise ConfigError(key, target, f"is not allowed here: it must come from {', '.join(homes)}", remedy)
     found = find(target, key, "data sets")
-    allowed = homes if isinstance(found, type) else trusted()
+    allowed = (*DEFINED, *trusted()) if isinstance(found, type) else trusted()
     what = "class" if isinstance(found, type) else "function"
     if not isinstance(found, type) and not inspect.isfunction(found):
         raise ConfigError(key, target, f"is a {type(found).__name__}, and a class or a function is wanted")
-    if not within(f"{found.__module__}.", allowed):
+    if not within(f"{found.__module__}.", allowed) or within(f"{found.__module__}.", UNPICKLE):
         trust = "; a function must come from a module that you trust" if what == "function" else ""
         raise ConfigError(key, target, f"is no {what} defined in {', '.join(allowed) or 'a trusted module'}{trust}")
     return found
 
 
-def called_by_name(arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The arguments of a data set, with all objects built; a ``collate`` that is a dotted name is that function."""
+def called_by_name(arguments: Mapping[str, Any], key: str, *, ours: bool) -> dict[str, Any]:
+    """The arguments of a data set, with all objects built.
+
+    Args:
+        arguments: as the config gives them.
+        key: of the data set.
+        ours: it is a class of ours, whose ``collate`` is a function where it is a dotted name.
+    """
     made = dict(arguments)
     collate = made.get("collate")
-    if isinstance(collate, str) and "." in collate:
+    if ours and isinstance(collate, str) and "." in collate:
         made["collate"] = {"_target_": collate, "_partial_": True}
     return {name: with_objects(value, f"{key}.{name}") for name, value in made.items()}

@@ -15,10 +15,13 @@ CONF = "conf"
 def project() -> Mapping[str, Any] | None:
     """The table ``[tool.lrsched]`` in the ``pyproject.toml`` of the current folder; None where none can be read."""
     with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        tools: Any = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
-        table: Any = tools.get("lrsched")
-        return cast(Mapping[str, Any], table) if isinstance(table, dict) else None
+        tools = _table(tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool"))
+        return None if tools is None else _table(tools.get("lrsched"))
     return None
+
+
+def _table(value: Any) -> Mapping[str, Any] | None:
+    return cast(Mapping[str, Any], value) if isinstance(value, dict) else None
 
 
 def own_configs() -> str | None:

@@ -188,8 +188,8 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
 
 
 def needed_trust(config: Mapping[str, Any]) -> list[str]:
-    """List the modules of ``LRSCHED_TRUST`` that hold a class which a config names: a new shell must trust them too."""
-    targets = [str(value) for key, value in leaves(config) if key.rpartition(".")[2] == "_target_"]
+    """List the modules of ``LRSCHED_TRUST`` that hold what a config names: a new shell must trust them too."""
+    targets = [str(value) for key, value in leaves(config) if key.rpartition(".")[2] in ("_target_", "collate")]
     return [name for name in _of_environment() if any(within(target, (name,)) for target in targets)]
 
 

@@ -79,7 +79,24 @@ def test_a_folder_that_is_named_is_taken_instead(project: Path, run_cli) -> None
     assert "spirals" in ended.err
 
 
+@pytest.mark.parametrize("command", ["report", "check"])
+def test_a_command_that_builds_nothing_runs_nothing_of_the_folder(project: Path, run_cli, command: str) -> None:
+    before = list(sys.path)
+    assert run_cli("outputs/none", command=command).code == 2
+    assert sys.path == before
+
+
+def test_the_empty_folder_that_one_is_in_becomes_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "swirl"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    begin(Path("."))
+    assert (Path.cwd() / "swirl" / "wide.py").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["swirl"]
+
+
 BAD = {
+    "__main__": "there is a module __main__ already",
     "class": "letters, digits and _",
     "1x": "letters, digits and _",
     "a b": "letters, digits and _",

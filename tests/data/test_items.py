@@ -222,6 +222,12 @@ NODES = {
         "{_target_: torch.utils.data.random_split}",
         "is no function defined in tests.helpers.items; a functi",
     ),
+    "pickles in a pipe": (
+        "{_target_: torch.utils.data.ConcatDataset, datasets: {_target_: torch.utils.data.datapipes.iter."
+        "routeddecoder.RoutedDecoderIterDataPipe, datapipe: [[a.pickle, b]]}}",
+        "is no class defined in torch.utils.data.dataset",
+    ),
+    "pickles in a cache": ("{_target_: torchvision.datasets.LSUN, root: .}", "is no class defined in torch.utils"),
     "argument": ("{_target_: tests.helpers.items.Draws, sample: 3}", "dataset.train=tests.helpers.items.Draws: cannot"),
     "missing": ("{_target_: torchvision.datasets.ImageFolder, root: none}", "cannot be built: FileNotFoundError"),
 }
@@ -310,7 +316,7 @@ def test_the_hash_tells_class_length_items_and_arguments_apart_but_not_where_dat
     there = Items(Draws()).sha256({"train": {"root": "a"}})
     assert Items(Draws()).sha256({"train": {"root": "b"}}) == there
     others = [Items(Draws(61)).sha256({}), Items(Bad(99, "")).sha256({}), Items(Bad(0, "label")).sha256({})]
-    assert len({plain, there, *others, Items(Draws()).sha256({"train": {"root": "c"}})}) == 6
+    assert len({plain, there, *others, Items(Draws()).sha256({"train": {"split": "a"}})}) == 6
 
 
 def test_hugging_face_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,12 +18,15 @@ from lrsched.seeds import key
 LOOKED_AT = 8
 """Items of each part that are hashed: the first, the last, and others spread by a key."""
 
+PLACES = ("root", "path", "file", "folder", "dir", "directory")
+"""How the names of arguments end that are paths; so is a text with a separator of folders in it."""
+
 
 def identity(fetches: Iterable[Fetch], arguments: Mapping[str, Any]) -> str:
     """The SHA-256 of the parts that were given: class, length, and the content of up to 8 items of each; and of the
     arguments that they are made with.
 
-    An argument that names a file or folder that is there counts as such alone: data may move. Each item is made twice
+    An argument that is a path counts as such alone: data may move. Each item is made twice
     by one key, and must be the same.
 
     Args:
@@ -63,15 +66,19 @@ def looked_at(length: int) -> list[int]:
 
 
 def _known(value: Any) -> Any:
-    """Arguments as they are compared: names in order, and paths by their being there."""
+    """Arguments as they are compared: names in order, and paths by their being given: data may be moved."""
     if isinstance(value, Mapping):
         named = cast("Mapping[Any, Any]", value)
-        return [(str(name), _known(named[name])) for name in sorted(named, key=str)]
+        return [(str(name), _named(str(name), named[name])) for name in sorted(named, key=str)]
     if isinstance(value, (list, tuple)):
         return [_known(item) for item in cast("Iterable[Any]", value)]
-    if isinstance(value, str) and 0 < len(value) < 4096 and "\0" not in value and Path(value).exists():
+    if isinstance(value, str) and os.sep in value:
         return "a path"
     return value if isinstance(value, (str, int, float, bool, type(None))) else type(value).__qualname__
+
+
+def _named(name: str, value: Any) -> Any:
+    return "a path" if isinstance(value, str) and name.endswith(PLACES) else _known(value)
 
 
 def _hash(item: Any) -> bytes:
