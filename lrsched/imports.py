@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_at_rest() -> Generator[None]:
-    """Import in this context without looking for garbage: an import makes none, and to look takes an eighth of it.
+    """Import in this context without looking for garbage: an import makes none, and looking takes an eighth of it.
 
     Python's collector walks through all that there is whenever there is a quarter more, which torch's import causes
     some dozens of times.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from tests.helpers.cases import command
 from tests.helpers.compare_runs import differences
 from tests.helpers.faults import stop_at
 from tests.helpers.runs import KILLED, folder, resume, run
-from tests.reliability.test_kills import INTERVAL, finish_under_kills
+from tests.reliability.test_kills import INTERVAL, undisturbed_though_killed
 
 pytestmark = pytest.mark.slow
 
@@ -41,17 +38,7 @@ def test_killed_at_random_it_is_the_undisturbed_run(
     tmp_path: Path, sources: dict[str, str], source: str, scheduler: str
 ) -> None:
     options = (*command(scheduler), f"init_from={sources[source]}", f"checkpoint.every={INTERVAL}st", "name=run")
-    began = time.monotonic()
-    ended = run(tmp_path / "whole", *options)
-    assert ended.code == 0, ended.said
-    seconds = time.monotonic() - began
-    random_, count = random.Random(source + scheduler), Counter[str]()
-    while count["kills"] < LEAST_KILLS:
-        count["runs"] += 1
-        struck = tmp_path / f"struck-{count['runs']}"
-        count += finish_under_kills(struck, options, seconds, random_)
-        assert differences(folder(tmp_path / "whole"), folder(struck)) == []
-    print(f"{source}, {scheduler}: {dict(count)}")
+    undisturbed_though_killed(tmp_path, options, LEAST_KILLS, f"{source}, {scheduler}")
 
 
 def test_killed_before_its_first_save_it_starts_from_the_weights_again(tmp_path: Path, sources: dict[str, str]) -> None:

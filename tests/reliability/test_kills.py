@@ -50,6 +50,21 @@ def finish_under_kills(place: Path, options: tuple[str, ...], seconds: float, ra
     return count
 
 
+def undisturbed_though_killed(tmp_path: Path, options: tuple[str, ...], kills: int, seed: str) -> None:
+    """Make a run, then kill and resume others like it until the number of kills is reached: each ends as it did."""
+    began = time.monotonic()
+    ended = run(tmp_path / "whole", *options)
+    assert ended.code == 0, ended.said
+    seconds = time.monotonic() - began
+    random_, count = random.Random(seed), Counter[str]()
+    while count["kills"] < kills:
+        count["runs"] += 1
+        struck = tmp_path / f"struck-{count['runs']}"
+        count += finish_under_kills(struck, options, seconds, random_)
+        assert differences(folder(tmp_path / "whole"), folder(struck)) == []
+    print(f"{seed}: {dict(count)}")
+
+
 def strike(tmp_path: Path, kills: int, seed: int) -> Counter[str]:
     """Kill runs at random until the number of kills is reached; compare each with its undisturbed twin."""
     random_ = random.Random(seed)

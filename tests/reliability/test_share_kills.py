@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 from tests.helpers.compare_runs import differences
 from tests.helpers.faults import stop_at
 from tests.helpers.runs import KILLED, folder, resume, run
-from tests.reliability.test_kills import INTERVAL, finish_under_kills
+from tests.reliability.test_kills import INTERVAL, undisturbed_though_killed
 from tests.runs.test_shares import CLASSES, GROUPS, TORCH, WAITING, WORDS
 
 pytestmark = pytest.mark.slow
@@ -42,24 +39,10 @@ CASES = {
 }
 
 
-def whole_run(place: Path, options: tuple[str, ...]) -> float:
-    began = time.monotonic()
-    ended = run(place, *options)
-    assert ended.code == 0, ended.said
-    return time.monotonic() - began
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_killed_at_random_it_is_the_undisturbed_run(tmp_path: Path, case: str) -> None:
     options = (*CASES[case], f"checkpoint.every={INTERVAL}st", "name=run")
-    seconds = whole_run(tmp_path / "whole", options)
-    random_, count = random.Random(case), Counter[str]()
-    while count["kills"] < LEAST_KILLS:
-        count["runs"] += 1
-        struck = tmp_path / f"struck-{count['runs']}"
-        count += finish_under_kills(struck, options, seconds, random_)
-        assert differences(folder(tmp_path / "whole"), folder(struck)) == []
-    print(f"{case}: {dict(count)}")
+    undisturbed_though_killed(tmp_path, options, LEAST_KILLS, case)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +54,8 @@ def test_killed_while_a_metric_waits_it_is_the_undisturbed_run(
 ) -> None:
     """A checkpoint follows each update: what waits comes back from it, and not from an evaluation made anew."""
     options = (*CASES[case], "checkpoint.every=1st", "name=run")
-    whole_run(tmp_path / "whole", options)
+    ended = run(tmp_path / "whole", *options)
+    assert ended.code == 0, ended.said
     struck = tmp_path / "struck"
     for number, step in enumerate(steps):
         faults = [partial(stop_at, step, signal.SIGKILL)]
