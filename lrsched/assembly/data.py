@@ -15,15 +15,17 @@ from lrsched.config import schema
 from lrsched.config.blame import raised
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
-from lrsched.data.augment import Augment
 from lrsched.data.batch import samples
 from lrsched.data.data import Data
 from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
+from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
+from lrsched.tasks.task import Task
 
 if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
     from lrsched.data.items import Items
     from lrsched.data.stream.splits import ItemSplits
 
@@ -149,10 +151,28 @@ def check_counts(reserved: schema.DatasetConfig, data: Data | Items) -> None:
             raise NotMeant(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
-def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, device: torch.device) -> Transform:
-    """What brings raw samples into the form that the model is given, with the random changes that are asked for."""
-    crop, flip = reserved.augment.crop, reserved.augment.flip
+def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, task: Task, device: torch.device) -> Transform:
+    """What brings raw samples into the form that the model is given, with the random changes that are asked for.
+
+    Raises:
+        ConfigError: a change that cannot be made of these data, for this task.
+    """
     try:
-        return splits.transform(device, Augment(crop=crop, flip=flip) if crop or flip else None)
+        return splits.transform(device, _augment(vars(reserved.augment), task, labels_of(task, splits.facts)))
     except ConfigError as error:
         raise error.under("dataset.augment") from error
+
+
+def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Augment | None:
+    """The random changes of training images; None: none is asked for."""
+    if not any(asked[name] for name in asked if name != "mask_fill"):
+        return None
+    from lrsched.data.augment import Augment  # few runs need it
+
+    fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
+    if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):
+        remedy = "" if ignore is not None else "; task.ignore=255 lets it be 255"
+        raise ConfigError(
+            "mask_fill", fill, f"must be a class, from 0 to {labels.classes - 1}, or task.ignore" + remedy
+        )
+    return Augment(**{**asked, "mask_fill": ignore if fill is None else fill})

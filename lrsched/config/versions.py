@@ -22,6 +22,7 @@ LATER: Mapping[str, Any] = {
     "task.class_weights": None,
     "dataset.fold": None,
     "dataset.folds": 5,
+    "dataset.augment.mask_fill": None,
     "init_from": None,
     "init_match": None,
     "dataset.cache": False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -20,7 +20,11 @@ from lrsched.data.partition import Partition
 from lrsched.data.stream.fetch import MOST_WORKERS, Fetch, Part, Wanted
 from lrsched.data.stream.identify import identity
 from lrsched.data.stream.labels import Labels
+from lrsched.data.transform import Augmented, Standardise, Transform
 from lrsched.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
 
 COLLATES: Mapping[str, Callable[[list[Any]], Any] | None] = {"default": None, "pad": Pad()}
 """What may be given by name for ``collate``."""
@@ -123,6 +127,30 @@ class Items:
             labels: what whole-numbered targets may be; None: anything.
         """
         return Fetch(part, self.collate, seed, labels)
+
+    def transform(self, train: Part, device: torch.device, augment: Augment | None = None) -> Transform:
+        """What brings batches of items into the form that the model is given; it runs in the process that trains.
+
+        Args:
+            train: the training part.
+            device: of the batches.
+            augment: random changes of training images, or None.
+
+        Raises:
+            ConfigError: these items cannot be changed so.
+        """
+        change, told = Transform(), self.statistics(train)
+        if told is not None:
+            mean, std = (each.reshape(1, -1, 1, 1) for each in told)
+            change = Standardise(mean, std, device)
+        return change if augment is None else Augmented(augment.of(self.look(train)), change)
+
+    def statistics(self, train: Part) -> tuple[Tensor, Tensor] | None:
+        """Mean and standard deviation of each channel of the images of the training part, [C] each, to standardise by.
+
+        None, as here: the model is given items as they are. A subclass that knows its pixels overrides this.
+        """
+        return None
 
     def look(self, part: Part | None = None) -> Batch:
         """The first two samples of a part as a batch; of the training part by itself."""
