@@ -42,10 +42,18 @@ def at_least(least: float) -> Rule:
     return must(lambda value: value >= least, f"must be at least {least}")
 
 
+def within(least: float, most: float, what: str) -> Rule:
+    """Require a number from ``least`` to ``most``; ``what`` says in words what it is."""
+    return must(lambda value: least <= value <= most, f"must lie between {least:g} and {most:g}: {what}")
+
+
 ABOVE_0 = must(lambda value: 0 < value < inf, "must be a finite number above 0")
 LAYER_DECAY = must(lambda value: 0 < value <= 1, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
 HELD_OUT = must(
     lambda value: 0 < value < 1, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten"
+)
+ALPHA = must(
+    lambda value: value == 0 or 0.01 <= value <= 100, "is the α of Beta(α, α): from 0.01 to 100, or 0: not mixed"
 )
 THREADS = must(lambda value: 1 <= value <= 1024, "must lie between 1 and 1024")
 
@@ -186,6 +194,18 @@ class Augmentation:
 
     crop: int = ruled(0, at_least(0))
     flip: bool = False
+    rotate: float = ruled(0.0, within(0, 180, "the largest turn to either side, in degrees"))
+    shear: float = ruled(0.0, within(0, 60, "the largest shear to either side, in degrees"))
+    scale: float = ruled(0.0, within(0, 0.9, "0.2 makes an image 0.8 to 1.2 times as large"))
+    shift: float = ruled(0.0, within(0, 1, "a part of width and height"))
+    brightness: float = ruled(0.0, within(0, 1, "0.2 takes 0.8 to 1.2 times the brightness"))
+    contrast: float = ruled(0.0, within(0, 1, "0.2 takes 0.8 to 1.2 times the contrast"))
+    saturation: float = ruled(0.0, within(0, 1, "0.2 takes 0.8 to 1.2 times the saturation"))
+    hue: float = ruled(0.0, within(0, 0.5, "the largest turn of the colour circle to either side"))
+    cutout: int = ruled(0, at_least(0))
+    erase: float = ruled(0.0, within(0, 1, "the probability that an image is covered in part"))
+    mixup: float = ruled(0.0, ALPHA)
+    cutmix: float = ruled(0.0, ALPHA)
     mask_fill: Optional[float] = None
 
 
