@@ -166,10 +166,9 @@ def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Aug
     for name in ("mixup", "cutmix"):
         if asked[name] and not takes_soft_targets(type(task)):
             kind = type(task).__name__
-            rule = f"makes soft targets, float [samples, classes], and {kind} does not declare that its loss takes them"
-            raise ConfigError(
-                name, asked[name], rule, f"give task=classification, or {kind} the class variable soft=True"
-            )
+            rule = f"makes soft targets, float [samples, classes], and {kind} does not say that its loss takes them"
+            remedy = f"leave it out, take task=classification, or give {kind} the class variable soft_targets = True"
+            raise ConfigError(name, asked[name], rule, remedy)
     fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
     if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):
         remedy = "" if ignore is not None else "; task.ignore=255 lets it be 255"

@@ -130,10 +130,8 @@ def check_shares(data: Data) -> None:
         check_values(what, y, y >= 0, "the share of a class is at least 0")
         total = y.double().sum(1)
         if (place := _first((total - 1).abs() > 1e-3)) is not None:
-            rule = "the shares of the classes add up to 1 (labels are whole numbers [N])"
-            raise DataError(
-                f"{what}: sample {place[0]} (from 0) has shares that add up to {total[place].item():g}; {rule}"
-            )
+            rule = f"has shares of classes that add up to {total[place].item():g}, and must to 1"
+            raise DataError(f"{what}: sample {place[0]} (from 0) {rule}; labels are whole numbers [{len(y)}]")
 
 
 def check_range(

@@ -88,21 +88,19 @@ def hue(x: Tensor, turn: Tensor) -> Tensor:
     With v and w the largest and the smallest of (r, g, b), c = v − w, and the place p on a circle of length 6 (red at
     0, green at 2, blue at 4): colour n ∈ {5, 3, 1} is v − c · clip(min(k, 4 − k), 0, 1), k = (n + p) mod 6.
     """
-    largest, smallest = x.amax(1), x.amin(1)
-    spread = largest - smallest
     red, green, blue = x.unbind(1)
-    safe = torch.where(spread == 0, torch.ones_like(spread), spread)
-    place = torch.where(
-        red == largest,
-        (green - blue) / safe,
-        torch.where(green == largest, (blue - red) / safe + 2, (red - green) / safe + 4),
-    )
-    place = place + 6 * turn[:, None, None]
-    found: list[Tensor] = []
-    for n in (5, 3, 1):
-        k = (place + n).remainder_(6)
-        found.append(largest - spread * torch.minimum(k, 4 - k).clamp_(0, 1))
-    return torch.stack(found, 1)
+    largest = torch.maximum(torch.maximum(red, green), blue)
+    spread = largest - torch.minimum(torch.minimum(red, green), blue)
+    scale = 1 / spread.clamp(min=1e-12)  # a grey has no hue, and gets 0
+    place = torch.where(green == largest, (blue - red).mul_(scale).add_(2), (red - green).mul_(scale).add_(4))
+    place = torch.where(red == largest, (green - blue).mul_(scale), place).add_(6 * turn[:, None, None])
+    found = torch.empty_like(x)
+    for channel, n in enumerate((5, 3, 1)):
+        k = torch.add(place, n, out=found[:, channel])
+        k.sub_((k / 6).floor_().mul_(6))
+        k.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)  # min(k, 4 − k) is 2 − |k − 2|
+        k.mul_(spread).neg_().add_(largest)
+    return found
 
 
 def _grey(x: Tensor) -> Tensor:
