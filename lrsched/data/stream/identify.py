@@ -83,12 +83,12 @@ def _named(name: str, value: Any) -> Any:
 
 def _hash(item: Any) -> bytes:
     digest = hashlib.sha256()
-    for piece in _pieces(item):
+    for piece in pieces(item):
         digest.update(piece)
     return digest.digest()
 
 
-def _pieces(item: Any) -> Iterable[bytes]:
+def pieces(item: Any) -> Iterable[bytes]:
     """An item as bytes: numbers, text, arrays, pictures, and what holds them; anything else by its class."""
     if isinstance(item, Tensor):
         item = item.detach().cpu().numpy() if str(item.dtype) != "torch.bfloat16" else item.float().numpy()
@@ -97,11 +97,11 @@ def _pieces(item: Any) -> Iterable[bytes]:
     if isinstance(item, Mapping):
         for name, part in cast("Mapping[Any, Any]", item).items():
             yield f"{name}:".encode()
-            yield from _pieces(part)
+            yield from pieces(part)
     elif isinstance(item, (list, tuple)):
         yield f"[{len(cast('list[Any]', item))}".encode()
         for part in cast("list[Any]", item):
-            yield from _pieces(part)
+            yield from pieces(part)
     elif isinstance(item, (np.ndarray, np.generic)) and item.dtype.kind in "biufc":
         array = np.asarray(item)
         yield f"{array.dtype.newbyteorder('<').str} {array.shape}".encode()
