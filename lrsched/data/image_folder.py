@@ -61,7 +61,7 @@ class ImageFolder(Source):
         }
         names = tuple(train.names)
         facts = {"classes": len(names), "class_names": names}
-        return pictures(kept(decoded, self.cache_root, self.workers), facts, self.workers)
+        return pictures(kept(decoded, self.cache_root, self.workers, names), facts, self.workers)
 
 
 def check_keys(source: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lrsched.data.image_folder import check_keys
 from lrsched.data.source import Source
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from lrsched.data.folders.held import Pictures
@@ -72,7 +72,7 @@ class ImageMasks(Source):
         """The pictures and their masks, in a cache."""
         from lrsched.data.folders.coding import classes_found, coding_of
         from lrsched.data.folders.decoded import Decoded
-        from lrsched.data.folders.held import kept, pictures
+        from lrsched.data.folders.held import forget, kept, pictures
         from lrsched.data.folders.layout import root_of
         from lrsched.data.folders.pairs import pairs_of
         from lrsched.data.folders.size import size_of
@@ -83,9 +83,13 @@ class ImageMasks(Source):
             part: Decoded(root, pairs.files, pairs.masks, self.channels, size, coding)
             for part, pairs in pairs_of(root, self.images, self.masks, self.suffix).items()
         }
-        parts = kept(decoded, self.cache_root, self.workers)
+        parts = kept(decoded, self.cache_root, self.workers, coding.names or ())
         seen = np.logical_or.reduce([part.seen() for part in parts.values()])
-        facts: dict[str, Any] = {"classes": coding.classes or classes_found(seen, self.ignore, root)}
+        try:
+            facts: dict[str, Any] = {"classes": coding.classes or classes_found(seen, self.ignore, root)}
+        except DataError:
+            forget(parts)
+            raise
         if coding.names is not None:
             facts["class_names"] = tuple(coding.names)
         return pictures(parts, facts, self.workers)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from lrsched.console import say
 from lrsched.data.batch import Batch
 from lrsched.data.cache.cache import Cache
 from lrsched.data.items import Items
 from lrsched.data.partition import Partition
+
+SHOWN = 5
+"""Classes that are said by name."""
 
 if TYPE_CHECKING:
     from lrsched.data.folders.decoded import Decoded
@@ -70,21 +76,42 @@ class Pictures(Items):
         return digest.hexdigest()
 
 
-def kept(parts: Mapping[str, Decoded], root: str | None, workers: int) -> dict[str, Held]:
-    """The parts of a data set in a cache, read now if they are not there.
+def kept(parts: Mapping[str, Decoded], root: str | None, workers: int, names: Sequence[str] = ()) -> dict[str, Held]:
+    """The parts of a data set in a cache, read now if they are not there; then what was found is said, too.
 
     Args:
         parts: by name, not read yet.
         root: folder of caches, or None: the usual one.
         workers: processes that read files; 0: this one.
+        names: of the classes.
     """
     from lrsched.data.cache.cached import cached, place_of
 
-    place = place_of(root)
+    place, known = place_of(root), {part: items.known() for part, items in parts.items()}
+    if any(not (place / f"{part}-{known[part][:32]}").is_dir() for part in parts):
+        say(found_in(parts, names))
     return {
-        part: Held(cached(items, what=part, known=items.known(), root=place, workers=workers).folder)
+        part: Held(cached(items, what=part, known=known[part], root=place, workers=workers).folder)
         for part, items in parts.items()
     }
+
+
+def found_in(parts: Mapping[str, Decoded], names: Sequence[str]) -> str:
+    """The parts and the classes of a data set in words."""
+    counts = ", ".join(f"{len(items):,} pictures in {part}" for part, items in parts.items())
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    classes = f" of {len(names)} classes ({', '.join(names[:SHOWN])}{more})" if names else ""
+    absent = [part for part in ("validation", "test") if part not in parts]
+    held = f"; {' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} held out of train" if absent else ""
+    return f"dataset.root={parts['train'].root}: {counts}{classes}{held}"
+
+
+def forget(parts: Mapping[str, Held]) -> None:
+    """Delete caches that no run can use."""
+    for held in parts.values():
+        shutil.rmtree(held.folder.parent, ignore_errors=True)
+        with suppress(OSError):
+            held.folder.parents[1].rmdir()  # if it is empty
 
 
 def pictures(parts: Mapping[str, Held], facts: Mapping[str, Any], workers: int) -> Pictures:

@@ -83,7 +83,7 @@ def parts_of(root: Path, *, holding: Literal["folders", "pictures"] = "folders")
         if any(file.suffix.lower() in PICTURES for file in other.rglob("*")):
             rule = f"holds pictures and lies beside {names} which are parts, and is none of them"
             raise DataError(f"{other}: {rule}; move it into a part, or away")
-    return found
+    return {part: found[part] for part in PARTS if part in found}
 
 
 def own_picture(folder: Path) -> Path | None:
