@@ -44,12 +44,10 @@ class Cache(Dataset[Any]):
         self.folder = folder
         told = read_manifest(folder)
         try:
-            self.form = Form(told["kind"], tuple(Column(c["name"], c["dtype"], tuple(c["shape"])) for c in told["columns"]))
-            self._samples = int(told["samples"])
-            self._uneven = [bool(uneven) for uneven in told["uneven"]]
-            self._labels: dict[int, int] | None = (
-                None if told["labels"] is None else {int(value): int(number) for value, number in told["labels"]}
-            )
+            columns = (Column(c["name"], c["dtype"], tuple(c["shape"])) for c in told["columns"])
+            self.form, self._samples = Form(told["kind"], tuple(columns)), int(told["samples"])
+            self._uneven, labels = [bool(uneven) for uneven in told["uneven"]], told["labels"]
+            self._labels = None if labels is None else {int(value): int(number) for value, number in labels}
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged(f"{MANIFEST} lacks what it must say") from error
         self._flat = [self._mapped(n, column) for n, column in enumerate(self.form.columns)]

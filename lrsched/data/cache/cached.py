@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -22,7 +23,7 @@ from lrsched.data.stream.fetch import Part
 from lrsched.data.stream.labels import Labels
 from lrsched.data.stream.workers import Workers
 from lrsched.errors import RunFolderBusy, StorageError
-from lrsched.records import make_folder, sync_folder, write_json
+from lrsched.records import make_folder, sync_folder
 
 DECODED = "decoded"
 """The folder of whole files, within that of the cache."""
@@ -183,7 +184,7 @@ def _decode(part: Part, folder: Path, even: bool, workers: int, labels: Labels |
         written.close()
     written.end()
     told = manifest(form, len(part), written.uneven, written.labels if written.listed else None)
-    write_json(making / MANIFEST, told)
+    (making / MANIFEST).write_text(json.dumps(told), "utf-8")
     for file in making.iterdir():
         with open(file, "rb") as whole:
             os.fsync(whole.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,7 +40,7 @@ class Chunk:
     Args:
         flat: for each column, the numbers of all samples, one after the other.
         shapes: for each column int64 [n, dimensions], or None: all have the shape of the first sample of all.
-        labels: for each value of the targets the first sample that has it; None: too many, or they are no whole numbers.
+        labels: for each value of the targets the first sample that has it; None: too many, or no whole numbers.
     """
 
     flat: list[Tensor]
@@ -192,9 +193,10 @@ class Written:
                 (self._folder / f"{n}.offsets").write_bytes(offsets.numpy().data)
 
     def close(self) -> None:
-        """Close the files."""
-        for file in self._files:
-            file.close()
+        """Close the files, each of them, whatever the file system says."""
+        with ExitStack() as stack:
+            for file in self._files:
+                stack.callback(file.close)
 
 
 def _sample(place: int, arrays: Sequence[Numbers]) -> int:

@@ -19,6 +19,7 @@ from lrsched.data.stream.fetch import Fetch, Part
 from lrsched.data.stream.identify import identity, pieces
 
 PLAIN = (str, int, float, bool, bytes, type(None), complex)
+CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
 LOOKED_THROUGH = 100
 """Entries of a list up to which a text in it is looked at as a path."""
 
@@ -86,7 +87,7 @@ class _State:
         elif isinstance(value, functools.partial):
             called = cast("functools.partial[Any]", value)
             self.add((called.func, called.args, called.keywords))
-        elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)):
+        elif isinstance(value, CODE):
             self._source(value)
         else:
             self._object(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lrsched.data.stream.fetch import Fetch
@@ -91,7 +92,8 @@ def _hash(item: Any) -> bytes:
 def pieces(item: Any) -> Iterable[bytes]:
     """An item as bytes: numbers, text, arrays, pictures, and what holds them; anything else by its class."""
     if isinstance(item, Tensor):
-        item = item.detach().cpu().numpy() if str(item.dtype) != "torch.bfloat16" else item.float().numpy()
+        item = item.detach().to_dense().cpu()
+        item = (item.float() if item.dtype == torch.bfloat16 else item).numpy()
     elif not isinstance(item, (np.ndarray, np.generic)) and hasattr(item, "__array_interface__"):  # a picture of PIL
         item = np.asarray(item)
     if isinstance(item, Mapping):
