@@ -14,9 +14,11 @@ from lrsched.data import Augment
 OWN = ("npz", "text", "table", "python_source", "picture", "torch")
 """Data whose number of samples depends on what they are read from, or on their own keys."""
 BATCH_SIZE = {"digits": 64, "diabetes": 32, "cancer": 32, "table": 64, "text": 32, "python_source": 16, "picture": 512}
+BATCH_SIZE["noisy_quadratic"] = 4
 OTHER: dict[str, dict[str, float]] = {
     "python_source": {"eval_batch_size": 32, "validation": 0.03, "test": 0.1},
     "picture": {"validation": 0.02, "test": 0.1},
+    "noisy_quadratic": {"validation": 0.01},
 }
 """What a data set's YAML sets to another value than its base."""
 COUNTS = {
@@ -24,6 +26,7 @@ COUNTS = {
     "diabetes": (442, 0),
     "cancer": (569, 0),
     "synthetic": ("${.samples}", 0),
+    "noisy_quadratic": ("${.samples}", 1),
     "cifar10": (50000, 10000),
     "cifar100": (50000, 10000),
 }
@@ -36,6 +39,7 @@ TARGETS = {
     "fashion_mnist": "FashionMNIST",
     "kmnist": "KMNIST",
     "mnist": "MNIST",
+    "noisy_quadratic": "NoisyQuadratic",
     "npz": "Npz",
     "picture": "Picture",
     "python_source": "PythonSource",

@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 import lrsched.models
 from lrsched.errors import ConfigError
 
-NAMES = ["CNN", "Fourier", "GPT", "Linear", "MLP", "ResNet18", "ResNet9", "TorchVision", "UNet"]
-OTHERS = {"GPT": {"vocabulary", "context"}, "UNet": {"input_shape", "classes", "outputs"}}
+NAMES = ["CNN", "Fourier", "GPT", "Linear", "MLP", "Quadratic", "ResNet18", "ResNet9", "TorchVision", "UNet"]
+OTHERS = {"GPT": {"vocabulary", "context"}, "Quadratic": {"input_shape"}, "UNet": {"input_shape", "classes", "outputs"}}
 """Models that are no classifiers of samples, and the facts that they ask for; tests/models/ has a file for each."""
 CLASSIFIERS = [name for name in NAMES if name not in OTHERS]
 FLAT = ("Fourier", "Linear", "MLP")
