@@ -131,7 +131,7 @@ class ItemSplits:
 
     @property
     def _hands(self) -> Hands:
-        return Hands(self.data.workers, self.data.prefetch)
+        return Hands(self.data.makers, self.data.prefetch)
 
 
 def split_items(
