@@ -22,11 +22,13 @@ BATCH_SIZE = {
     "python_source": 16,
     "picture": 512,
     "imagemasks": 16,
+    "noisy_quadratic": 4,
 }
 OTHER: dict[str, dict[str, float]] = {
     "python_source": {"eval_batch_size": 32, "validation": 0.03, "test": 0.1},
     "picture": {"validation": 0.02, "test": 0.1},
     "imagemasks": {"eval_batch_size": 64},
+    "noisy_quadratic": {"validation": 0.01},
 }
 """What a data set's YAML sets to another value than its base."""
 COUNTS = {
@@ -34,6 +36,7 @@ COUNTS = {
     "diabetes": (442, 0),
     "cancer": (569, 0),
     "synthetic": ("${.samples}", 0),
+    "noisy_quadratic": ("${.samples}", 1),
     "cifar10": (50000, 10000),
     "cifar100": (50000, 10000),
 }
@@ -48,6 +51,7 @@ TARGETS = {
     "fashion_mnist": "FashionMNIST",
     "kmnist": "KMNIST",
     "mnist": "MNIST",
+    "noisy_quadratic": "NoisyQuadratic",
     "npz": "Npz",
     "picture": "Picture",
     "python_source": "PythonSource",
