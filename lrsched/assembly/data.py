@@ -80,16 +80,22 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
 
 
 def _items(run: Settings, data: Items, cut: Mapping[str, Any]) -> Loaded:
-    """The parts of items. The task cannot see them all: each batch is looked at."""
+    """The parts of items. The task cannot see them all: each batch is looked at, or each item when it is decoded."""
     from lrsched.data.stream.splits import split_items  # data in memory start without it
 
+    arguments = {name: run.dataset.arguments[name] for name in WHAT if name in run.dataset.arguments}
+    task = task_of(run.task, data.facts)
+    check_facts(task, data)
+    digest = data.sha256(arguments)
+    if data.cache:
+        from lrsched.data.cache.items import decoded
+
+        data = decoded(data, arguments, labels_of(task, data.facts), quiet=not run.trainer.progress)
     try:
         splits = split_items(data, **cut)
     except ConfigError as error:
         raise error.under("dataset") from error
-    check_facts(task_of(run.task, splits.facts), data)
-    arguments = run.dataset.arguments
-    return splits, data.sha256({name: arguments[name] for name in WHAT if name in arguments})
+    return splits, digest
 
 
 WHAT = ("train", "validation", "test")

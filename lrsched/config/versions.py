@@ -30,6 +30,7 @@ LATER: Mapping[str, Any] = {
     "dataset.augment.mask_fill": None,
     "init_from": None,
     "init_match": None,
+    "dataset.cache": False,
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.
 
