@@ -112,7 +112,9 @@ def test_an_error_is_that_of_the_item_as_its_key_draws_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "read", [lambda: random.getstate()[1][5], lambda: np.random.get_state(legacy=True)[1][0]], ids=["python", "numpy"]
+    "read",
+    [lambda: random.getstate()[1][5], lambda: np.random.get_state(legacy=False)["state"]["key"][0]],
+    ids=["python", "numpy"],
 )
 def test_items_that_read_the_state_of_a_generator_are_refused(read: Callable[[], Any]) -> None:
     data = Items(Some(read, tuple(range(12))), workers=0)

@@ -129,8 +129,8 @@ class Fetch(Dataset[Any]):
         except (Stopped, MemoryError):
             raise
         except Exception as error:
-            said = str(error) if isinstance(error, UserError) else raised(error)
-            raise DataError(f"{self.where(number)} raised {said}") from error
+            said = f": {error}" if isinstance(error, UserError) else f" raised {raised(error)}"
+            raise DataError(f"{self.where(number)}{said}") from error
 
     def seed(self, number: int, position: tuple[int, ...]) -> int:
         """The key of an item's randomness."""
