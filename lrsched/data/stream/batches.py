@@ -125,7 +125,8 @@ class ItemLoader:
             numbers = clock.unseen[start:end]
         else:
             numbers = self._order.part(0 if self._overfit is not None else epoch, start, end)
-        return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in numbers.split(self.batch_size)]
+        micro = [numbers] if len(numbers) <= self.batch_size else numbers.split(self.batch_size)
+        return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in micro]
 
     def _made(self, raw: Batch, step: int, micro: int) -> Batch:
         if self._generator is not None:
