@@ -38,6 +38,21 @@ def test_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
     assert differences(folder(tmp_path / "whole"), folder(tmp_path / "cut")) == []
 
 
+CHANGED = "crop: 1, flip: true, rotate: 10, scale: 0.1, contrast: 0.3, hue: 0.1, erase: 0.25, mixup: 0.2, cutmix: 1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_changed_images_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
+    photos = ("dataset.train={_target_: tests.helpers.items.Photos, samples: 200}", f"dataset.augment={{{CHANGED}}}")
+    words = (*WORDS, *photos, "name=run", "trainer.accumulate=2", "dataset.batch_size=8", f"dataset.workers={workers}")
+    whole = Running(tmp_path / "whole", words, [TRUST])
+    cut(tmp_path / "cut", words, [11, 12, 14], first_way=1, beside=[TRUST])
+    ended = whole.end()
+    assert ended.code == 0, ended.said
+    assert differences(folder(tmp_path / "whole"), folder(tmp_path / "cut")) == []
+
+
 @pytest.mark.slow
 def test_other_workers_from_the_middle_of_an_epoch_on_make_the_same_rows(run_cli, monkeypatch) -> None:
     monkeypatch.setenv("LRSCHED_TRUST", "tests.helpers.items")

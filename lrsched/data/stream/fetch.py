@@ -126,8 +126,8 @@ class Fetch(Dataset[Any]):
         except (Stopped, MemoryError):
             raise
         except Exception as error:
-            said = str(error) if isinstance(error, UserError) else raised(error)
-            raise DataError(f"{self.where(number)} raised {said}") from error
+            said = f": {error}" if isinstance(error, UserError) else f" raised {raised(error)}"
+            raise DataError(f"{self.where(number)}{said}") from error
 
     def items(self, wanted: Wanted) -> list[Any]:
         """The items of a batch, each drawn by its key.
