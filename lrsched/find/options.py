@@ -8,7 +8,7 @@ from typing import Any
 
 from lrsched.compose.overrides import parse
 from lrsched.config.check import check_numbers, read
-from lrsched.config.schema import ABOVE_0, must, null_or_duration, one_of, ruled
+from lrsched.config.rules import ABOVE_0, must, null_or_duration, one_of, ruled
 from lrsched.errors import UNSET, ConfigError
 
 METHODS = ("range",)

@@ -55,12 +55,10 @@ VARIANTS = {
 }
 
 
-QUICK = ("accumulated, clipped", "layers")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS if name != "layers"]
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in VARIANTS if n not in QUICK)]
-)
+@pytest.mark.parametrize("name", ["layers", *SLOW])
 def test_the_ramp_is_a_run_on_its_rates(find, run_cli, name: str) -> None:
     """Losses to the last bit; each group by its share of the rate."""
     words = VARIANTS[name]

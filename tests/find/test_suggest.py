@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsched.find.suggest import centre, minimum, slide, smoothed, steep, suggestions, valley
@@ -29,6 +29,7 @@ def the_valley(losses: list[float]) -> int:
     return start + int(third) + int(third / 2)
 
 
+@settings(max_examples=40)
 @given(curves)
 def test_the_valley_is_that_of_the_recursion(losses: np.ndarray) -> None:
     if len(set(losses.tolist())) > 1 and (np.diff(losses) < 0).any():
@@ -67,6 +68,7 @@ def test_minimum_and_steep_by_hand() -> None:
     assert steep(uneven, np.array([2.0, 1.0, 0.0])) == 1.0
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(-5.0, 5.0), min_size=1, max_size=30), st.floats(0.0, 0.99))
 def test_the_mean_weighs_losses_by_their_age(losses: list[float], keep: float) -> None:
     weights = [keep ** (len(losses) - 1 - i) for i in range(len(losses))]
