@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,14 @@ class Draws(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         noise = torch.tensor([random.random(), *np.random.rand(2)]) + torch.rand(3)
         return torch.eye(3)[number % 3] + 0.2 * noise.float(), number % 3
+
+
+class Slow(Draws):
+    """Takes a while for each item."""
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        time.sleep(0.003)
+        return super().__getitem__(number)
 
 
 class Photos(Dataset[tuple[Tensor, int]]):

@@ -16,15 +16,21 @@ from torch import Tensor
 from lrsched.data.files import unreadable
 from lrsched.data.folders.read import Numbers, read_mask, read_picture
 from lrsched.data.folders.size import Size
+from lrsched.data.folders.walk import pictures
 from lrsched.errors import DataError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from lrsched.data.folders.coding import Coding
 
 FORM = 1
 """The number of what is stored. It rises when pixels come out otherwise."""
 
 SEEN = 256
+
+MOST = 1 << 28
+"""Pixels of a picture before it is cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +63,6 @@ class Decoded:
         return len(self.files)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        from PIL.Image import Resampling
-
         file, target = self.files[number], self.targets[number]
         image = read_picture(file, self.channels)
         more: dict[str, Tensor] = {}
@@ -66,8 +70,7 @@ class Decoded:
             y, more["seen"] = self._mask(target, file, (image.height, image.width))
         else:
             y = np.array(target)
-        pixels = np.array(self.size.bring(image, Resampling.BILINEAR))
-        x = np.ascontiguousarray(pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1))
+        x = brought(image, self.size, file)
         digest = hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=16).digest()
         return {
             "x": torch.from_numpy(x),
@@ -113,6 +116,35 @@ class Decoded:
         labels = self.coding.coded(mask, file)
         seen = torch.from_numpy(np.bincount(labels.ravel(), minlength=SEEN) > 0)
         return np.array(self.size.bring(Image.fromarray(labels), Image.Resampling.NEAREST)), seen
+
+
+def brought(image: Image, size: Size, file: Path) -> Numbers:
+    """A picture in its size, uint8 [C, H, W].
+
+    Raises:
+        DataError: it is so long that it would be scaled to fill the memory.
+    """
+    from PIL.Image import Resampling
+
+    height, width = size.scaled(image.height, image.width)
+    if height * width > MOST:
+        rule = f"is {image.height}x{image.width} pixels high and wide, and scaled to cover the size {height}x{width}"
+        raise DataError(f"{file}: {rule}; cut it, or give dataset.fit=squash")
+    pixels = np.array(size.bring(image, Resampling.BILINEAR))
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def inputs_at(path: str, channels: int, size: Size) -> Tensor:
+    """The picture in a file, or those in a folder in the order of their names: uint8 [N, C, H, W].
+
+    Raises:
+        DataError: names the file that cannot be read, or the folder without one.
+    """
+    place = Path(path).expanduser()
+    files = pictures(place) if place.is_dir() else [place]
+    if not files:
+        raise DataError(f"{place}: holds no picture")
+    return torch.stack([torch.from_numpy(brought(read_picture(file, channels), size, file)) for file in files])
 
 
 def sums(x: Numbers) -> Numbers:
