@@ -44,9 +44,7 @@ def at_least(least: float) -> Rule:
 
 ABOVE_0 = must(lambda value: 0 < value < inf, "must be a finite number above 0")
 LAYER_DECAY = must(lambda value: 0 < value <= 1, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
-HELD_OUT = must(
-    lambda value: 0 < value < 1, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten"
-)
+HELD_OUT = must(lambda value: 0 < value < 1, "is a part of the data: above 0 and below 1", "0.1 holds out a tenth")
 THREADS = must(lambda value: 1 <= value <= 1024, "must lie between 1 and 1024")
 
 
@@ -134,6 +132,7 @@ class TrainerConfig:
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     show_every: Optional[str] = ruled("100%", null_or_duration)
+    metrics: dict[str, Any] = field(default_factory=dict[str, Any])
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     deterministic: bool = True
     progress: bool = True

@@ -23,6 +23,7 @@ LATER: Mapping[str, Any] = {
     "dataset.fold": None,
     "dataset.folds": 5,
     "dataset.augment.mask_fill": None,
+    "trainer.metrics": {},
     "init_from": None,
     "init_match": None,
 }

@@ -133,6 +133,15 @@ class Task(ABC):
         """The prediction that an output stands for, in the target's own unit; logits stay what they are."""
         return output
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What a metric of torchmetrics is given for an output of :meth:`forward`: predictions and targets.
+
+        Here the answer in the target's own unit; a task of classes gives probabilities [B, classes, …] and labels.
+        """
+        y = column(batch, 1)
+        predictions = self.answer(output)
+        return (predictions.squeeze(1) if list(predictions.shape) == [*y.shape, 1] else predictions), y
+
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
         """Pictures (uint8 [H, W, 3]) or text to look at with an evaluation.
 

@@ -124,6 +124,14 @@ class TorchLoss(Task):
             return "return the outputs alone"
         return "take the number of its outputs from the argument outputs"
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities where the loss takes logits or their logarithms, or else the output; and the targets."""
+        output, y = self._meet(output, column(batch, 1))
+        name = self.cls.__name__
+        if name in ONE_LABEL and not y.is_floating_point():
+            return (output.exp() if "NLL" in name else output.softmax(1) if "Entropy" in name else output), y
+        return (output.sigmoid(), y.long()) if name == "BCEWithLogitsLoss" else (output, y)
+
     @property
     def ignored(self) -> int | None:
         """The label that counts nowhere, where targets are one class each."""
