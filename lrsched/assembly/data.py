@@ -22,7 +22,7 @@ from lrsched.data.split import Splits, split
 from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
-from lrsched.tasks.task import Task
+from lrsched.tasks.task import Task, takes_soft_targets
 
 if TYPE_CHECKING:
     from lrsched.data.augment import Augment
@@ -80,16 +80,22 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
 
 
 def _items(run: Settings, data: Items, cut: Mapping[str, Any]) -> Loaded:
-    """The parts of items. The task cannot see them all: each batch is looked at."""
+    """The parts of items. The task cannot see them all: each batch is looked at, or each item when it is decoded."""
     from lrsched.data.stream.splits import split_items  # data in memory start without it
 
+    arguments = {name: run.dataset.arguments[name] for name in WHAT if name in run.dataset.arguments}
+    task = task_of(run.task, data.facts)
+    check_facts(task, data)
+    digest = data.sha256(arguments)
+    if data.cache:
+        from lrsched.data.cache.items import decoded
+
+        data = decoded(data, arguments, labels_of(task, data.facts), quiet=not run.trainer.progress)
     try:
         splits = split_items(data, **cut)
     except ConfigError as error:
         raise error.under("dataset") from error
-    check_facts(task_of(run.task, splits.facts), data)
-    arguments = run.dataset.arguments
-    return splits, data.sha256({name: arguments[name] for name in WHAT if name in arguments})
+    return splits, digest
 
 
 WHAT = ("train", "validation", "test")
@@ -163,6 +169,12 @@ def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Aug
         return None
     from lrsched.data.augment import Augment  # few runs need it
 
+    for name in ("mixup", "cutmix"):
+        if asked[name] and not takes_soft_targets(type(task)):
+            kind = type(task).__name__
+            rule = f"makes soft targets, float [samples, classes], and {kind} does not say that its loss takes them"
+            remedy = f"leave it out, take task=classification, or give {kind} the class variable soft_targets = True"
+            raise ConfigError(name, asked[name], rule, remedy)
     fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
     if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):
         remedy = "" if ignore is not None else "; task.ignore=255 lets it be 255"

@@ -12,7 +12,7 @@ from typing import Any, Literal, Optional
 
 from lrsched.config.check import take
 from lrsched.config.component import Component
-from lrsched.config.schema import one_of, ruled
+from lrsched.config.rules import one_of, ruled
 from lrsched.config.targets import Role, arguments_in, resolve, trusted, within
 from lrsched.config.walk import is_mapping
 from lrsched.errors import UNSET, ConfigError, NotMeant, nearest

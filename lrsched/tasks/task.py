@@ -51,6 +51,10 @@ class Task(ABC):
     """What a metric is measured in: ``%`` for a fraction, a word such as ``nats``, or ``target`` for the unit of the
     target, the data's fact ``unit``."""
 
+    soft_targets: ClassVar[bool] = False
+    """Whether :meth:`loss` and :meth:`weight` take soft targets, the share of each class, float [B, classes]: mixup and
+    cutmix make them of labels in training. A class that writes one of the two methods anew declares it anew."""
+
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """The training loss: a number, the mean over the batch's weight.
@@ -170,6 +174,21 @@ def units_of(task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
             rule = f"is the unit of {name}: a printable word of at most {MOST_LETTERS} letters"
             raise ConfigError("task.units" if task.units[name] != TARGET else "dataset.unit", unit, rule)
     return {name: unit for name, unit in units.items() if unit and name in task.better}
+
+
+def takes_soft_targets(task: type[Task]) -> bool:
+    """Whether the class that writes the loss and the weight has declared them for soft targets.
+
+    >>> from lrsched.tasks import Classification, Regression
+    >>> takes_soft_targets(Classification), takes_soft_targets(Regression)
+    (True, False)
+    """
+    for kind in task.__mro__:
+        if "soft_targets" in vars(kind):
+            return kind.soft_targets
+        if "loss" in vars(kind) or "weight" in vars(kind):
+            return False
+    return False
 
 
 def sample_weight(batch: Batch) -> Tensor | None:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lrsched.config.blame import is_out_of_memory
-from lrsched.config.metric import MetricNode
+from lrsched.config.metric import HOMES, MetricNode
+from lrsched.config.targets import within
 from lrsched.data.batch import Batch
 from lrsched.errors import ConfigError, UserError
 from lrsched.tasks.binary import Binary
@@ -131,6 +132,9 @@ def facts_of_metrics(task: Task, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made(node: MetricNode, told: Mapping[str, Any]) -> Any:
+    if "task" not in told and within(f"{node.cls.__module__}.", HOMES[:1]):
+        rule = "is a metric of classes, or of yes and no, and the targets are numbers"
+        raise ConfigError(node.key, node.target, rule, "give a class of torchmetrics.regression")
     made = node.build_for(told)
     node.require_home(type(made))
     return made

@@ -114,6 +114,7 @@ def test_a_run_of_0_1_0_is_read_as_a_classification_and_keeps_its_hash() -> None
     assert now["trainer"] == {"early_stop": {"mode": None, "start": "0st"}}
     assert {key: value for key, value in now["dataset"].items() if key != "augment"} == {
         "a": 1,
+        "cache": False,
         "fold": None,
         "folds": 5,
     }

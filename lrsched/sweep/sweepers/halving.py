@@ -28,8 +28,8 @@ from typing import Any
 
 from lrsched.assembly.horizon import foreseen
 from lrsched.assembly.kinds import live_class
+from lrsched.config.rules import at_least, ruled
 from lrsched.config.run_id import key_of
-from lrsched.config.schema import at_least, ruled
 from lrsched.config.settings import direction
 from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
