@@ -39,7 +39,7 @@ class NamedMetrics:
         self, nodes: Mapping[str, MetricNode], task: Task, facts: Mapping[str, Any], device: torch.device
     ) -> None:
         told = facts_of_metrics(task, facts)
-        self._nodes, self._outputs = nodes, list[Any]()
+        self._nodes, self._outputs, self._model = nodes, list[Any](), nn.Module()
         self._metrics = {name: _made(node, told).to(device) for name, node in nodes.items()}
         if isinstance(task, Regression):  # which compares in float64: single precision loses the digits of a large mean
             self._metrics = {name: metric.set_dtype(torch.float64) for name, metric in self._metrics.items()}
@@ -52,6 +52,7 @@ class NamedMetrics:
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             self._outputs.append(output)
 
+        self._model = model
         self._forget()
         hook = model.register_forward_hook(keep)
         try:
@@ -67,7 +68,7 @@ class NamedMetrics:
             ConfigError: a metric cannot be given such predictions and targets.
         """
         given, self._outputs = self._outputs, []
-        predictions, targets = task.compared(task.forward(_Answers(given), batch), batch)  # type: ignore[arg-type]
+        predictions, targets = task.compared(task.forward(_Answers(self._model, given), batch), batch)  # type: ignore[arg-type]
         if not len(predictions):  # every label is the ignored one
             return
         for name, metric in self._metrics.items():
@@ -102,8 +103,11 @@ class NamedMetrics:
 class _Answers:
     """Stands in the place of a model, and gives what the model gave when it was called."""
 
-    def __init__(self, given: list[Any]) -> None:
-        self._given = iter(given)
+    def __init__(self, model: nn.Module, given: list[Any]) -> None:
+        self._model, self._given = model, iter(given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         try:
