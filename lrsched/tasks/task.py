@@ -176,16 +176,16 @@ def units_of(task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
     return {name: unit for name, unit in units.items() if unit and name in task.better}
 
 
-def takes_soft_targets(task: type[Task]) -> bool:
+def takes_soft_targets(task: Task) -> bool:
     """Whether the class that writes the loss and the weight has declared them for soft targets.
 
     >>> from lrsched.tasks import Classification, Regression
-    >>> takes_soft_targets(Classification), takes_soft_targets(Regression)
+    >>> takes_soft_targets(Classification()), takes_soft_targets(Regression())
     (True, False)
     """
-    for kind in task.__mro__:
+    for kind in type(task).__mro__:
         if "soft_targets" in vars(kind):
-            return kind.soft_targets
+            return task.soft_targets
         if "loss" in vars(kind) or "weight" in vars(kind):
             return False
     return False

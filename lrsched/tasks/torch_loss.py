@@ -54,6 +54,8 @@ class TorchLoss(Task):
     """
 
     better: ClassVar[Mapping[str, Direction]] = {"loss": "min"}
+    soft_targets: ClassVar[bool] = False
+    """CrossEntropyLoss takes them, where no label is ignored."""
 
     cls: type[nn.Module]
     arguments: tuple[tuple[str, Any], ...] = ()
@@ -72,6 +74,8 @@ class TorchLoss(Task):
                 raise ConfigError(key, value, "must be a list of numbers, one for each class or target")
         named = dict(self.arguments)
         check_smoothed("weight", named.get("weight"), named.get("label_smoothing", 0.0))
+        ignores = named.get("ignore_index", IGNORED) != IGNORED
+        object.__setattr__(self, "soft_targets", name == "CrossEntropyLoss" and not ignores)
         try:
             self._module(torch.zeros(()))
         except (TypeError, ValueError, RuntimeError) as error:
