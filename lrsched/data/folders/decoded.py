@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,8 @@ class Decoded:
     """
 
     root: Path
-    files: Sequence[Path]
-    targets: Sequence[int] | Sequence[Path]
+    files: Sequence[str]
+    targets: Sequence[int] | Sequence[str]
     channels: int
     size: Size
     coding: Coding | None = None
@@ -63,11 +64,11 @@ class Decoded:
         return len(self.files)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        file, target = self.files[number], self.targets[number]
+        file, target = Path(self.files[number]), self.targets[number]
         image = read_picture(file, self.channels)
         more: dict[str, Tensor] = {}
-        if isinstance(target, Path):
-            y, more["seen"] = self._mask(target, file, (image.height, image.width))
+        if isinstance(target, str):
+            y, more["seen"] = self._mask(Path(target), file, (image.height, image.width))
         else:
             y = np.array(target)
         x = brought(image, self.size, file)
@@ -88,18 +89,18 @@ class Decoded:
         digest = hashlib.sha256(json.dumps(asked).encode())
         for file, target in zip(self.files, self.targets, strict=True):
             digest.update(
-                f"{self._stamp(file)} {self._stamp(target) if isinstance(target, Path) else target}\n".encode()
+                f"{self._stamp(file)} {self._stamp(target) if isinstance(target, str) else target}\n".encode()
             )
         if self.coding is not None:
             digest.update(self.coding.table.tobytes())
         return digest.hexdigest()
 
-    def _stamp(self, file: Path) -> str:
+    def _stamp(self, file: str) -> str:
         try:
-            told = file.stat()
+            told = os.stat(file)
         except OSError as error:
-            raise unreadable(file, error) from error
-        return f"{file.relative_to(self.root).as_posix()!r} {told.st_size} {told.st_mtime_ns}"
+            raise unreadable(Path(file), error) from error
+        return f"{file.removeprefix(str(self.root))!r} {told.st_size} {told.st_mtime_ns}"
 
     def _mask(self, file: Path, picture: Path, size: tuple[int, int]) -> tuple[Numbers, Tensor]:
         """The labels of a mask in the size of all, and which labels its file has."""
@@ -141,7 +142,7 @@ def inputs_at(path: str, channels: int, size: Size) -> Tensor:
         DataError: names the file that cannot be read, or the folder without one.
     """
     place = Path(path).expanduser()
-    files = pictures(place) if place.is_dir() else [place]
+    files = list(map(Path, pictures(place))) if place.is_dir() else [place]
     if not files:
         raise DataError(f"{place}: holds no picture")
     return torch.stack([torch.from_numpy(brought(read_picture(file, channels), size, file)) for file in files])
