@@ -132,12 +132,14 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
     ]
+    best, early = _trackers(run, task)
     state = RunState(
         model,
         optimizer,
         scheduler,
         precision.scaler(),
-        **_trackers(run, task),
+        best=best,
+        early=early,
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
     )
@@ -154,13 +156,11 @@ def assemble(
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
 
 
-def _trackers(run: Settings, task: Task) -> dict[str, Tracker]:
+def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
     """What remembers the best evaluation, and when to stop early."""
     better, early = {**task.better, **ways(run)}, run.trainer.early_stop
-    return {
-        "best": Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor)),
-        "early": Tracker(early.monitor, direction(better, early.monitor), early.threshold),
-    }
+    best = Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor))
+    return best, Tracker(early.monitor, direction(better, early.monitor), early.threshold)
 
 
 def _loader(
