@@ -171,10 +171,12 @@ def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Aug
     from lrsched.data.augment import Augment  # few runs need it
 
     for name in ("mixup", "cutmix"):
-        if asked[name] and not takes_soft_targets(type(task)):
+        if asked[name] and not takes_soft_targets(task):
             kind = type(task).__name__
             rule = f"makes soft targets, float [samples, classes], and {kind} does not say that its loss takes them"
-            remedy = f"leave it out, take task=classification, or give {kind} the class variable soft_targets = True"
+            remedy = "leave it out, or take task=classification"
+            if not type(task).__module__.startswith("lrsched."):
+                remedy += f", or give {kind} the class variable soft_targets = True"
             raise ConfigError(name, asked[name], rule, remedy)
     fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
     if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):

@@ -68,6 +68,7 @@ class TrainerConfig:
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     show_every: Optional[str] = ruled("100%", null_or_duration)
+    metrics: dict[str, Any] = field(default_factory=dict[str, Any])
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     deterministic: bool = True
     progress: bool = True

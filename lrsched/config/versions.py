@@ -28,6 +28,7 @@ LATER: Mapping[str, Any] = {
     },
     **{f"dataset.augment.{name}": 0 for name in ("cutout", "erase", "mixup", "cutmix")},
     "dataset.augment.mask_fill": None,
+    "trainer.metrics": {},
     "init_from": None,
     "init_match": None,
     "dataset.cache": False,

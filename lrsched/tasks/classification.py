@@ -114,6 +114,10 @@ class Classification(Task):
         wrong = output.ndim != 2 or output.shape[1] != self.classes
         return "take the number of its outputs from the argument classes" if wrong else ""
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities [B, classes] and labels int64 [B], of a soft target the class of its largest share."""
+        return output.float().softmax(1), _labels(batch)
+
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
         """Pictures whose answer is wrong, and what was said of each."""
         x, y = column(batch, 0), _labels(batch)

@@ -176,6 +176,18 @@ def test_a_task_of_ones_own_is_given_soft_targets_if_it_says_that_it_takes_them(
     assert same_runs("soft", "ours")
 
 
+def test_the_cross_entropy_of_pytorch_takes_soft_targets_and_no_other_loss_does() -> None:
+    told = [*PHOTOS, *words({"mixup": 1, "cutmix": 1})]
+    runs = [
+        lrsched.run([*told, f"name={name}", f"task={task}"], data=photos(workers=0))
+        for name, task in (("ours", "classification"), ("theirs", "torch/CrossEntropyLoss"))
+    ]
+    assert len({run.result["weights_sha256"] for run in runs}) == 1
+    for task in ("torch/MultiMarginLoss", "torch/CrossEntropyLoss task.ignore_index=9"):
+        with pytest.raises(ConfigError, match=r"^dataset.augment.mixup=1: makes soft targets"):
+            lrsched.run([*told, "name=bad", *f"task={task}".split()], data=photos(workers=0))
+
+
 def test_soft_targets_may_be_given() -> None:
     y = torch.eye(3)[torch.arange(40) % 3] * 0.8 + 0.2 / 3
     x = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -219,7 +231,11 @@ BAD: list[tuple[tuple[Any, ...], list[str], str]] = [
         ["crop=2", "mask_fill=9"],
         "dataset.augment.mask_fill=9: must be a class, from 0 to 2, or task.ignore",
     ),
-    (MASKS, ["shift=0.1", "mask_fill=0.5"], "dataset.augment.mask_fill=0.5: must be a"),
+    (
+        MASKS,
+        ["shift=0.1", "mask_fill=0.5"],
+        "mask_fill=0.5: must be a number that masks can hold, and they are int64",
+    ),
     (MASKS, ["mixup=1"], "dataset.augment.mixup=1: makes soft targets, float [samples, classes], and Segmentation"),
 ]
 

@@ -192,7 +192,12 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
     "range": ({"brightness": 0.2}, (X.float(), LABELS), r"brightness=0.2: takes floats from 0 .* go from 1 to 255"),
     "fill": ({"crop": 1}, (X, X[:, 0].long()), "mask_fill=null: says what masks, here int64 .24, 8, 10., have where"),
     "turn": ({"rotate": 1}, (X, X[:, 0].long()), "mask_fill=null: says .* have where dataset.augment.rotate moves"),
-    "half": ({"crop": 1, "mask_fill": 0.5}, (X, X[:, 0].long()), "mask_fill=0.5: must be a whole number"),
+    "half": ({"crop": 1, "mask_fill": 0.5}, (X, X[:, 0].long()), "mask_fill=0.5: must be a number that masks can hold"),
+    "below": (
+        {"crop": 1, "mask_fill": -100},
+        (X, X[:, 0]),
+        "mask_fill=-100: must be .* and they are uint8",
+    ),
     "masks": ({"mixup": 1}, (X, X[:, 0].long()), "mixup=1: mixes labels, one class a sample, and the targets"),
     "no target": ({"cutmix": 1}, (X,), "cutmix=1: mixes labels, one class a sample, and the targets here are none"),
     "more": (
@@ -208,6 +213,16 @@ def test_images_and_targets_that_cannot_be_changed_are_refused(name: str) -> Non
     asked, samples, message = REFUSED[name]
     with pytest.raises(ConfigError, match="^" + message):
         Augment(**asked).of(samples, classes=5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int16, torch.int32])
+def test_masks_of_every_type_move_alike(dtype: torch.dtype) -> None:
+    mask = (X[:, 0] > 100).long()
+    for asked in (EACH["affine"], {"crop": 2, "flip": True}):
+        wanted = change((X, mask), 7, mask_fill=0, **asked)[1]
+        moved = change((X, mask.to(dtype)), 7, mask_fill=0.0, **asked)[1]
+        assert moved.dtype == dtype
+        assert torch.equal(moved.long(), wanted)
 
 
 def test_a_flip_needs_no_fill() -> None:

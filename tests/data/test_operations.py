@@ -41,7 +41,7 @@ def placed(
     x: Tensor, angle: float = 0, shear: float = 0, scale: float = 1, right: float = 0, down: float = 0
 ) -> Tensor:
     source = Affine.inverse(*(numbers(value) for value in (angle, shear, scale, right, down)))
-    return Affine().move(x, source.expand(len(x), -1, -1), fill=0)
+    return Affine().move(x, source.expand(len(x), -1, -1), mask=x.dtype == torch.int64)
 
 
 @pytest.mark.parametrize("form", [lambda x: x, lambda x: x.float(), lambda x: x.long()], ids=["uint8", "float", "mask"])
@@ -85,7 +85,7 @@ def test_it_is_torchvisions_affine(angle: float, shear: float, scale: float, rig
 def test_what_comes_from_outside_is_what_is_asked_for() -> None:
     source = Affine.inverse(*map(numbers, (0, 0, 1, 1, 0)))
     mask = torch.tensor([[[7, 8], [9, 6]]])
-    assert Affine().move(mask, source, fill=255).tolist() == [[[255, 7], [255, 9]]]
+    assert Affine().move(mask, source, fill=255, mask=True).tolist() == [[[255, 7], [255, 9]]]
     assert Affine().move(mask.float(), source, fill=0.5).tolist() == [[[0.5, 7], [0.5, 9]]]
 
 

@@ -21,7 +21,7 @@ class Affine:
 
     with x to the right, y down and R(θ) a turn clockwise. Each of θ, φ, s, u, v is drawn uniformly for each image. A
     pixel is read where its inverse lies, once: images and maps of floats between their four neighbours (bilinear),
-    masks of whole numbers at the nearest.
+    masks, of whole numbers, at the nearest.
 
     Args:
         rotate: largest turn to either side, in degrees.
@@ -79,18 +79,22 @@ class Affine:
         rows = ((cos - tan * sin, sin + tan * cos), (-sin, cos))
         return torch.stack([torch.stack([a, b, -(a * right + b * down)], 1) for a, b in rows], 1)
 
-    def move(self, x: Tensor, source: Tensor, fill: float = 0) -> Tensor:
-        """Read each pixel of [B, …, H, W] where ``source`` says; those from outside are ``fill``."""
+    def move(self, x: Tensor, source: Tensor, fill: float = 0, *, mask: bool = False) -> Tensor:
+        """Read each pixel of [B, …, H, W] where ``source`` says.
+
+        Args:
+            x: images of uint8 or floats; masks of any type.
+            source: see :meth:`inverse`.
+            fill: what comes in from outside.
+            mask: take the nearest pixel, and make no value between two.
+        """
         images = x.flatten(1, -3) if x.ndim > 3 else x[:, None]  # [B, C, H, W]
         height, width = images.shape[2:]
         columns = torch.arange(width, device=x.device) - (width - 1) / 2
         rows = (torch.arange(height, device=x.device) - (height - 1) / 2)[:, None]
         a, b, c = source[:, :, :, None, None].unbind(2)
         places = a * columns + b * rows + c  # [B, 2, H, W], in pixels from the centre
-        if x.dtype == torch.uint8 or x.is_floating_point():
-            found = _between(images, places, fill)
-        else:
-            found = _nearest(images, places, fill)
+        found = _nearest(images, places, fill) if mask else _between(images, places, fill)
         return found.view_as(x)
 
 

@@ -78,7 +78,8 @@ class Changes:
         source = move.draw(columns[self._image], _drawn_by(move, generator))
         columns[self._image] = move.move(columns[self._image], source)
         for place in self._maps:
-            columns[place] = move.move(columns[place], source, self._fill)
+            column = columns[place]
+            columns[place] = move.move(column, source, self._fill, mask=is_whole(column))
 
     def _paint(self, paint: Colour | Cutout | Erase, columns: Columns, generator: torch.Generator) -> None:
         image, draw = columns[self._image], _drawn_by(paint, generator)
@@ -107,8 +108,11 @@ class Changes:
                 f"says what masks, here {shown}, have where dataset.augment.{outside[0]} moves an image in from outside"
             )
             raise ConfigError("mask_fill", None, rule, "give 0, the background, or task.ignore=255: they count nowhere")
-        if not all(is_whole(columns[place]) <= float(fill).is_integer() for place in self._maps):
-            raise ConfigError("mask_fill", fill, f"must be a whole number, as in the masks, here {shown}")
+        for column in (columns[place] for place in self._maps):
+            if torch.tensor(fill).to(column.dtype).item() != fill:
+                raise ConfigError(
+                    "mask_fill", fill, f"must be a number that masks can hold, and they are {form(column)}"
+                )
         return fill
 
     def _check_mixed(self, asked: Augment, columns: Columns) -> None:

@@ -57,8 +57,8 @@ class CropFlip:
             columns = torch.where(mirror, columns.flip(1), columns)
         return rows[:, :, None] * (width + 2 * self.crop) + columns[:, None, :]
 
-    def move(self, x: Tensor, source: Tensor, fill: float = 0) -> Tensor:
-        """Take each pixel of [B, …, H, W] from its place, once; those from outside are ``fill``."""
+    def move(self, x: Tensor, source: Tensor, fill: float = 0, *, mask: bool = False) -> Tensor:
+        """Take each pixel of [B, …, H, W] from its place, once; those from outside are ``fill``, in masks too."""
         images = x.flatten(1, -3) if x.ndim > 3 else x[:, None]  # [B, C, H, W]
         source = source.flatten(1)[:, None].expand(-1, images.shape[1], -1)
         return pad(images, [self.crop] * 4, value=fill).flatten(2).gather(2, source).view_as(x)
