@@ -104,7 +104,6 @@ def assemble(
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
     named = named_metrics(run, task, splits.facts, device)
-    better = {**task.better, **ways(run)}
     units = units_of(task, splits.facts)
     transform = chosen_transform(reserved, splits, task, device)
     labels = labels_of(task, splits.facts)
@@ -122,8 +121,7 @@ def assemble(
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
-            if named is not None:
-                try_metrics(model, few, task, precision, named, run.task)
+            try_metrics(model, few, task, precision, named, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
@@ -135,25 +133,19 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
     ]
+    best, early = _trackers(run, task)
     state = RunState(
         model,
         optimizer,
         scheduler,
         precision.scaler(),
-        best=Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor)),
-        early=Tracker(t.early_stop.monitor, direction(better, t.early_stop.monitor), t.early_stop.threshold),
+        best=best,
+        early=early,
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
     )
-    update = Update(
-        loader,
-        task,
-        precision,
-        seed=run.seed,
-        device=device,
-        clip_norm=t.clip_norm,
-        skip=t.on_nonfinite == "skip",
-    )
+    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
+    update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
 
     def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
         size = reserved.eval_batch_size
@@ -163,6 +155,13 @@ def assemble(
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
+
+
+def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+    """What remembers the best evaluation, and when to stop early."""
+    better, early = {**task.better, **ways(run)}, run.trainer.early_stop
+    best = Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor))
+    return best, Tracker(early.monitor, direction(better, early.monitor), early.threshold)
 
 
 def _loader(
