@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.find.curves import Curves, Floats, curves
+from lrsched.find.curves import STEP, Curves, Floats, curves
 from lrsched.find.losses import BAND, Losses, Noise
 
 
@@ -46,10 +46,10 @@ class Fit:
 
         ln loss(rate, h) = m_h + unit·f(ln rate − c − q·ln(h/h₀)) + noise
 
-    f is one of :func:`lrsched.find.curves.curves`, the same for all horizons, c a place, q an exponent; m_h is free. The
-    grid of (f, c, q) is weighed by the likelihood: normal noise that correlates over the rates of a seed, its variance
-    estimated (Student's t), m_h integrated out. A rate whose loss lies beyond the band, or that diverged, says only that f
-    is at least so high there.
+    f is one of :func:`lrsched.find.curves.curves`, the same for all horizons, c a place, q an exponent; m_h is free.
+    The grid of (f, c, q) is weighed by the likelihood: normal noise that correlates over the rates of a seed, of a
+    variance that is estimated (Student's t), m_h integrated out. A rate whose loss lies beyond the band, or diverged,
+    says only that f is at least so high there.
 
     Args:
         form, place, exponent, weight: of the explanations; weights sum to 1.
@@ -111,13 +111,13 @@ class Fit:
     def regret(self, horizon: int, x: Floats, most: float = 1.0) -> Floats:
         """The loss at rates e^x over the least, minus 1, on the average; more than ``most`` counts as that."""
         forms = curves()
-        step = 0.02
-        place = np.round(self.centre(horizon) / step).astype(np.intp)
+        place = np.round(self.centre(horizon) / STEP).astype(np.intp)
         first, width = place.min(), int(np.ptp(place)) + 1
         sums = np.bincount(self.form * width + place - first, self.weight, len(forms.prior) * width)
         form, column = np.nonzero(sums.reshape(-1, width))
-        distance = np.asarray(x)[:, None] - (column + first) * step
-        return np.minimum(forms.excess[form, forms.places(distance)], most) @ sums.reshape(-1, width)[form, column]
+        distance = np.asarray(x)[:, None] - (column + first) * STEP
+        excess: Floats = np.minimum(forms.excess[form, forms.places(distance)], most)
+        return excess @ sums.reshape(-1, width)[form, column]
 
     def best(self, horizon: int, cap: float = np.inf, most: float = 1.0) -> float:
         """ln of the rate with the least expected regret, at most ``cap``."""

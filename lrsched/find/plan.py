@@ -80,8 +80,8 @@ class Plan:
 
     The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side. The
     other two take three rates each: the best one that :class:`Fit` expects, and one on either side where the loss is
-    expected to have risen; where losses soar beyond the best rate, quantiles of it. All seeds train with every rate, so that their noise cancels. What to run next follows from the
-    losses alone, in whatever order they came.
+    expected to have risen; where losses soar beyond the best rate, quantiles of it. All seeds train with every rate, so
+    that their noise cancels. What to run next follows from the losses alone, in whatever order they came.
 
     Args:
         horizon: steps of the run.

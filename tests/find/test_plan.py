@@ -87,7 +87,8 @@ def test_the_next_runs_follow_from_the_losses_alone_in_any_order() -> None:
         assert {(ask.lr, ask.horizon) for ask in missing} <= {(t.lr, t.horizon) for t in trials[cut - cut % 3 :]}
     assert again.next(trials[::-1]) == []
     first, second = again.answer(trials[::-1]), asked.answer(trials)
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert (first.rate, first.low, first.high) == (second.rate, second.low, second.high)
 
 
