@@ -33,8 +33,10 @@ from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
+from lrsched.records import with_averages
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
+from lrsched.train.averaging import build_average
 from lrsched.train.loop import Timetable
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
-    ``units`` are those of the task's metrics; ``cautions`` are for the user to read.
+    ``units`` are those of the metrics; ``cautions`` are for the user to read.
     """
 
     state: RunState
@@ -69,6 +71,11 @@ class Parts:
     data_sha256: str
     units: Mapping[str, str]
     show: Show
+
+    @property
+    def better(self) -> Mapping[str, str]:
+        """Which way each metric is better."""
+        return self.task.better if self.state.average is None else with_averages(self.task.better)
 
 
 def assemble(
@@ -123,31 +130,28 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
     ]
+    best, early = trackers(run, task)
     state = RunState(
         model,
         optimizer,
         scheduler,
         precision.scaler(),
-        best=Tracker(run.checkpoint.monitor, direction(task.better, run.checkpoint.monitor)),
-        early=Tracker(t.early_stop.monitor, direction(task.better, t.early_stop.monitor), t.early_stop.threshold),
+        best=best,
+        early=early,
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
     )
-    update = Update(
-        loader,
-        task,
-        precision,
-        seed=run.seed,
-        device=device,
-        clip_norm=t.clip_norm,
-        skip=t.on_nonfinite == "skip",
-    )
+    skip, clip = t.on_nonfinite == "skip", t.clip_norm
+    update = Update(loader, task, precision, seed=run.seed, device=device, clip_norm=clip, skip=skip)
 
     def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
         size = reserved.eval_batch_size
         return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
 
     validation, test = in_order("validation"), in_order("test")
+    if run.average is not None:
+        units = with_averages(units)
+        state.average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show)
@@ -168,6 +172,13 @@ def _loader(
         limit=t.limit_batches,
         overfit=t.overfit_batches,
     )
+
+
+def trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+    """What tracks the metric that the best checkpoint is chosen by, and that of early stopping."""
+    monitor, early = run.checkpoint.monitor, run.trainer.early_stop
+    ways = [direction(task.better, name) for name in (monitor, early.monitor)]
+    return Tracker(monitor, ways[0]), Tracker(early.monitor, ways[1], early.threshold)
 
 
 def timetable_of(run: Settings, horizon: Horizon) -> Timetable:

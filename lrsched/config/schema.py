@@ -18,6 +18,9 @@ from lrsched.horizon import POLICIES, parse
 GROUPS = ("scheduler", "optimizer", "model", "dataset", "task")
 """Groups that name a class, their ``_target_``."""
 
+OPEN = (*GROUPS, "average")
+"""Groups whose keys depend on the class that they name; an average may be none."""
+
 Rule = Callable[[str, Any], None]
 
 
@@ -252,6 +255,7 @@ class RunConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     logger: Any = field(default_factory=dict[str, Any])
+    average: Any = field(default_factory=dict[str, Any])
 
 
 def names(schema: type) -> list[str]:

@@ -24,6 +24,7 @@ LATER: Mapping[str, Any] = {
     "dataset.folds": 5,
     "init_from": None,
     "init_match": None,
+    "average": {},
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.
 
