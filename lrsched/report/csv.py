@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lrsched.records import write_atomically
 from lrsched.config.schema import OPEN
+from lrsched.records import write_atomically
 from lrsched.report.candidates import RATE, SEED, changes_result, differing, target_name
 from lrsched.report.runs import RunRecord
 
