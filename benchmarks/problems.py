@@ -29,6 +29,7 @@ from _sweeps import TRAIN, run
 
 from lrsched.assembly.data import chosen_transform, load_data
 from lrsched.assembly.parts import assemble
+from lrsched.assembly.task import task_of
 from lrsched.config.settings import Settings, settings
 from lrsched.data.loader import order
 from lrsched.train.environment import prepare
@@ -68,7 +69,7 @@ def logistic(run: Settings) -> float:
 def standardised(run: Settings) -> list[tuple[np.ndarray, np.ndarray]]:
     """Training and test part of a run as its model gets them, float64."""
     splits, _ = load_data(run)
-    transform = chosen_transform(run.dataset.own, splits, CPU)
+    transform = chosen_transform(run.dataset.own, splits, task_of(run.task, splits.facts), CPU)
     parts = [transform(part) for part in (splits.train, splits.test)]
     return [(part[0].double().numpy(), part[1].double().numpy()) for part in parts]
 

@@ -22,6 +22,7 @@ EXTRAS = {
     "accelerate": "accelerate",
     "boto3": "boto3",
     "cloudpickle": "",  # Hydra's launchers and scikit-learn's joblib bring it too
+    "datasets": "datasets",
     "fvcore": "fvcore",
     "hydra-joblib-launcher": "hydra_plugins.hydra_joblib_launcher",
     "hydra-ray-launcher": "hydra_plugins.hydra_ray_launcher",

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from lrsched.assembly.memory import enough_for
-from lrsched.assembly.task import check_data, check_facts, task_of
+from lrsched.assembly.task import check_data, check_facts, labels_of, task_of
 from lrsched.config import schema
 from lrsched.config.blame import raised
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings
-from lrsched.data.augment import Augment
 from lrsched.data.batch import samples
 from lrsched.data.data import Data
 from lrsched.data.digest import sha256
 from lrsched.data.split import Splits, split
+from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
+from lrsched.tasks.task import Task
 
 if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
     from lrsched.data.items import Items
     from lrsched.data.stream.splits import ItemSplits
 
@@ -78,16 +80,22 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
 
 
 def _items(run: Settings, data: Items, cut: Mapping[str, Any]) -> Loaded:
-    """The parts of items. The task cannot see them all: each batch is looked at."""
+    """The parts of items. The task cannot see them all: each batch is looked at, or each item when it is decoded."""
     from lrsched.data.stream.splits import split_items  # data in memory start without it
 
+    arguments = {name: run.dataset.arguments[name] for name in WHAT if name in run.dataset.arguments}
+    task = task_of(run.task, data.facts)
+    check_facts(task, data)
+    digest = data.sha256(arguments)
+    if data.cache:
+        from lrsched.data.cache.items import decoded
+
+        data = decoded(data, arguments, labels_of(task, data.facts), quiet=not run.trainer.progress)
     try:
         splits = split_items(data, **cut)
     except ConfigError as error:
         raise error.under("dataset") from error
-    check_facts(task_of(run.task, splits.facts), data)
-    arguments = run.dataset.arguments
-    return splits, data.sha256({name: arguments[name] for name in WHAT if name in arguments})
+    return splits, digest
 
 
 WHAT = ("train", "validation", "test")
@@ -143,10 +151,28 @@ def check_counts(reserved: schema.DatasetConfig, data: Data | Items) -> None:
             raise NotMeant(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
-def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, device: torch.device) -> Transform:
-    """What brings raw samples into the form that the model is given, with the random changes that are asked for."""
-    crop, flip = reserved.augment.crop, reserved.augment.flip
+def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, task: Task, device: torch.device) -> Transform:
+    """What brings raw samples into the form that the model is given, with the random changes that are asked for.
+
+    Raises:
+        ConfigError: a change that cannot be made of these data, for this task.
+    """
     try:
-        return splits.transform(device, Augment(crop=crop, flip=flip) if crop or flip else None)
+        return splits.transform(device, _augment(vars(reserved.augment), task, labels_of(task, splits.facts)))
     except ConfigError as error:
         raise error.under("dataset.augment") from error
+
+
+def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Augment | None:
+    """The random changes of training images; None: none is asked for."""
+    if not any(asked[name] for name in asked if name != "mask_fill"):
+        return None
+    from lrsched.data.augment import Augment  # few runs need it
+
+    fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
+    if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):
+        remedy = "" if ignore is not None else "; task.ignore=255 lets it be 255"
+        raise ConfigError(
+            "mask_fill", fill, f"must be a class, from 0 to {labels.classes - 1}, or task.ignore" + remedy
+        )
+    return Augment(**{**asked, "mask_fill": ignore if fill is None else fill})

@@ -9,9 +9,9 @@ rates of their own; its name in ``optimizer.groups``; ``no_decay``. What is none
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -92,11 +92,14 @@ def layers(model: nn.Module) -> dict[str, int]:
 
     Its parts are its children; a child that is only a container (Sequential, ModuleList, ModuleDict) is
     opened, once. Parts without parameters do not count; parts with nothing but vectors (norms) belong
-    to the layer before them; parameters of the model itself (a class token) belong to layer 0.
+    to the layer before them; parameters of the model itself (a class token) belong to layer 0. A model that knows
+    better has a method ``layer_numbers`` that gives this mapping.
 
     >>> layers(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.ReLU(), nn.Linear(2, 1, bias=False)))
     {'0.weight': 0, '0.bias': 0, '1.weight': 0, '1.bias': 0, '3.weight': 1}
     """
+    if (told := getattr(model, "layer_numbers", None)) is not None:
+        return cast("Callable[[], dict[str, int]]", told)()
     level = dict.fromkeys([name for name, _ in model.named_parameters(recurse=False)], 0)
     number = -1
     for prefix, part in _parts(model):

@@ -104,7 +104,7 @@ def assemble(
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
     units = units_of(task, splits.facts)
-    transform = chosen_transform(reserved, splits, device)
+    transform = chosen_transform(reserved, splits, task, device)
     labels = labels_of(task, splits.facts)
     loader = _loader(run, splits, transform, device, labels)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)

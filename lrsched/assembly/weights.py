@@ -7,40 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch import nn
 
 from lrsched.errors import ConfigError
-
-SHOWN = 4
-"""Names of each kind in a message."""
+from lrsched.models.fit import SHOWN, form, misfits
 
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.")
 """What wrappers (DistributedDataParallel, Lightning, torch.compile) put before every name."""
-
-
-def misfits(weights: Mapping[str, Any], model: nn.Module, match: str | None = None) -> str:
-    """Why weights do not fit a model, with names and shapes; empty if they fit.
-
-    Args:
-        weights: by name, as in a ``state_dict``.
-        model: that they are meant for.
-        match: compare only names that this regular expression matches as a whole; None: all.
-    """
-    live = {name: item for name, item in model.state_dict().items() if match is None or re.fullmatch(match, name)}
-    given = {name: item for name, item in weights.items() if match is None or re.fullmatch(match, name)}
-    grows = set(live) - {name for name, item in model.named_parameters(remove_duplicate=False) if not is_lazy(item)}
-    other = [
-        f"{name} {_form(item)} is {_form(live[name])} in the model"
-        for name, item in given.items()
-        if name in live and (_kind(item) != _kind(live[name]) or (name not in grows and _differ(item, live[name])))
-    ]
-    found = [
-        _listed("they lack", [f"{name} {_form(item)}" for name, item in live.items() if name not in given]),
-        _listed("the model has no", [f"{name} {_form(item)}" for name, item in given.items() if name not in live]),
-        _listed("", other),
-    ]
-    return "; ".join(filter(None, found))
 
 
 def put_into(model: nn.Module, weights: Mapping[str, Any], match: str | None = None) -> None:
@@ -87,7 +60,7 @@ class Initial:
             raise ConfigError("init_from", self.source, rule) from error
         for name, item in model.named_parameters():  # a buffer may hold infinities, as masks do
             if name in self.weights and not item.isfinite().all():
-                rule = f"its {name} {_form(item)} holds a number that is not finite"
+                rule = f"its {name} {form(item)} holds a number that is not finite"
                 raise ConfigError("init_from", self.source, rule, "take the weights of an earlier step")
 
     def _remedy(self, model: nn.Module) -> str:
@@ -103,31 +76,3 @@ class Initial:
         if fits is None:
             return "are they of this model?"
         return f"choose those that fit by init_match, a regular expression of names, as in init_match='{fits}'"
-
-
-def _differ(a: Any, b: Any) -> bool:
-    return isinstance(a, Tensor) and isinstance(b, Tensor) and a.shape != b.shape
-
-
-def _kind(item: Any) -> str:
-    """Numbers of one kind are converted; others would be another value."""
-    if not isinstance(item, Tensor):
-        return "no tensor"
-    return "floats" if item.is_floating_point() else "complex" if item.is_complex() else str(item.dtype)
-
-
-def _form(item: Any) -> str:
-    if not isinstance(item, Tensor):
-        return f"(a {type(item).__name__})"
-    if is_lazy(item):
-        return "(of no shape yet)"
-    return (
-        f"{str(item.dtype).removeprefix('torch.')} {list(item.shape)}"
-        if not item.is_floating_point()
-        else str(list(item.shape))
-    )
-
-
-def _listed(what: str, items: list[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return f"{what} {', '.join(items[:SHOWN])}{more}".strip() if items else ""

@@ -13,7 +13,7 @@ NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint
 """Root keys that do not change what a run computes. (The fingerprint compares devices.)"""
 
 NEUTRAL_WITHIN = {
-    "dataset": ("root", "train_samples", "test_samples"),
+    "dataset": ("root", "cache_root", "train_samples", "test_samples"),
     "trainer": ("progress", "profile", "show_every"),
 }
 """Keys of groups that do not change it either."""

@@ -189,6 +189,7 @@ class Augmentation:
 
     crop: int = ruled(0, at_least(0))
     flip: bool = False
+    mask_fill: Optional[float] = None
 
 
 @dataclass

@@ -22,9 +22,11 @@ LATER: Mapping[str, Any] = {
     "task.class_weights": None,
     "dataset.fold": None,
     "dataset.folds": 5,
+    "dataset.augment.mask_fill": None,
     "init_from": None,
     "init_match": None,
     "average": {},
+    "dataset.cache": False,
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.
 

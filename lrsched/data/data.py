@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
-from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch, column, columns, samples
 from lrsched.data.partition import Partition
 from lrsched.data.statistics import MOST, stand_ins, statistics
-from lrsched.data.transform import Fill, Standardise, Transform, filled
+from lrsched.data.transform import Augmented, Fill, Standardise, Transform, filled
 from lrsched.errors import DataError
+
+if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +105,13 @@ class Data:
             ConfigError: these samples cannot be changed so.
             DataError: an input is missing in every sample of the training part.
         """
-        if augment is not None:
-            raise augment.refused("shifts and mirrors images, and this data set has none", "leave it out")
         x, fill = column(train, 0), None
         if self.fill is not None:
             fill = stand_ins(x, self.fill, self.facts.get("feature_names"))
             x = filled(x, fill)
         change = Standardise(*statistics(x), device) if self.standardise else Transform()
+        if augment is not None:
+            change = Augmented(augment.of(train), change)
         return change if fill is None else Fill(fill, device, change)
 
     def facts_of(self, train: Batch) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch, column
 from lrsched.data.data import Data, form
-from lrsched.data.transform import Standardise
+from lrsched.data.transform import Augmented, Standardise, Transform
 from lrsched.errors import DataError
+
+if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
 
 
 class Images(Data):
@@ -73,16 +76,15 @@ class Images(Data):
         """Number of classes."""
         return self.facts["classes"]
 
-    def transform(self, train: Batch, device: torch.device, augment: Augment | None = None) -> Standardise:
+    def transform(self, train: Batch, device: torch.device, augment: Augment | None = None) -> Transform:
         """Standardise each channel, after random changes in training if asked for.
 
         Raises:
             ConfigError: a shift as large as the image.
         """
-        if augment is not None:
-            augment.check_fits(*self.facts["input_shape"][1:])
         mean, std = (each.reshape(1, -1, 1, 1) for each in pixel_statistics(column(train, 0)))
-        return Standardise(mean, std, device, augment)
+        standardise = Standardise(mean, std, device)
+        return standardise if augment is None else Augmented(augment.of(train), standardise)
 
 
 def pixel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:

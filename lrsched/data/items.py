@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -13,13 +13,18 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from lrsched.data.batch import Batch, column, samples
+from lrsched.data.cache.cache import Cache
 from lrsched.data.data import is_whole, target
 from lrsched.data.pad import Pad
 from lrsched.data.partition import Partition
 from lrsched.data.stream.fetch import MOST_WORKERS, Fetch, Part, Wanted
 from lrsched.data.stream.identify import identity
 from lrsched.data.stream.labels import Labels
+from lrsched.data.transform import Augmented, Standardise, Transform
 from lrsched.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
 
 COLLATES: Mapping[str, Callable[[list[Any]], Any] | None] = {"default": None, "pad": Pad()}
 """What may be given by name for ``collate``."""
@@ -44,6 +49,9 @@ class Items:
         collate: makes a batch of a list of items; ``pad`` fills up those of different lengths; None: torch's own.
         workers: processes that make batches; 0: the one that trains.
         prefetch: batches that each of them makes ahead.
+        cache: decode the samples once, into memory-mapped files that later runs open; what is random in a sample is
+            drawn once then.
+        cache_root: folder of these files; None: ``$LRSCHED_CACHE``, or else ``lrsched`` among the user's caches.
 
     Raises:
         ConfigError: a name or a number that cannot be used.
@@ -57,6 +65,8 @@ class Items:
     collate: Any = None
     workers: int = 2
     prefetch: int = 2
+    cache: bool = False
+    cache_root: str | None = None
 
     fill: ClassVar[None] = None
     """No stand-ins for missing inputs: an item is whole."""
@@ -72,6 +82,10 @@ class Items:
             object.__setattr__(self, "collate", COLLATES[self.collate])
         elif self.collate is not None and not callable(self.collate):
             raise ConfigError("collate", type(self.collate).__name__, "must be default, pad, or what can be called")
+        if type(self.cache) is not bool:
+            raise ConfigError("cache", self.cache, "must be true or false")
+        if self.cache_root is not None and (not isinstance(self.cache_root, str) or not self.cache_root.strip()):
+            raise ConfigError("cache_root", self.cache_root, "must be the path of a folder, or null")
         if not isinstance(self.facts, Mapping):
             raise ConfigError("facts", self.facts, "must be a mapping of facts by their names", "as in {classes: 10}")
         for name, items in self.given.items():
@@ -88,6 +102,12 @@ class Items:
     def samples(self) -> int:
         """Samples of the training part, of which others may be held out."""
         return len(self.train)
+
+    @property
+    def makers(self) -> int:
+        """Processes that make batches: none where batches of decoded samples are taken as a whole."""
+        decoded = self.collate is None and all(isinstance(items, Cache) for items in self.given.values())
+        return 0 if decoded else self.workers
 
     @property
     def partition(self) -> Partition:
@@ -107,6 +127,30 @@ class Items:
             labels: what whole-numbered targets may be; None: anything.
         """
         return Fetch(part, self.collate, seed, labels)
+
+    def transform(self, train: Part, device: torch.device, augment: Augment | None = None) -> Transform:
+        """What brings batches of items into the form that the model is given; it runs in the process that trains.
+
+        Args:
+            train: the training part.
+            device: of the batches.
+            augment: random changes of training images, or None.
+
+        Raises:
+            ConfigError: these items cannot be changed so.
+        """
+        change, told = Transform(), self.statistics(train)
+        if told is not None:
+            mean, std = (each.reshape(1, -1, 1, 1) for each in told)
+            change = Standardise(mean, std, device)
+        return change if augment is None else Augmented(augment.of(self.look(train)), change)
+
+    def statistics(self, train: Part) -> tuple[Tensor, Tensor] | None:
+        """Mean and standard deviation of each channel of the images of the training part, [C] each, to standardise by.
+
+        None, as here: the model is given items as they are. A subclass that knows its pixels overrides this.
+        """
+        return None
 
     def look(self, part: Part | None = None) -> Batch:
         """The first two samples of a part as a batch; of the training part by itself."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.data import Data
 from lrsched.data.loader import InOrder, Loader, order
 from lrsched.data.partition import Partition
 from lrsched.data.transform import Transform
+
+if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
 
 
 @dataclass(frozen=True, eq=False)

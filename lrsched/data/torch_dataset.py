@@ -17,7 +17,7 @@ class TorchDataset(Source):
     Args:
         train, validation, test: the data sets; ``validation`` and ``test`` where they are nodes with a ``_target_``,
             and else the fractions that are held out of ``train``.
-        facts, collate, workers, prefetch: as for :class:`lrsched.data.Items`.
+        facts, collate, workers, prefetch, cache, cache_root: as for :class:`lrsched.data.Items`.
     """
 
     train: Any
@@ -27,6 +27,8 @@ class TorchDataset(Source):
     collate: Any = None
     workers: int = 2
     prefetch: int = 2
+    cache: bool = False
+    cache_root: str | None = None
 
     def load(self) -> Items:
         """The samples, not made yet."""
@@ -38,4 +40,6 @@ class TorchDataset(Source):
             collate=self.collate,
             workers=self.workers,
             prefetch=self.prefetch,
+            cache=self.cache,
+            cache_root=self.cache_root,
         )

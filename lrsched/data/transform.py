@@ -25,34 +25,40 @@ class Transform:
 
 
 class Standardise(Transform):
-    """Standardises the input: (x − mean) / std in float32, and changes it before that in training if asked to.
+    """Standardises the input: (x − mean) / std in float32.
 
     Args:
         mean, std: of the raw values, of a shape that broadcasts with samples, as [1, C, 1, 1].
         device: of the samples.
-        augment: changes raw samples in training, or None.
     """
 
-    def __init__(
-        self,
-        mean: Tensor,
-        std: Tensor,
-        device: torch.device | None = None,
-        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
-    ) -> None:
+    def __init__(self, mean: Tensor, std: Tensor, device: torch.device | None = None) -> None:
         self._scale = (1.0 / std.to(device, torch.float32)).contiguous()
         self._shift = (-mean / std).to(device, torch.float32).contiguous()
         if self._scale.numel() == 1:  # one channel: no broadcast
             self._scale, self._shift = self._scale.reshape(()), self._shift.reshape(())
-        self._augment = augment
-        self.draws = augment is not None
 
     def __call__(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """Convert the first column, of any number type, to float32."""
-        raw = column(batch, 0)
-        if self._augment is not None and generator is not None:
-            raw = self._augment(raw, generator)
-        return with_input(batch, raw.to(torch.float32, copy=True).mul_(self._scale).add_(self._shift))
+        return with_input(batch, column(batch, 0).to(torch.float32, copy=True).mul_(self._scale).add_(self._shift))
+
+
+class Augmented(Transform):
+    """Changes raw samples at random in training, before another change.
+
+    Args:
+        change: of a batch, drawn from a generator; see :class:`lrsched.data.augment.Changes`.
+        then: what follows.
+    """
+
+    draws = True
+
+    def __init__(self, change: Callable[[Batch, torch.Generator], Batch], then: Transform) -> None:
+        self._change, self._then = change, then
+
+    def __call__(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """Change the batch if there is a generator, and then as the next transform does."""
+        return self._then(batch if generator is None else self._change(batch, generator))
 
 
 class Fill(Transform):

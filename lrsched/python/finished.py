@@ -178,7 +178,8 @@ class Run:
 
     def _loaded(self, weights: str, into: nn.Module | None) -> tuple[nn.Module, int]:
         """The model with these weights, and the step that they are of."""
-        from lrsched.assembly.weights import misfits, put_into
+        from lrsched.assembly.weights import put_into
+        from lrsched.models.fit import misfits
 
         saved = self._saved(weights)
         model = self._built(saved) if into is None else into

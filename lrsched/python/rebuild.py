@@ -69,7 +69,8 @@ class Rebuilt:
         require_same(run.model, run.task, begun=True)
         device = device_of(run.device)
         splits, data = load_data(run)
-        task, transform = build_task(run, splits), chosen_transform(run.dataset.own, splits, device)
+        task = build_task(run, splits)
+        transform = chosen_transform(run.dataset.own, splits, task, device)
         return cls(run, digest, splits, data, task, transform, Precision(run.trainer.precision, device), device)
 
     def model(self) -> nn.Module:

@@ -32,6 +32,7 @@ FREE = (
     "trainer.profile",
     "trainer.show_every",
     "dataset.root",
+    "dataset.cache_root",
     "device",
     "threads",
     "sweep",

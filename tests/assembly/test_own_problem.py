@@ -152,7 +152,11 @@ def test_named_columns(train) -> None:
             {},
             "checkpoint.mode=min: the monitored val/covered is the more the better; give checkpoint.mode=max",
         ),
-        (("+dataset.augment.crop=1",), {}, "shifts and mirrors images, and this data set has none"),
+        (
+            ("+dataset.augment.crop=1",),
+            {},
+            "changes images [samples, C, H, W] of uint8 or floats, and the inputs here",
+        ),
         (("+dataset.fold=5",), {}, "dataset.fold=5: must lie in 0 … 4"),
         (
             (),

@@ -72,7 +72,10 @@ def test_it_is_stopped_and_resumed(run_cli) -> None:
 BAD = [
     (["dataset.reduce=300"], "dataset.reduce=300: leaves 1 x 2 pixels of 427 x 640; give a smaller number"),
     (["task=segmentation"], "checkpoint.monitor=val/psnr: is no metric of an evaluation"),
-    (["dataset.augment.crop=1"], "shifts and mirrors images, and this data set has none"),
+    (
+        ["dataset.augment.crop=1"],
+        "changes images [samples, C, H, W] of uint8 or floats, and the inputs here",
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lrsched.data.augment import Augment
+from lrsched.data.operations.crop_flip import CropFlip
 from lrsched.errors import ConfigError
 
 
@@ -38,7 +39,7 @@ def variants(image: np.ndarray, crop: int, flip: bool) -> dict[tuple[int, int, b
 def test_each_image_is_shifted_and_mirrored_as_a_whole_and_all_ways_occur(crop: int, flip: bool) -> None:
     x = batch(2000)
     seen = set()
-    for image, changed in zip(x.numpy(), Augment(crop, flip)(x, generator()).numpy(), strict=True):
+    for image, changed in zip(x.numpy(), CropFlip(crop, flip)(x, generator()).numpy(), strict=True):
         ways = [way for way, content in variants(image, crop, flip).items() if content == changed.tobytes()]
         assert len(ways) == 1
         seen.add(ways[0])
@@ -47,12 +48,12 @@ def test_each_image_is_shifted_and_mirrored_as_a_whole_and_all_ways_occur(crop: 
 
 def test_half_of_the_images_are_mirrored() -> None:
     x = batch(4000)
-    mirrored = (Augment(flip=True)(x, generator()) == x.flip(3)).flatten(1).all(1).sum()
+    mirrored = (CropFlip(flip=True)(x, generator()) == x.flip(3)).flatten(1).all(1).sum()
     assert abs(int(mirrored) - 2000) < 4 * np.sqrt(4000 / 4)  # four standard deviations
 
 
-@pytest.mark.parametrize("augment", [Augment(2, True), Augment(3), Augment(flip=True)])
-def test_the_generator_is_the_only_chance(augment: Augment) -> None:
+@pytest.mark.parametrize("augment", [CropFlip(2, True), CropFlip(3), CropFlip(flip=True)])
+def test_the_generator_is_the_only_chance(augment: CropFlip) -> None:
     x = batch()
     kept, before = x.clone(), torch.get_rng_state()
     first = augment(x, generator(1))
@@ -64,14 +65,14 @@ def test_the_generator_is_the_only_chance(augment: Augment) -> None:
 
 def test_any_number_type_gives_the_same_pixels() -> None:
     x = batch()
-    augment = Augment(2, True)
+    augment = CropFlip(2, True)
     assert augment(x, generator()).dtype == torch.uint8
     assert torch.equal(augment(x.float(), generator()), augment(x, generator()).float())
 
 
 def test_nothing_asked_nothing_done_nothing_drawn() -> None:
-    x, chance = batch(), generator()
-    assert Augment()(x, chance) is x
+    x, chance = (batch(),), generator()
+    assert Augment().of(x)(x, chance) is x
     assert torch.equal(chance.get_state(), generator().get_state())
 
 
@@ -91,4 +92,4 @@ def test_bad_values_are_refused(options: dict, message: str) -> None:
 
 def test_a_shift_out_of_the_picture_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^crop=5: must be smaller than the images of 5x6 pixels"):
-        Augment(crop=5)(batch(), generator())
+        Augment(crop=5).of((batch(),))

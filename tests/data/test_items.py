@@ -23,6 +23,7 @@ from lrsched.data.partition import Partition
 from lrsched.data.stream.batches import Hands, ItemLoader
 from lrsched.data.stream.fetch import Fetch, Part, Wanted
 from lrsched.data.stream.splits import Places
+from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError
 from lrsched.seeds import key
 from lrsched.tasks import Classification, Regression
@@ -112,7 +113,7 @@ def test_it_is_the_run_over_the_same_data_in_memory_and_its_pace_may_change_in_a
 
 def batches(workers: int, steps: list[int], data: Any = None, **how: Any) -> list[Any]:
     part = Part("train", Draws() if data is None else data)
-    loader = ItemLoader(Fetch(part, None, 0), Hands(workers, 2), batch_size=16, **how)
+    loader = ItemLoader(Fetch(part, None, 0), Hands(workers, 2), Transform(), batch_size=16, **how)
     try:
         return [(loader.batch(step), loader.sample_numbers(step)) for step in steps]
     finally:
@@ -242,8 +243,9 @@ def test_a_node_that_cannot_be_built_is_refused(name: str, run_cli, tmp_path: Pa
     assert not (tmp_path / "outputs").exists()
 
 
-def test_changes_of_images_in_memory_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"dataset.augment.crop=2: changes images that lie in memory; leave it out"):
+def test_changes_of_images_are_refused_where_there_are_none() -> None:
+    message = r"dataset.augment.crop=2: changes images \[samples, C, H, W\] .* the inputs here are float32 \[2, 3\]"
+    with pytest.raises(ConfigError, match=message):
         lrsched.run([*TRAIN, "name=run", "dataset.augment.crop=2"], data=Items(Draws(), workers=0))
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
+from lrsched.data.batch import Batch
 from lrsched.data.loader import InOrder, Loader
-from lrsched.data.transform import Standardise
+from lrsched.data.transform import Augmented, Standardise
 
 N = 50
 X = torch.arange(N, dtype=torch.uint8).reshape(N, 1, 1, 1).expand(N, 1, 2, 2).contiguous()
@@ -85,11 +85,11 @@ def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
 def test_augmentation_is_keyed_by_step_and_micro_batch() -> None:
     drawn: list[float] = []
 
-    def augment(raw: Tensor, generator: torch.Generator) -> Tensor:
+    def augment(raw: Batch, generator: torch.Generator) -> Batch:
         drawn.append(torch.rand((), generator=generator).item())
         return raw
 
-    drawing = Standardise(torch.zeros(1), torch.ones(1), torch.device("cpu"), augment)
+    drawing = Augmented(augment, AS_IT_IS)
     loader = Loader((X, Y), drawing, batch_size=8, seed=3, accumulate=2)
     loader.batch(4)
     torch.rand(3)

@@ -14,14 +14,19 @@ from torch.nn.functional import cross_entropy
 import lrsched.models
 from lrsched.errors import ConfigError
 
-NAMES = ["CNN", "Fourier", "GPT", "Linear", "MLP", "ResNet18", "ResNet9", "TorchVision", "UNet"]
-OTHERS = {"GPT": {"vocabulary", "context"}, "UNet": {"input_shape", "classes", "outputs"}}
+NAMES = ["CNN", "Fourier", "GPT", "Linear", "MLP", "Quadratic", "ResNet18", "ResNet9", "Timm", "TorchVision", "UNet"]
+OTHERS = {"GPT": {"vocabulary", "context"}, "Quadratic": {"input_shape"}, "UNet": {"input_shape", "classes", "outputs"}}
 """Models that are no classifiers of samples, and the facts that they ask for; tests/models/ has a file for each."""
 CLASSIFIERS = [name for name in NAMES if name not in OTHERS]
 FLAT = ("Fourier", "Linear", "MLP")
 """Models for inputs of any shape."""
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32)]
-LIGHT = {"ResNet9": {"width": 8}, "ResNet18": {"width": 8}, "TorchVision": {"name": "squeezenet1_1"}}
+LIGHT = {
+    "ResNet9": {"width": 8},
+    "ResNet18": {"width": 8},
+    "Timm": {"name": "test_resnet"},
+    "TorchVision": {"name": "squeezenet1_1"},
+}
 
 
 def build(name: str, shape: tuple[int, int, int], classes: int = 10) -> nn.Module:

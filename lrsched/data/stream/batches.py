@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from lrsched.data.batch import Batch, each
 from lrsched.data.clock import Clock
@@ -14,6 +13,8 @@ from lrsched.data.counts import pace
 from lrsched.data.stream.fetch import Fetch, Wanted
 from lrsched.data.stream.permutation import Order
 from lrsched.data.stream.workers import Workers
+from lrsched.data.transform import Transform
+from lrsched.seeds import key
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ItemLoader:
     Args:
         fetch: makes a batch of the training part.
         hands: who makes it.
+        transform: brings raw samples into the form that the model is given, in the process that trains, on ``device``.
         batch_size, accumulate, seed, device, limit, overfit: as for :class:`lrsched.data.loader.Loader`.
     """
 
@@ -45,6 +47,7 @@ class ItemLoader:
         self,
         fetch: Fetch,
         hands: Hands,
+        transform: Transform,
         *,
         batch_size: int,
         accumulate: int = 1,
@@ -53,8 +56,9 @@ class ItemLoader:
         limit: int | None = None,
         overfit: int | None = None,
     ) -> None:
-        self._fetch, self._hands = fetch, hands
+        self._fetch, self._hands, self._transform, self._seed = fetch, hands, transform, seed
         self._device = device or torch.device("cpu")
+        self._generator = torch.Generator(self._device) if transform.draws else None
         self.batch_size, self._overfit = batch_size, overfit
         self.samples = len(fetch.part)
         self.pace = pace(self.samples, batch_size=batch_size, accumulate=accumulate, limit=limit, overfit=overfit)
@@ -82,11 +86,11 @@ class ItemLoader:
         """
         wanted = self._wanted(step)
         if not self._hands.workers or step == self._next - 1:  # tried again: the workers are ahead already
-            return [self._moved(self._fetch.here(some)) for some in wanted]
+            return [self._made(self._fetch.here(some), step, m) for m, some in enumerate(wanted)]
         if self._ahead is None or step != self._next:
             self._start(step)
         assert self._ahead is not None
-        made = [self._moved(next(self._ahead)) for _ in wanted]
+        made = [self._made(next(self._ahead), step, m) for m, _ in enumerate(wanted)]
         self._next = step + 1
         return made
 
@@ -123,8 +127,10 @@ class ItemLoader:
             numbers = self._order.part(0 if self._overfit is not None else epoch, start, end)
         return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in numbers.split(self.batch_size)]
 
-    def _moved(self, batch: Batch) -> Batch:
-        return each(batch, lambda column: column.to(self._device, non_blocking=True))
+    def _made(self, raw: Batch, step: int, micro: int) -> Batch:
+        if self._generator is not None:
+            self._generator.manual_seed(key(self._seed, "augment", step, micro))
+        return self._transform(moved(raw, self._device), self._generator)
 
 
 class ItemsInOrder:
@@ -132,35 +138,36 @@ class ItemsInOrder:
 
     Args:
         fetch: makes a batch of the part, by a seed that is not the run's.
-        hands, batch_size, limit, device: as for :class:`ItemLoader` and :class:`lrsched.data.loader.InOrder`.
+        hands, transform: as for :class:`ItemLoader`.
+        batch_size, limit, device: as for :class:`lrsched.data.loader.InOrder`.
     """
 
     def __init__(
         self,
         fetch: Fetch,
         hands: Hands,
+        transform: Transform,
         *,
         batch_size: int,
         device: torch.device | None = None,
         limit: int | None = None,
     ) -> None:
-        self._fetch, self._hands, self._batch_size = fetch, hands, batch_size
+        self._fetch, self._hands, self._transform, self._batch_size = fetch, hands, transform, batch_size
         self._device = device or torch.device("cpu")
         count = len(fetch.part) if limit is None else min(len(fetch.part), limit * batch_size)
         self._starts = range(0, count, batch_size)
         self._count = count
 
     def __iter__(self) -> Iterator[Batch]:
-        move: Callable[[Tensor], Tensor] = lambda column: column.to(self._device, non_blocking=True)  # noqa: E731
         if not self._hands.workers:
             for wanted in self._wanted():
-                yield each(self._fetch.here(wanted), move)
+                yield self._transform(moved(self._fetch.here(wanted), self._device))
             return
         count, pin = min(self._hands.workers, len(self._starts)), self._device.type == "cuda"
         ahead = Workers(self._fetch, self._wanted(), count=count, prefetch=self._hands.prefetch, pin=pin)
         try:
             for _ in self._starts:
-                yield each(next(ahead), move)
+                yield self._transform(moved(next(ahead), self._device))
         finally:
             ahead.close()
 
@@ -168,3 +175,8 @@ class ItemsInOrder:
         for start in self._starts:
             some = torch.arange(start, min(start + self._batch_size, self._count))
             yield Wanted(self._fetch.part.numbers(some))
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on a device; from pinned memory the host does not wait."""
+    return each(batch, lambda column: column.to(device, non_blocking=True))

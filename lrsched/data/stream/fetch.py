@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from lrsched.data.batch import Batch, columns
+from lrsched.data.cache.cache import Cache
 from lrsched.data.stream.form import Collate, as_batch, shape_of
 from lrsched.data.stream.keyed import apart, set_by
 from lrsched.data.stream.labels import Labels
@@ -78,10 +79,15 @@ class Fetch(Dataset[Any]):
         collate: makes a batch of items, or None.
         seed: of the run.
         labels: what targets may be, or None: not known.
+
+    Raises:
+        DataError: the items are decoded already, and one of them has another target.
     """
 
     def __init__(self, part: Part, collate: Collate | None, seed: int, labels: Labels | None = None) -> None:
         self.part, self._collate, self._seed, self._labels = part, collate, seed, labels
+        if labels is not None and isinstance(part.items, Cache):
+            self._refuse_label(part.items, labels)
         from multiprocessing.sharedctypes import RawArray  # takes milliseconds, and data in memory need none
 
         self.making = RawArray("q", [AT_REST] * MOST_WORKERS)
@@ -102,6 +108,8 @@ class Fetch(Dataset[Any]):
         Raises:
             DataError: names the sample that cannot be made.
         """
+        if isinstance(self.part.items, Cache) and self._collate is None:
+            return self._taken(self.part.items, wanted)
         with apart():
             return self._batch(wanted)
 
@@ -111,16 +119,22 @@ class Fetch(Dataset[Any]):
         Raises:
             DataError: it raised an error.
         """
-        set_by(key(self._seed, f"item/{self.part.name}", *position, number))
+        if not isinstance(self.part.items, Cache):  # which draws nothing
+            set_by(key(self._seed, f"item/{self.part.name}", *position, number))
         try:
             return self.part.items[number]
         except (Stopped, MemoryError):
             raise
         except Exception as error:
-            said = str(error) if isinstance(error, UserError) else raised(error)
-            raise DataError(f"{self._where(number)} raised {said}") from error
+            said = f": {error}" if isinstance(error, UserError) else f" raised {raised(error)}"
+            raise DataError(f"{self.where(number)}{said}") from error
 
-    def _batch(self, wanted: Wanted) -> Batch:
+    def items(self, wanted: Wanted) -> list[Any]:
+        """The items of a batch, each drawn by its key.
+
+        Raises:
+            DataError: as for :meth:`item`.
+        """
         info = get_worker_info()
         slot = MOST_WORKERS - 1 if info is None else info.id
         items: list[Any] = []
@@ -128,6 +142,10 @@ class Fetch(Dataset[Any]):
             self.making[slot] = number
             items.append(self.item(number, wanted.position))
         self.making[slot] = AT_REST
+        return items
+
+    def _batch(self, wanted: Wanted) -> Batch:
+        items = self.items(wanted)
         try:
             set_by(key(self._seed, f"batch/{self.part.name}", *wanted.position, *wanted.numbers[:1]))
             batch = as_batch(items, self._collate)
@@ -138,18 +156,33 @@ class Fetch(Dataset[Any]):
         self._check(batch, wanted.numbers)
         return batch
 
+    def _taken(self, items: Cache, wanted: Wanted) -> Batch:
+        """A batch of decoded items, whose numbers were looked at when they were decoded."""
+        batch = items.take(wanted.numbers)
+        if self._labels is not None and not items.knows_labels:
+            self._check(batch, wanted.numbers)
+        return batch
+
+    def _refuse_label(self, items: Cache, labels: Labels) -> None:
+        """Refuse decoded items of other targets than the labels."""
+        wrong = items.wrong_label(labels)
+        if wrong is not None:
+            number, value = wrong
+            name = items.form.columns[items.form.target or 0].name
+            raise DataError(f"{self.where(number)} holds {value} in {name}; a label lies in 0 … {labels.classes - 1}")
+
     def _uneven(self, numbers: Sequence[int], items: list[Any], error: Exception) -> str:
         """Why items make no batch: two of different forms, or what else the error says."""
         forms = list(map(shape_of, items))
         other = next((number for number, form in enumerate(forms) if form != forms[0]), None)
         if self._collate is None and other is not None:
             return (
-                f"{self._where(numbers[other])} is {forms[other]}, and sample {numbers[0]} of the same batch "
+                f"{self.where(numbers[other])} is {forms[other]}, and sample {numbers[0]} of the same batch "
                 f"{forms[0]}; bring items to one form in __getitem__, or give dataset.collate, as dataset.collate=pad"
             )
         said = str(error) if isinstance(error, UserError) else raised(error)
         doing = "" if isinstance(error, DataError) else "collate raised "
-        return f"{self._where(numbers[0])} and those after it make no batch: {doing}{said}"
+        return f"{self.where(numbers[0])} and those after it make no batch: {doing}{said}"
 
     def _check(self, batch: Batch, numbers: Sequence[int]) -> None:
         """Refuse numbers that are not finite, and targets that are no class."""
@@ -164,9 +197,10 @@ class Fetch(Dataset[Any]):
             if wrong is not None and bool(wrong.any()):
                 where = wrong.nonzero()[0].tolist()
                 value = column[tuple(where)].item()
-                raise DataError(f"{self._where(numbers[where[0]])} holds {value} in {name}; {rule}")
+                raise DataError(f"{self.where(numbers[where[0]])} holds {value} in {name}; {rule}")
 
-    def _where(self, number: int) -> str:
+    def where(self, number: int) -> str:
+        """A sample, for messages."""
         return f"dataset.{self.part.name}: sample {number}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lrsched.data.stream.fetch import Fetch
@@ -83,25 +84,26 @@ def _named(name: str, value: Any) -> Any:
 
 def _hash(item: Any) -> bytes:
     digest = hashlib.sha256()
-    for piece in _pieces(item):
+    for piece in pieces(item):
         digest.update(piece)
     return digest.digest()
 
 
-def _pieces(item: Any) -> Iterable[bytes]:
+def pieces(item: Any) -> Iterable[bytes]:
     """An item as bytes: numbers, text, arrays, pictures, and what holds them; anything else by its class."""
     if isinstance(item, Tensor):
-        item = item.detach().cpu().numpy() if str(item.dtype) != "torch.bfloat16" else item.float().numpy()
+        item = item.detach().to_dense().cpu()
+        item = (item.float() if item.dtype == torch.bfloat16 else item).numpy()
     elif not isinstance(item, (np.ndarray, np.generic)) and hasattr(item, "__array_interface__"):  # a picture of PIL
         item = np.asarray(item)
     if isinstance(item, Mapping):
         for name, part in cast("Mapping[Any, Any]", item).items():
             yield f"{name}:".encode()
-            yield from _pieces(part)
+            yield from pieces(part)
     elif isinstance(item, (list, tuple)):
         yield f"[{len(cast('list[Any]', item))}".encode()
         for part in cast("list[Any]", item):
-            yield from _pieces(part)
+            yield from pieces(part)
     elif isinstance(item, (np.ndarray, np.generic)) and item.dtype.kind in "biufc":
         array = np.asarray(item)
         yield f"{array.dtype.newbyteorder('<').str} {array.shape}".encode()

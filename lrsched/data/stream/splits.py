@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import Tensor
 
-from lrsched.data.augment import Augment
 from lrsched.data.batch import Batch
 from lrsched.data.items import Items
 from lrsched.data.partition import Partition
@@ -20,6 +19,9 @@ from lrsched.data.stream.labels import Labels
 from lrsched.data.stream.permutation import whole_order
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lrsched.data.augment import Augment
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,22 +110,16 @@ class ItemSplits:
         return self._few
 
     def transform(self, device: torch.device, augment: Augment | None = None) -> Transform:
-        """Nothing: an item is in the form that the model is given.
-
-        Raises:
-            ConfigError: random changes are asked for.
-        """
-        if augment is not None:
-            raise augment.refused("changes images that lie in memory", "leave it out, and let __getitem__ change them")
-        return Transform()
+        """What brings raw samples into the form that the model is given; see :meth:`Items.transform`."""
+        return self.data.transform(self.train, device, augment)
 
     def loader(self, transform: Transform, labels: Labels | None = None, **how: Any) -> ItemLoader:
         """Training batches; ``labels`` are what targets may be, ``how`` as for :class:`ItemLoader`."""
-        return ItemLoader(self.data.fetch(self.train, how.get("seed", 0), labels), self._hands, **how)
+        return ItemLoader(self.data.fetch(self.train, how.get("seed", 0), labels), self._hands, transform, **how)
 
     def in_order(self, part: str, transform: Transform, labels: Labels | None = None, **how: Any) -> ItemsInOrder:
         """The batches of ``validation`` or ``test``, the same in all runs."""
-        return ItemsInOrder(self.data.fetch(getattr(self, part), 0, labels), self._hands, **how)
+        return ItemsInOrder(self.data.fetch(getattr(self, part), 0, labels), self._hands, transform, **how)
 
     def order(self, seed: int, epoch: int, samples: int) -> Tensor:
         """The order of an epoch, as a list."""
@@ -135,7 +131,7 @@ class ItemSplits:
 
     @property
     def _hands(self) -> Hands:
-        return Hands(self.data.workers, self.data.prefetch)
+        return Hands(self.data.makers, self.data.prefetch)
 
 
 def split_items(
@@ -154,7 +150,7 @@ def split_items(
     if validates and fold is not None:
         rule = "validates with a part of the training samples, and dataset.validation is a data set"
         raise ConfigError("fold", fold, rule, "give one of the two")
-    partition = GivenParts(data.samples, validates=validates)
+    partition = GivenParts(data.samples, data.partition.strata, validates=validates)
     held = None if data.test is not None else test
     parts: list[Tensor | None] = [None, torch.empty(0, dtype=torch.int64)]
     if not validates or held is not None:
