@@ -22,7 +22,7 @@ from lrsched.data.split import Splits, split
 from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
-from lrsched.tasks.task import Task
+from lrsched.tasks.task import Task, takes_soft_targets
 
 if TYPE_CHECKING:
     from lrsched.data.augment import Augment
@@ -169,6 +169,14 @@ def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Aug
         return None
     from lrsched.data.augment import Augment  # few runs need it
 
+    for name in ("mixup", "cutmix"):
+        if asked[name] and not takes_soft_targets(task):
+            kind = type(task).__name__
+            rule = f"makes soft targets, float [samples, classes], and {kind} does not say that its loss takes them"
+            remedy = "leave it out, or take task=classification"
+            if not type(task).__module__.startswith("lrsched."):
+                remedy += f", or give {kind} the class variable soft_targets = True"
+            raise ConfigError(name, asked[name], rule, remedy)
     fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
     if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):
         remedy = "" if ignore is not None else "; task.ignore=255 lets it be 255"

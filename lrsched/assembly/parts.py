@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch
+from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
@@ -22,7 +22,7 @@ from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
-from lrsched.assembly.trial import initialise_lazy, try_model
+from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
 from lrsched.config.component import Component
@@ -38,6 +38,7 @@ from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
 from lrsched.train.loop import Timetable
+from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
 from lrsched.train.show import Show
@@ -71,11 +72,13 @@ class Parts:
     data_sha256: str
     units: Mapping[str, str]
     show: Show
+    named: NamedMetrics | None
 
     @property
-    def better(self) -> Mapping[str, str]:
-        """Which way each metric is better."""
-        return self.task.better if self.state.average is None else with_averages(self.task.better)
+    def better(self) -> dict[str, str]:
+        """Every metric of an evaluation, and which way it is better."""
+        found = {**self.task.better, **(self.named.better if self.named else {})}
+        return found if self.state.average is None else with_averages(found)
 
 
 def assemble(
@@ -103,6 +106,7 @@ def assemble(
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
+    named = named_metrics(run, task, splits.facts, device)
     units = units_of(task, splits.facts)
     transform = chosen_transform(reserved, splits, task, device)
     labels = labels_of(task, splits.facts)
@@ -119,6 +123,8 @@ def assemble(
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
+            if named is not None:
+                try_metrics(model, few, task, precision, named, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
@@ -130,7 +136,7 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
     ]
-    best, early = trackers(run, task)
+    best, early = trackers(run, {**task.better, **ways(run)})
     state = RunState(
         model,
         optimizer,
@@ -154,7 +160,7 @@ def assemble(
         state.average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
-    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show)
+    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
 
 
 def _loader(
@@ -174,10 +180,10 @@ def _loader(
     )
 
 
-def trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+def trackers(run: Settings, better: Mapping[str, str]) -> tuple[Tracker, Tracker]:
     """What tracks the metric that the best checkpoint is chosen by, and that of early stopping."""
     monitor, early = run.checkpoint.monitor, run.trainer.early_stop
-    ways = [direction(task.better, name) for name in (monitor, early.monitor)]
+    ways = [direction(better, name) for name in (monitor, early.monitor)]
     return Tracker(monitor, ways[0]), Tracker(early.monitor, ways[1], early.threshold)
 
 
@@ -203,8 +209,13 @@ def build_task(run: Settings, splits: AnySplits) -> Task:
         ConfigError: a metric is monitored that there is not for these data.
     """
     task = task_of(run.task, splits.facts)
-    check_monitors(run, task.better)
+    check_monitors(run, {**task.better, **ways(run)})
     return task
+
+
+def named_metrics(run: Settings, task: Task, facts: Mapping[str, Any], device: torch.device) -> NamedMetrics | None:
+    """The metrics of ``trainer.metrics``, told the facts of the data; None: there are none."""
+    return NamedMetrics(run.trainer.metrics, task, facts, device) if run.trainer.metrics else None
 
 
 def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -> nn.Module:

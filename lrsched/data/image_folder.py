@@ -9,6 +9,8 @@ from lrsched.data.source import Source
 from lrsched.errors import ConfigError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lrsched.data.folders.held import Pictures
 
 
@@ -62,6 +64,17 @@ class ImageFolder(Source):
         names = tuple(train.names)
         facts = {"classes": len(names), "class_names": names}
         return pictures(kept(decoded, self.cache_root, self.workers, names), facts, self.workers)
+
+    def inputs(self, path: str) -> Tensor:
+        """Pictures to predict, as those of the data set: of a file, or of a folder in the order of the names.
+
+        Raises:
+            DataError: names the file that cannot be read, or the folder without one.
+        """
+        from lrsched.data.folders.decoded import inputs_at
+        from lrsched.data.folders.size import size_of
+
+        return inputs_at(path, self.channels, size_of(self.size, self.fit))
 
 
 def check_keys(source: Any) -> None:

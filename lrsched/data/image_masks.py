@@ -13,6 +13,8 @@ from lrsched.data.source import Source
 from lrsched.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lrsched.data.folders.held import Pictures
 
 
@@ -93,3 +95,14 @@ class ImageMasks(Source):
         if coding.names is not None:
             facts["class_names"] = tuple(coding.names)
         return pictures(parts, facts, self.workers)
+
+    def inputs(self, path: str) -> Tensor:
+        """Pictures to predict, as those of the data set: of a file, or of a folder in the order of the names.
+
+        Raises:
+            DataError: names the file that cannot be read, or the folder without one.
+        """
+        from lrsched.data.folders.decoded import inputs_at
+        from lrsched.data.folders.size import size_of
+
+        return inputs_at(path, self.channels, size_of(self.size, self.fit))

@@ -139,11 +139,13 @@ class Items:
         Raises:
             ConfigError: these items cannot be changed so.
         """
-        change, told = Transform(), self.statistics(train)
+        change, mean, told = Transform(), None, self.statistics(train)
         if told is not None:
             mean, std = (each.reshape(1, -1, 1, 1) for each in told)
             change = Standardise(mean, std, device)
-        return change if augment is None else Augmented(augment.of(self.look(train)), change)
+        if augment is None:
+            return change
+        return Augmented(augment.of(self.look(train), device, classes=self.facts.get("classes"), mean=mean), change)
 
     def statistics(self, train: Part) -> tuple[Tensor, Tensor] | None:
         """Mean and standard deviation of each channel of the images of the training part, [C] each, to standardise by.

@@ -63,7 +63,7 @@ def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: Stop
 
 def evaluated(parts: Parts, batches: Iterable[Batch], prefix: str, stop: StopFlag) -> dict[str, float]:
     """The metrics of a run as it stands, on a part of the data."""
-    return evaluate_both(parts.state, parts.task, parts.precision, batches, prefix, stop)
+    return evaluate_both(parts.state, parts.task, parts.precision, batches, prefix, stop, parts.named)
 
 
 def _ending_fields(outcome: Outcome) -> dict[str, str]:
@@ -78,6 +78,6 @@ def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
     final = copied(model.state_dict())
     model.load_state_dict(weights)
     try:
-        return evaluate(model, stop.watch(parts.test), parts.task, parts.precision, "test")
+        return evaluate(model, stop.watch(parts.test), parts.task, parts.precision, "test", parts.named)
     finally:
         model.load_state_dict(final)

@@ -19,6 +19,7 @@ from lrsched.records import AVERAGE
 from lrsched.signals import StopFlag
 from lrsched.tasks.task import Task
 from lrsched.train.evaluate import evaluate
+from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 
 if TYPE_CHECKING:
@@ -177,7 +178,13 @@ def table_of(node: Component[None], horizon: Horizon) -> tuple[Average, Table]:
 
 
 def evaluate_both(
-    state: RunState, task: Task, precision: Precision, batches: Iterable[Batch], prefix: str, stop: StopFlag
+    state: RunState,
+    task: Task,
+    precision: Precision,
+    batches: Iterable[Batch],
+    prefix: str,
+    stop: StopFlag,
+    named: NamedMetrics | None = None,
 ) -> dict[str, float]:
     """The metrics of a run's weights, and of their average as soon as there is one.
 
@@ -188,15 +195,17 @@ def evaluate_both(
         batches: of a part of the data, which can be gone through twice.
         prefix: the part, as ``val``.
         stop: looked at before each batch.
+        named: metrics beside the task's, or None.
 
     Raises:
         NotFinite: a metric is not a finite number.
     """
-    found, average = evaluate(state.model, stop.watch(batches), task, precision, prefix), state.average
+    found, average = evaluate(state.model, stop.watch(batches), task, precision, prefix, named), state.average
     if average is None or not average.began:
         return found
     average.renew(task, precision, stop)
-    return found | evaluate(average.model, stop.watch(batches), task, precision, f"{prefix}/{AVERAGE.rstrip('/')}")
+    prefix += f"/{AVERAGE.rstrip('/')}"
+    return found | evaluate(average.model, stop.watch(batches), task, precision, prefix, named)
 
 
 class _Pieces:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from lrsched.data.images import pixel_statistics
 from lrsched.data.loader import order
 from lrsched.data.partition import Partition
 from lrsched.data.stream.splits import split_items
-from lrsched.errors import DataError, UserError
+from lrsched.errors import DataError, StorageError, UserError
 from lrsched.seeds import key
 from tests.helpers.folders import photos
 
@@ -82,6 +83,30 @@ def test_it_is_a_bare_loop_over_the_pixels_of_pillow_to_the_last_bit() -> None:
     assert all(
         torch.equal(a, b) for a, b in zip(run.model().state_dict().values(), model.state_dict().values(), strict=True)
     )
+
+
+def test_a_file_and_a_folder_are_predicted_as_in_the_evaluation() -> None:
+    photos(Path("photos"))
+    run = lrsched.run([*FOLDER, *WORDS])
+    x, _ = by_pillow(Path("photos"))
+    assert torch.equal(run.predict("photos/dog"), run.predict(x[8:16]))
+    assert torch.equal(run.predict("photos/dog/3.png"), run.predict(x[11:12]))
+    for path, said in (
+        ("gone.png", r"gone\.png: cannot be read"),
+        ("outputs/run/checkpoints", r"\.pt: lies among pictures"),
+    ):
+        with pytest.raises(DataError, match=said):
+            run.predict(path)
+
+
+def test_a_picture_of_very_unequal_sides_is_not_scaled_to_fill_the_memory() -> None:
+    photos(Path("photos"), each=2)
+    Image.new("L", (1, 60_000)).save("photos/cat/1.png")
+    with pytest.raises(
+        DataError, match=r"photos/cat/1\.png: is 60000x1 pixels high and wide, and scaled to cover the size"
+    ):
+        ImageFolder(root="photos", size=100).load()
+    assert len(ImageFolder(root="photos", size=100, fit="squash").load().train) == 6
 
 
 def test_the_facts_and_the_samples_of_parts_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,6 +266,16 @@ def test_a_picture_that_is_damaged_is_no_bug_and_leaves_no_folder() -> None:
     photos(Path("photos"), each=5)
     broken(CAT, None)
     assert "photos/cat/3.png: cannot be read as a picture" in refused()
+
+
+def test_a_cache_that_does_not_fit_is_refused_before_a_file_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos(Path("photos"), each=5)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
+    with pytest.raises(
+        StorageError, match=r"15 decoded samples take .* GiB, and .*cache has .*a smaller dataset\.size"
+    ):
+        ImageFolder(root="photos", size=300).load()
+    assert not Path("cache").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")

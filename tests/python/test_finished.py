@@ -287,7 +287,10 @@ def test_a_frame_is_made_of_the_columns(run, monkeypatch) -> None:
         (torch.full((2, 1, 8, 8), 256), "x: values from 0 to 255 are wanted, not 256 … 256"),
         (torch.zeros(0, 1, 8, 8, dtype=torch.uint8), "x: holds no sample"),
         (np.array(["a", "b"]), "x: holds text"),
-        ("rows.csv", "x=rows.csv: only a run of dataset=table predicts the rows of a file; give an array"),
+        (
+            "rows.csv",
+            "x=rows.csv: only runs of dataset=table (rows), imagefolder and imagemasks (pictures) predict what is",
+        ),
         (3.0, "x: is a single number"),
         ({"x": 3}, "x: the data of this run are no mapping"),
         ([[1, 2], [3]], "x: cannot be read as an array"),
@@ -320,7 +323,7 @@ def test_another_model_is_refused_with_names_and_shapes(run) -> None:
     with pytest.raises(ConfigError) as refused:
         run.model(into=nn.Sequential(nn.Linear(64, 4)))
     assert "into=Sequential: the weights of outputs/run do not fit it: they lack 0.weight [4, 64]" in str(refused.value)
-    with pytest.raises(ConfigError, match="weights=bset: must be one of last, best; did you mean 'best'"):
+    with pytest.raises(ConfigError, match="weights=bset: must be one of last, best, average; did you mean 'best'"):
         run.model("bset")
     with pytest.raises(ConfigError, match="part=train: must be one of val, test"):
         run.evaluate("train")

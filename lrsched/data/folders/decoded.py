@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,21 @@ from torch import Tensor
 from lrsched.data.files import unreadable
 from lrsched.data.folders.read import Numbers, read_mask, read_picture
 from lrsched.data.folders.size import Size
+from lrsched.data.folders.walk import pictures
 from lrsched.errors import DataError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from lrsched.data.folders.coding import Coding
 
 FORM = 1
 """The number of what is stored. It rises when pixels come out otherwise."""
 
 SEEN = 256
+
+MOST = 1 << 28
+"""Pixels of a picture before it is cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +54,8 @@ class Decoded:
     """
 
     root: Path
-    files: Sequence[Path]
-    targets: Sequence[int] | Sequence[Path]
+    files: Sequence[str]
+    targets: Sequence[int] | Sequence[str]
     channels: int
     size: Size
     coding: Coding | None = None
@@ -57,17 +64,14 @@ class Decoded:
         return len(self.files)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        from PIL.Image import Resampling
-
-        file, target = self.files[number], self.targets[number]
+        file, target = Path(self.files[number]), self.targets[number]
         image = read_picture(file, self.channels)
         more: dict[str, Tensor] = {}
-        if isinstance(target, Path):
-            y, more["seen"] = self._mask(target, file, (image.height, image.width))
+        if isinstance(target, str):
+            y, more["seen"] = self._mask(Path(target), file, (image.height, image.width))
         else:
             y = np.array(target)
-        pixels = np.array(self.size.bring(image, Resampling.BILINEAR))
-        x = np.ascontiguousarray(pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1))
+        x = brought(image, self.size, file)
         digest = hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=16).digest()
         return {
             "x": torch.from_numpy(x),
@@ -85,18 +89,18 @@ class Decoded:
         digest = hashlib.sha256(json.dumps(asked).encode())
         for file, target in zip(self.files, self.targets, strict=True):
             digest.update(
-                f"{self._stamp(file)} {self._stamp(target) if isinstance(target, Path) else target}\n".encode()
+                f"{self._stamp(file)} {self._stamp(target) if isinstance(target, str) else target}\n".encode()
             )
         if self.coding is not None:
             digest.update(self.coding.table.tobytes())
         return digest.hexdigest()
 
-    def _stamp(self, file: Path) -> str:
+    def _stamp(self, file: str) -> str:
         try:
-            told = file.stat()
+            told = os.stat(file)
         except OSError as error:
-            raise unreadable(file, error) from error
-        return f"{file.relative_to(self.root).as_posix()!r} {told.st_size} {told.st_mtime_ns}"
+            raise unreadable(Path(file), error) from error
+        return f"{file.removeprefix(str(self.root))!r} {told.st_size} {told.st_mtime_ns}"
 
     def _mask(self, file: Path, picture: Path, size: tuple[int, int]) -> tuple[Numbers, Tensor]:
         """The labels of a mask in the size of all, and which labels its file has."""
@@ -113,6 +117,35 @@ class Decoded:
         labels = self.coding.coded(mask, file)
         seen = torch.from_numpy(np.bincount(labels.ravel(), minlength=SEEN) > 0)
         return np.array(self.size.bring(Image.fromarray(labels), Image.Resampling.NEAREST)), seen
+
+
+def brought(image: Image, size: Size, file: Path) -> Numbers:
+    """A picture in its size, uint8 [C, H, W].
+
+    Raises:
+        DataError: it is so long that it would be scaled to fill the memory.
+    """
+    from PIL.Image import Resampling
+
+    height, width = size.scaled(image.height, image.width)
+    if height * width > MOST:
+        rule = f"is {image.height}x{image.width} pixels high and wide, and scaled to cover the size {height}x{width}"
+        raise DataError(f"{file}: {rule}; cut it, or give dataset.fit=squash")
+    pixels = np.array(size.bring(image, Resampling.BILINEAR))
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def inputs_at(path: str, channels: int, size: Size) -> Tensor:
+    """The picture in a file, or those in a folder in the order of their names: uint8 [N, C, H, W].
+
+    Raises:
+        DataError: names the file that cannot be read, or the folder without one.
+    """
+    place = Path(path).expanduser()
+    files = list(map(Path, pictures(place))) if place.is_dir() else [place]
+    if not files:
+        raise DataError(f"{place}: holds no picture")
+    return torch.stack([torch.from_numpy(brought(read_picture(file, channels), size, file)) for file in files])
 
 
 def sums(x: Numbers) -> Numbers:

@@ -19,6 +19,8 @@ from lrsched.data.cache.cache import Cache
 from lrsched.data.items import Items
 from lrsched.data.partition import Partition
 
+SMALLER = "give another folder by dataset.cache_root, or a smaller dataset.size"
+
 SHOWN = 5
 """Classes that are said by name."""
 
@@ -90,10 +92,8 @@ def kept(parts: Mapping[str, Decoded], root: str | None, workers: int, names: Se
     place, known = place_of(root), {part: items.known() for part, items in parts.items()}
     if any(not (place / f"{part}-{known[part][:32]}").is_dir() for part in parts):
         say(found_in(parts, names))
-    return {
-        part: Held(cached(items, what=part, known=known[part], root=place, workers=workers).folder)
-        for part, items in parts.items()
-    }
+    how: dict[str, Any] = {"root": place, "workers": workers, "remedy": SMALLER}
+    return {part: Held(cached(items, what=part, known=known[part], **how).folder) for part, items in parts.items()}
 
 
 def found_in(parts: Mapping[str, Decoded], names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lrsched.data.files import lying_in, near
-from lrsched.data.folders.walk import PICTURES, entries, folders, is_picture, pictures
+from lrsched.data.folders.walk import PICTURES, folders, own_picture, pictures, suffix_of
 from lrsched.errors import ConfigError, DataError
 
 PARTS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
@@ -27,7 +27,7 @@ class Labelled:
         names: of the classes.
     """
 
-    files: Sequence[Path]
+    files: Sequence[str]
     labels: Sequence[int]
     names: Sequence[str]
 
@@ -80,17 +80,10 @@ def parts_of(root: Path, *, holding: Literal["folders", "pictures"] = "folders")
     if "train" not in found:
         raise DataError(f"{root}: holds {names}, and no train/ beside; {lying_in(root)}")
     for other in others:
-        if any(file.suffix.lower() in PICTURES for file in other.rglob("*")):
+        if any(suffix_of(file.name) in PICTURES for file in other.rglob("*")):
             rule = f"holds pictures and lies beside {names} which are parts, and is none of them"
             raise DataError(f"{other}: {rule}; move it into a part, or away")
     return {part: found[part] for part in PARTS if part in found}
-
-
-def own_picture(folder: Path) -> Path | None:
-    """The first picture that lies in a folder itself."""
-    return next(
-        (Path(entry.path) for entry in entries(folder) if entry.is_file() and is_picture(Path(entry.path))), None
-    )
 
 
 def classes_in(part: Path) -> Labelled:
@@ -106,7 +99,7 @@ def classes_in(part: Path) -> Labelled:
         raise DataError(f"{part}: holds no folder, and each class is one; {remedy}")
     if beside is not None:
         raise DataError(f"{beside}: lies beside the folders of the classes, in none of them; move it, or take it away")
-    files: list[Path] = []
+    files: list[str] = []
     labels: list[int] = []
     for label, folder in enumerate(named):
         held = pictures(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,8 @@ class Pairs:
         files, masks: of the same length, in order.
     """
 
-    files: Sequence[Path]
-    masks: Sequence[Path]
+    files: Sequence[str]
+    masks: Sequence[str]
 
 
 def pairs_of(root: Path, images: str, masks: str, suffix: str) -> dict[str, Pairs]:
@@ -68,14 +69,16 @@ def _pairs(images: Path, masks: Path, suffix: str) -> Pairs:
     return Pairs([ours[stem] for stem in stems], [theirs[stem] for stem in stems])
 
 
-def _by_stem(folder: Path, suffix: str) -> dict[str, Path]:
+def _by_stem(folder: Path, suffix: str) -> dict[str, str]:
     """Pictures by their names without ``suffix`` and what follows it, with the folders between."""
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for file in pictures(folder):
-        if not file.stem.endswith(suffix):
+        stem = os.path.splitext(os.path.relpath(file, folder))[0]
+        if not stem.endswith(suffix):
             raise DataError(f"{file}: its name does not end in {suffix!r} (dataset.suffix); rename it, or take it away")
-        stem = file.relative_to(folder).with_name(file.stem.removesuffix(suffix) or file.stem).as_posix()
+        stem = stem.removesuffix(suffix)
         if stem in found:
-            raise DataError(f"{file}: has the name of {found[stem].name}; pairs are found by it, so keep one of them")
+            other = os.path.basename(found[stem])
+            raise DataError(f"{file}: has the name of {other}; pairs are found by it, so keep one of them")
         found[stem] = file
     return found

@@ -21,7 +21,7 @@ def touch(root: Path, *names: str) -> None:
 
 def named(root: Path, files: object) -> list[str]:
     assert isinstance(files, list)
-    return [file.relative_to(root).as_posix() for file in files]
+    return [Path(file).relative_to(root).as_posix() for file in files]
 
 
 def test_classes_are_folders_by_name_and_their_pictures_lie_at_any_depth(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_classes_are_folders_by_name_and_their_pictures_lie_at_any_depth(tmp_pat
 
 def test_what_systems_and_people_leave_is_passed_over(tmp_path: Path) -> None:
     left = (".DS_Store", "Thumbs.db", "desktop.ini", "notes.txt", "labels.csv", "README", "._1.png", "LICENSE")
-    touch(tmp_path, "a/1.png", "b/1.png", *left, *(f"a/{name}" for name in left), "__MACOSX/a/1.png")
+    touch(tmp_path, "weights.pt", "a/1.png", "b/1.png", *left, *(f"a/{name}" for name in left), "__MACOSX/a/1.png")
     assert named(tmp_path, classes_in(tmp_path).files) == ["a/1.png", "b/1.png"]
 
 
@@ -150,4 +150,4 @@ def test_order_and_classes_are_those_of_torchvision(tmp_path: Path) -> None:
     touch(tmp_path, "b/0.jpg", "a/z.jpg")
     found, theirs = classes_in(tmp_path), ImageFolder(str(tmp_path))
     assert list(found.names) == theirs.classes
-    assert [(str(file), label) for file, label in zip(found.files, found.labels, strict=True)] == theirs.samples
+    assert [(file, label) for file, label in zip(found.files, found.labels, strict=True)] == theirs.samples
