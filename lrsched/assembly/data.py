@@ -39,11 +39,12 @@ Loaded: TypeAlias = "tuple[Splits | ItemSplits, str]"
 def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
     """Load the data set of each run once, for the processes that are forked from here."""
     loaded: dict[str, Loaded] = {}
-    for run in runs:
+    for asked, run in {_asked(run): run for run in runs}.items():
         with suppress(UserError, OSError):  # the run itself will say what is wrong
-            found = load_data(run, loaded)
-            if isinstance(found[0], Splits):  # items may hold open files, which forked processes would share
-                loaded[_asked(run)] = found
+            found = load_data(run)
+            splits = found[0]
+            if isinstance(splits, Splits) or splits.data.decoded:  # others may hold open files, which forks would share
+                loaded[asked] = found
     return loaded
 
 

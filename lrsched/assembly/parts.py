@@ -123,8 +123,7 @@ def assemble(
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
-            if named is not None:
-                try_metrics(model, few, task, precision, named, run.task)
+            try_metrics(model, few, task, precision, named, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
@@ -136,7 +135,7 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
     ]
-    best, early = trackers(run, {**task.better, **ways(run)})
+    best, early = _trackers(run, task)
     state = RunState(
         model,
         optimizer,
@@ -147,8 +146,8 @@ def assemble(
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
     )
-    skip, clip = t.on_nonfinite == "skip", t.clip_norm
-    update = Update(loader, task, precision, seed=run.seed, device=device, clip_norm=clip, skip=skip)
+    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
+    update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
 
     def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
         size = reserved.eval_batch_size
@@ -161,6 +160,13 @@ def assemble(
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
+
+
+def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+    """What remembers the best evaluation, and when to stop early."""
+    better, early = {**task.better, **ways(run)}, run.trainer.early_stop
+    best = Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor))
+    return best, Tracker(early.monitor, direction(better, early.monitor), early.threshold)
 
 
 def _loader(
@@ -178,13 +184,6 @@ def _loader(
         limit=t.limit_batches,
         overfit=t.overfit_batches,
     )
-
-
-def trackers(run: Settings, better: Mapping[str, str]) -> tuple[Tracker, Tracker]:
-    """What tracks the metric that the best checkpoint is chosen by, and that of early stopping."""
-    monitor, early = run.checkpoint.monitor, run.trainer.early_stop
-    ways = [direction(better, name) for name in (monitor, early.monitor)]
-    return Tracker(monitor, ways[0]), Tracker(early.monitor, ways[1], early.threshold)
 
 
 def timetable_of(run: Settings, horizon: Horizon) -> Timetable:

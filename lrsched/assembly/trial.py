@@ -87,17 +87,19 @@ def try_model(
 
 
 def try_metrics(
-    model: nn.Module, batch: Batch, task: Task, precision: Precision, named: NamedMetrics, asked: Component[Any]
+    model: nn.Module, batch: Batch, task: Task, precision: Precision, named: NamedMetrics | None, asked: Component[Any]
 ) -> None:
     """Evaluate metrics that are named on a batch, twice, with a copy of the model: nothing notices.
 
     Args:
         model, batch, task, precision, asked: as for :func:`try_model`.
-        named: the metrics.
+        named: the metrics; None: there are none.
 
     Raises:
         ConfigError: a metric cannot be given what this task has, or the task calls its model in another way.
     """
+    if named is None:
+        return
     try:
         copy = deepcopy(model).eval()
     except Exception:  # its first evaluation tells

@@ -29,7 +29,7 @@ class ImageFolder(Source):
         channels: 3: red, green and blue; 1: grey.
         fit: crop: scale to cover the size, and cut the middle; squash: scale both sides.
         cache_root: folder of caches; None: ``$LRSCHED_CACHE``, or ``~/.cache/lrsched``.
-        workers: processes that read files and make batches; 0: the one that trains.
+        workers: processes that read the files; 0: the one that trains.
 
     Raises:
         ConfigError: a key that cannot be used.

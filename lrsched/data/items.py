@@ -104,10 +104,14 @@ class Items:
         return len(self.train)
 
     @property
+    def decoded(self) -> bool:
+        """Whether all samples lie in memory-mapped files."""
+        return all(isinstance(items, Cache) for items in self.given.values())
+
+    @property
     def makers(self) -> int:
         """Processes that make batches: none where batches of decoded samples are taken as a whole."""
-        decoded = self.collate is None and all(isinstance(items, Cache) for items in self.given.values())
-        return 0 if decoded else self.workers
+        return 0 if self.collate is None and self.decoded else self.workers
 
     @property
     def partition(self) -> Partition:

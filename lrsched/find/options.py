@@ -11,13 +11,14 @@ from lrsched.config.check import check_numbers, read
 from lrsched.config.rules import ABOVE_0, must, null_or_duration, one_of, ruled
 from lrsched.errors import UNSET, ConfigError
 
-METHODS = ("range",)
+METHODS = ("range", "grid")
 SHAPES = ("exponential", "linear")
 AMONG = "find."
 
 STOP = must(lambda value: value > 1, "must be above 1", "4 ends the ramp at four times the best loss; null: never")
 SMOOTH = must(lambda value: 0 <= value < 1, "must be at least 0 and below 1", "0 looks at each loss as it is")
 SEEDS = must(lambda value: 1 <= value <= 1000, "must lie between 1 and 1000")
+ROUNDS = must(lambda value: 0 <= value <= 10, "must lie between 0 and 10")
 STEPS = must(lambda value: 20 <= value <= 1_000_000, "must lie between 20 and 1000000")
 RATES = must(lambda value: 3 <= value <= 1000, "must lie between 3 and 1000", "a minimum has a rate on either side")
 
@@ -29,16 +30,19 @@ class FindConfig:
 
     Args:
         method: how to find the rate.
-        low, high: rates between which to look; None: 1e-7 and 10.
+        low, high: rates between which to look; None: 1e-7 and 10 (range), a thirtieth and thirty times ``optimizer.lr``
+            (grid).
         seeds: how many, from the run's own on: each has weights and an order of the data of its own.
         budget: the most that it may cost: steps (``4000st``), or a part of a full grid, ``rates`` × ``seeds`` runs
-            trained to their end (``50%``); None: there is no limit.
-        rates: of a full grid, which costs are compared with.
-        group: the entry of ``optimizer.groups`` whose rate to find, instead of ``optimizer.lr``.
-        steps: updates of a ramp.
-        shape: the rate rises by equal factors (exponential) or by equal amounts (linear).
-        stop: end a ramp when the smoothed loss is this many times its best, the first tenth aside; None: never.
-        smooth: of the mean of the losses so far, what is left of a loss after one more update.
+            trained to their end (``50%``); None: no limit (range), three full grids (grid).
+        rates: of the grid.
+        refine: of a grid, how many times to look between the best rate and its neighbours.
+        group: of range, the entry of ``optimizer.groups`` whose rate to find, instead of ``optimizer.lr``.
+        steps: of range, updates of a ramp.
+        shape: of range: the rate rises by equal factors (exponential) or by equal amounts (linear).
+        stop: of range: end a ramp when the smoothed loss is this many times its best, the first tenth aside; None:
+            never.
+        smooth: of range: of the mean of the losses so far, what is left of a loss after one more update.
     """
 
     method: str = ruled("range", one_of(*METHODS))
@@ -47,6 +51,7 @@ class FindConfig:
     seeds: int = ruled(3, SEEDS)
     budget: str | None = ruled(None, null_or_duration)
     rates: int = ruled(7, RATES)
+    refine: int = ruled(2, ROUNDS)
     group: str | None = None
     steps: int = ruled(100, STEPS)
     shape: str = ruled("exponential", one_of(*SHAPES))
@@ -54,7 +59,7 @@ class FindConfig:
     smooth: float = ruled(0.98, SMOOTH)
 
 
-OF_METHOD = {"range": ("group", "steps", "shape", "stop", "smooth")}
+OF_METHOD = {"range": ("group", "steps", "shape", "stop", "smooth"), "grid": ("refine",)}
 """Keys that one method has alone."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class FindRequest:
     Args:
         find: how to look.
         words: overrides of the run.
-        runs: its settings, once for each seed.
+        runs: its settings; for a range test once for each seed.
         folder: where the answer goes.
     """
 
@@ -54,15 +55,12 @@ class FindRequest:
         """Updates of a full grid: each rate and seed trained to the end; None: not known yet."""
         return None if self.horizon is None else self.find.rates * self.find.seeds * self.horizon.steps
 
-    def budget(self, default: str | None = None) -> int | None:
+    def budget(self) -> int | None:
         """The most updates that it may cost; None: there is no limit."""
-        asked = self.find.budget or default
+        asked, full = self.find.budget, self.full
         if asked is None:
             return None
-        full = self.full
         if full is None and asked.strip().endswith("%"):
-            if self.find.budget is None:
-                return None
             rule = "is a part of a full grid, and the config does not say how long a run is"
             raise ConfigError("find.budget", asked, rule, "give steps, as in find.budget=4000st")
         return Horizon(full or 1).resolve(asked, "find.budget", least=1)
@@ -93,7 +91,8 @@ def request_of(words: Sequence[str], config_dir: str | None) -> FindRequest:
                 raise ConfigError(key, override.value(), "a finder looks before a run begins", "leave it out")
         config = _composed(rest, config_dir)
         runs, name = [settings(plain(config))], check_name("name", str(config.name))
-        for seed in range(runs[0].seed + 1, runs[0].seed + find.seeds):
+        others = range(runs[0].seed + 1, runs[0].seed + find.seeds) if find.method == "range" else ()
+        for seed in others:
             runs.append(settings(plain(_composed([*rest, f"seed={seed}"], config_dir))))
     if runs[0].resume is not None:
         raise ConfigError("resume", runs[0].resume, "a finder looks before a run begins", "leave it out")
@@ -116,3 +115,20 @@ def refuse_taken(folder: Path) -> None:
     for file, what in held.items():
         if (folder / file).exists():
             raise ConfigError("name", folder.name, f"{RunFolder(folder)} already holds {what}", "give another name")
+
+
+def refuse_other_answer(folder: Path, method: str) -> None:
+    """Refuse a folder that holds a run, or the answer of another method; one of this method goes on.
+
+    Raises:
+        ConfigError: names it.
+    """
+    try:
+        held = json.loads((folder / FILE).read_text("utf-8"))["method"]
+    except FileNotFoundError:
+        held = method
+    except (OSError, ValueError, TypeError, KeyError):
+        held = "unknown"
+    if held != method:
+        rule = f"{folder} already holds an answer (find.method={held})"
+        raise ConfigError("name", folder.name, rule, "give another name")

@@ -35,6 +35,7 @@ WRONG = {
     "a frozen group": ((FROZEN, "find.group=head"), ("find.group=head", "frozen")),
     "only rates of their own": ((HEAD.replace("lr_scale: 2.0", "lr: 0.1"),), ("optimizer.lr", "find.group=NAME")),
     "from the start": (("find.low=1e20", "find.high=1e25"), ("find.low=1e+20", "give a lower find.low")),
+    "a key of another method": (("find.refine=1",), ("find.refine=1", "is a key of find.method=grid")),
     "a key of the run": (("optimizr.lr=1",), ("optimizr.lr", "'optimizer'")),
     "a flag": (("-m",), ("-m", "--help")),
     "an unreadable word": (("find.low",), ("find.low", "key=value")),
@@ -55,6 +56,42 @@ def test_one_message_and_nothing_left(name: str, run_cli) -> None:
     for word in said:
         assert word in messages[0]
     assert not list(Path().iterdir())
+
+
+GRIDS = {
+    "rates": (("find.rates=2",), ("find.rates=2", "between 3 and 1000")),
+    "refine": (("find.refine=-1",), ("find.refine=-1", "between 0 and 10")),
+    "around 0": (("optimizer.lr=0",), ("optimizer.lr=0", "give find.low and find.high")),
+    "too close": (("find.low=0.1", "find.high=0.10001"), ("find.rates=7", "further apart")),
+    "falling": (("find.low=9",), ("find.rates=7", "must rise")),
+    "budget": (("find.budget=99%",), ("find.budget=99%", "fewer find.rates")),
+    "a key of a range": (("find.steps=50",), ("find.steps=50", "is a key of find.method=range")),
+    "a picture": (("--png", "x.png"), ("--png=x.png", "lrsched report outputs/found")),
+    "seeds as values": (("seed=0,1",), ("seed", "has several values")),
+    "a config that is wrong": (("scheduler.warmup=2",), ("scheduler.warmup=2", "unit")),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_is_refused_before_a_run_begins(name: str, run_cli) -> None:
+    words, said = GRIDS[name]
+    ended = run_cli(*WORDS, "method=grid", *words, command="find")
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+    message = ended.err.splitlines()[-1]
+    for word in said:
+        assert word in message
+    assert not list(Path().iterdir())
+
+
+def test_a_grid_does_not_go_on_with_another_answer(run_cli) -> None:
+    folder = Path("outputs/found")
+    folder.mkdir(parents=True)
+    (folder / "find.json").write_text('{"method": "range"}')
+    ended = run_cli(*WORDS, "method=grid", command="find")
+    assert ended.code == 2
+    assert "outputs/found already holds an answer (find.method=range); give another name" in ended.err
+    assert [path.name for path in folder.iterdir()] == ["find.json"]
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "sweep.json", "find.json"])

@@ -17,14 +17,18 @@ from PIL import Image
 from torch import nn
 
 import lrsched
+from lrsched.assembly.data import load_data, load_each
 from lrsched.data import ImageFolder
+from lrsched.data.cache.cache import Cache
 from lrsched.data.folders.decoded import sums
-from lrsched.data.folders.held import from_sums
+from lrsched.data.folders.held import Held, from_sums
 from lrsched.data.images import pixel_statistics
 from lrsched.data.loader import order
 from lrsched.data.partition import Partition
 from lrsched.data.stream.splits import split_items
 from lrsched.errors import DataError, StorageError, UserError
+from lrsched.python.rebuild import stored_settings
+from lrsched.records import RunFolder
 from lrsched.seeds import key
 from tests.helpers.folders import photos
 
@@ -97,6 +101,18 @@ def test_a_file_and_a_folder_are_predicted_as_in_the_evaluation() -> None:
     ):
         with pytest.raises(DataError, match=said):
             run.predict(path)
+
+
+def test_the_jobs_of_a_sweep_share_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos(Path("photos"))
+    lrsched.run([*FOLDER, *WORDS])
+    settings, _ = stored_settings(RunFolder(Path("outputs/run")))
+    opened: list[Path] = []
+    monkeypatch.setattr(Held, "__init__", lambda self, folder: (opened.append(folder), Cache.__init__(self, folder))[1])
+    loaded = load_each([settings] * 3)
+    assert len(opened) == 1
+    assert load_data(settings, loaded)[0].train.items is next(iter(loaded.values()))[0].train.items
+    assert len(opened) == 1
 
 
 def test_a_picture_of_very_unequal_sides_is_not_scaled_to_fill_the_memory() -> None:
