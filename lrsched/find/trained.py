@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import ConfigError, Incomplete
+from lrsched.errors import ConfigError, Incomplete, Stopped
 from lrsched.find.answer import Candidate
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
@@ -90,7 +90,11 @@ class Trained:
         make_folder(self.sweep)
         hand_over(self.sweep, self.launch.launcher, [job for job in jobs if not _diverged(job)])
         self.sweep.record.write()
-        self.stop.check()
+        try:
+            self.stop.check()
+        except Stopped as stopped:  # more rounds may follow, even if every run of this one is done
+            stopped.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
+            raise
         undone = [job for job in jobs if not job.entry.is_done and not _diverged(job)]
         if undone:
             invalid = all(job.entry.exit_code == ConfigError.exit_code for job in jobs)
