@@ -106,6 +106,9 @@ def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
     if options.png is not None:
         rule = f"draws the curves of a range test, and find.method={method} has a table"
         raise ConfigError("--png", str(options.png), rule, f"lrsched report {asked.folder} --png FOLDER draws its runs")
+    if run.sweep.until is not None:
+        rule = f"pauses the runs, and find.method={method} compares their ends"
+        raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
     refuse_other_answer(asked.folder, method)
     if asked.horizon is not None:
         with traced(run):
