@@ -50,7 +50,7 @@ The answer is printed, with the override to paste, and lies in outputs/NAME/find
 nothing else behind: a run afterwards is what it would have been without. The others leave their runs, those of a sweep,
 in the same folder; the same command goes on where they stood.
 
-exit code: 0 done; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n.
+exit code: 0 done; 1 a run did not finish; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n.
 """
 
 
