@@ -25,12 +25,14 @@ from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_targe
 from lrsched.assembly.trial import initialise_lazy, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
+from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
+from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
@@ -96,7 +98,6 @@ def assemble(
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
-    units = units_of(task, splits.facts)
     transform = chosen_transform(reserved, splits, task, device)
     labels = labels_of(task, splits.facts)
     loader = _loader(run, splits, transform, device, labels)
@@ -107,11 +108,13 @@ def assemble(
     precision = Precision(t.precision, device)
     with fitting_model(run.model, run.task, splits.like(), splits.facts):
         model, few = first_model(run, splits, task, transform, device)
+        task = task_for(run, task, model, few)
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
+    units = units_of(task, splits.facts)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
@@ -194,6 +197,23 @@ def build_task(run: Settings, splits: AnySplits) -> Task:
     task = task_of(run.task, splits.facts)
     check_monitors(run, task.better)
     return task
+
+
+def task_for(run: Settings, task: Task, model: nn.Module, few: Batch) -> Task:
+    """The task, once it has seen the model and two training samples.
+
+    Raises:
+        ConfigError: it cannot be asked of this model, or a metric is monitored that there is not for it.
+    """
+    if type(task).of is Task.of:
+        return task
+    try:
+        with blamed(run.task, "its of() raised"):
+            found = task.of(model, few)
+    except ConfigError as error:
+        raise error if error.key.startswith(run.task.key) else error.under(run.task.key) from error
+    check_monitors(run, found.better)
+    return found
 
 
 def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -> nn.Module:
