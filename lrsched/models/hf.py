@@ -86,7 +86,7 @@ class HF(nn.Module):
     @property
     def main_input_name(self) -> str:
         """What the network calls its input."""
-        return self.network.main_input_name
+        return str(self.network.main_input_name)
 
     @cached_property
     def takes(self) -> frozenset[str]:

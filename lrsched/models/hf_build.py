@@ -64,7 +64,7 @@ def network(
         made = _in_folder(transformers, config, told) if isinstance(config, str) else _made(transformers, config, told)
         if hasattr(made, "use_cache"):  # of keys and values, for writing a token at a time
             made.use_cache = False
-        cls = getattr(transformers, AUTO[auto])
+        cls = _class(transformers, made, auto)
         if pretrained and torch.get_default_device().type != "meta":
             found = _loaded(cls, str(config), made, auto, new_head=new_head)
         else:
@@ -161,6 +161,19 @@ def _in_folder(transformers: ModuleType, folder: str, told: Mapping[str, Any]) -
     return found
 
 
+def _class(transformers: ModuleType, config: Any, auto: str) -> Any:
+    """The class of transformers that builds such networks.
+
+    Raises:
+        ConfigError: it has none of this type.
+    """
+    has = [name for name, cls in AUTO.items() if type(config) in getattr(transformers, cls)._model_mapping]
+    if auto not in has:
+        rule = f"there is no such model of type {config.model_type}"
+        raise ConfigError("auto", auto, rule, f"known are: {', '.join(has)}")
+    return getattr(transformers, AUTO[auto])
+
+
 def _built(cls: Any, config: Any, auto: str) -> nn.Module:
     """A network with weights drawn at random, from torch's generator."""
     try:
@@ -215,8 +228,6 @@ def _loaded(cls: Any, folder: str, config: Any, auto: str, *, new_head: bool) ->
 def _refused(config: Any, auto: str, error: Exception) -> ConfigError:
     """Why transformers builds no such network."""
     kind = getattr(config, "model_type", type(config).__name__)
-    if "Unrecognized configuration class" in str(error):
-        return ConfigError("auto", auto, f"there is no such model of type {kind}", f"known are: {', '.join(AUTO)}")
     rule = f"a {kind} for {auto} cannot be built: {_words(error)}"
     return ConfigError("config", UNSET, rule)
 

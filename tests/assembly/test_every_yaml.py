@@ -50,7 +50,12 @@ EMBEDDED = {
 """Data sets and experiments that need no network, and what they are asked."""
 SHORT = ("dataset.context=16", "dataset.stride=400", "dataset.megabytes=0.2")
 SHAPES = ("dataset=npz", "dataset.path=shapes.npz", "dataset.batch_size=16", "task=segmentation")
-ASKED = {"gpt": ("dataset=python_source", *SHORT, "task=language_model"), "unet": SHAPES}
+VIT = "{model_type: vit, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8}"
+ASKED = {
+    "gpt": ("dataset=python_source", *SHORT, "task=language_model"),
+    "hf": (*SMALL[:4], "dataset.size=16", "task=hf", "model.auto=image-classification", f"model.config={VIT}"),
+    "unet": SHAPES,
+}
 """Models that are no classifiers of pictures, and what they are tried on."""
 
 
@@ -72,6 +77,8 @@ def test_every_optimizer_trains(run_cli, name: str) -> None:
 
 @pytest.mark.parametrize("name", choices("model"))
 def test_every_model_trains(run_cli, name: str) -> None:
+    for package in {"hf": ("transformers",), "timm": ("timm",)}.get(name, ()):
+        pytest.importorskip(package, reason=f"no {package}: pip install 'hydra-lrsched[{name}]'")
     write_shapes("shapes.npz")
     pictures = (*SMALL[:4], "dataset.size=32" if name == "torchvision" else "dataset.size=16")
     check_trained(run_cli(f"model={name}", *ASKED.get(name, pictures), *SMALL[4:]))
