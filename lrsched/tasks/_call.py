@@ -26,8 +26,8 @@ def answered(model: nn.Module, batch: Batch) -> Any:
 
 
 def logits(output: Any) -> Any:
-    """The logits of an output of several parts, or an output that is but one."""
-    return output if isinstance(output, Tensor) else part(output, "logits", output)
+    """The attribute ``logits`` of an output of several parts, as of Hugging Face's models, or the output itself."""
+    return output if isinstance(output, Tensor) else getattr(output, "logits", output)
 
 
 def part(output: Any, name: str, default: Any = None) -> Any:

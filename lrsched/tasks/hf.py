@@ -104,7 +104,8 @@ class HF(Task):
 
     def predict(self, model: nn.Module, inputs: Batch) -> Any:
         """The logits."""
-        return answered(model, inputs)
+        output = answered(model, inputs)
+        return part(output, "logits", output)
 
     def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """As many outputs as there are classes; without classes the model's config says how many."""

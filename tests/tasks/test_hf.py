@@ -169,7 +169,8 @@ def test_a_model_of_ones_own_is_called_by_its_names() -> None:
     whole = {"signal": torch.rand(6, 4), "y": torch.arange(6) % 3, "unused": torch.zeros(6)}
     own = Own()
     assert torch.equal(HF().of(own, whole).loss(own, whole), cross_entropy(own.head(whole["signal"]), whole["y"]))
-    assert torch.equal(Classification().forward(own, whole), own.head(whole["signal"]))
+    assert torch.equal(Classification().forward(own.head, whole), own.head(whole["signal"]))
+    assert list(Classification().forward(own, whole)) == ["logits"]  # a model that is called for its logits gives these
     assert torch.equal(HF().predict(own, {"signal": whole["signal"]}), own.head(whole["signal"]))
 
 
