@@ -24,6 +24,7 @@ from tests.helpers.house import (
 FLOORS = [
     {"__main__"},
     {"cli", "_hydra"},
+    {"find"},
     {"sweep", "python"},
     {"runs", "preview"},
     {"assembly"},

@@ -41,6 +41,7 @@ EXTRAS = {
     "setuptools": "",  # torch needs it
     "submitit": "submitit",
     "timm": "timm",
+    "torchmetrics": "torchmetrics",
     "transformers": "transformers",
 }
 """What an extra installs, and the module to hide; nothing where a dependency of ours brings it as well."""

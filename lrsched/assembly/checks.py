@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lrsched.assembly.kinds import spec_of
-from lrsched.assembly.task import check_task, metrics_of
+from lrsched.assembly.task import NAME, check_task, metrics_of
 from lrsched.config.settings import Settings
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
@@ -27,7 +27,29 @@ def check_choices(run: Settings) -> None:
         rule = "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are"
         raise ConfigError("trainer.on_nonfinite", "rollback", rule, "give checkpoint.every=1ep, or another duration")
     check_task(run.task)
-    check_monitors(run, metrics_of(run.task))
+    check_monitors(run, all_metrics(run))
+
+
+def all_metrics(run: Settings) -> dict[str, str]:
+    """Every metric that a run may have, of its task and those that are named, and which way it is better.
+
+    Raises:
+        ConfigError: a metric that cannot be used.
+    """
+    own, named = metrics_of(run.task), run.trainer.metrics
+    for name, node in named.items():
+        if not NAME.fullmatch(name):
+            raise ConfigError(node.key, node.target, "a name is a letter, and then letters, digits, and _ . @ -")
+        if name in own:
+            rule = f"{name} is a metric of the task already"
+            raise ConfigError(node.key, node.target, rule, f"give it another name, as trainer.metrics.{name}2")
+        node.check()
+    return {**own, **ways(run)}
+
+
+def ways(run: Settings) -> dict[str, str]:
+    """Which way the metrics that are named are better."""
+    return {name: node.way for name, node in run.trainer.metrics.items()}
 
 
 def check_monitors(run: Settings, better: Mapping[str, str]) -> None:

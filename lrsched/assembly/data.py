@@ -22,7 +22,7 @@ from lrsched.data.split import Splits, split
 from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
-from lrsched.tasks.task import Task
+from lrsched.tasks.task import Task, takes_soft_targets
 
 if TYPE_CHECKING:
     from lrsched.data.augment import Augment
@@ -39,11 +39,12 @@ Loaded: TypeAlias = "tuple[Splits | ItemSplits, str]"
 def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
     """Load the data set of each run once, for the processes that are forked from here."""
     loaded: dict[str, Loaded] = {}
-    for run in runs:
+    for asked, run in {_asked(run): run for run in runs}.items():
         with suppress(UserError, OSError):  # the run itself will say what is wrong
-            found = load_data(run, loaded)
-            if isinstance(found[0], Splits):  # items may hold open files, which forked processes would share
-                loaded[_asked(run)] = found
+            found = load_data(run)
+            splits = found[0]
+            if isinstance(splits, Splits) or splits.data.decoded:  # others may hold open files, which forks would share
+                loaded[asked] = found
     return loaded
 
 
@@ -169,6 +170,14 @@ def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Aug
         return None
     from lrsched.data.augment import Augment  # few runs need it
 
+    for name in ("mixup", "cutmix"):
+        if asked[name] and not takes_soft_targets(task):
+            kind = type(task).__name__
+            rule = f"makes soft targets, float [samples, classes], and {kind} does not say that its loss takes them"
+            remedy = "leave it out, or take task=classification"
+            if not type(task).__module__.startswith("lrsched."):
+                remedy += f", or give {kind} the class variable soft_targets = True"
+            raise ConfigError(name, asked[name], rule, remedy)
     fill, ignore = asked["mask_fill"], getattr(task, "ignore", None)
     if fill is not None and labels is not None and bool(labels.wrong(torch.tensor(fill))):
         remedy = "" if ignore is not None else "; task.ignore=255 lets it be 255"

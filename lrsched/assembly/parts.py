@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch
+from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
@@ -22,7 +22,7 @@ from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
-from lrsched.assembly.trial import initialise_lazy, try_model
+from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
 from lrsched.config.blame import blamed
@@ -38,6 +38,7 @@ from lrsched.optimizers.lean import without_dynamo
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.loop import Timetable
+from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
 from lrsched.train.show import Show
@@ -71,6 +72,12 @@ class Parts:
     data_sha256: str
     units: Mapping[str, str]
     show: Show
+    named: NamedMetrics | None
+
+    @property
+    def better(self) -> dict[str, str]:
+        """Every metric of an evaluation, and which way it is better."""
+        return {**self.task.better, **(self.named.better if self.named else {})}
 
 
 def assemble(
@@ -98,6 +105,7 @@ def assemble(
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
+    named = named_metrics(run, task, splits.facts, device)
     transform = chosen_transform(reserved, splits, task, device)
     labels = labels_of(task, splits.facts)
     loader = _loader(run, splits, transform, device, labels)
@@ -114,6 +122,7 @@ def assemble(
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
+            try_metrics(model, few, task, precision, named, run.task)
     units = units_of(task, splits.facts)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
@@ -126,25 +135,19 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
     ]
+    best, early = _trackers(run, task)
     state = RunState(
         model,
         optimizer,
         scheduler,
         precision.scaler(),
-        best=Tracker(run.checkpoint.monitor, direction(task.better, run.checkpoint.monitor)),
-        early=Tracker(t.early_stop.monitor, direction(task.better, t.early_stop.monitor), t.early_stop.threshold),
+        best=best,
+        early=early,
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
     )
-    update = Update(
-        loader,
-        task,
-        precision,
-        seed=run.seed,
-        device=device,
-        clip_norm=t.clip_norm,
-        skip=t.on_nonfinite == "skip",
-    )
+    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
+    update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
 
     def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
         size = reserved.eval_batch_size
@@ -153,7 +156,14 @@ def assemble(
     validation, test = in_order("validation"), in_order("test")
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
-    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show)
+    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
+
+
+def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+    """What remembers the best evaluation, and when to stop early."""
+    better, early = {**task.better, **ways(run)}, run.trainer.early_stop
+    best = Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor))
+    return best, Tracker(early.monitor, direction(better, early.monitor), early.threshold)
 
 
 def _loader(
@@ -195,7 +205,7 @@ def build_task(run: Settings, splits: AnySplits) -> Task:
         ConfigError: a metric is monitored that there is not for these data.
     """
     task = task_of(run.task, splits.facts)
-    check_monitors(run, task.better)
+    check_monitors(run, {**task.better, **ways(run)})
     return task
 
 
@@ -212,8 +222,13 @@ def task_for(run: Settings, task: Task, model: nn.Module, few: Batch) -> Task:
             found = task.of(model, few)
     except ConfigError as error:
         raise error if error.key.startswith(run.task.key) else error.under(run.task.key) from error
-    check_monitors(run, found.better)
+    check_monitors(run, {**found.better, **ways(run)})
     return found
+
+
+def named_metrics(run: Settings, task: Task, facts: Mapping[str, Any], device: torch.device) -> NamedMetrics | None:
+    """The metrics of ``trainer.metrics``, told the facts of the data; None: there are none."""
+    return NamedMetrics(run.trainer.metrics, task, facts, device) if run.trainer.metrics else None
 
 
 def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -> nn.Module:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.data.batch import Batch, named
-from lrsched.data.data import target
+from lrsched.data.data import form, is_whole, target
 from lrsched.data.stream.labels import Labels
 from lrsched.errors import UNSET, ConfigError, DataError
 from lrsched.tasks._checks import check_sample_weights
@@ -151,14 +151,25 @@ def _is(node: Component[None], name: str) -> bool:
 
 
 def check_facts(task: Task, data: Items) -> None:
-    """Refuse items whose classes nobody tells: to count them, every item would have to be made.
+    """Refuse items with targets of another form than the task's, or whose classes nobody tells: to count them, every
+    item would have to be made.
 
     Raises:
         ConfigError: says where to tell them.
+        DataError: names the task for such items.
     """
     from lrsched.tasks.classification import Classification
     from lrsched.tasks.segmentation import Segmentation
 
+    dimensions = {Classification: 1, Segmentation: 3}.get(type(task))
+    if dimensions is not None:
+        few = data.look()
+        y = target(few)
+        if y is not None and (not is_whole(y) or y.ndim != dimensions):
+            name, model = fitting(few, data.facts)
+            wanted = "whole numbers, one for each " + ("sample" if dimensions == 1 else "pixel")
+            rule = f"labels must be {wanted}, and those of two samples are {form(y)}"
+            raise DataError(f"dataset.train: {rule}; such data are for task={name} model={model}")
     if isinstance(task, (Classification, Segmentation)) and task.classes is None:
         kind = type(data.train).__name__
         rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"

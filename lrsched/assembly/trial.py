@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from numbers import Real
@@ -17,6 +18,7 @@ from lrsched.config.targets import within
 from lrsched.data.batch import Batch, column, columns, each, named
 from lrsched.errors import ConfigError, UserError
 from lrsched.tasks.task import Task
+from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 from lrsched.train.rng import generators_state, set_generators
 
@@ -80,6 +82,39 @@ def try_model(
                 found: list[Any] = [task.measure(copy.eval(), some) for some in (batch, twice)]
         _check_sums(found, asked)
         _check_metrics(found[0], float(weight), task, asked)
+    finally:
+        set_generators(generators, device)
+
+
+def try_metrics(
+    model: nn.Module, batch: Batch, task: Task, precision: Precision, named: NamedMetrics | None, asked: Component[Any]
+) -> None:
+    """Evaluate metrics that are named on a batch, twice, with a copy of the model: nothing notices.
+
+    Args:
+        model, batch, task, precision, asked: as for :func:`try_model`.
+        named: the metrics; None: there are none.
+
+    Raises:
+        ConfigError: a metric cannot be given what this task has, or the task calls its model in another way.
+    """
+    if named is None:
+        return
+    try:
+        copy = deepcopy(model).eval()
+    except Exception:  # its first evaluation tells
+        return
+    device = column(batch, 0).device
+    generators = generators_state(device)
+    try:
+        with torch.inference_mode(), named.listening(copy), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of so few samples
+            for _ in range(2):
+                with precision():
+                    task.measure(copy, batch)
+                with blamed(asked, "trainer.metrics are given what forward() gives for the model's first answers:"):
+                    named.update(task, batch)
+            named.compute()
     finally:
         set_generators(generators, device)
 

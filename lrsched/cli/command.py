@@ -43,7 +43,7 @@ def exit_code(run: Callable[[], object], overrides: Sequence[str] = ()) -> int:
         run()
     except (*RAISED, OSError) as failure:
         error = as_user_error(failure, overrides)
-        say(str(error))
+        say(f"{error}{error.hint}")
         return error.exit_code
     return 0
 

@@ -58,9 +58,14 @@ def composed(words: Sequence[str], folder: str | None, *, key: str) -> DictConfi
         HydraException, OmegaConfBaseException: they cannot be composed.
         ConfigError: there is no such folder.
     """
+    return compose("config", overrides=in_folder(words, folder, key=key), return_hydra_config=True)
+
+
+def in_folder(words: Sequence[str], folder: str | None, *, key: str = "--config-dir") -> list[str]:
+    """The words, and the one that makes Hydra look into a folder with more configs, as for :func:`composed`."""
     folder = own_configs() if folder is None else folder
     extra = [] if folder is None else [f"hydra.searchpath=['file://{_existing(folder, key)}']"]
-    return compose("config", overrides=[*extra, *words], return_hydra_config=True)
+    return [*extra, *words]
 
 
 def _existing(folder: str, key: str) -> Path:

@@ -6,94 +6,28 @@ group's ``_target_`` are not here: the signature of the class is their schema.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from math import inf
 from typing import Any, Optional
 
-from lrsched.errors import ConfigError, suggestion
-from lrsched.horizon import POLICIES, parse
+from lrsched.config.rules import (
+    ABOVE_0,
+    ALPHA,
+    HELD_OUT,
+    LAYER_DECAY,
+    THREADS,
+    at_least,
+    auto_or_duration,
+    duration,
+    expression,
+    null_or_duration,
+    one_of,
+    ruled,
+    within,
+)
+from lrsched.horizon import POLICIES
 
 GROUPS = ("scheduler", "optimizer", "model", "dataset", "task")
 """Groups that name a class, their ``_target_``."""
-
-Rule = Callable[[str, Any], None]
-
-
-def must(hold: Callable[[Any], bool], rule: str, remedy: str = "") -> Rule:
-    """A rule that a value must hold; null, where a key allows it, holds every rule.
-
-    Args:
-        hold: whether a value holds the rule.
-        rule: the rule in words.
-        remedy: what to do about a value that breaks it.
-    """
-
-    def check(key: str, value: Any) -> None:
-        if value is not None and not hold(value):
-            raise ConfigError(key, value, rule, remedy)
-
-    return check
-
-
-def at_least(least: float) -> Rule:
-    """Require a number of at least ``least``."""
-    return must(lambda value: value >= least, f"must be at least {least}")
-
-
-ABOVE_0 = must(lambda value: 0 < value < inf, "must be a finite number above 0")
-LAYER_DECAY = must(lambda value: 0 < value <= 1, "must be a number in (0, 1]", "0.75 makes each layer a quarter slower")
-HELD_OUT = must(
-    lambda value: 0 < value < 1, "is a part of the data: above 0 and below 1", "0.1 holds out one sample in ten"
-)
-THREADS = must(lambda value: 1 <= value <= 1024, "must lie between 1 and 1024")
-
-
-def duration(key: str, value: Any) -> None:
-    """Require a duration."""
-    parse(value, key)
-
-
-def null_or_duration(key: str, value: Any) -> None:
-    """Require a duration or nothing."""
-    if value is not None:
-        duration(key, value)
-
-
-def auto_or_duration(key: str, value: Any) -> None:
-    """Require a duration or ``auto``."""
-    if value != "auto":
-        try:
-            parse(value, key)
-        except ConfigError as error:
-            remedy = f"{error.remedy}, or auto" if error.remedy else "or give auto"
-            raise ConfigError(error.key, error.value, error.rule, remedy) from error
-
-
-def one_of(*words: str) -> Rule:
-    """Require one of some words; the message suggests the nearest."""
-
-    def rule(key: str, value: Any) -> None:
-        if value is not None and value not in words:
-            raise ConfigError(key, value, f"must be one of {', '.join(words)}", suggestion(str(value), words))
-
-    return rule
-
-
-def ruled(default: Any, rule: Rule) -> Any:
-    """Make a dataclass field whose value must hold a rule."""
-    return field(default=default, metadata={"rule": rule})
-
-
-def expression(key: str, value: Any) -> None:
-    """Require a regular expression."""
-    if value is not None:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ConfigError(key, value, f"is no regular expression: {error}") from error
-
 
 # OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
 
@@ -134,6 +68,7 @@ class TrainerConfig:
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     show_every: Optional[str] = ruled("100%", null_or_duration)
+    metrics: dict[str, Any] = field(default_factory=dict[str, Any])
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     deterministic: bool = True
     progress: bool = True
@@ -186,6 +121,18 @@ class Augmentation:
 
     crop: int = ruled(0, at_least(0))
     flip: bool = False
+    rotate: float = ruled(0.0, within(0, 180, "the largest turn to either side, in degrees"))
+    shear: float = ruled(0.0, within(0, 60, "the largest shear to either side, in degrees"))
+    scale: float = ruled(0.0, within(0, 0.9, "0.2 makes an image 0.8 to 1.2 times as large"))
+    shift: float = ruled(0.0, within(0, 1, "a part of width and height"))
+    brightness: float = ruled(0.0, within(0, 1, "0.2 takes 0.8 to 1.2 times the brightness"))
+    contrast: float = ruled(0.0, within(0, 1, "0.2 takes 0.8 to 1.2 times the contrast"))
+    saturation: float = ruled(0.0, within(0, 1, "0.2 takes 0.8 to 1.2 times the saturation"))
+    hue: float = ruled(0.0, within(0, 0.5, "the largest turn of the colour circle to either side"))
+    cutout: int = ruled(0, at_least(0))
+    erase: float = ruled(0.0, within(0, 1, "the probability that an image is covered in part"))
+    mixup: float = ruled(0.0, ALPHA)
+    cutmix: float = ruled(0.0, ALPHA)
     mask_fill: Optional[float] = None
 
 

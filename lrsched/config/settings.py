@@ -12,6 +12,7 @@ from lrsched.config import schema
 from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
 from lrsched.config.given import NOTHING, Given, InPlace, require_objects
+from lrsched.config.metric import metric_nodes
 from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_mapping
@@ -72,6 +73,7 @@ def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) 
     run.task = _placed(component(TASK, run.task, "task"), objects)
     run.model = _placed(component(MODEL, run.model, "model"), objects)
     run.dataset = _placed(component(DATASET, run.dataset, "dataset", schema.DatasetConfig), objects)
+    run.trainer = replace(run.trainer, metrics=metric_nodes(run.trainer.metrics))
     run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
     return Settings(**vars(run))
 

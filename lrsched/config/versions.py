@@ -22,7 +22,13 @@ LATER: Mapping[str, Any] = {
     "task.class_weights": None,
     "dataset.fold": None,
     "dataset.folds": 5,
+    **{
+        f"dataset.augment.{name}": 0
+        for name in ("rotate", "shear", "scale", "shift", "brightness", "contrast", "saturation", "hue")
+    },
+    **{f"dataset.augment.{name}": 0 for name in ("cutout", "erase", "mixup", "cutmix")},
     "dataset.augment.mask_fill": None,
+    "trainer.metrics": {},
     "init_from": None,
     "init_match": None,
     "dataset.cache": False,

@@ -1,30 +1,50 @@
-"""Change training images at random: what is asked for, and in which order it is done."""
+"""Say which random changes of training images are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import torch
+from torch import Tensor
 
-from lrsched.data.batch import Batch, column, named
-from lrsched.data.data import form, is_whole
+from lrsched.data.batch import Batch, column
+from lrsched.data.data import form
+from lrsched.data.operations.affine import Affine
+from lrsched.data.operations.changes import Changes
+from lrsched.data.operations.colour import Colour
 from lrsched.data.operations.crop_flip import CropFlip
+from lrsched.data.operations.cutmix import Cutmix
+from lrsched.data.operations.cutout import Cutout
+from lrsched.data.operations.erase import Erase
+from lrsched.data.operations.mixup import Mixup
+from lrsched.data.operations.pixels import FLOATS, REMEDY, beyond
 from lrsched.errors import ConfigError
+
+COLOURS = ("brightness", "contrast", "saturation", "hue")
 
 
 @dataclass(frozen=True)
 class Augment:
-    """What is asked for: the keys of ``dataset.augment``. Each is off at its default.
+    """Which random changes are wanted: the keys of ``dataset.augment``, each off at its default.
 
-    A batch is changed as a whole, on its device, in raw numbers: before it is standardised, in training alone. Columns
-    of the image's height and width, such as masks, move with it.
+    A batch is changed as a whole, on its device, in training alone, in raw numbers: before it is standardised. The
+    changes are made in this order:
 
-    Args:
-        crop: largest shift in each direction, in pixels.
-        flip: mirror left to right with probability ½.
-        mask_fill: what a mask has where the image was moved in from outside.
+    ============================================  ========================================================
+    ``crop``, ``flip``                            :class:`~lrsched.data.operations.crop_flip.CropFlip`
+    ``rotate``, ``shear``, ``scale``, ``shift``   :class:`~lrsched.data.operations.affine.Affine`
+    ``brightness``, ``contrast``,                 :class:`~lrsched.data.operations.colour.Colour`
+    ``saturation``, ``hue``
+    ``cutout``                                    :class:`~lrsched.data.operations.cutout.Cutout`
+    ``erase``                                     :class:`~lrsched.data.operations.erase.Erase`
+    ``mixup`` or ``cutmix``                       :class:`~lrsched.data.operations.mixup.Mixup`,
+                                                  :class:`~lrsched.data.operations.cutmix.Cutmix`; where both are
+                                                  wanted, each in half of the batches, at random
+    ============================================  ========================================================
+
+    Each line draws by a key of its own: switching one on does not move what another draws. The first two lines move the
+    columns of the image's height and width, such as masks, with it. ``mask_fill`` is what these have where the image
+    was moved in from outside; the image is black there.
 
     Raises:
         ConfigError: a value out of its range.
@@ -37,25 +57,63 @@ class Augment:
 
     crop: int = 0
     flip: bool = False
+    rotate: float = 0.0
+    shear: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    cutout: int = 0
+    erase: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
     mask_fill: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.crop, int) or isinstance(self.crop, bool) or self.crop < 0:
-            raise ConfigError("crop", self.crop, "must be a whole number of pixels, at least 0")
-        if not isinstance(self.flip, bool):
-            raise ConfigError("flip", self.flip, "must be true or false")
+        for kind in ("moves", "paints", "mixes"):
+            getattr(self, kind)  # each change checks its values
 
     @property
     def asked(self) -> list[str]:
-        """The keys of the changes that are asked for."""
+        """The keys of the changes that are wanted."""
         return [field.name for field in fields(self) if field.name != "mask_fill" and getattr(self, field.name)]
 
-    def refused(self, rule: str, remedy: str) -> ConfigError:
-        """The error of data that cannot be changed so, by the first key that was given."""
-        return ConfigError(self.asked[0], getattr(self, self.asked[0]), rule, remedy)
+    @property
+    def moves(self) -> list[CropFlip | Affine]:
+        """What moves pixels."""
+        affine = Affine(self.rotate, self.shear, self.scale, self.shift)
+        both = (CropFlip(self.crop, self.flip), affine)
+        return [move for move in both if move != type(move)()]
 
-    def of(self, like: Batch) -> Changes:
+    @property
+    def paints(self) -> list[Colour | Cutout | Erase]:
+        """What changes pixels where they are."""
+        colour = Colour(self.brightness, self.contrast, self.saturation, self.hue)
+        return [paint for paint in (colour, Cutout(self.cutout), Erase(self.erase)) if paint != type(paint)()]
+
+    @property
+    def mixes(self) -> list[Mixup | Cutmix]:
+        """What mixes samples, of which a batch takes one."""
+        both = ((Mixup, self.mixup), (Cutmix, self.cutmix))
+        return [mix(alpha) for mix, alpha in both if alpha != 0 or isinstance(alpha, bool)]
+
+    def of(
+        self,
+        like: Batch,
+        device: torch.device | None = None,
+        *,
+        classes: int | None = None,
+        mean: Tensor | None = None,
+    ) -> Changes:
         """The changes of batches in the form of these samples.
+
+        Args:
+            like: samples of the training part.
+            device: of the batches.
+            classes: how many there are, if the target is a label.
+            mean: of the images, where they are standardised: what covers a part.
 
         Raises:
             ConfigError: they hold no images, or images that cannot be changed so.
@@ -64,60 +122,27 @@ class Augment:
         if x.ndim != 4 or not (x.dtype == torch.uint8 or x.is_floating_point()):
             rule = f"changes images [samples, C, H, W] of uint8 or floats, and the inputs here are {form(x)}"
             raise self.refused(rule, "leave it out")
-        return Changes(self, like)
+        self._check_colours(x)
+        smallest = min(x.shape[2:])
+        for name in ("crop", "cutout"):
+            if getattr(self, name) >= smallest:
+                size = f"{x.shape[2]}x{x.shape[3]}"
+                raise ConfigError(name, getattr(self, name), f"must be smaller than the images of {size} pixels")
+        return Changes(self, like, classes, None if mean is None else mean.to(device, torch.float32))
 
+    def refused(self, rule: str, remedy: str) -> ConfigError:
+        """The error of data that cannot be changed so, by the first key that was given."""
+        return ConfigError(self.asked[0], getattr(self, self.asked[0]), rule, remedy)
 
-class Changes:
-    """Random changes of batches of one form: a function of the batch and of the seed of the generator.
-
-    Args:
-        asked: what is asked for.
-        like: samples of that form.
-
-    Raises:
-        ConfigError: images that cannot be changed so.
-    """
-
-    def __init__(self, asked: Augment, like: Batch) -> None:
-        columns = numbered(like)
-        self._image = next(iter(columns)) if "x" not in columns else "x"
-        size = columns[self._image].shape[2:]
-        self._maps = [
-            place for place, column in columns.items() if place != self._image and column.shape[1:][-2:] == size
-        ]
-        self._fill = self._fill_of(asked, columns)
-        self._moves = CropFlip(asked.crop, asked.flip)
-        self._moves.check_fits(*size)
-
-    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """A changed copy of a batch.
-
-        Args:
-            batch: raw samples.
-            generator: seeded for this batch.
-        """
-        if not (self._moves.crop or self._moves.flip):
-            return batch
-        columns = numbered(batch)
-        source = self._moves.draw(columns[self._image], generator)
-        columns[self._image] = self._moves.move(columns[self._image], source)
-        for place in self._maps:
-            columns[place] = self._moves.move(columns[place], source, self._fill)
-        return columns if named(batch) else tuple(columns.values())
-
-    def _fill_of(self, asked: Augment, columns: Mapping[Any, torch.Tensor]) -> float:
-        """What is in a map where the image was moved in from outside."""
-        if not asked.crop or not self._maps:
-            return 0
-        shown = form(columns[self._maps[0]])
-        if asked.mask_fill is None:
-            rule = f"says what masks, here {shown}, have where dataset.augment.crop moves an image in from outside"
-            raise ConfigError("mask_fill", None, rule, "give 0, the background, or task.ignore=255: they count nowhere")
-        if not all(is_whole(columns[place]) <= float(asked.mask_fill).is_integer() for place in self._maps):
-            raise ConfigError("mask_fill", asked.mask_fill, f"must be a whole number, as in the mask, here {shown}")
-        return asked.mask_fill
-
-
-def numbered(batch: Batch) -> dict[Any, torch.Tensor]:
-    """The columns by name, or by number where they have none."""
-    return dict(batch) if named(batch) else dict(enumerate(batch))
+    def _check_colours(self, x: Tensor) -> None:
+        """Refuse images whose white is not known, or without the colours that are to be changed."""
+        asked = [name for name in COLOURS if getattr(self, name)]
+        for name in asked:
+            value = getattr(self, name)
+            wanted = {"brightness": (x.shape[1],), "contrast": (1, 3)}.get(name, (3,))
+            if x.shape[1] not in wanted:
+                channels = " or ".join(map(str, wanted))
+                rule = f"is of images of {channels} channels, and these are of {x.shape[1]}: {form(x)}"
+                raise ConfigError(name, value, rule, "leave it out")
+        if asked and (said := beyond(x)):
+            raise ConfigError(asked[0], getattr(self, asked[0]), f"{FLOATS}, and these go {said}", REMEDY)

@@ -109,9 +109,12 @@ class Data:
         if self.fill is not None:
             fill = stand_ins(x, self.fill, self.facts.get("feature_names"))
             x = filled(x, fill)
-        change = Standardise(*statistics(x), device) if self.standardise else Transform()
+        change, mean = Transform(), None
+        if self.standardise:
+            mean, std = statistics(x)
+            change = Standardise(mean, std, device)
         if augment is not None:
-            change = Augmented(augment.of(train), change)
+            change = Augmented(augment.of(train, device, classes=self.facts.get("classes"), mean=mean), change)
         return change if fill is None else Fill(fill, device, change)
 
     def facts_of(self, train: Batch) -> dict[str, Any]:

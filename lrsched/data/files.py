@@ -23,9 +23,9 @@ def find_file(key: str, path: Any) -> Path:
         raise ConfigError(key, path, "must be the path of a file", f"give dataset.{key}=FILE")
     file = Path(path).expanduser()
     if file.is_dir():
-        raise DataError(f"dataset.{key}={path}: is a folder; {_lying_in(file)}")
+        raise DataError(f"dataset.{key}={path}: is a folder; {lying_in(file)}")
     if not file.exists():
-        raise DataError(f"dataset.{key}={path}: there is no file {file.absolute()}; {_near(file)}")
+        raise DataError(f"dataset.{key}={path}: there is no file {file.absolute()}; {near(file)}")
     return file
 
 
@@ -54,21 +54,22 @@ def unreadable(file: Path, error: OSError) -> DataError:
     return DataError(f"{file}: cannot be read ({error.strerror or error})")
 
 
-def _near(file: Path) -> str:
+def near(file: Path) -> str:
+    """What lies in the nearest folder above that is there."""
     folder = file.parent
     while not folder.is_dir():
         folder = folder.parent
-    return _lying_in(folder, file.name if folder == file.parent else "")
+    return lying_in(folder, file.name if folder == file.parent else "")
 
 
-def _lying_in(folder: Path, wanted: str = "") -> str:
+def lying_in(folder: Path, wanted: str = "") -> str:
     """What a folder holds, or the name in it nearest to ``wanted``."""
     try:
         names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in folder.iterdir())
     except OSError as error:
         return f"{folder} cannot be read ({error.strerror})"
-    near = suggestion(wanted, names) if wanted else ""
-    if near or not names:
-        return near or f"{folder.absolute()} is empty"
+    close = suggestion(wanted, names) if wanted else ""
+    if close or not names:
+        return close or f"{folder.absolute()} is empty"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{folder.absolute()} holds {', '.join(names[:SHOWN])}{more}"

@@ -84,7 +84,9 @@ class Images(Data):
         """
         mean, std = (each.reshape(1, -1, 1, 1) for each in pixel_statistics(column(train, 0)))
         standardise = Standardise(mean, std, device)
-        return standardise if augment is None else Augmented(augment.of(train), standardise)
+        if augment is None:
+            return standardise
+        return Augmented(augment.of(train, device, classes=self.classes, mean=mean), standardise)
 
 
 def pixel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:

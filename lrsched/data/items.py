@@ -104,10 +104,14 @@ class Items:
         return len(self.train)
 
     @property
+    def decoded(self) -> bool:
+        """Whether all samples lie in memory-mapped files."""
+        return all(isinstance(items, Cache) for items in self.given.values())
+
+    @property
     def makers(self) -> int:
         """Processes that make batches: none where batches of decoded samples are taken as a whole."""
-        decoded = self.collate is None and all(isinstance(items, Cache) for items in self.given.values())
-        return 0 if decoded else self.workers
+        return 0 if self.collate is None and self.decoded else self.workers
 
     @property
     def partition(self) -> Partition:
@@ -139,11 +143,13 @@ class Items:
         Raises:
             ConfigError: these items cannot be changed so.
         """
-        change, told = Transform(), self.statistics(train)
+        change, mean, told = Transform(), None, self.statistics(train)
         if told is not None:
             mean, std = (each.reshape(1, -1, 1, 1) for each in told)
             change = Standardise(mean, std, device)
-        return change if augment is None else Augmented(augment.of(self.look(train)), change)
+        if augment is None:
+            return change
+        return Augmented(augment.of(self.look(train), device, classes=self.facts.get("classes"), mean=mean), change)
 
     def statistics(self, train: Part) -> tuple[Tensor, Tensor] | None:
         """Mean and standard deviation of each channel of the images of the training part, [C] each, to standardise by.

@@ -47,7 +47,7 @@ class Augmented(Transform):
     """Changes raw samples at random in training, before another change.
 
     Args:
-        change: of a batch, drawn from a generator; see :class:`lrsched.data.augment.Changes`.
+        change: of a batch, drawn from a generator; see :class:`lrsched.data.operations.changes.Changes`.
         then: what follows.
     """
 

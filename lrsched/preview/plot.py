@@ -23,19 +23,20 @@ def plot(
     width: int,
     height: int,
     top: float,
+    bottom: float = 0.0,
     colour: bool = False,
     owners: Sequence[int] = (),
 ) -> list[str]:
-    """Lines of text that show the curves over each other, from 0 to ``top``, on one axis of steps.
+    """Lines of text that show the curves over each other, from ``bottom`` to ``top``, on one axis of steps.
 
     A column of dots shows all the steps that fall into it from the lowest to the highest value, and
     where it came from: no restart, however short, is missed.
 
     Args:
-        curves: values of every step, none negative.
+        curves: values of every step, none below ``bottom``.
         steps: length of the axis; a shorter curve takes its part of it.
         width, height: of the field, in characters.
-        top: the value at its upper edge.
+        top, bottom: the values at its edges.
         colour: each curve in a colour of its own.
         owners: the number of each curve's colour, where several have one.
 
@@ -46,10 +47,10 @@ def plot(
     dots = np.zeros((height, width), dtype=np.uint8)
     owner = np.zeros((height, width), dtype=np.int64)
     for number, values in enumerate(curves):
-        mine = _dots(values, steps, width, height, top or 1.0)
+        mine = _dots(values - bottom, steps, width, height, (top - bottom) or 1.0)
         dots |= mine
         owner[mine > 0] = owners[number] if owners else number
-    labels = _labels(top, height)
+    labels = _labels(top, bottom, height)
     margin = max(map(len, labels))
     rows = [_row(bits, owners, colour) for bits, owners in zip(dots, owner, strict=True)]
     return [f"{label:>{margin}} ┤{row}".rstrip() for label, row in zip(labels, rows, strict=True)]
@@ -73,12 +74,12 @@ def _dots(values: Floats, steps: int, width: int, height: int, top: float) -> np
     return bits
 
 
-def _labels(top: float, height: int) -> list[str]:
+def _labels(top: float, bottom: float, height: int) -> list[str]:
     """The value at the upper edge, at the middle and at the bottom; blanks elsewhere."""
     labels = [""] * height
-    labels[0], labels[-1] = f"{top:.4g}", "0"
+    labels[0], labels[-1] = f"{top:.4g}", f"{bottom:.4g}"
     if height >= 5:
-        labels[height // 2] = f"{top * (1 - (height // 2 + 0.5) / height):.3g}"
+        labels[height // 2] = f"{bottom + (top - bottom) * (1 - (height // 2 + 0.5) / height):.3g}"
     return labels
 
 

@@ -14,7 +14,6 @@ from lrsched.data.as_data import as_input
 from lrsched.data.batch import Batch, columns, place
 from lrsched.data.data import check_finite, form, is_whole, target
 from lrsched.data.items import Items
-from lrsched.data.table import Table
 from lrsched.errors import DataError
 from lrsched.python.rebuild import Rebuilt
 from lrsched.tasks._sums import full_precision
@@ -39,11 +38,12 @@ def predictions(model: nn.Module, x: Any, parts: Rebuilt) -> Tensor:
 
 
 def _rows(path: str | PathLike[str], parts: Rebuilt) -> Tensor:
-    """The inputs in a file of rows."""
-    source = parts.run.dataset.build()
-    if not isinstance(source, Table):
-        raise DataError(f"x={fspath(path)}: only a run of dataset=table predicts the rows of a file; give an array")
-    return source.inputs(fspath(path))
+    """The inputs in a file of rows, or in files of pictures."""
+    read = getattr(parts.run.dataset.build(), "inputs", None)
+    if read is None:
+        which = "dataset=table (rows), imagefolder and imagemasks (pictures)"
+        raise DataError(f"x={fspath(path)}: only runs of {which} predict what is in a file; give an array")
+    return read(fspath(path))
 
 
 def inputs_like(x: Any, splits: AnySplits) -> Batch:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from lrsched.assembly.data import chosen_transform, load_data
-from lrsched.assembly.parts import build_task, first_model, task_for
+from lrsched.assembly.parts import build_task, first_model, named_metrics, task_for
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import reaching_out, read_config
 from lrsched.config.digest import config_sha256
@@ -24,6 +25,7 @@ from lrsched.records import RunFolder
 from lrsched.runs.newest import DATA, records
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.environment import device_of
+from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 from lrsched.train.rng import generators_state, set_generators
 from lrsched.units import exactly
@@ -73,6 +75,11 @@ class Rebuilt:
         task = build_task(run, splits)
         transform = chosen_transform(run.dataset.own, splits, task, device)
         return cls(run, digest, splits, data, task, transform, Precision(run.trainer.precision, device), device)
+
+    @cached_property
+    def named(self) -> NamedMetrics | None:
+        """The metrics of torchmetrics that the run names."""
+        return named_metrics(self.run, self.task, self.splits.facts, self.device)
 
     def model(self) -> nn.Module:
         """The model as it was initialised; no random generator of this process notices."""

@@ -204,7 +204,9 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
     return Trainer(
         state=parts.state,
         update=parts.update,
-        evaluate=lambda: evaluate(parts.state.model, stop.watch(parts.validation), parts.task, parts.precision, "val"),
+        evaluate=lambda: evaluate(
+            parts.state.model, stop.watch(parts.validation), parts.task, parts.precision, "val", parts.named
+        ),
         horizon=parts.horizon,
         timetable=parts.timetable,
         store=store,
@@ -247,7 +249,7 @@ def _journal(made: _Execution) -> Journal:
     clock, an_epoch = parts.state.clock, parts.horizon.steps_per_epoch
     steps = clock.steps(parts.horizon.steps)
     epochs = clock.epoch_at(steps) if clock.start else None
-    about = (parts.task.better, parts.units)
+    about = (parts.better, parts.units)
     info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs, *about)
     for logger in made.loggers:
         logger.open(info)

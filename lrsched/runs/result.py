@@ -29,7 +29,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "step": state.step,
         "epoch": epochs,
         "metrics": dict(state.metrics),
-        "better": dict(parts.task.better),
+        "better": parts.better,
         "units": dict(parts.units),
         "best": {"step": state.best.step, **state.best.metrics},
         "weights_sha256": weights_sha256(state.model),
@@ -62,7 +62,7 @@ def _ending_fields(outcome: Outcome) -> dict[str, str]:
 
 
 def _test(parts: Parts, stop: StopFlag) -> dict[str, float]:
-    return evaluate(parts.state.model, stop.watch(parts.test), parts.task, parts.precision, "test")
+    return evaluate(parts.state.model, stop.watch(parts.test), parts.task, parts.precision, "test", parts.named)
 
 
 def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:

@@ -121,6 +121,20 @@ def check_labels(data: Data, *, dimensions: int | None, classes: int | None = No
             raise DataError(f"{what}: all samples are of one class; there is nothing to tell apart")
 
 
+def check_shares(data: Data) -> None:
+    """Require shares of classes, [N, classes], that are at least 0 and add up to 1.
+
+    Raises:
+        DataError: names the sample.
+    """
+    for what, y in targets(data):
+        check_values(what, y, y >= 0, "the share of a class is at least 0")
+        total = y.double().sum(1)
+        if (place := _first((total - 1).abs() > 1e-3)) is not None:
+            rule = f"has shares of classes that add up to {total[place].item():g}, and must to 1"
+            raise DataError(f"{what}: sample {place[0]} (from 0) {rule}; labels are whole numbers [{len(y)}]")
+
+
 def check_range(
     what: str, labels: Tensor, classes: int | None, ignore: int | None = None, word: str = "label"
 ) -> tuple[int | None, int | None]:

@@ -40,14 +40,16 @@ def cross_entropy_sum(
 
     Args:
         logits: [P, classes].
-        y: int64 [P].
+        y: int64 [P], or the shares of classes, float [P, classes].
         class_weights: what a label of each class weighs.
         ignore: a label that counts nowhere.
         sample: what each label weighs besides, [P].
         smoothing: share of the target that is spread over all classes.
     """
     each = None if class_weights is None else numbers(class_weights, logits)
-    given: dict[str, Any] = {"ignore_index": _NONE if ignore is None else ignore, "label_smoothing": smoothing}
+    given: dict[str, Any] = {"label_smoothing": smoothing}
+    if not y.is_floating_point():
+        given["ignore_index"] = _NONE if ignore is None else ignore
     if sample is None:
         return cross_entropy(logits, y, each, reduction="sum", **given)
     losses = cross_entropy(logits, y, each, reduction="none", **given)
@@ -57,9 +59,15 @@ def cross_entropy_sum(
 def counted(
     y: Tensor, *, class_weights: Sequence[float] | None, ignore: int | None, sample: Tensor | None
 ) -> int | Tensor:
-    """What labels int64 [P] weigh together; a plain number, without looking at them, where all weigh 1."""
+    """What labels int64 [P] weigh together; a plain number, without looking at them, where all weigh 1.
+
+    Shares of classes, float [P, classes], weigh the mean of the classes' weights.
+    """
     if class_weights is None and ignore is None:
-        return y.numel() if sample is None else sample.sum()
+        return len(y) if sample is None else sample.sum()
+    if y.is_floating_point():
+        weight = y.sum(1) if class_weights is None else y @ numbers(class_weights, y)
+        return (weight if sample is None else weight * sample).sum()
     weight = torch.ones_like(y, dtype=torch.float32 if class_weights or sample is not None else torch.int64)
     if class_weights is not None:
         weight = numbers(class_weights, weight)[y.clamp(0, len(class_weights) - 1)]

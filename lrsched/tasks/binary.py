@@ -121,6 +121,11 @@ class Binary(Task):
             return "return the logits alone"
         return "take the number of its outputs from the argument outputs: one a target"
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities of yes, and targets int64, both of the shape of the targets."""
+        y = column(batch, 1)
+        return aligned(output, y).float().sigmoid(), y.long()
+
     def _pos_weight(self, logits: Tensor) -> Tensor | None:
         if self.pos_weight is None:
             return None

@@ -83,13 +83,8 @@ class HF(Task):
         found = {"loss": self._loss(output, batch) * self.weight(batch)}
         if "accuracy" not in self.better:
             return found
-        y, said = self._counted(batch), part(output, "logits").argmax(-1)
-        if y is None:
-            y = target(batch)
-            assert y is not None  # as `of` has seen
-        elif self.counts == "next_labels":
-            said = said[:, :-1]
-        return {**found, "accuracy": ((said == y) & (y != self.ignore)).sum()}
+        logits, y = self._met(output, batch)
+        return {**found, "accuracy": ((logits.argmax(-1) == y) & (y != self.ignore)).sum()}
 
     def metrics(self, sums: Mapping[str, Tensor], weight: float) -> dict[str, float]:
         """Those of the class that this model and these labels have."""
@@ -120,6 +115,14 @@ class HF(Task):
             if y is not None and is_whole(y):
                 check_range(f"{name} labels", y, self.classes, self.ignore)
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities [P, classes] and labels int64 [P] of what counts; of numbers, the model's and the batch's."""
+        logits, y = self._met(output, batch)
+        if not is_whole(y):
+            return (logits.squeeze(1) if list(logits.shape) == [*y.shape, 1] else logits), y
+        counts = y != self.ignore
+        return logits[counts].float().softmax(-1), y[counts].long()
+
     def complaint(self, output: Any, batch: Batch) -> str:
         """Require a loss, and logits that meet the labels."""
         loss, given, y = part(output, "loss"), part(output, "logits"), target(batch)
@@ -147,6 +150,12 @@ class HF(Task):
         if isinstance(weight, int):
             return loss
         return torch.where(weight == 0, torch.zeros_like(loss), loss)  # a mean of nothing is no number
+
+    def _met(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits, and the labels that they stand for: of next tokens, those one place behind."""
+        logits, y = part(output, "logits"), target(batch)
+        assert y is not None  # as `of` and the trial have seen
+        return (logits[:, :-1], y[:, 1:]) if self.counts == "next_labels" else (logits, y)
 
     def _counted(self, batch: Batch) -> Tensor | None:
         """The labels, of which some may count nowhere; None where samples count."""

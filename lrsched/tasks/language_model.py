@@ -153,6 +153,13 @@ class LanguageModel(Task):
         wrong = output.shape[-1:] != (self.vocabulary,)
         return "take the number of its outputs from the argument outputs" if wrong else ""
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities [tokens, vocabulary] and tokens int64 [tokens] of all samples in one row, those that count."""
+        predictions, y = output.flatten(0, 1).float().softmax(1), _pair(batch)[1].flatten().long()
+        if self.ignore is None:
+            return predictions, y
+        return predictions[y != self.ignore], y[y != self.ignore]
+
     @torch.inference_mode()
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
         """Text that the model writes, drawn from a generator of its own."""

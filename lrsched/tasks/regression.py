@@ -170,6 +170,11 @@ class Regression(Task):
         shape = output.shape[1:]
         return output * self._like(self.target_std, output, shape) + self._like(self.target_mean, output, shape)
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Predictions and targets in the target's own unit, float64 of the shape of the targets."""
+        y = column(batch, 1).double()
+        return self.answer(aligned(output, y).double()), y
+
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
         """The whole picture that is told from x and y; or targets that are pictures above their predictions."""
         y = column(batch, 1)

@@ -130,6 +130,10 @@ class Segmentation(Task):
         wrong = output.ndim == 4 and output.shape[1] != self.classes
         return "take the number of its outputs from the argument outputs" if wrong else ""
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities [B, classes, H, W] and labels int64 [B, H, W], the ignored one among them."""
+        return output.float().softmax(1), column(batch, 1).long()
+
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
         """Classes above what is said to be there, in colours; pictures on top where the input is one."""
         x, y = column(batch, 0)[: MOST // 2], column(batch, 1)[: MOST // 2]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from lrsched.data.batch import Batch, named, samples
+from lrsched.data.batch import Batch, column, named, samples
 from lrsched.errors import ConfigError
 from lrsched.tasks._call import answered
 
@@ -51,6 +51,10 @@ class Task(ABC):
     units: ClassVar[Mapping[str, str]] = {}
     """What a metric is measured in: ``%`` for a fraction, a word such as ``nats``, or ``target`` for the unit of the
     target, the data's fact ``unit``."""
+
+    soft_targets: ClassVar[bool] = False
+    """Whether :meth:`loss` and :meth:`weight` take soft targets, the share of each class, float [B, classes]: mixup and
+    cutmix make them of labels in training. A class that writes one of the two methods anew declares it anew."""
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -144,6 +148,15 @@ class Task(ABC):
         """The prediction that an output stands for, in the target's own unit; logits stay what they are."""
         return output
 
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What a metric of torchmetrics is given for an output of :meth:`forward`: predictions and targets.
+
+        Here the answer in the target's own unit; a task of classes gives probabilities [B, classes, …] and labels.
+        """
+        y = column(batch, 1)
+        predictions = self.answer(output)
+        return (predictions.squeeze(1) if list(predictions.shape) == [*y.shape, 1] else predictions), y
+
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
         """Pictures (uint8 [H, W, 3]) or text to look at with an evaluation.
 
@@ -172,6 +185,21 @@ def units_of(task: Task, facts: Mapping[str, Any]) -> dict[str, str]:
             rule = f"is the unit of {name}: a printable word of at most {MOST_LETTERS} letters"
             raise ConfigError("task.units" if task.units[name] != TARGET else "dataset.unit", unit, rule)
     return {name: unit for name, unit in units.items() if unit and name in task.better}
+
+
+def takes_soft_targets(task: Task) -> bool:
+    """Whether the class that writes the loss and the weight has declared them for soft targets.
+
+    >>> from lrsched.tasks import Classification, Regression
+    >>> takes_soft_targets(Classification()), takes_soft_targets(Regression())
+    (True, False)
+    """
+    for kind in type(task).__mro__:
+        if "soft_targets" in vars(kind):
+            return task.soft_targets
+        if "loss" in vars(kind) or "weight" in vars(kind):
+            return False
+    return False
 
 
 def sample_weight(batch: Batch) -> Tensor | None:

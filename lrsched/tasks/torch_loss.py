@@ -54,6 +54,8 @@ class TorchLoss(Task):
     """
 
     better: ClassVar[Mapping[str, Direction]] = {"loss": "min"}
+    soft_targets: ClassVar[bool] = False
+    """CrossEntropyLoss takes them, where no label is ignored."""
 
     cls: type[nn.Module]
     arguments: tuple[tuple[str, Any], ...] = ()
@@ -72,6 +74,8 @@ class TorchLoss(Task):
                 raise ConfigError(key, value, "must be a list of numbers, one for each class or target")
         named = dict(self.arguments)
         check_smoothed("weight", named.get("weight"), named.get("label_smoothing", 0.0))
+        ignores = named.get("ignore_index", IGNORED) != IGNORED
+        object.__setattr__(self, "soft_targets", name == "CrossEntropyLoss" and not ignores)
         try:
             self._module(torch.zeros(()))
         except (TypeError, ValueError, RuntimeError) as error:
@@ -123,6 +127,14 @@ class TorchLoss(Task):
         if not isinstance(output, Tensor):
             return "return the outputs alone"
         return "take the number of its outputs from the argument outputs"
+
+    def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Probabilities where the loss takes logits or their logarithms, or else the output; and the targets."""
+        output, y = self._meet(output, column(batch, 1))
+        name = self.cls.__name__
+        if name in ONE_LABEL and not y.is_floating_point():
+            return (output.exp() if "NLL" in name else output.softmax(1) if "Entropy" in name else output), y
+        return (output.sigmoid(), y.long()) if name == "BCEWithLogitsLoss" else (output, y)
 
     @property
     def ignored(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,20 @@ from torch import Tensor, nn
 from lrsched.data.batch import Batch
 from lrsched.errors import NotFinite
 from lrsched.tasks.task import Task
+from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, batches: Iterable[Batch], task: Task, precision: Precision, prefix: str
+    model: nn.Module,
+    batches: Iterable[Batch],
+    task: Task,
+    precision: Precision,
+    prefix: str,
+    named: NamedMetrics | None = None,
 ) -> dict[str, float]:
-    """The task's metrics, each as ``{prefix}/NAME``.
+    """The task's metrics and those that are named, each as ``{prefix}/NAME``.
 
     Adds the task's sums in float64 on the device; the host waits once, at the end.
 
@@ -29,16 +36,21 @@ def evaluate(
     model.eval()
     sums: dict[str, Tensor] = {}
     weight: int | Tensor = 0
+    others: dict[str, float] = {}
     try:
-        for batch in batches:
-            with precision():
-                found = task.measure(model, batch)
-            for name, value in found.items():
-                sums[name] = sums[name] + value.double() if name in sums else value.double()
-            weight = weight + task.weight(batch)
+        with nullcontext() if named is None else named.listening(model):
+            for batch in batches:
+                with precision():
+                    found = task.measure(model, batch)
+                for name, value in found.items():
+                    sums[name] = sums[name] + value.double() if name in sums else value.double()
+                weight = weight + task.weight(batch)
+                if named is not None:
+                    named.update(task, batch)
+            others = {} if named is None else named.compute()
     finally:  # a signal may cut it short
         model.train(was_training)
-    metrics = task.metrics({name: total.cpu() for name, total in sums.items()}, float(weight))
+    metrics = {**task.metrics({name: total.cpu() for name, total in sums.items()}, float(weight)), **others}
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise NotFinite(f"{prefix}/{name} is {value}")

@@ -42,6 +42,7 @@ def choices(group: str) -> list[str]:
 
 EMBEDDED = {
     "diabetes": "regression",
+    "noisy_quadratic": "quadratic",
     "cancer": "binary",
     "picture": "regression",
     "bytes": "language_model",
@@ -50,8 +51,10 @@ EMBEDDED = {
 """Data sets and experiments that need no network, and what they are asked."""
 SHORT = ("dataset.context=16", "dataset.stride=400", "dataset.megabytes=0.2")
 SHAPES = ("dataset=npz", "dataset.path=shapes.npz", "dataset.batch_size=16", "task=segmentation")
+QUADRATIC = ("dataset=noisy_quadratic", "dataset.samples=100", "task=quadratic")
 VIT = "{model_type: vit, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8}"
 ASKED = {
+    "quadratic": QUADRATIC,
     "gpt": ("dataset=python_source", *SHORT, "task=language_model"),
     "hf": (*SMALL[:4], "dataset.size=16", "task=hf", "model.auto=image-classification", f"model.config={VIT}"),
     "unet": SHAPES,
@@ -95,6 +98,8 @@ def test_every_experiment_trains_on_synthetic_data(run_cli, name: str) -> None:
     small = SMALL[4:] if name in EMBEDDED else (*SMALL, "dataset.size=16")
     if name == "bytes":
         small = (*small, *SHORT, "trainer.steps=2", "scheduler.warmup=1st")
+    if name == "noisy_quadratic":
+        small = (*small, "trainer.steps=2")
     ended = run_cli(f"experiment={name}", *small)
     check_trained(ended)
 
@@ -109,7 +114,8 @@ def test_every_debug_choice_runs(run_cli, name: str) -> None:
 def test_every_dataset_composes_and_its_keys_fit(run_cli, name: str) -> None:
     """Without the files there is a message that names them; with them, or without the need of any, a run."""
     task = EMBEDDED.get(name, "classification")
-    words = (f"dataset={name}", f"task={task}", *(("model=gpt", *SHORT) if task == "language_model" else ()))
+    model = {"language_model": ("model=gpt", *SHORT), "quadratic": ("model=quadratic",)}.get(task, ())
+    words = (f"dataset={name}", f"task={task}", *model)
     ended = run_cli(*words, "debug=one_batch", "trainer.progress=false", "name=run")
     assert ended.code == (0 if name in ("digits", "synthetic", *EMBEDDED) else 2), ended.err
     assert "Traceback" not in ended.err

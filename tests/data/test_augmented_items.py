@@ -82,3 +82,12 @@ def test_a_data_set_that_knows_its_pixels_has_them_standardised() -> None:
 def test_a_mask_moves_with_its_image() -> None:
     for batch in batches(split(Data((X, MASKS)), **CUT), Augment(crop=3, flip=True, mask_fill=0)):
         assert torch.equal(batch["y"], batch["x"][:, 0].long() // 100)
+
+
+def test_one_batch_that_is_overfitted_is_changed_anew_in_each_update() -> None:
+    for splits in (split(Data((X, LABELS)), **CUT), split_items(Items(TensorDataset(X, LABELS), workers=0), **CUT)):
+        loader = splits.loader(splits.transform(CPU, Augment(crop=2)), batch_size=4, seed=7, overfit=1)
+        (first,), (second,), (again,) = (loader.batch(step) for step in (0, 1, 0))
+        assert torch.equal(first[1], second[1])
+        assert torch.equal(first[0], again[0])
+        assert not torch.equal(first[0], second[0])

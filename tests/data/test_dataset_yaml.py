@@ -11,12 +11,24 @@ from omegaconf import DictConfig, OmegaConf
 import lrsched.data
 from lrsched.data import Augment
 
-OWN = ("npz", "text", "table", "python_source", "picture", "torch")
+OWN = ("npz", "text", "table", "python_source", "picture", "torch", "imagefolder", "imagemasks")
 """Data whose number of samples depends on what they are read from, or on their own keys."""
-BATCH_SIZE = {"digits": 64, "diabetes": 32, "cancer": 32, "table": 64, "text": 32, "python_source": 16, "picture": 512}
+BATCH_SIZE = {
+    "digits": 64,
+    "diabetes": 32,
+    "cancer": 32,
+    "table": 64,
+    "text": 32,
+    "python_source": 16,
+    "picture": 512,
+    "imagemasks": 16,
+    "noisy_quadratic": 4,
+}
 OTHER: dict[str, dict[str, float]] = {
     "python_source": {"eval_batch_size": 32, "validation": 0.03, "test": 0.1},
     "picture": {"validation": 0.02, "test": 0.1},
+    "imagemasks": {"eval_batch_size": 64},
+    "noisy_quadratic": {"validation": 0.01},
 }
 """What a data set's YAML sets to another value than its base."""
 COUNTS = {
@@ -24,6 +36,7 @@ COUNTS = {
     "diabetes": (442, 0),
     "cancer": (569, 0),
     "synthetic": ("${.samples}", 0),
+    "noisy_quadratic": ("${.samples}", 1),
     "cifar10": (50000, 10000),
     "cifar100": (50000, 10000),
 }
@@ -33,9 +46,12 @@ TARGETS = {
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
     "digits": "Digits",
+    "imagefolder": "ImageFolder",
+    "imagemasks": "ImageMasks",
     "fashion_mnist": "FashionMNIST",
     "kmnist": "KMNIST",
     "mnist": "MNIST",
+    "noisy_quadratic": "NoisyQuadratic",
     "npz": "Npz",
     "picture": "Picture",
     "python_source": "PythonSource",
@@ -82,6 +98,8 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
     defaults |= {key: make() for key, make in made.items() if make is not MISSING}
     if name == "torch":  # two keys of the trainer may be data sets there
         assert [defaults.pop(key) for key in ("validation", "test")] == [None, None]
+    if name == "imagemasks":  # told by the task
+        assert (node.pop("ignore"), defaults.pop("ignore")) == ("${oc.select:task.ignore,null}", None)
     said = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
     assert said == {key: "???" if value is MISSING else value for key, value in defaults.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,31 @@ class Draws(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         noise = torch.tensor([random.random(), *np.random.rand(2)]) + torch.rand(3)
         return torch.eye(3)[number % 3] + 0.2 * noise.float(), number % 3
+
+
+class Slow(Draws):
+    """Takes a while for each item."""
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        time.sleep(0.003)
+        return super().__getitem__(number)
+
+
+class Photos(Dataset[tuple[Tensor, int]]):
+    """Images of three colours from 0 to 1, each drawn anew; where ``masks``, with the place of what is bright."""
+
+    classes = ("red", "green", "blue")
+
+    def __init__(self, samples: int = 60, masks: bool = False) -> None:
+        self.samples, self.masks = samples, masks
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Any]:
+        x = 0.3 * torch.rand(3, 8, 8)
+        x[number % 3, 2:6, 2:6] += 0.1 + 0.6 * random.random()
+        return x, ((x.amax(0) > 0.35).long() if self.masks else number % 3)
 
 
 class Texts(Dataset[tuple[Tensor, int]]):

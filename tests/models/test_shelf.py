@@ -14,10 +14,14 @@ from torch.nn.functional import cross_entropy
 import lrsched.models
 from lrsched.errors import ConfigError
 
-NAMES = ["CNN", "Fourier", "GPT", "HF", "Linear", "MLP", "ResNet18", "ResNet9", "Timm", "TorchVision", "UNet"]
+NAMES = [
+    *("CNN", "Fourier", "GPT", "HF", "Linear", "MLP", "Quadratic"),
+    *("ResNet18", "ResNet9", "Timm", "TorchVision", "UNet"),
+]
 OTHERS = {
     "GPT": {"vocabulary", "context"},
     "HF": {"input_shape", "classes", "outputs", "vocabulary"},
+    "Quadratic": {"input_shape"},
     "UNet": {"input_shape", "classes", "outputs"},
 }
 """Models that are no classifiers of samples, and the facts that they ask for; tests/models/ has a file for each."""

@@ -287,7 +287,10 @@ def test_a_frame_is_made_of_the_columns(run, monkeypatch) -> None:
         (torch.full((2, 1, 8, 8), 256), "x: values from 0 to 255 are wanted, not 256 … 256"),
         (torch.zeros(0, 1, 8, 8, dtype=torch.uint8), "x: holds no sample"),
         (np.array(["a", "b"]), "x: holds text"),
-        ("rows.csv", "x=rows.csv: only a run of dataset=table predicts the rows of a file; give an array"),
+        (
+            "rows.csv",
+            "x=rows.csv: only runs of dataset=table (rows), imagefolder and imagemasks (pictures) predict what is",
+        ),
         (3.0, "x: is a single number"),
         ({"x": 3}, "x: the data of this run are no mapping"),
         ([[1, 2], [3]], "x: cannot be read as an array"),

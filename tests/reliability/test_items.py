@@ -26,11 +26,31 @@ WORDS = (
 )
 
 
+CACHES = {"no cache": (), "cache": ("dataset.cache=true", "dataset.cache_root=cache")}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 2, 4])
-def test_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
-    """Nine updates an epoch; killed after the saves at 11 and 14, and stopped by a signal at 12."""
-    words = (*WORDS, "name=run", f"dataset.workers={workers}")
+@pytest.mark.parametrize("cache", CACHES)
+@pytest.mark.parametrize("steps", [[13], [11, 12, 14]], ids=["once", "twice"])
+def test_killed_in_the_middle_of_an_epoch(tmp_path: Path, workers: int, cache: str, steps: list[int]) -> None:
+    """Nine updates an epoch; killed after the saves at 13, or at 11 and 14 and stopped by a signal at 12."""
+    words = (*WORDS, *CACHES[cache], "name=run", f"dataset.workers={workers}")
+    whole = Running(tmp_path / "whole", words, [TRUST])
+    cut(tmp_path / "cut", words, steps, first_way=1, beside=[TRUST])
+    ended = whole.end()
+    assert ended.code == 0, ended.said
+    assert differences(folder(tmp_path / "whole"), folder(tmp_path / "cut")) == []
+
+
+CHANGED = "crop: 1, flip: true, rotate: 10, scale: 0.1, contrast: 0.3, hue: 0.1, erase: 0.25, mixup: 0.2, cutmix: 1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_changed_images_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
+    photos = ("dataset.train={_target_: tests.helpers.items.Photos, samples: 200}", f"dataset.augment={{{CHANGED}}}")
+    words = (*WORDS, *photos, "name=run", "trainer.accumulate=2", "dataset.batch_size=8", f"dataset.workers={workers}")
     whole = Running(tmp_path / "whole", words, [TRUST])
     cut(tmp_path / "cut", words, [11, 12, 14], first_way=1, beside=[TRUST])
     ended = whole.end()
@@ -39,11 +59,17 @@ def test_killed_twice_in_one_epoch(tmp_path: Path, workers: int) -> None:
 
 
 @pytest.mark.slow
-def test_other_workers_from_the_middle_of_an_epoch_on_make_the_same_rows(run_cli, monkeypatch) -> None:
+@pytest.mark.parametrize("cache", CACHES)
+def test_other_workers_from_the_middle_of_an_epoch_on_make_the_same_rows(run_cli, monkeypatch, cache: str) -> None:
+    """Other workers decode, too: each run has a cache of its own."""
     monkeypatch.setenv("LRSCHED_TRUST", "tests.helpers.items")
-    assert run_cli(*WORDS, "name=whole", "dataset.workers=0").code == 0
-    for name, first, then in (("cut", 2, 4), ("alone", 4, 0)):
-        assert run_cli(*WORDS, f"name={name}", f"dataset.workers={first}", "sweep.until=12").code == 0
+    words = (*WORDS, *CACHES[cache][:1])
+    monkeypatch.setenv("LRSCHED_CACHE", "whole")
+    assert run_cli(*words, "name=whole", "dataset.workers=0").code == 0
+    for name, first, then in (("a", 2, 4), ("b", 4, 0), ("c", 0, 1), ("d", 1, 2)):
+        monkeypatch.setenv("LRSCHED_CACHE", f"{name}{first}")
+        assert run_cli(*words, f"name={name}", f"dataset.workers={first}", "sweep.until=12").code == 0
+        monkeypatch.setenv("LRSCHED_CACHE", f"{name}{then}")
         allowed = "checkpoint.allow_change=[dataset.workers]"
         ended = run_cli(f"resume=outputs/{name}", "sweep.until=null", f"dataset.workers={then}", allowed)
         assert ended.code == 0, ended.err

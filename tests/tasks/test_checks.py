@@ -32,6 +32,16 @@ def labels(*values: int, dtype: torch.dtype = torch.int64) -> Tensor:
         (Classification(), (X, labels(0, 1, 1)[:, None]), r"one for each sample: \[3\], not int64 \[3, 1\]"),
         (Classification(), (X, labels(0, -1, 1)), r"sample 1 \(from 0\) has the label -1; labels are 0 to 1"),
         (Classification(), (X, labels(2, 2, 2)), "all samples are of one class"),
+        (
+            Classification(),
+            (X, torch.tensor([[0.5, 0.5], [1.5, -0.5], [1, 0]])),
+            "sample 1 .* the target -0.5; the share",
+        ),
+        (
+            Classification(),
+            (X, torch.tensor([[0.5, 0.5], [1, 0], [1, 0.5]])),
+            "sample 2 .* add up to 1.5, and must to 1",
+        ),
         (Classification(), (X,), "train: has no target"),
         (Classification(), (X, labels(0, 1, 1), torch.tensor([1.0, -2.0, 1.0])), "weight: sample 1 .* weighs -2.0"),
         (Regression(), (X, torch.tensor([1 + 1j, 0, 2])), "targets must be real numbers, not complex64"),

@@ -55,6 +55,40 @@ def test_labels_may_be_true_and_false() -> None:
     assert evaluated(task, model, [(x, y.bool())]) == evaluated(task, model, [(x, y)])
 
 
+SOFT = torch.tensor([[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.0, 0.1, 0.9], [0.4, 0.4, 0.2]])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, (1.0, 0.5, 3.0)])
+@pytest.mark.parametrize("sample", [None, torch.tensor([1.0, 2.0, 0.0, 0.5])])
+def test_soft_targets_by_hand(smoothing: float, weights: Any, sample: Tensor | None) -> None:
+    """−Σ w·t·log p over the weights Σ w·t, with t mixed with the uniform one by the smoothing in the loss alone."""
+    logits = torch.tensor([[1.0, 2, 0], [0, 0, 1], [-1, 0, 2], [3, 1, 1]])
+    log, w = logits.double().log_softmax(1), torch.tensor(weights or (1.0, 1, 1)).double()
+    each, s = SOFT.double(), torch.ones(4).double() if sample is None else sample.double()
+    weight = float((s[:, None] * w * each).sum())
+    smooth = (1 - smoothing) * each + smoothing / 3
+    task = Classification(class_weights=weights, label_smoothing=smoothing)
+    batch = (logits, SOFT) if sample is None else (logits, SOFT, sample)
+    assert float(task.weight(batch)) == pytest.approx(weight, rel=1e-6)
+    assert float(task.loss(SAME, batch)) == pytest.approx(
+        -float((s[:, None] * w * smooth * log).sum()) / weight, rel=1e-6
+    )
+    found = evaluated(task, SAME, [batch])
+    assert found["loss"] == pytest.approx(-float((s[:, None] * w * each * log).sum()) / weight, rel=1e-6)
+    assert found["accuracy"] == 3 / 4  # the second is taken for class 2
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"class_weights": (1.0, 0.5, 3.0)}])
+def test_a_soft_target_that_is_one_class_is_that_label(options: dict[str, Any]) -> None:
+    _, model, (x, y) = CASES["classification"]
+    task = Classification(**options)
+    soft = torch.eye(3)[y]
+    assert task.loss(model, (x, soft)).item() == pytest.approx(task.loss(model, (x, y)).item(), rel=1e-6)
+    assert float(task.weight((x, soft))) == pytest.approx(float(task.weight((x, y))), rel=1e-6)
+    assert evaluated(task, model, [(x, soft)]) == pytest.approx(evaluated(task, model, [(x, y)]), rel=1e-6)
+
+
 # Regression
 
 

@@ -90,6 +90,16 @@ def test_the_metrics_are_those_of_what_counts(what: str) -> None:
 
 
 @every
+def test_a_metric_of_torchmetrics_is_given_what_counts(what: str) -> None:
+    whole = batch(what)
+    task = HF().of(model(what), whole)
+    predictions, labels = task.compared(task.forward(model(what), whole), whole)
+    logits, wanted = by_hand(what, whole)
+    assert torch.equal(labels, wanted)
+    torch.testing.assert_close(predictions, logits.softmax(-1))
+
+
+@every
 def test_unequal_micro_batches_give_the_gradient_of_the_whole(what: str) -> None:
     whole = batch(what)
     task, network = HF().of(model(what), whole), model(what)

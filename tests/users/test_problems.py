@@ -14,7 +14,10 @@ import pytest
 from lrsched.records import RunFolder
 from tests.helpers.compare_runs import differences
 from tests.test_wheel import installed, wheel  # noqa: F401  (fixtures)
+from tests.users.pictures import PICTURES
 from tests.users.problems import PROBLEMS, Problem
+
+ALL = {**PROBLEMS, **PICTURES}
 
 LENGTH = ("trainer.epochs=12", "trainer.log_every=1st", "checkpoint.every=1ep", "threads=1", "trainer.progress=false")
 
@@ -31,7 +34,7 @@ class Person:
     def __init__(self, commands: Path, place: Path, problem: Problem) -> None:
         self._commands, self.place, self._problem = commands, place, problem
         known = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-        self._environment = {**known, "LRSCHED_TRUST": problem.trust}
+        self._environment = {**known, "LRSCHED_TRUST": problem.trust, "LRSCHED_CACHE": str(place / "cache")}
         problem.write(place)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -76,18 +79,18 @@ class Person:
 
 @pytest.fixture
 def person(installed: Path, tmp_path: Path) -> Callable[[str], Person]:  # noqa: F811
-    return lambda name: Person(installed, tmp_path, PROBLEMS[name])
+    return lambda name: Person(installed, tmp_path, ALL[name])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_problem_of_a_user(person: Callable[[str], Person], name: str) -> None:
     user = person(name)
     user.train("name=whole")
     user.train_until_killed("killed")
-    user.call(*PROBLEMS[name].train, "resume=outputs/killed")
+    user.call(*ALL[name].train, "resume=outputs/killed")
     assert differences(user.run("whole"), user.run("killed")) == []
-    own, swept = PROBLEMS[name].metric, user.sweep()
+    own, swept = ALL[name].metric, user.sweep()
     told = user.call("lrsched", "report", *swept, "--metric", own)
     for word in (own, "constant", "cosine", "StepLR"):
         assert word in told

@@ -54,6 +54,7 @@ def cached(
     workers: int = 0,
     labels: Labels | None = None,
     quiet: bool = False,
+    remedy: str = ELSEWHERE,
 ) -> Cache:
     """The decoded samples of a data set: opened, or made once, however many processes ask at once.
 
@@ -68,6 +69,7 @@ def cached(
         workers: processes that decode; 0: this one.
         labels: what targets may be, or None: not known.
         quiet: show no progress.
+        remedy: where there is no room for the files.
 
     Raises:
         DataError: a sample cannot be made or kept; names it. Nothing is left behind.
@@ -85,7 +87,7 @@ def cached(
                 return found
             _sweep(root.absolute(), folder)
             try:
-                _decode(part, folder, collate is None, workers, labels, quiet)
+                _decode(part, folder, collate is None, workers, labels, quiet, remedy)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -94,7 +96,7 @@ def cached(
         _leave(root)
         where = error.filename or folder
         raise StorageError(
-            f"dataset.{what}: its decoded samples cannot be kept: {error.strerror or error} ({where}); {ELSEWHERE}"
+            f"dataset.{what}: its decoded samples cannot be kept: {error.strerror or error} ({where}); {remedy}"
         ) from error
     except BaseException:
         _leave(root)
@@ -165,14 +167,16 @@ def _sweep(root: Path, folder: Path) -> None:
             lock.release()
 
 
-def _decode(part: Part, folder: Path, even: bool, workers: int, labels: Labels | None, quiet: bool) -> None:
+def _decode(
+    part: Part, folder: Path, even: bool, workers: int, labels: Labels | None, quiet: bool, remedy: str
+) -> None:
     """Make the samples, write them, and put them into their place as a whole."""
     making, decoded = folder / MAKING, folder / DECODED
     for old in (making, decoded):
         if old.exists():
             shutil.rmtree(old)
     form = first_form(part)
-    _check_space(part, form, folder, even)
+    _check_space(part, form, folder, even, remedy)
     making.mkdir()
     written = Written(making, form)
     try:
@@ -193,13 +197,13 @@ def _decode(part: Part, folder: Path, even: bool, workers: int, labels: Labels |
     sync_folder(folder)
 
 
-def _check_space(part: Part, form: Form, folder: Path, even: bool) -> None:
+def _check_space(part: Part, form: Form, folder: Path, even: bool, remedy: str) -> None:
     """Refuse what will not fit, before hours of work."""
     sizes = (np.dtype(column.dtype).itemsize * int(np.prod(column.shape)) for column in form.columns)
     needed, free = len(part) * sum(sizes), shutil.disk_usage(folder).free
     if even and needed > free:
         takes = f"dataset.{part.name}: {len(part):,} decoded samples take {needed / 2**30:.3g} GiB"
-        raise StorageError(f"{takes}, and {folder.parent} has {free / 2**30:.3g} GiB free; {ELSEWHERE}")
+        raise StorageError(f"{takes}, and {folder.parent} has {free / 2**30:.3g} GiB free; {remedy}")
 
 
 @contextmanager

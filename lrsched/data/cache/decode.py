@@ -128,7 +128,7 @@ def first_form(part: Part) -> Form:
     """
     fetch = Fetch(part, None, 0)
     with apart():
-        item = fetch.item(0, ())
+        item = fetch.items(Wanted([0]))[0]
     try:
         return form_of(item)
     except DataError as error:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lrsched.data.operations.ranges import require_pixels
 from lrsched.errors import ConfigError
 
 
@@ -23,6 +24,9 @@ class CropFlip:
         crop: largest shift in each direction, in pixels; 0 shifts nothing.
         flip: mirror each image left to right with probability ½. Not for characters: a mirrored 3 is no 3.
 
+    Raises:
+        ConfigError: a value out of its range.
+
     References:
         He, Zhang, Ren, Sun, Deep Residual Learning, CVPR 2016, section 4.2, https://arxiv.org/abs/1512.03385
 
@@ -34,22 +38,18 @@ class CropFlip:
     crop: int = 0
     flip: bool = False
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Make a changed copy of images [B, C, H, W] of any number type, drawn from ``generator`` alone.
+    def __post_init__(self) -> None:
+        require_pixels("crop", self.crop)
+        if not isinstance(self.flip, bool):
+            raise ConfigError("flip", self.flip, "must be true or false")
 
-        Raises:
-            ConfigError: names ``crop``.
-        """
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Make a changed copy of images [B, C, H, W] of any number type, drawn from ``generator`` alone."""
         return self.move(x, self.draw(x, generator))
 
     def draw(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Where each pixel comes from: [B, H, W], places in an image that is padded and laid in one row.
-
-        Raises:
-            ConfigError: names ``crop``.
-        """
+        """Where each pixel comes from: [B, H, W], places in an image that is padded and laid in one row."""
         batch, _, height, width = x.shape
-        self.check_fits(height, width)
         rows = self._shifted(batch, height, x.device, generator)
         columns = self._shifted(batch, width, x.device, generator)
         if self.flip:
@@ -57,20 +57,11 @@ class CropFlip:
             columns = torch.where(mirror, columns.flip(1), columns)
         return rows[:, :, None] * (width + 2 * self.crop) + columns[:, None, :]
 
-    def move(self, x: Tensor, source: Tensor, fill: float = 0) -> Tensor:
-        """Take each pixel of [B, …, H, W] from its place, once; those from outside are ``fill``."""
+    def move(self, x: Tensor, source: Tensor, fill: float = 0, *, mask: bool = False) -> Tensor:
+        """Take each pixel of [B, …, H, W] from its place, once; those from outside are ``fill``, in masks too."""
         images = x.flatten(1, -3) if x.ndim > 3 else x[:, None]  # [B, C, H, W]
         source = source.flatten(1)[:, None].expand(-1, images.shape[1], -1)
         return pad(images, [self.crop] * 4, value=fill).flatten(2).gather(2, source).view_as(x)
-
-    def check_fits(self, height: int, width: int) -> None:
-        """Refuse a shift as large as the image.
-
-        Raises:
-            ConfigError: names ``crop``.
-        """
-        if self.crop >= min(height, width):
-            raise ConfigError("crop", self.crop, f"must be smaller than the images of {height}x{width} pixels")
 
     def _shifted(self, batch: int, size: int, device: torch.device, generator: torch.Generator) -> Tensor:
         """Find the places of the output's rows (or columns) in the padded image: [B, size]."""

@@ -15,7 +15,7 @@ from lrsched.data.batch import Batch, columns
 from lrsched.data.cache.cache import Cache
 from lrsched.data.data import target
 from lrsched.data.stream.form import Collate, as_batch, shape_of
-from lrsched.data.stream.keyed import apart, set_by
+from lrsched.data.stream.keyed import Sparing, apart, set_by
 from lrsched.data.stream.labels import Labels
 from lrsched.errors import DataError, Stopped, UserError
 from lrsched.seeds import key
@@ -87,6 +87,7 @@ class Fetch(Dataset[Any]):
 
     def __init__(self, part: Part, collate: Collate | None, seed: int, labels: Labels | None = None) -> None:
         self.part, self._collate, self._seed, self._labels = part, collate, seed, labels
+        self._sparing = Sparing()
         if labels is not None and isinstance(part.items, Cache):
             self._refuse_label(part.items, labels)
         from multiprocessing.sharedctypes import RawArray  # takes milliseconds, and data in memory need none
@@ -114,21 +115,27 @@ class Fetch(Dataset[Any]):
         with apart():
             return self._batch(wanted)
 
-    def item(self, number: int, position: tuple[int, ...]) -> Any:
+    def item(self, number: int, position: tuple[int, ...], sparing: Sparing) -> Any:
         """One item, drawn by its key.
+
+        Args:
+            number, position: of the item, as in :class:`Wanted`.
+            sparing: sets the generators; it has begun.
 
         Raises:
             DataError: it raised an error.
         """
-        if not isinstance(self.part.items, Cache):  # which draws nothing
-            set_by(key(self._seed, f"item/{self.part.name}", *position, number))
         try:
-            return self.part.items[number]
+            return sparing.make(lambda: self.part.items[number], self.seed(number, position))
         except (Stopped, MemoryError):
             raise
         except Exception as error:
-            said = str(error) if isinstance(error, UserError) else raised(error)
-            raise DataError(f"{self.where(number)} raised {said}") from error
+            said = f": {error}" if isinstance(error, UserError) else f" raised {raised(error)}"
+            raise DataError(f"{self.where(number)}{said}") from error
+
+    def seed(self, number: int, position: tuple[int, ...]) -> int:
+        """The key of an item's randomness."""
+        return key(self._seed, f"item/{self.part.name}", *position, number)
 
     def items(self, wanted: Wanted) -> list[Any]:
         """The items of a batch, each drawn by its key.
@@ -138,17 +145,21 @@ class Fetch(Dataset[Any]):
         """
         info = get_worker_info()
         slot = MOST_WORKERS - 1 if info is None else info.id
+        if isinstance(self.part.items, Cache):  # which draws nothing
+            return [self.part.items[number] for number in wanted.numbers]
         items: list[Any] = []
+        self._sparing.begin(self.seed(wanted.numbers[0], wanted.position))
         for number in wanted.numbers:
             self.making[slot] = number
-            items.append(self.item(number, wanted.position))
+            items.append(self.item(number, wanted.position, self._sparing))
         self.making[slot] = AT_REST
         return items
 
     def _batch(self, wanted: Wanted) -> Batch:
         items = self.items(wanted)
         try:
-            set_by(key(self._seed, f"batch/{self.part.name}", *wanted.position, *wanted.numbers[:1]))
+            if self._collate is not None:  # torch's own draws nothing
+                set_by(key(self._seed, f"batch/{self.part.name}", *wanted.position, *wanted.numbers[:1]))
             batch = as_batch(items, self._collate)
         except (Stopped, MemoryError):
             raise

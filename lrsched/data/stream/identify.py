@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lrsched.data.stream.fetch import Fetch
-from lrsched.data.stream.keyed import apart
+from lrsched.data.stream.keyed import Sparing, apart
 from lrsched.errors import DataError
 from lrsched.seeds import key
 
@@ -38,12 +38,13 @@ def identity(fetches: Iterable[Fetch], arguments: Mapping[str, Any]) -> str:
         DataError: an item cannot be made, or is another one the second time.
     """
     digest = hashlib.sha256(repr(_known(arguments)).encode())
+    sparing = Sparing()
     for fetch in fetches:
         kind, length = type(fetch.part.items), len(fetch.part.items)
         digest.update(f"{fetch.part.name} {kind.__module__}.{kind.__qualname__} {length}".encode())
         for number in looked_at(length):
             with apart():
-                first, again = (_hash(fetch.item(number, ())) for _ in range(2))
+                first, again = (_hash(item) for item in _twice(fetch, number, sparing))
             if first != again:
                 rule = "is another one when it is made again from the same seeds: the run could not be resumed exactly"
                 raise DataError(
@@ -52,6 +53,13 @@ def identity(fetches: Iterable[Fetch], arguments: Mapping[str, Any]) -> str:
                 )
             digest.update(first)
     return digest.hexdigest()
+
+
+def _twice(fetch: Fetch, number: int, sparing: Sparing) -> Iterator[Any]:
+    """An item, made two times by one key; with other states of the generators that it does not draw from."""
+    for other in range(2):
+        sparing.begin(fetch.seed(number, ()) ^ other)
+        yield fetch.item(number, (), sparing)
 
 
 def looked_at(length: int) -> list[int]:

@@ -150,7 +150,7 @@ def split_items(
     if validates and fold is not None:
         rule = "validates with a part of the training samples, and dataset.validation is a data set"
         raise ConfigError("fold", fold, rule, "give one of the two")
-    partition = GivenParts(data.samples, validates=validates)
+    partition = GivenParts(data.samples, data.partition.strata, validates=validates)
     held = None if data.test is not None else test
     parts: list[Tensor | None] = [None, torch.empty(0, dtype=torch.int64)]
     if not validates or held is not None:

@@ -28,8 +28,8 @@ from typing import Any
 
 from lrsched.assembly.horizon import foreseen
 from lrsched.assembly.kinds import live_class
+from lrsched.config.rules import at_least, ruled
 from lrsched.config.run_id import key_of
-from lrsched.config.schema import at_least, ruled
 from lrsched.config.settings import direction
 from lrsched.console import say
 from lrsched.errors import ConfigError, Stopped
@@ -206,10 +206,10 @@ def _result(copy: RunFolder) -> dict[str, Any]:
 
 def _sign(job: Valid) -> int:
     """1 if less of the monitored metric is better, −1 if more is."""
-    from lrsched.assembly.task import metrics_of  # imports torch
+    from lrsched.assembly.checks import all_metrics  # imports torch
 
     run = job.settings
-    return 1 if direction(metrics_of(run.task), run.checkpoint.monitor) == "min" else -1
+    return 1 if direction(all_metrics(run), run.checkpoint.monitor) == "min" else -1
 
 
 def _choices(jobs: Sequence[Valid]) -> dict[str, list[Valid]]:

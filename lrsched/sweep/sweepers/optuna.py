@@ -67,7 +67,7 @@ class OptunaSearch(SweepRunner):
             RunFolderBusy: another process runs this study.
             StorageError: the study cannot be read or written.
         """
-        from lrsched.assembly.task import metrics_of  # imports torch
+        from lrsched.assembly.checks import all_metrics  # imports torch
 
         self._space = space(overrides)
         self._sweep.swept = self._space.varied
@@ -77,7 +77,7 @@ class OptunaSearch(SweepRunner):
         make_folder(self._sweep)
         folder = self._sweep.record.folder
         with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
-            way = direction(metrics_of(run.task), self._monitor)
+            way = direction(all_metrics(run), self._monitor)
             self._study = Study(self._options, folder, self._space.searched, self._monitor, way)
             ends.callback(self._study.close)
             running = self._recalled()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
-from lrsched.config.schema import at_least, one_of, ruled
+from lrsched.config.rules import at_least, one_of, ruled
 from lrsched.errors import ConfigError, StorageError
 from lrsched.seeds import key
 from lrsched.sweep.sweepers.space import rounded

@@ -1,0 +1,123 @@
+"""``lrsched find``: look for the learning rate before a run."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import get_terminal_size
+
+from lrsched.cli.command import Parser, exit_code, write
+from lrsched.cli.job import run_config
+from lrsched.compose.leaks import traced
+from lrsched.compose.outside import hydra_of_ours, in_folder
+from lrsched.console import say, tell, terminal
+from lrsched.errors import ConfigError
+from lrsched.find.answer import Answer
+from lrsched.find.request import FindRequest, refuse_other_answer, refuse_taken, request_of
+from lrsched.imports import collector_at_rest
+from lrsched.preview.forecast import forecast
+from lrsched.signals import StopFlag, stop_flag
+
+WIDEST = 110
+EXAMPLES = """\
+examples:
+  lrsched find method=range                                  the default run: three ramps of 100 updates
+  lrsched find method=range experiment=mnist_cnn find.seeds=5 --png range.png
+  lrsched find method=grid experiment=mnist_cnn find.seeds=2 name=rates
+  lrsched find method=range find.shape=linear find.low=0.001 find.high=0.3 find.steps=1000
+  lrsched find method=range '+optimizer.groups={head: {params: head.*}}' find.group=head
+
+keys of its own (a run knows none of them):
+  find.method   range: ramps of the rate over some updates; grid: whole runs, coarse to fine, as a sweep that the same
+                name goes on with. method=grid is short for find.method=grid
+  find.low      the lowest rate to look at (range: 1e-7; grid: a thirtieth of optimizer.lr)
+  find.high     the highest rate (range: 10; grid: thirty times optimizer.lr)
+  find.seeds    how many, from seed on (3): each has weights and an order of the data of its own
+  find.budget   the most it may cost: steps (4000st), or a part of a full grid of find.rates (7) x find.seeds runs (50%)
+                (range: no limit; grid: 300%)
+  find.rates    grid: rates to begin with (7), by equal factors; where the best is the first or the last, it goes beyond
+  find.refine   grid: how many times to look between the best and its neighbours (2)
+  find.steps    range: updates of a ramp (100)
+  find.shape    range: exponential, or linear (Smith's)
+  find.stop     range: a ramp ends when the smoothed loss is this many times its best (4); null: at its end
+  find.smooth   range: of the mean of the losses so far, what is left of one after another update (0.98)
+  find.group    range: the entry of optimizer.groups whose rate to find, instead of optimizer.lr
+
+The answer is printed, with the override to paste, and lies in outputs/NAME/find.json. A range test leaves
+nothing else behind: a run afterwards is what it would have been without. A grid leaves its runs, in the same folder.
+
+exit code: 0 done; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n: the same
+command goes on with a grid, and of a range test nothing is written.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; return its exit code."""
+    return exit_code(lambda: _run(arguments), arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    options = _parser().parse_intermixed_args(arguments)
+    with stop_flag().alone() as stop:
+        asked = request_of(options.overrides, options.config_dir)
+        if asked.find.method == "range":
+            _by_range(asked, options.png, stop)
+        else:
+            _by_grid(asked, options, stop)
+
+
+def _parser() -> Parser:
+    parser = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for a run, and the keys below")
+    parser.add_argument("--png", type=Path, metavar="F", help="draw a picture (needs matplotlib)")
+    parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
+    return parser
+
+
+def _by_range(asked: FindRequest, picture: Path | None, stop: StopFlag) -> None:
+    from lrsched.find.range import answer, range_test
+    from lrsched.find.show import block, png
+
+    refuse_taken(asked.folder)
+    if picture is not None:
+        from lrsched.picture import panels
+
+        panels(str(picture), 1, [1.0])  # refuse what cannot be drawn before hours are spent
+    with collector_at_rest():
+        from lrsched.python.undisturbed import undisturbed  # imports torch
+    with undisturbed():
+        test = range_test(asked, stop)
+    found = answer(asked, test)
+    file = found.write(asked.folder)
+    if picture is not None:
+        write(picture, png(test, str(picture)))
+    shown = block(test, min(get_terminal_size().columns, WIDEST), terminal()[1])
+    for caution in test.disagreements:
+        say(f"warning: {caution}")
+    _answered(asked, found, file, [shown])
+
+
+def _by_grid(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
+    if options.png is not None:
+        rule = "draws the curves of a range test, and a grid has a table"
+        raise ConfigError("--png", str(options.png), rule, f"lrsched report {asked.folder} --png FOLDER draws its runs")
+    refuse_other_answer(asked.folder, "grid")
+    run = asked.runs[0]
+    if asked.horizon is not None:
+        with traced(run):
+            forecast(run, run.scheduler.target)  # refuse a schedule that cannot be before a run begins
+    with collector_at_rest():
+        from lrsched.find.grid import Grid  # imports torch
+        from lrsched.find.trained import Trained
+        from lrsched.python.undisturbed import undisturbed
+        from lrsched.sweep.launchers.choose import launching
+    with undisturbed(), hydra_of_ours(), launching(in_folder(asked.words, options.config_dir), run_config) as launch:
+        grid = Grid(asked, Trained(launch, asked.runs[0], stop))
+        grid.search()
+    found = grid.answer()
+    _answered(asked, found, found.write(asked.folder), grid.table())
+
+
+def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:
+    tell("\n".join([*lines, "", f"{found.override}   ({found.method}, {file}; cost {asked.told(found.cost_steps)})"]))

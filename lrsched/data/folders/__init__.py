@@ -1,0 +1,1 @@
+"""Folders of picture files: found, read, brought to one size, and checked."""

@@ -1,0 +1,110 @@
+"""Train runs that differ in rate and seed, in the pool of a sweep; those that are finished already are not repeated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lrsched.config.run_id import key_of
+from lrsched.config.settings import Settings, direction
+from lrsched.ended import Ended, ending_of
+from lrsched.errors import ConfigError, Incomplete
+from lrsched.find.answer import Candidate
+from lrsched.signals import StopFlag
+from lrsched.sweep.finish import hinting
+from lrsched.sweep.launchers.dispatch import hand_over, make_folder
+from lrsched.sweep.sweep import Invalid, Sweep, Valid
+
+if TYPE_CHECKING:
+    from lrsched.sweep.launchers.choose import Launch
+
+
+@dataclass
+class Trained:
+    """Runs of one sweep, and what they came to.
+
+    Args:
+        launch: the config and the launcher of the sweep.
+        run: the settings of one.
+        stop: raised by a signal.
+        candidates: every run that ended, in order.
+    """
+
+    launch: Launch
+    run: Settings
+    stop: StopFlag
+    candidates: list[Candidate] = field(default_factory=list[Candidate])
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The sweep."""
+        return Sweep(self.launch.context.config_loader, self.launch.config)
+
+    @property
+    def steps(self) -> int:
+        """Updates that the runs have, those of earlier commands among them."""
+        return sum(entry.steps_asked for entry in self.sweep.record.entries)
+
+    def __call__(self, overrides: Mapping[float, Sequence[str]], seeds: Sequence[int]) -> None:
+        """Train runs of some rates.
+
+        Args:
+            overrides: of each rate.
+            seeds: each rate is trained with all of them.
+
+        Raises:
+            UserError: the config cannot be used; nothing is left behind.
+            Incomplete: a run did not finish, and did not diverge either.
+            Stopped: by a signal; the runs that were under way are saved.
+        """
+        keys = {key_of(word) for words in overrides.values() for word in words} | {"seed"}
+        common = [word for word in self.launch.words if key_of(word) not in keys]
+        self.sweep.swept = keys
+        jobs: list[tuple[float, int, Valid]] = []
+        with hinting(self.sweep):
+            for rate, words in overrides.items():
+                for seed in seeds:
+                    job = self.sweep.plan([*common, *words, f"seed={seed}"])
+                    if isinstance(job, Invalid):
+                        raise job.error
+                    jobs.append((rate, seed, job))
+            make_folder(self.sweep)
+            hand_over(self.sweep, self.launch.launcher, [job for *_, job in jobs if not _diverged(job)])
+            self.sweep.record.write()
+            self.stop.check()
+            undone = [job for *_, job in jobs if not job.entry.is_done and not _diverged(job)]
+            if undone:
+                invalid = all(job.entry.exit_code == ConfigError.exit_code for *_, job in jobs)
+                raise Incomplete(len(undone), len(jobs), all_invalid=invalid)
+        self.candidates += [Candidate(rate, _steps(job), seed, _loss(job)) for rate, seed, job in jobs]
+
+    def mean(self, rate: float) -> float:
+        """The mean over the seeds, lower is better; infinite where one diverged."""
+        losses = [candidate.loss for candidate in self.candidates if candidate.lr == rate]
+        return self.sign * sum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.inf
+
+    @cached_property
+    def sign(self) -> int:
+        """1 if less of the monitored metric is better, −1 if more is."""
+        from lrsched.assembly.task import metrics_of  # imports torch
+
+        return 1 if direction(metrics_of(self.run.task), self.run.checkpoint.monitor) == "min" else -1
+
+
+def _diverged(job: Valid) -> bool:
+    """Whether its run diverged, now or in an earlier command: it would again."""
+    return ending_of(job.folder.read_result() or {}).ended is Ended.DIVERGED
+
+
+def _loss(job: Valid) -> float:
+    """The monitored metric at its end."""
+    if _diverged(job):
+        return math.inf
+    return float((job.folder.read_result() or {})["metrics"][job.settings.checkpoint.monitor])
+
+
+def _steps(job: Valid) -> int:
+    return int((job.folder.read_result() or {}).get("step", job.entry.steps_asked))

@@ -1,0 +1,112 @@
+"""Wrong words for ``lrsched find``: one message that names the key and the remedy, exit code 2, nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.cli import TINY
+
+WORDS = (*TINY, "threads=1", "logger=none", "name=found")
+HEAD = "+optimizer.groups={head: {params: '.*', lr_scale: 2.0}}"
+FROZEN = "+optimizer.groups={head: {params: '.*[.]2[.].*|.*head.*', freeze: true}}"
+WRONG = {
+    "method": (("method=rang",), ("find.method=rang", "did you mean 'range'?")),
+    "key": (("find.lo=0.1",), ("find.lo=0.1", "there is no such key")),
+    "group of keys": (("find=range",), ("find: ", "write find.KEY=VALUE")),
+    "low": (("find.low=0",), ("find.low=0", "above 0")),
+    "low of another type": (("find.low=much",), ("find.low=much", "number")),
+    "high below low": (("find.low=1", "find.high=0.1"), ("find.low=1", "must be below find.high=0.1")),
+    "high below the default": (("find.high=1e-9",), ("find.high=1e-09", "must rise")),
+    "infinite": (("find.high=inf",), ("find.high=inf", "finite")),
+    "seeds": (("find.seeds=0",), ("find.seeds=0", "between 1 and 1000")),
+    "steps": (("find.steps=5",), ("find.steps=5", "between 20 and")),
+    "stop": (("find.stop=1",), ("find.stop=1", "must be above 1")),
+    "smooth": (("find.smooth=1",), ("find.smooth=1", "below 1")),
+    "shape": (("find.shape=exp",), ("find.shape=exp", "exponential, linear")),
+    "budget without a unit": (("find.budget=100",), ("find.budget=100", "unit")),
+    "budget too small": (("find.budget=100st",), ("find.budget=100st", "take 300 steps", "fewer find.steps")),
+    "several values": (("scheduler=cosine,step",), ("scheduler", "has several values", "once for each")),
+    "several finders": (("find.seeds=1,2",), ("find.seeds", "write find.KEY=VALUE")),
+    "a run that goes on": (("resume=outputs/x",), ("resume=outputs/x", "before a run begins", "leave it out")),
+    "no such group": ((HEAD, "find.group=haed"), ("find.group=haed", "did you mean 'head'?")),
+    "no groups": (("find.group=head",), ("find.group=head", "leave it out")),
+    "a frozen group": ((FROZEN, "find.group=head"), ("find.group=head", "frozen")),
+    "only rates of their own": ((HEAD.replace("lr_scale: 2.0", "lr: 0.1"),), ("optimizer.lr", "find.group=NAME")),
+    "from the start": (("find.low=1e20", "find.high=1e25"), ("find.low=1e+20", "give a lower find.low")),
+    "a key of another method": (("find.refine=1",), ("find.refine=1", "is a key of find.method=grid")),
+    "a key of the run": (("optimizr.lr=1",), ("optimizr.lr", "'optimizer'")),
+    "a flag": (("-m",), ("-m", "--help")),
+    "an unreadable word": (("find.low",), ("find.low", "key=value")),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_message_and_nothing_left(name: str, run_cli) -> None:
+    words, said = WRONG[name]
+    method = () if words[0].startswith(("method=", "find=")) else ("method=range",)
+    ended = run_cli(*WORDS, *method, *words, command="find")
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+    messages = [
+        line for line in ended.err.splitlines() if not line.startswith(("lrsched: range test", "lrsched: seed"))
+    ]
+    assert len(messages) == 1, ended.err
+    for word in said:
+        assert word in messages[0]
+    assert not list(Path().iterdir())
+
+
+GRIDS = {
+    "rates": (("find.rates=2",), ("find.rates=2", "between 3 and 1000")),
+    "refine": (("find.refine=-1",), ("find.refine=-1", "between 0 and 10")),
+    "around 0": (("optimizer.lr=0",), ("optimizer.lr=0", "give find.low and find.high")),
+    "too close": (("find.low=0.1", "find.high=0.10001"), ("find.rates=7", "further apart")),
+    "falling": (("find.low=9",), ("find.rates=7", "must rise")),
+    "budget": (("find.budget=99%",), ("find.budget=99%", "fewer find.rates")),
+    "a key of a range": (("find.steps=50",), ("find.steps=50", "is a key of find.method=range")),
+    "a picture": (("--png", "x.png"), ("--png=x.png", "lrsched report outputs/found")),
+    "seeds as values": (("seed=0,1",), ("seed", "has several values")),
+    "a config that is wrong": (("scheduler.warmup=2",), ("scheduler.warmup=2", "unit")),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_is_refused_before_a_run_begins(name: str, run_cli) -> None:
+    words, said = GRIDS[name]
+    ended = run_cli(*WORDS, "method=grid", *words, command="find")
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+    message = ended.err.splitlines()[-1]
+    for word in said:
+        assert word in message
+    assert not list(Path().iterdir())
+
+
+def test_a_grid_does_not_go_on_with_another_answer(run_cli) -> None:
+    folder = Path("outputs/found")
+    folder.mkdir(parents=True)
+    (folder / "find.json").write_text('{"method": "range"}')
+    ended = run_cli(*WORDS, "method=grid", command="find")
+    assert ended.code == 2
+    assert "outputs/found already holds an answer (find.method=range); give another name" in ended.err
+    assert [path.name for path in folder.iterdir()] == ["find.json"]
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "sweep.json", "find.json"])
+def test_a_name_that_is_taken_stays_as_it_is(file: str, run_cli) -> None:
+    folder = Path("outputs/found")
+    folder.mkdir(parents=True)
+    (folder / file).write_text("mine")
+    ended = run_cli(*WORDS, "method=range", command="find")
+    assert ended.code == 2
+    assert "name=found: outputs/found already holds a" in ended.err
+    assert [path.name for path in folder.iterdir()] == [file]
+    assert (folder / file).read_text() == "mine"
+
+
+def test_a_training_run_knows_no_key_of_the_finder(run_cli) -> None:
+    ended = run_cli(*WORDS, "find.seeds=3")
+    assert ended.code == 2
+    assert "find.seeds: there is no such key" in ended.err.replace("=3", "")
