@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
+from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, task_for, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
@@ -25,14 +25,12 @@ from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_targe
 from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
 from lrsched.assembly.weights import Initial
 from lrsched.config import schema
-from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
-from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
 from lrsched.records import with_averages
@@ -119,8 +117,7 @@ def assemble(
 
     precision = Precision(t.precision, device)
     with fitting_model(run.model, run.task, splits.like(), splits.facts):
-        model, few = first_model(run, splits, task, transform, device)
-        task = task_for(run, task, model, few)
+        model, few, task = first_model(run, splits, task, transform, device)
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
@@ -216,23 +213,6 @@ def build_task(run: Settings, splits: AnySplits) -> Task:
     return task
 
 
-def task_for(run: Settings, task: Task, model: nn.Module, few: Batch) -> Task:
-    """The task, once it has seen the model and two training samples.
-
-    Raises:
-        ConfigError: it cannot be asked of this model, or a metric is monitored that there is not for it.
-    """
-    if type(task).of is Task.of:
-        return task
-    try:
-        with blamed(run.task, "its of() raised"):
-            found = task.of(model, few)
-    except ConfigError as error:
-        raise error if error.key.startswith(run.task.key) else error.under(run.task.key) from error
-    check_monitors(run, {**found.better, **ways(run)})
-    return found
-
-
 def named_metrics(run: Settings, task: Task, facts: Mapping[str, Any], device: torch.device) -> NamedMetrics | None:
     """The metrics of ``trainer.metrics``, told the facts of the data; None: there are none."""
     return NamedMetrics(run.trainer.metrics, task, facts, device) if run.trainer.metrics else None
@@ -248,12 +228,12 @@ def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -
 
 def first_model(
     run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device
-) -> tuple[nn.Module, Batch]:
-    """The model as it is initialised, and two training samples in the form that it is given."""
+) -> tuple[nn.Module, Batch, Task]:
+    """The model as it is initialised, two training samples in the form that it is given, and the task for these."""
     model = build_model(run, facts_of(run.task, task, splits.facts), device)
     few = transform(each(splits.like(), lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
-    return model, few
+    return model, few, task_for(run, task, model, few)
 
 
 def build_optimizer(node: Component[schema.OptimizerConfig], model: nn.Module) -> Optimizer:
