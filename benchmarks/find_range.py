@@ -1,7 +1,7 @@
 """Regret of ``find.method=range`` where the best rate is known: noisy quadratics, 2,000 steps, linear decay.
 
-Each repetition is the command itself, three ramps of 100 updates with seeds of its own. The regret is the exact expected
-final loss at a suggestion over that at the best rate, minus 1.
+Each repetition is the command itself, three ramps of 100 updates with seeds of its own. The regret is the exact
+expected final loss at a suggestion over that at the best rate, minus 1.
 
     python benchmarks/find_range.py --repeats 10
 """
