@@ -118,7 +118,8 @@ def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
         from lrsched.find.trained import Trained
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.launchers.choose import launching
-    with undisturbed(), hydra_of_ours(), launching(in_folder(asked.words, options.config_dir), run_config) as launch:
+    words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
+    with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
         trained = Trained(launch, run, stop)
         if method == "grid":
             whole = grid.Grid(asked, trained)
