@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,10 @@ def place_of(error: BaseException) -> str:
 
 
 def _is_theirs(file: str, module: str) -> bool:
-    if module == "__main__" or within(module, trusted()):  # a script, a notebook, what is typed at a prompt
+    homes: tuple[str, ...] = ()
+    with suppress(ConfigError):  # a pyproject.toml that is broken by now
+        homes = trusted()
+    if module == "__main__" or within(module, homes):  # a script, a notebook, what is typed at a prompt
         return True
     return not ("site-packages" in file or file.startswith(_HOMES))
 

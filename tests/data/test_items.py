@@ -175,6 +175,8 @@ LATER = {
     "raises": "sample 20 raised OSError: photo.png is truncated",
     "shape": "sample 20 is (float32 [6], a int), and sample",
     "label": "sample 20 holds 3 in y; a label lies in 0 … 2",
+    "exits": "sample 20 raised SystemExit: 0 (line ",
+    "interrupts": "sample 20 raised KeyboardInterrupt:  (line ",
 }
 
 
@@ -189,7 +191,10 @@ def test_an_item_that_is_wrong_in_the_middle_ends_the_run_with_its_number(how: s
 
 
 @pytest.mark.slow  # torch looks for dead workers every 5 seconds
-@pytest.mark.parametrize(("how", "said"), [("killed", "was killed by SIGKILL, exit code -9"), ("ended", "exit code 7")])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("killed", "was killed by SIGKILL, exit code -9"), ("ended", "exit code 7"), ("ended well", "exit code 0")],
+)
 def test_a_dead_worker_is_one_message_with_its_sample(how: str, said: str, run_cli) -> None:
     node = f"{{_target_: {HERE}.Bad, number: 20, how: {how}}}"
     ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={node}", "dataset.workers=2")
@@ -378,3 +383,42 @@ def test_a_folder_of_pictures_and_a_sweep_over_it(run_cli, tmp_path: Path) -> No
     assert ended.result("w2")["weights_sha256"] == ended.result("w0")["weights_sha256"]
     swept = run_cli("-m", *words, *data, "scheduler=cosine,wsd,step", "name=sweep", "dataset.workers=1")
     assert swept.code == 0, swept.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["exits", "interrupts"])
+def test_an_exit_in_a_worker_is_one_message_with_its_sample(how: str, run_cli) -> None:
+    node = f"{{_target_: {HERE}.Bad, number: 20, how: {how}}}"
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={node}", "dataset.workers=2")
+    assert ended.code == 2
+    assert f"dataset.train: {LATER[how]}" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_data_set_that_exits_as_it_is_built_is_no_success(run_cli) -> None:
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={{_target_: {HERE}.Exits}}")
+    assert ended.code == 2
+    assert "SystemExit: 0 (line " in ended.err
+    assert not (ended.cwd / "outputs").exists()
+
+
+def test_other_workers_need_no_permission_where_they_change_no_batch(run_cli) -> None:
+    node = f"dataset.train={{_target_: {HERE}.Draws}}"
+    assert run_cli(*TRAIN, "name=run", "dataset=torch", node, "dataset.workers=0", "sweep.until=4").code == 0
+    ended = run_cli("resume=outputs/run", "sweep.until=null", "dataset.workers=1", "dataset.prefetch=3")
+    assert ended.code == 0, ended.err
+    assert "dataset.workers: 0 -> 1" in ended.err
+    assert run_cli(*TRAIN, "name=whole", "dataset=torch", node).code == 0
+    assert ended.result()["weights_sha256"] == ended.result("whole")["weights_sha256"]
+    assert ended.result()["config_sha256"] == ended.result("whole")["config_sha256"]
+
+
+def test_the_workers_of_another_data_set_are_its_own(run_cli, tmp_path: Path) -> None:
+    (tmp_path / "own/dataset").mkdir(parents=True)
+    (tmp_path / "own/dataset/mine.yaml").write_text(
+        f"defaults: [_dataset, _self_]\n_target_: {HERE}.Mine\nworkers: 3\n", "utf-8"
+    )
+    assert run_cli(*TRAIN, "--config-dir=own", "name=run", "dataset=mine", "sweep.until=1").code == 0
+    ended = run_cli("resume=outputs/run", "--config-dir=own", "sweep.until=null", "dataset=mine", "dataset.workers=4")
+    assert ended.code == 2
+    assert "checkpoint.allow_change=[dataset" in ended.err

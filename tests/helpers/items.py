@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
+
+from lrsched.data import Data, Source
 
 
 class Draws(Dataset[tuple[Tensor, int]]):
@@ -89,12 +92,18 @@ class Bad(Draws):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "ended" and os.getpid() != self.parent:
             os._exit(7)
+        if self.how == "ended well" and os.getpid() != self.parent:
+            os._exit(0)
         return self.wrong(x, y)
 
     def wrong(self, x: Tensor, y: int) -> Any:
         """What the item is."""
         if self.how == "raises":
             raise OSError("photo.png is truncated")
+        if self.how == "exits":
+            sys.exit(0)
+        if self.how == "interrupts":
+            raise KeyboardInterrupt
         return {
             "shape": (x.repeat(2), y),
             "infinite": (x / 0, y),
@@ -154,3 +163,26 @@ def draws_from(samples: int) -> Draws:
 def pairs(items: list[Any]) -> Any:
     """A way to make a batch."""
     return torch.stack([x for x, _ in items]), torch.tensor([y for _, y in items])
+
+
+class Exits(Draws):
+    """Ends the program as it is made."""
+
+    def __init__(self) -> None:
+        sys.exit(0)
+
+
+class Mine(Source):
+    """A data set in memory with as many classes as it has workers.
+
+    Args:
+        workers: who brought the samples.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def load(self) -> Data:
+        """Their samples."""
+        y = torch.arange(60) % self.workers
+        return Data((torch.eye(self.workers)[y], y))

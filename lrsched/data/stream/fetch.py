@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,9 +127,9 @@ class Fetch(Dataset[Any]):
         """
         try:
             return sparing.make(lambda: self.part.items[number], self.seed(number, position))
-        except (Stopped, MemoryError):
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if not blames(error):
+                raise
             said = f": {error}" if isinstance(error, UserError) else f" raised {raised(error)}"
             raise DataError(f"{self.where(number)}{said}") from error
 
@@ -160,9 +161,9 @@ class Fetch(Dataset[Any]):
             if self._collate is not None:  # torch's own draws nothing
                 set_by(key(self._seed, f"batch/{self.part.name}", *wanted.position, *wanted.numbers[:1]))
             batch = as_batch(items, self._collate)
-        except (Stopped, MemoryError):
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if not blames(error):
+                raise
             raise DataError(self._uneven(wanted.numbers, items, error)) from error
         self._check(batch, wanted.numbers)
         return batch
@@ -182,7 +183,7 @@ class Fetch(Dataset[Any]):
             name = items.form.columns[items.form.target or 0].name
             raise DataError(f"{self.where(number)} holds {value} in {name}; a label lies in 0 … {labels.classes - 1}")
 
-    def _uneven(self, numbers: Sequence[int], items: list[Any], error: Exception) -> str:
+    def _uneven(self, numbers: Sequence[int], items: list[Any], error: BaseException) -> str:
         """Why items make no batch: two of different forms, or what else the error says."""
         forms = list(map(shape_of, items))
         other = next((number for number, form in enumerate(forms) if form != forms[0]), None)
@@ -213,6 +214,13 @@ class Fetch(Dataset[Any]):
     def where(self, number: int) -> str:
         """A sample, for messages."""
         return f"dataset.{self.part.name}: sample {number}"
+
+
+def blames(error: BaseException) -> bool:
+    """Whether an error that came while an item was made is the item's: sys.exit() too, and an interrupt of its own."""
+    if isinstance(error, KeyboardInterrupt):  # Ctrl-C raises one, unless a run listens to the signal
+        return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    return not isinstance(error, (Stopped, MemoryError))
 
 
 def unpacked(made: Batch | Failed) -> Batch:

@@ -77,9 +77,9 @@ class Workers:
     def _death(self) -> str | None:
         """Who died, of what, and over which sample; None: nobody."""
         for number, process in enumerate(self._processes):
-            code = process.exitcode
-            if code not in (None, 0):
-                making, name = self._fetch.making[number], self._fetch.part.name
+            code, making = process.exitcode, self._fetch.making[number]
+            if code or (code == 0 and making != AT_REST):  # one whose code ended it in an item
+                name = self._fetch.part.name
                 over = "between two samples" if making == AT_REST else f"while it made sample {making}"
                 how = f"was killed by {_signal(-code)}" if code < 0 else "ended"
                 return (
