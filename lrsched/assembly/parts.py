@@ -110,6 +110,7 @@ def assemble(
     loader = _loader(run, splits, transform, device, labels)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
+    loader.ends_at(horizon.steps)
     timetable = timetable_of(run, horizon)
 
     precision = Precision(t.precision, device)

@@ -17,6 +17,7 @@ from lrsched.data.operations.cutmix import Cutmix
 from lrsched.data.operations.cutout import Cutout
 from lrsched.data.operations.erase import Erase
 from lrsched.data.operations.mixup import Mixup
+from lrsched.data.operations.pixels import FLOATS, REMEDY, beyond
 from lrsched.errors import ConfigError
 
 COLOURS = ("brightness", "contrast", "saturation", "hue")
@@ -71,8 +72,8 @@ class Augment:
     mask_fill: float | None = None
 
     def __post_init__(self) -> None:
-        for made in (self.moves, self.paints, self.mixes):
-            assert isinstance(made, list)  # each change has checked its values
+        for kind in ("moves", "paints", "mixes"):
+            getattr(self, kind)  # each change checks its values
 
     @property
     def asked(self) -> list[str]:
@@ -143,6 +144,5 @@ class Augment:
                 channels = " or ".join(map(str, wanted))
                 rule = f"is of images of {channels} channels, and these are of {x.shape[1]}: {form(x)}"
                 raise ConfigError(name, value, rule, "leave it out")
-        if asked and x.is_floating_point() and bool(((x < 0) | (x > 1)).any()):
-            rule = f"takes floats from 0 (black) to 1 (white), and these go from {x.min():g} to {x.max():g}"
-            raise ConfigError(asked[0], getattr(self, asked[0]), rule, "give images as uint8, or divided by 255")
+        if asked and (said := beyond(x)):
+            raise ConfigError(asked[0], getattr(self, asked[0]), f"{FLOATS}, and these go {said}", REMEDY)

@@ -69,6 +69,9 @@ class Loader:
     def close(self) -> None:
         """Nothing: there are no workers."""
 
+    def ends_at(self, step: int) -> None:
+        """Nothing: no batch is made before it is asked for."""
+
     def _numbers(self, step: int) -> Tensor:
         clock = self.clock.data
         epoch, position = clock.locate(step - clock.start - clock.passed)

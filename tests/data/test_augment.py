@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lrsched.data.augment import Augment
 from lrsched.data.operations.crop_flip import CropFlip
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, DataError
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -213,6 +213,13 @@ def test_images_and_targets_that_cannot_be_changed_are_refused(name: str) -> Non
     asked, samples, message = REFUSED[name]
     with pytest.raises(ConfigError, match="^" + message):
         Augment(**asked).of(samples, classes=5)
+
+
+def test_a_later_batch_beyond_white_is_refused_too() -> None:
+    colours = Augment(contrast=0.2).of((X.float() / 255, LABELS), classes=5)
+    with pytest.raises(DataError, match=r"^dataset.augment: .* floats from 0 .* goes from 1 to 255; give images"):
+        colours((X.float(), LABELS), generator())
+    Augment(rotate=5).of((X.float(), LABELS), classes=5)((X.float() - 300, LABELS), generator())
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int16, torch.int32])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from lrsched.data.cache.cache import Cache
 from lrsched.data.cache.cached import cached, place_of
 from lrsched.data.cache.known import known_by
 from lrsched.data.stream.fetch import Fetch, Part, Wanted
+from lrsched.data.stream.identify import looked_at
 from lrsched.data.stream.labels import Labels
 from lrsched.errors import ConfigError, DataError, StorageError, UserError
 from lrsched.tasks import Regression
@@ -308,6 +310,20 @@ def test_a_bad_sample_that_a_worker_decodes_is_the_same_message(tmp_path: Path, 
     monkeypatch.setattr("lrsched.data.cache.decode.MOST", 16)
     with pytest.raises(DataError, match=r"dataset.train: sample 20 raised OSError: photo.png is truncated"):
         made(Bad(20, "raises"), workers=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    class Interrupted(Draws):
+        def __getitem__(self, number: int) -> Any:
+            if number == 23:
+                assert list(tmp_path.glob("cache/*/making"))
+                signal.raise_signal(signal.SIGINT)
+            return super().__getitem__(number)
+
+    assert 23 not in looked_at(60)
+    with pytest.raises(KeyboardInterrupt):
+        lrsched.run([*TRAIN, "name=run"], data=Items(Interrupted(), workers=0, cache=True))
     assert not list(tmp_path.iterdir())
 
 

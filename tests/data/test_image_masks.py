@@ -101,7 +101,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "floats": (
         lambda: (save(np.zeros((12, 16), np.float32), "masks/3.tif"), Path("leaves/masks/3.png").unlink()),
-        "leaves/masks/3.tif: is a picture of colours (mode F)",
+        "leaves/masks/3.tif: holds floats (mode F), and a mask has one whole number a pixel",
     ),
     "a JPEG": (
         lambda: (save(np.zeros((12, 16), np.uint8), "masks/3.jpg"), Path("leaves/masks/3.png").unlink()),

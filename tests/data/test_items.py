@@ -130,6 +130,21 @@ def test_any_step_in_any_order_is_the_same_batch(workers: int, how: dict[str, in
         assert all(torch.equal(a, b) for x, y in zip(ours, theirs, strict=True) for a, b in zip(x, y, strict=True))
 
 
+def test_workers_make_no_batch_that_the_run_does_not_want_unless_it_is_asked_for(monkeypatch) -> None:
+    asked: list[int] = []
+    plain = ItemLoader._wanted
+    monkeypatch.setattr(ItemLoader, "_wanted", lambda self, step: asked.append(step) or plain(self, step))
+    loader = ItemLoader(Fetch(Part("train", Draws()), None, 0), Hands(1, 2), Transform(), batch_size=16)
+    loader.ends_at(3)
+    made = [loader.batch(step)[0][0] for step in range(3)]
+    assert max(asked) == 2
+    made += [loader.batch(step)[0][0] for step in range(3, 5)]
+    loader.close()
+    assert max(asked) > 4
+    for (other,), x in zip([here for here, _ in batches(0, [0, 1, 2, 3, 4])], made, strict=True):
+        assert torch.equal(other[0], x)
+
+
 def test_an_item_is_drawn_anew_in_each_epoch_and_the_same_where_its_number_comes_twice() -> None:
     twice = Subset(Draws(), list(range(60)))
     ((x, _),), numbers = batches(0, [0], twice)[0]

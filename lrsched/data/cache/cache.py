@@ -89,7 +89,7 @@ class Cache(Dataset[Any]):
         Raises:
             DataError: samples are not of one form.
         """
-        some = torch.as_tensor(numbers)
+        some = numbers if isinstance(numbers, Tensor) else torch.from_numpy(np.array(numbers, np.int64))
         made = [as_column(name, column.index_select(0, some)) for name, column in self.columns.items()]
         return self.form.whole(made) if self.form.kind == "mapping" else tuple(made)
 

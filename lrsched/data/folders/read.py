@@ -55,12 +55,13 @@ def read_mask(file: Path) -> Numbers:
     """
     with _opened(file) as image:
         if image.mode not in ("1", "L", "P", *WIDE):
-            rule = f"is a picture of colours (mode {image.mode}), and a mask has one whole number a pixel"
+            what = "holds floats" if image.mode == "F" else "is a picture of colours"
+            rule = f"{what} (mode {image.mode}), and a mask has one whole number a pixel"
             raise _refused(file, rule, "save it as grey values or with a palette, in a format without loss such as PNG")
         if image.format == "JPEG":
             rule = "is a JPEG, whose loss changes the numbers of pixels"
             raise _refused(file, rule, "make masks anew, in a format without loss such as PNG")
-        return np.array(image).astype(np.int64)
+        return np.array(image).astype(np.int32)
 
 
 @contextmanager

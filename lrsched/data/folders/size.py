@@ -19,11 +19,11 @@ LARGEST = 8192
 class Size:
     """The size of all pictures, and how each is brought to it.
 
-    A picture of h x w pixels becomes one of ``height`` x ``width``:
+    A picture of h x w pixels becomes one of ``height`` x ``width``, H x W:
 
-    - crop: scaled by max(height/h, width/w) = H/h or W/w, the other side ⌊w·H/h⌋ or ⌊h·W/w⌋, then cut in the middle,
-      from round((h' − height)/2) and round((w' − width)/2), a half to the even number. With ``height = width`` these
-      are Resize and CenterCrop of torchvision, to the last bit.
+    - crop: scaled to cover them, to H x ⌊w·H/h⌋ or ⌊h·W/w⌋ x W, then cut in the middle, from round((h' − H)/2) and
+      round((w' − W)/2), a half to the even number. With H = W these are Resize and CenterCrop of torchvision, to the
+      last bit.
     - squash: scaled to both sides, whatever their ratio.
 
     Args:

@@ -12,8 +12,9 @@ from lrsched.data.batch import NAMES, Batch, named
 from lrsched.data.data import form, is_whole
 from lrsched.data.operations.colour import Colour
 from lrsched.data.operations.crop_flip import CropFlip
+from lrsched.data.operations.pixels import FLOATS, REMEDY, beyond
 from lrsched.data.operations.shares import mixed, shares
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, DataError
 from lrsched.seeds import key
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Changes:
     def __init__(self, asked: Augment, like: Batch, classes: int | None, mean: Tensor | None) -> None:
         columns = numbered(like)
         self._moves, self._paints, self._mixes = asked.moves, asked.paints, asked.mixes
+        self._colours = any(isinstance(paint, Colour) for paint in self._paints)
         self._image, self._target, self._weight = _places(columns)
         size = columns[self._image].shape[2:]
         self._maps = [
@@ -64,8 +66,12 @@ class Changes:
             batch: raw samples.
             generator: seeded for this batch. Cropping and flipping draw from it; each other change draws from one that
                 is seeded by this seed and its name.
+
+        Raises:
+            DataError: colours of floats beyond black and white, where the batch lies in the host's memory.
         """
         columns = numbered(batch)
+        self._check_range(columns[self._image])
         for move in self._moves:
             self._move(move, columns, generator)
         for paint in self._paints:
@@ -96,6 +102,11 @@ class Changes:
         columns[self._target], weight = mixed(y, columns.get(self._weight), partners, kept)
         if weight is not None:
             columns[self._weight] = weight
+
+    def _check_range(self, image: Tensor) -> None:
+        """Refuse colours of floats beyond black and white, where to look at them does not wait for a device."""
+        if self._colours and image.device.type == "cpu" and (said := beyond(image)):
+            raise DataError(f"dataset.augment: a change of colours {FLOATS}, and a batch goes {said}; {REMEDY}")
 
     def _fill_of(self, asked: Augment, columns: Columns) -> float:
         """What maps have where the image was moved in from outside."""

@@ -11,6 +11,22 @@ def top(x: Tensor) -> int:
     return 255 if x.dtype == torch.uint8 else 1
 
 
+FLOATS = "takes floats from 0 (black) to 1 (white)"
+REMEDY = "give images as uint8, or divided by 255"
+
+
+def beyond(x: Tensor) -> str:
+    """Where floats go that do not stay between black and white, in words; empty where they do, and for uint8.
+
+    >>> beyond(torch.tensor([0.0, 1.5])), beyond(torch.tensor([0.0, 1.0]))
+    ('from 0 to 1.5', '')
+    """
+    if not x.is_floating_point():
+        return ""
+    low, high = (each.item() for each in x.aminmax())
+    return f"from {low:g} to {high:g}" if low < 0 or high > 1 else ""
+
+
 def like(found: Tensor, x: Tensor) -> Tensor:
     """Floats in the type of ``x``: for uint8 the nearest, where they lie in its range.
 

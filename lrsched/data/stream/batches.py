@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lrsched.data.batch import Batch, each
 from lrsched.data.clock import Clock
@@ -66,7 +67,7 @@ class ItemLoader:
         self._order = Order(seed, self.samples)
         self._clock = Clock(self.samples, self.pace)
         self._ahead: Workers | None = None
-        self._next = -1
+        self._next, self._end = -1, 0
 
     @property
     def clock(self) -> Clock:
@@ -84,10 +85,13 @@ class ItemLoader:
         Raises:
             DataError: a sample cannot be made, or a worker died; names the sample.
         """
+        if self._fetch.decoded is not None:
+            _, micro = self._micro(step)
+            return [self._made(self._fetch.taken(self._fetch.decoded, some), step, m) for m, some in enumerate(micro)]
         wanted = self._wanted(step)
         if not self._hands.workers or step == self._next - 1:  # tried again: the workers are ahead already
             return [self._made(self._fetch.here(some), step, m) for m, some in enumerate(wanted)]
-        if self._ahead is None or step != self._next:
+        if self._ahead is None or step != self._next or step == self._end:  # there they ended
             self._start(step)
         assert self._ahead is not None
         made = [self._made(next(self._ahead), step, m) for m, _ in enumerate(wanted)]
@@ -96,7 +100,11 @@ class ItemLoader:
 
     def sample_numbers(self, step: int) -> list[int]:
         """List the data set's own numbers of the samples of update ``step``."""
-        return [number for some in self._wanted(step) for number in some.numbers]
+        return [number for some in self._micro(step)[1] for number in self._fetch.part.numbers(some)]
+
+    def ends_at(self, step: int) -> None:
+        """Say how many updates the run has: workers make no batches for later ones, unless one of them is asked for."""
+        self._end = step
 
     def close(self) -> None:
         """End the workers; the next update starts them again."""
@@ -112,11 +120,17 @@ class ItemLoader:
         )
 
     def _from(self, step: int) -> Iterator[Wanted]:
-        while True:
+        ends = step < self._end
+        while not ends or step < self._end:
             yield from self._wanted(step)
             step += 1
 
     def _wanted(self, step: int) -> list[Wanted]:
+        epoch, micro = self._micro(step)
+        return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in micro]
+
+    def _micro(self, step: int) -> tuple[int, Sequence[Tensor]]:
+        """The epoch of an update, and the numbers of the samples of its micro-batches."""
         clock = self._clock.data
         epoch, position = clock.locate(step - clock.start - clock.passed)
         start = position * self.samples_per_step
@@ -125,7 +139,7 @@ class ItemLoader:
             numbers = clock.unseen[start:end]
         else:
             numbers = self._order.part(0 if self._overfit is not None else epoch, start, end)
-        return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in numbers.split(self.batch_size)]
+        return epoch, [numbers] if len(numbers) <= self.batch_size else numbers.split(self.batch_size)
 
     def _made(self, raw: Batch, step: int, micro: int) -> Batch:
         if self._generator is not None:
@@ -159,6 +173,10 @@ class ItemsInOrder:
         self._count = count
 
     def __iter__(self) -> Iterator[Batch]:
+        if self._fetch.decoded is not None:
+            for some in self._some():
+                yield self._transform(moved(self._fetch.taken(self._fetch.decoded, some), self._device))
+            return
         if not self._hands.workers:
             for wanted in self._wanted():
                 yield self._transform(moved(self._fetch.here(wanted), self._device))
@@ -172,9 +190,10 @@ class ItemsInOrder:
             ahead.close()
 
     def _wanted(self) -> Iterator[Wanted]:
-        for start in self._starts:
-            some = torch.arange(start, min(start + self._batch_size, self._count))
-            yield Wanted(self._fetch.part.numbers(some))
+        return (Wanted(self._fetch.part.numbers(some)) for some in self._some())
+
+    def _some(self) -> Iterator[Tensor]:
+        return (torch.arange(start, min(start + self._batch_size, self._count)) for start in self._starts)
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:

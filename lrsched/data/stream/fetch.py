@@ -110,8 +110,6 @@ class Fetch(Dataset[Any]):
         Raises:
             DataError: names the sample that cannot be made.
         """
-        if isinstance(self.part.items, Cache) and self._collate is None:
-            return self._taken(self.part.items, wanted)
         with apart():
             return self._batch(wanted)
 
@@ -168,11 +166,22 @@ class Fetch(Dataset[Any]):
         self._check(batch, wanted.numbers)
         return batch
 
-    def _taken(self, items: Cache, wanted: Wanted) -> Batch:
-        """A batch of decoded items, whose numbers were looked at when they were decoded."""
-        batch = items.take(wanted.numbers)
+    @property
+    def decoded(self) -> Cache | None:
+        """Items that a batch is taken of as a whole, by :meth:`taken`; None: they are made one by one."""
+        return self.part.items if isinstance(self.part.items, Cache) and self._collate is None else None
+
+    def taken(self, items: Cache, these: Tensor) -> Batch:
+        """A batch of decoded items, whose numbers were looked at when they were decoded.
+
+        Args:
+            items: those of the part.
+            these: samples of the part.
+        """
+        numbers = these if self.part.places is None else self.part.places[these]
+        batch = items.take(numbers)
         if self._labels is not None and not items.knows_labels:
-            self._check(batch, wanted.numbers)
+            self._check(batch, numbers.tolist())
         return batch
 
     def _refuse_label(self, items: Cache, labels: Labels) -> None:

@@ -148,7 +148,7 @@ def split_items(
     """
     validates = data.validation is not None
     if validates and fold is not None:
-        rule = "validates with a part of the training samples, and dataset.validation is a data set"
+        rule = "validates with a part of the training samples, and there is a validation part of its own"
         raise ConfigError("fold", fold, rule, "give one of the two")
     partition = GivenParts(data.samples, data.partition.strata, validates=validates)
     held = None if data.test is not None else test
