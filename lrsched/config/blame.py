@@ -71,6 +71,14 @@ def _is_theirs(file: str, module: str) -> bool:
     return not ("site-packages" in file or file.startswith(_HOMES))
 
 
+def is_of_a_call(error: Exception) -> bool:
+    """Whether an error that a model or a task raised for a batch is still to be said in words of its own.
+
+    An error of a user's own lines names them, one of ours is said already, and a machine may have no memory left.
+    """
+    return not (isinstance(error, UserError) or is_out_of_memory(error) or place_of(error))
+
+
 @contextmanager
 def blamed(node: Component[Any], doing: str) -> Generator[None]:
     """Around a call of a user's own code: what it raises is an error of its author's.

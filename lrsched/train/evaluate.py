@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lrsched.data.batch import Batch
 from lrsched.errors import NotFinite
 from lrsched.tasks.task import Task
+from lrsched.train.called import called
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 
@@ -40,7 +41,7 @@ def evaluate(
     try:
         with nullcontext() if named is None else named.listening(model):
             for batch in batches:
-                with precision():
+                with called(model, batch, f"an evaluation on {prefix}"), precision():
                     found = task.measure(model, batch)
                 for name, value in found.items():
                     sums[name] = sums[name] + value.double() if name in sums else value.double()

@@ -437,3 +437,24 @@ def test_the_workers_of_another_data_set_are_its_own(run_cli, tmp_path: Path) ->
     ended = run_cli("resume=outputs/run", "--config-dir=own", "sweep.until=null", "dataset=mine", "dataset.workers=4")
     assert ended.code == 2
     assert "checkpoint.allow_change=[dataset" in ended.err
+
+
+@pytest.mark.parametrize(("model", "name"), [("linear", "Linear"), ("mlp", "MLP")])
+def test_a_longer_batch_than_a_model_takes_is_no_bug_of_ours(model: str, name: str, run_cli) -> None:
+    pad = (f"dataset.train={{_target_: {HERE}.Lengths, longer: 50}}", "dataset.collate=pad", "dataset.workers=0")
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", *pad, f"model={model}")
+    assert ended.code == 2
+    assert f"lrsched: {name} cannot be called with the batch of update " in ended.err
+    assert ", x [16, 5], y [16]: RuntimeError: " in ended.err
+    assert "resume=outputs/run" in ended.err
+    assert ended.err.count("\n") == 1
+    assert "bug of ours" not in ended.err
+    assert run_cli("outputs/run", command="check").code == 0
+
+
+def test_an_evaluation_that_a_model_cannot_take_is_said_too(run_cli) -> None:
+    parts = (f"dataset.train={{_target_: {HERE}.Draws}}", f"dataset.validation={{_target_: {HERE}.Lengths, longer: 5}}")
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", *parts, "dataset.collate=pad", "dataset.workers=0")
+    assert ended.code == 2
+    assert "Linear cannot be called with the batch of an evaluation on val, x [60, 5], y [60]: " in ended.err
+    assert run_cli("outputs/run", command="check").code == 0

@@ -186,3 +186,15 @@ class Mine(Source):
         """Their samples."""
         y = torch.arange(60) % self.workers
         return Data((torch.eye(self.workers)[y], y))
+
+
+class Lengths(Draws):
+    """Items of three numbers, and from a number on of five."""
+
+    def __init__(self, longer: int) -> None:
+        super().__init__()
+        self.longer = longer
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        x, y = super().__getitem__(number)
+        return torch.cat([x, x[:2]]) if number >= self.longer else x, y
