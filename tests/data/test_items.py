@@ -458,3 +458,42 @@ def test_an_evaluation_that_a_model_cannot_take_is_said_too(run_cli) -> None:
     assert ended.code == 2
     assert "Linear cannot be called with the batch of an evaluation on val, x [60, 5], y [60]: " in ended.err
     assert run_cli("outputs/run", command="check").code == 0
+
+
+WRONG = {
+    "yes or no": ("binary", "yes", 2, "sample 20 holds 2 in y; a target is 0 (no) or 1 (yes)"),
+    "a float": ("binary", "share", 0.5, "sample 20 holds 0.5 in y; a target is 0 (no) or 1 (yes)"),
+    "several": ("binary", "labels", -1, "sample 20 holds -1.0 in y; a target is 0 (no) or 1 (yes)"),
+    "infinite": ("regression", "number", None, "sample 20 holds inf in y; every value must be finite"),
+    "complex": (
+        "regression",
+        "complex",
+        None,
+        "sample 0 and those after it make no batch: column 1 (from 0) is complex64",
+    ),
+    "a pixel": ("segmentation", "mask", 3, "sample 20 holds 3 in y; a label lies in 0 … 2"),
+    "masks": ("segmentation", "mask", 0.5, "labels are [2, 8] and images [8, 8], [H, W]; bring both to one size"),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_target_that_a_task_cannot_be_asked_of_is_said_with_its_sample(how: str, cache: bool, run_cli) -> None:
+    task, kind, wrong, message = WRONG[how]
+    node = f"{{_target_: {HERE}.Targets, number: 20, kind: {kind}, wrong: {'null' if wrong is None else wrong}}}"
+    model = "unet" if task == "segmentation" else "mlp"
+    words = (f"dataset.train={node}", "dataset.workers=0", f"task={task}", f"model={model}", f"dataset.cache={cache}")
+    ended = run_cli(*WORDS, "dataset.batch_size=16", "name=run", "dataset=torch", *words, "dataset.cache_root=kept")
+    assert ended.code == 2
+    assert f"dataset.train: {message}" in ended.err
+    assert ended.err.count("\n") == 1, ended.err
+    if cache or not message.startswith("sample"):
+        assert not (ended.cwd / "outputs").exists()
+
+
+@pytest.mark.parametrize("kind", ["yes", "share", "labels"])
+def test_yes_or_no_may_be_of_any_type(kind: str, run_cli) -> None:
+    node = f"{{_target_: {HERE}.Targets, number: 0, kind: {kind}}}"
+    words = (f"dataset.train={node}", "dataset.workers=0", "task=binary", "model=mlp")
+    ended = run_cli(*WORDS, "dataset.batch_size=16", "name=run", "dataset=torch", *words)
+    assert ended.code == 0, ended.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -198,3 +199,32 @@ class Lengths(Draws):
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         x, y = super().__getitem__(number)
         return torch.cat([x, x[:2]]) if number >= self.longer else x, y
+
+
+class Targets(Draws):
+    """Items with targets of another kind, of which one is wrong.
+
+    Args:
+        number: of the wrong one.
+        kind: yes (0 or 1, int), share (0.0 or 1.0), labels (several yes or no), number (a float) or mask (pixels).
+        wrong: what is wrong with it; None: nothing.
+    """
+
+    classes = 3
+
+    def __init__(self, number: int, kind: str, wrong: float | None = None) -> None:
+        super().__init__()
+        self.number, self.kind, self.wrong = number, kind, wrong
+
+    def __getitem__(self, number: int) -> Any:
+        x, _ = super().__getitem__(number)
+        value: Any = self.wrong if number == self.number and self.wrong is not None else number % 2
+        if self.kind == "mask":
+            return x[0].expand(1, 8, 8), torch.full((8, 8) if self.wrong != 0.5 else (2, 8), int(value))
+        found = {
+            "yes": int(value),
+            "share": float(value),
+            "labels": torch.tensor([0.0, value]),
+            "number": math.inf if number == self.number else 0.1 * number,
+        }
+        return x, found.get(self.kind, torch.complex(x[0], x[1]))

@@ -180,7 +180,7 @@ class Fetch(Dataset[Any]):
         """
         numbers = these if self.part.places is None else self.part.places[these]
         batch = items.take(numbers)
-        if self._labels is not None and not items.knows_labels:
+        if self._labels is not None and (self._labels.yes_or_no or not items.knows_labels):
             self._check(batch, numbers.tolist())
         return batch
 
@@ -190,7 +190,7 @@ class Fetch(Dataset[Any]):
         if wrong is not None:
             number, value = wrong
             name = items.form.columns[items.form.target or 0].name
-            raise DataError(f"{self.where(number)} holds {value} in {name}; a label lies in 0 … {labels.classes - 1}")
+            raise DataError(f"{self.where(number)} holds {value} in {name}; {labels.rule}")
 
     def _uneven(self, numbers: Sequence[int], items: list[Any], error: BaseException) -> str:
         """Why items make no batch: two of different forms, or what else the error says."""
@@ -208,13 +208,12 @@ class Fetch(Dataset[Any]):
     def _check(self, batch: Batch, numbers: Sequence[int]) -> None:
         """Refuse numbers that are not finite, and targets that are no class."""
         for place, (name, column) in enumerate(columns(batch).items()):
-            wrong = None
-            if column.is_floating_point():
-                if not math.isfinite(column.sum().item()):  # eight times as fast as to look at each
-                    wrong, rule = ~column.isfinite(), "every value must be finite"
-            elif self._labels is not None and (name == "y" or (place == 1 and "y" not in columns(batch))):
-                wrong = self._labels.wrong(column)
-                rule = f"a label lies in 0 … {self._labels.classes - 1}"
+            wrong, rule, is_target = None, "", name == "y" or (place == 1 and "y" not in columns(batch))
+            # The sum is eight times as fast as to look at each.
+            if column.is_floating_point() and not math.isfinite(column.sum().item()):
+                wrong, rule = ~column.isfinite(), "every value must be finite"
+            if wrong is None and is_target and self._labels is not None and self._labels.looks_at(column):
+                wrong, rule = self._labels.wrong(column), self._labels.rule
             if wrong is not None and bool(wrong.any()):
                 where = wrong.nonzero()[0].tolist()
                 value = column[tuple(where)].item()
