@@ -21,6 +21,19 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The form of a run's name and of a run id: a path of such names can be pasted into an override."""
 
 
+AVERAGE = "average/"
+"""Stands between the part and the name of a metric of averaged weights, as in ``val/average/loss``."""
+
+
+def with_averages(of: Mapping[str, str]) -> dict[str, str]:
+    """What is said of each metric, also said of it for averaged weights.
+
+    >>> with_averages({"loss": "min"})
+    {'loss': 'min', 'average/loss': 'min'}
+    """
+    return {**of, **{f"{AVERAGE}{name}": said for name, said in of.items()}}
+
+
 def check_name(key: str, name: str) -> str:
     """The name itself, if it is one that cannot leave its folder."""
     if not NAME.fullmatch(name):

@@ -30,13 +30,13 @@ FLOORS = [
     {"assembly"},
     {"train", "report"},
     {"compose"},
-    {"schedulers", "tasks", "models", "loggers", "optimizers", "config"},
+    {"schedulers", "tasks", "models", "loggers", "optimizers", "averages", "config"},
     {"data"},
     {"schedules", "checkpoint"},
     {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "picture", "units"},
     {"errors"},
 ]
-SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "schedulers")
+SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "averages", "schedulers")
 """Rooms with one file for each method, model or data set: as many as there are."""
 
 MOST = 18

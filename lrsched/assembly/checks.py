@@ -13,6 +13,7 @@ from lrsched.assembly.task import NAME, check_task, metrics_of
 from lrsched.config.settings import Settings
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
+from lrsched.records import AVERAGE, with_averages
 
 if TYPE_CHECKING:
     from lrsched.data.stream.batches import ItemLoader
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 def check_choices(run: Settings) -> None:
     """Refuse targets and arguments that cannot be used before any data is loaded."""
     spec_of(run.scheduler)
-    for component in (run.optimizer, run.model, run.dataset, *run.logger.values()):
-        component.check()
+    for component in (run.optimizer, run.model, run.dataset, *run.logger.values(), run.average):
+        if component is not None:
+            component.check()
     if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
         rule = "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are"
         raise ConfigError("trainer.on_nonfinite", "rollback", rule, "give checkpoint.every=1ep, or another duration")
@@ -60,17 +62,21 @@ def check_monitors(run: Settings, better: Mapping[str, str]) -> None:
         better: every metric of the task, and which way it is better.
     """
     directions = {f"val/{name}": direction for name, direction in better.items()}
+    every = directions if run.average is None else {f"val/{name}": way for name, way in with_averages(better).items()}
     monitors = {
         "checkpoint.monitor": run.checkpoint.monitor,
         "trainer.early_stop.monitor": run.trainer.early_stop.monitor,
         "scheduler.monitor": run.scheduler.arguments.get("monitor", "val/loss"),
     }
     for key, monitor in monitors.items():
-        if monitor not in directions:
-            raise ConfigError(key, monitor, "is no metric of an evaluation", nearest(str(monitor), directions))
+        known = directions if key == "scheduler.monitor" else every  # an average begins later
+        if monitor not in known:
+            average = run.average is None and monitor.startswith(f"val/{AVERAGE}")
+            remedy = "choose an average, as average=ema" if average else nearest(str(monitor), known)
+            raise ConfigError(key, monitor, "is no metric of an evaluation", remedy)
     modes = (run.checkpoint.mode, run.trainer.early_stop.mode, run.scheduler.arguments.get("mode"))
     for (key, monitor), mode in zip(monitors.items(), modes, strict=True):
-        right = directions[monitor]
+        right = every[monitor]
         if mode in ("min", "max") and mode != right:
             more = "the more the better" if right == "max" else "the less the better"
             key = f"{key.removesuffix('monitor')}mode"

@@ -33,8 +33,10 @@ from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.optimizers.lean import without_dynamo
+from lrsched.records import with_averages
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
+from lrsched.train.averaging import build_average
 from lrsched.train.loop import Timetable
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
-    ``units`` are those of the task's metrics; ``cautions`` are for the user to read.
+    ``units`` are those of the metrics; ``cautions`` are for the user to read.
     """
 
     state: RunState
@@ -75,7 +77,8 @@ class Parts:
     @property
     def better(self) -> dict[str, str]:
         """Every metric of an evaluation, and which way it is better."""
-        return {**self.task.better, **(self.named.better if self.named else {})}
+        found = {**self.task.better, **(self.named.better if self.named else {})}
+        return found if self.state.average is None else with_averages(found)
 
 
 def assemble(
@@ -152,6 +155,9 @@ def assemble(
         return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
 
     validation, test = in_order("validation"), in_order("test")
+    if run.average is not None:
+        units = with_averages(units)
+        state.average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)

@@ -27,6 +27,7 @@ from lrsched.schedulers.native import Native
 from lrsched.schedulers.table import Table
 from lrsched.schedulers.values import GroupPlace, place, read_value
 from lrsched.schedules.shapes import Floats
+from lrsched.train.averaging import table_of
 
 
 class _Unchanging(dict[str, float]):
@@ -93,8 +94,8 @@ class Foreseen:
     Args:
         kind: what must be equal in two runs for their tables to speak of the same: which values move, and which
             are logged.
-        table: float64[steps, values + 2]: the values in force at each update, whether its row is written, and whether
-            the run is evaluated before it.
+        table: float64[steps, values + 2 or 3]: the values in force at each update, whether its row is written, whether
+            the run is evaluated before it, and the number of its average of the weights, if it has one.
     """
 
     kind: tuple[Any, ...]
@@ -127,6 +128,8 @@ def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen |
     places = sorted(columns, key=str)
     steps = np.arange(horizon.steps)
     events = [steps % timetable.log == 0, (steps > 0) & (steps % timetable.evaluate == 0)]
+    if run.average is not None:
+        events.append(table_of(run.average, horizon)[1])
     return Foreseen(
         (tuple(places), scheduler.moves), np.stack([*(columns[place] for place in places), *events], axis=1)
     )

@@ -56,8 +56,9 @@ def _parser() -> Parser:
     about = "Compute the metrics of a run's weights. Nothing in its folder is changed."
     parser = Parser("evaluate", description=about, epilog=EPILOG)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="as outputs/first")
-    best = "last: of the newest checkpoint (default); best: of the best evaluation by checkpoint.monitor"
-    parser.add_argument("--weights", choices=("last", "best"), default="last", help=best)
+    kinds = "last: of the newest checkpoint (default); best: of the best evaluation by checkpoint.monitor; "
+    kinds += "average: of a run with average=NAME"
+    parser.add_argument("--weights", choices=("last", "best", "average"), default="last", help=kinds)
     parser.add_argument("--part", choices=("test", "val"), default="test", help="of the data; default: test")
     parser.add_argument("--json", type=Path, metavar="F", help='write the metrics: {"test/loss": …}')
     return parser

@@ -18,6 +18,7 @@ FIXED = {
     "optimizer._target_": "the run has the buffers of {old}, and another optimizer has others",
     "init_from": "the run began with {old}, and goes on with weights of its own",
     "init_match": "the run began with {old}, and goes on with weights of its own",
+    "average._target_": "the run has averaged its weights by {old} from its start on",
 }
 """Keys that a run cannot change, and why."""
 

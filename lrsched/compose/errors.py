@@ -25,7 +25,7 @@ from lrsched.config import schema
 from lrsched.config.peers import nearest_key
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
 
-GROUPS = (*schema.GROUPS, "trainer", "checkpoint", "logger", "experiment", "debug")
+GROUPS = (*schema.OPEN, "trainer", "checkpoint", "logger", "experiment", "debug")
 """Groups of ``conf/``, Hydra's own aside."""
 
 RAISED = (UserError, HydraException, OmegaConfBaseException, ValueError, OverflowError)

@@ -80,7 +80,7 @@ def _refuse_loss(override: Override, config: DictConfig) -> None:
     """Refuse to take away an argument of a class."""
     key = override.key_or_group
     holder, _, name = key.rpartition(".")
-    if holder.partition(".")[0] in schema.GROUPS and name in (raw(config, holder) or ()):
+    if holder.partition(".")[0] in schema.OPEN and name in (raw(config, holder) or ()):
         rule = f"the run has {key}={raw(config, key)}, and a run that goes on keeps its keys"
         raise ConfigError(f"~{key}", UNSET, rule, f"give it another value: {key}=VALUE")
 
@@ -121,7 +121,7 @@ def _is_choice(override: Override) -> bool:
 def _changes_open_key(override: Override) -> bool:
     """Whether an override changes a key of a class: which keys there are depends on the class."""
     group, dot, _ = override.key_or_group.partition(".")
-    return override.type == OverrideType.CHANGE and bool(dot) and group in schema.GROUPS
+    return override.type == OverrideType.CHANGE and bool(dot) and group in schema.OPEN
 
 
 def _apply(overrides: Iterable[Override], config: DictConfig) -> None:

@@ -36,6 +36,8 @@ def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: 
     known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
     if not known:  # an open, empty mapping
         rule = "has no entries yet, and an override without + changes an entry that is there"
+        if parent == "average":
+            return ConfigError(key, UNSET, "the weights are not averaged", "choose an average first, as average=ema")
         return ConfigError(key, UNSET, rule, f"write +{key}")
     if key in MOVED:
         return ConfigError(key, UNSET, "has moved", f"it is {MOVED[key]} now")

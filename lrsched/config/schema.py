@@ -29,6 +29,9 @@ from lrsched.horizon import POLICIES
 GROUPS = ("scheduler", "optimizer", "model", "dataset", "task")
 """Groups that name a class, their ``_target_``."""
 
+OPEN = (*GROUPS, "average")
+"""Groups whose keys depend on the class that they name; an average may be none."""
+
 # OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
 
 
@@ -200,6 +203,7 @@ class RunConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     logger: Any = field(default_factory=dict[str, Any])
+    average: Any = field(default_factory=dict[str, Any])
 
 
 def names(schema: type) -> list[str]:

@@ -13,11 +13,11 @@ from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
 from lrsched.config.given import NOTHING, Given, InPlace, require_objects
 from lrsched.config.metric import metric_nodes
-from lrsched.config.targets import DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
+from lrsched.config.targets import AVERAGING, DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
 from lrsched.config.types import check_type
 from lrsched.config.walk import is_mapping
 from lrsched.errors import UNSET, ConfigError, nearest
-from lrsched.records import check_name
+from lrsched.records import AVERAGE, check_name
 
 TAKEN = re.compile(r"default|no_decay|layer\d+")
 """Names that the program gives to parameter groups of its own."""
@@ -36,6 +36,7 @@ class Settings(schema.RunConfig):
     model: Component[None]
     dataset: Component[schema.DatasetConfig]
     logger: dict[str, Component[None]]
+    average: Component[None] | None
 
 
 def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) -> Settings:
@@ -75,6 +76,7 @@ def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) 
     run.dataset = _placed(component(DATASET, run.dataset, "dataset", schema.DatasetConfig), objects)
     run.trainer = replace(run.trainer, metrics=metric_nodes(run.trainer.metrics))
     run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
+    run.average = _average(run.average)
     return Settings(**vars(run))
 
 
@@ -113,9 +115,9 @@ def direction(better: Mapping[str, str], monitor: str) -> str:
 
     Args:
         better: of the task: ``min`` or ``max`` for each metric.
-        monitor: the metric of a part, as ``val/loss``.
+        monitor: the metric of a part, as ``val/loss``, or of averaged weights, as ``val/average/loss``.
     """
-    return better[monitor.partition("/")[2]]
+    return better[monitor.partition("/")[2].removeprefix(AVERAGE)]
 
 
 def base_rate(optimizer: Component[schema.OptimizerConfig]) -> float:
@@ -174,6 +176,15 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
             raise ConfigError("optimizer.lr", None, f"{key}.lr_scale scales it", "give optimizer.lr=VALUE")
         schema.expression(f"{key}.params", group.params)
     return named
+
+
+def _average(node: Any) -> Component[None] | None:
+    """Parse the node of an average; None: there is none."""
+    if not node:
+        return None
+    if not is_mapping(node) or not isinstance(node.get("_target_"), str):
+        raise ConfigError("average", node, "must be a mapping with a _target_", "choose one, as in average=ema")
+    return component(AVERAGING, node, "average")
 
 
 def _check_device(device: str) -> None:

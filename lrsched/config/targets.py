@@ -70,6 +70,7 @@ TASK = Role(
     "task", ("lrsched.tasks", "torch.nn"), ("lrsched.tasks.task.Task", "torch.nn.modules.loss._Loss"), facts=True
 )
 DATASET = Role("dataset", ("lrsched.data",), ("lrsched.data.source.Source",))
+AVERAGING = Role("average", ("lrsched.averages",), ("lrsched.averages.base.Average",))
 LOGGER = Role("logger", ("lrsched.loggers",), ("lrsched.loggers.base.Logger",))
 
 

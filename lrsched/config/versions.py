@@ -31,6 +31,7 @@ LATER: Mapping[str, Any] = {
     "trainer.metrics": {},
     "init_from": None,
     "init_match": None,
+    "average": {},
     "dataset.cache": False,
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.

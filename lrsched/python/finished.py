@@ -96,7 +96,7 @@ class Run:
         changed in place and stays on its device, and for which no data set is needed.
 
         Args:
-            weights: ``last``, or ``best``: those of the best evaluation by ``checkpoint.monitor``.
+            weights: ``last``; ``best``: those of the best evaluation by ``checkpoint.monitor``; or ``average``.
             into: a model of the same names and shapes.
 
         Raises:
@@ -113,7 +113,7 @@ class Run:
             x: samples first, a tensor or an array, in the form that the data set gives them; or a mapping of inputs
                 by name, where its data are one. Tokens are [N, T], all of them inputs. For ``dataset=table`` also the
                 path of a CSV file of such rows, with or without their targets.
-            weights: ``last`` or ``best``.
+            weights: ``last``, ``best`` or ``average``.
 
         Returns:
             On the CPU: numbers in the target's own unit, in float64, or logits as the model gives them; one for each
@@ -134,7 +134,7 @@ class Run:
 
         Args:
             part: ``test`` or ``val``.
-            weights: ``last`` or ``best``.
+            weights: ``last``, ``best`` or ``average``.
 
         Raises:
             NotFinite: a metric is not finite.
@@ -158,7 +158,7 @@ class Run:
 
         Args:
             path: a file that ends in ``.safetensors``; one that is there is replaced.
-            weights: ``last`` or ``best``.
+            weights: ``last``, ``best`` or ``average``.
 
         Raises:
             ConfigError: safetensors is not installed, another ending, or a state that is no tensor.

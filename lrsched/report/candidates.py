@@ -156,8 +156,9 @@ def _entry_name(short: str, key: str, value: Any) -> str:
         return target_name(str(value))
     if key == "trainer.extensions" and (extensions := _extensions_name(value)):
         return extensions
-    text = target_name(str(value)) if key.endswith("._target_") else value
-    return f"{short}={'null' if text is None else str(text).lower() if isinstance(text, bool) else text}"
+    if key.endswith("._target_"):
+        return f"{key.removesuffix('._target_')}={target_name(str(value))}"
+    return f"{short}={'null' if value is None else str(value).lower() if isinstance(value, bool) else value}"
 
 
 def _extensions_name(value: Any) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lrsched.config.schema import OPEN
 from lrsched.records import write_atomically
-from lrsched.report.candidates import GROUPS, RATE, SEED, changes_result, differing, target_name
+from lrsched.report.candidates import RATE, SEED, changes_result, differing, target_name
 from lrsched.report.runs import RunRecord
 
 
@@ -61,7 +62,7 @@ def _swept(run: RunRecord, differences: dict[str, Any]) -> dict[str, Any]:
             entries[key] = run.config.get(key, several)
     for key, value in differences.items():
         group = key.removesuffix("._target_")
-        if group in GROUPS:
+        if group in OPEN:
             entries.setdefault(group, target_name(str(value)))
         else:
             entries[key] = value

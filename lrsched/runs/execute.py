@@ -32,11 +32,10 @@ from lrsched.runs.initial import INITIAL, initial_weights
 from lrsched.runs.newest import Newest, newest, settings_at
 from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
-from lrsched.runs.result import result_of, with_test
+from lrsched.runs.result import evaluated, result_of, with_test
 from lrsched.runs.steps import FORK
 from lrsched.signals import StopFlag
 from lrsched.train.environment import fingerprint, prepare
-from lrsched.train.evaluate import evaluate
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
@@ -204,9 +203,7 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
     return Trainer(
         state=parts.state,
         update=parts.update,
-        evaluate=lambda: evaluate(
-            parts.state.model, stop.watch(parts.validation), parts.task, parts.precision, "val", parts.named
-        ),
+        evaluate=lambda: evaluated(parts, parts.validation, "val", stop),
         horizon=parts.horizon,
         timetable=parts.timetable,
         store=store,

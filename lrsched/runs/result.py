@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lrsched.assembly.parts import Parts
+from lrsched.data.batch import Batch
 from lrsched.ended import Ended
 from lrsched.errors import Stopped
+from lrsched.records import AVERAGE
 from lrsched.signals import StopFlag
+from lrsched.train.averaging import evaluate_both
 from lrsched.train.evaluate import evaluate
 from lrsched.train.loop import Outcome
 from lrsched.train.state import copied, weights_sha256
@@ -29,7 +32,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "step": state.step,
         "epoch": epochs,
         "metrics": dict(state.metrics),
-        "better": parts.better,
+        "better": dict(parts.better),
         "units": dict(parts.units),
         "best": {"step": state.best.step, **state.best.metrics},
         "weights_sha256": weights_sha256(state.model),
@@ -49,20 +52,22 @@ def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: Stop
     A signal meanwhile makes it a stopped run, with everything saved: resumed, it looks again.
     """
     try:
-        final = _test(parts, stop)
-        best = final if parts.state.best.step == parts.state.step else _test_best_weights(parts, stop)
+        final = evaluated(parts, parts.test, "test", stop)
+        last = parts.state.best.step == parts.state.step and not parts.state.keeps_average
+        best = {k: v for k, v in final.items() if AVERAGE not in k} if last else _test_best_weights(parts, stop)
     except Stopped as stopped:
         outcome = Outcome(Ended.SIGNAL, str(stopped), stop.number)
         return {**result, **_ending_fields(outcome)}, outcome
     return {**result, "metrics": {**result["metrics"], **final}, "best": {**result["best"], **best}}, outcome
 
 
+def evaluated(parts: Parts, batches: Iterable[Batch], prefix: str, stop: StopFlag) -> dict[str, float]:
+    """The metrics of a run as it stands, on a part of the data."""
+    return evaluate_both(parts.state, parts.task, parts.precision, batches, prefix, stop, parts.named)
+
+
 def _ending_fields(outcome: Outcome) -> dict[str, str]:
     return {"status": outcome.ended.status, "ended": outcome.ended.value, "reason": outcome.reason}
-
-
-def _test(parts: Parts, stop: StopFlag) -> dict[str, float]:
-    return evaluate(parts.state.model, stop.watch(parts.test), parts.task, parts.precision, "test", parts.named)
 
 
 def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
@@ -73,6 +78,6 @@ def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
     final = copied(model.state_dict())
     model.load_state_dict(weights)
     try:
-        return _test(parts, stop)
+        return evaluate(model, stop.watch(parts.test), parts.task, parts.precision, "test", parts.named)
     finally:
         model.load_state_dict(final)

@@ -15,8 +15,8 @@ from lrsched.console import say
 from lrsched.errors import CheckpointError, ConfigError, nearest
 from lrsched.records import RunFolder
 
-WEIGHTS = ("last", "best")
-"""Which weights of a run there are: those of its newest checkpoint, and those of its best evaluation."""
+WEIGHTS = ("last", "best", "average")
+"""Which weights of a run there are: those of its newest checkpoint, of its best evaluation, and their average."""
 
 LOOKS = 40
 """Times to read a folder while its run deletes every checkpoint for a newer one."""
@@ -32,7 +32,7 @@ class Saved:
 
 
 def saved_weights(folder: RunFolder, which: str = "last") -> Saved:
-    """Read the last or the best weights from the newest valid checkpoint; damaged newer ones are said on stderr.
+    """Read weights of a run from its newest valid checkpoint; damaged newer ones are said on stderr.
 
     Raises:
         ConfigError: no such weights, or a run without an evaluation has no best ones.
@@ -49,6 +49,12 @@ def saved_weights(folder: RunFolder, which: str = "last") -> Saved:
         if weights is None:
             rule = f"{folder} has made no evaluation with a finite {(state.get('best') or {}).get('monitor', 'metric')}"
             raise ConfigError("weights", which, rule, "take the last weights")
+    if which == "average":
+        average = state.get("average") or {}
+        weights = average.get("model") if average.get("count") else None
+        if weights is None:
+            rule = "has taken no weights yet" if average else "has no average of its weights"
+            raise ConfigError("weights", which, f"{folder} {rule}", "take the last weights, or train with average=ema")
     if not isinstance(weights, Mapping):
         raise CheckpointError(f"{checkpoint.path}: holds no weights of a model")
     return Saved(checkpoint, checkpoint.step if step is None else step, weights)

@@ -40,7 +40,9 @@ def check_fits(
         if name == "optimizer":
             _check_optimizer(saved[name], item, optimizer)
         elif name in _OPTIONAL:
-            _check_weights(saved[name], live["model"], name, optimizer, growing)
+            _check_weights(saved[name], live, name, optimizer, growing)
+        elif name == "average":
+            _check_average(saved[name], item, name, growing)
         elif name == "model":
             _check_model(saved[name], item, name, growing)
         else:
@@ -86,15 +88,32 @@ def _check_model(saved: Any, live: Mapping[str, Any], where: str, growing: Colle
 
 
 def _check_weights(
-    saved: Any, model: Mapping[str, Any], name: str, optimizer: Optimizer, growing: Collection[str]
+    saved: Any, live: Mapping[str, Any], name: str, optimizer: Optimizer, growing: Collection[str]
 ) -> None:
-    """Check a further copy of the weights, or None."""
+    """Check a further copy of the weights, or None; one that is kept has its optimizer's state and its average."""
     if saved is None:
         return
-    if name == "kept" and isinstance(saved, Mapping) and set(saved) == {"model", "optimizer"}:
+    with_it = {"model", "optimizer", *(["average"] if "average" in live else [])}
+    if name == "kept" and isinstance(saved, Mapping) and set(saved) == with_it:
         _check_optimizer(saved["optimizer"], optimizer.state_dict(), optimizer)
+        if "average" in live:
+            _check_average(saved["average"], live["average"], f"{name}.average", growing)
         saved = saved["model"]
-    _check_model(saved, model, name, growing)
+    _check_model(saved, live["model"], name, growing)
+
+
+def _check_average(saved: Any, live: Mapping[str, Any], where: str, growing: Collection[str]) -> None:
+    """Check an average of the weights, and the weights in its window."""
+    if not isinstance(saved, Mapping):
+        _refuse(where, f"is {_kind(saved)} in the checkpoint and {_kind(live)} here")
+    _same_names(saved, live, where)
+    _check_model(saved["model"], live["model"], f"{where}.model", growing)
+    _compare(saved["count"], live["count"], f"{where}.count")
+    if not isinstance(saved["window"], list):
+        _refuse(f"{where}.window", f"is {_kind(saved['window'])}, not a list")
+    for number, held in enumerate(saved["window"]):
+        theirs = {name: live["model"][name] for name in held if name in live["model"]} if held else live["model"]
+        _check_model(held, theirs, f"{where}.window.{number}", growing)
 
 
 def _compare(saved: Any, live: Any, where: str) -> None:

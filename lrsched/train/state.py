@@ -15,7 +15,9 @@ from torch.optim import Optimizer
 from lrsched.data.clock import Clock
 from lrsched.errors import CheckpointError
 from lrsched.optimizers.lean import without_dynamo
+from lrsched.records import AVERAGE
 from lrsched.schedulers.base import Scheduler
+from lrsched.train.averaging import Averaged
 from lrsched.train.check_state import check_fits
 from lrsched.train.rng import generators_state, set_generators
 from lrsched.train.tracker import Tracker, Window
@@ -31,6 +33,7 @@ class RunState:
         early: tracks the metric of early stopping.
         window: the open window of the training loss.
         clock: of the run that goes on; saved, and built anew from the saved one before a state is loaded.
+        average: of the weights, or None.
         step: completed updates.
         skipped: updates repeated after an fp16 overflow; they do not count as steps.
         passed: batches passed over, so that update s trains with batch s + passed.
@@ -51,6 +54,7 @@ class RunState:
     early: Tracker
     window: Window
     clock: Clock
+    average: Averaged | None = None
     step: int = 0
     skipped: int = 0
     passed: int = 0
@@ -86,6 +90,7 @@ class RunState:
             "metrics_bytes": self.metrics_bytes,
             "seconds": self.seconds,
             "save_seconds": self.save_seconds,
+            **({} if self.average is None else {"average": self.average.state_dict()}),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -109,6 +114,8 @@ class RunState:
             self.scheduler.load_state_dict(state["scheduler"])
             if self.scaler is not None:
                 self.scaler.load_state_dict(state["scaler"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
             self.best, self.early = Tracker(**state["best"]), Tracker(**state["early"])
             self.window.total.copy_(state["window"]["total"])
             self.window.updates = state["window"]["updates"]
@@ -132,7 +139,13 @@ class RunState:
         if early:
             self.early.see(self.step, metrics)
         if self.best.see(self.step, metrics):
-            self.best_weights = copied(dict(self.model.state_dict()), torch.device("cpu"))
+            best = self.average.model if self.average is not None and self.keeps_average else self.model
+            self.best_weights = copied(dict(best.state_dict()), torch.device("cpu"))
+
+    @property
+    def keeps_average(self) -> bool:
+        """Whether the best weights are those of the average."""
+        return self.best.monitor.startswith(f"val/{AVERAGE}")
 
     def optimizer_state(self) -> dict[str, Any]:
         """The optimizer's state_dict."""
@@ -141,7 +154,8 @@ class RunState:
 
     def keep(self) -> None:
         """Copy the present weights and optimizer state, in memory."""
-        self.kept = copied({"model": self.model.state_dict(), "optimizer": self.optimizer_state()})
+        average = {} if self.average is None else {"average": self.average.state_dict()}
+        self.kept = copied({"model": self.model.state_dict(), "optimizer": self.optimizer_state(), **average})
 
     def go_back(self) -> None:
         """Return to the weights and optimizer state that were kept, if any."""
@@ -150,6 +164,8 @@ class RunState:
             self.model.load_state_dict(kept["model"])
             with without_dynamo():
                 self.optimizer.load_state_dict(kept["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(kept["average"])
 
 
 def weights_sha256(model: nn.Module) -> str:

@@ -28,7 +28,9 @@ class Tracker:
     since: int = 0
 
     def see(self, step: int, metrics: Mapping[str, float]) -> bool:
-        """Record an evaluation; return whether it is the best so far."""
+        """Record an evaluation; return whether it is the best so far. One without the metric does not count."""
+        if self.monitor not in metrics:  # of an average that has not begun
+            return False
         value = metrics[self.monitor]
         sign = 1.0 if self.mode == "min" else -1.0
         better = self.best is None or sign * value < sign * self.best - self.threshold

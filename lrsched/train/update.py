@@ -45,7 +45,7 @@ class Update:
 
         scheduler.set(s)              the values in force before the forward pass, and those logged at s
         for each micro-batch m:       loader.batch(n)[m] -> transform(seed, n, m) -> task.loss·weight -> backward
-        unscale -> finite? -> clip -> optimizer.step -> zero_grad -> step = s + 1
+        unscale -> finite? -> clip -> optimizer.step -> zero_grad -> average.update -> step = s + 1
 
     ``_once`` is these lines, ``_retry`` handles fp16 overflow, ``__call__`` handles ``skip``, and
     ``check`` reports what was not waited for.
@@ -188,6 +188,8 @@ class Update:
         if not stepper.step(scaler):
             raise _Overflow(total)
         stepper.clear()
+        if state.average is not None:
+            state.average.update(state.model, state.clock.place(state.step))
         state.window.add(total)
         state.step += 1
         return norm

@@ -54,6 +54,7 @@ CASES = {
     "passing over": Case((*BASE, *PLATEAU, "trainer.on_nonfinite=skip"), 14, poisoned=8),
     "going back": Case((*BASE, *PLATEAU, "trainer.on_nonfinite=rollback"), 14, poisoned=8),
     "just evaluated": Case((*BASE, *PLATEAU, "checkpoint.every=9st"), 9, kill_after_save),
+    "averaging": Case((*BASE, "average=lawa", "average.every=4st", "average.last=3"), 14),
     "just done": Case((*BASE, *PLATEAU), 18, kill_after_save),
 }
 
@@ -91,6 +92,9 @@ MUTANTS = [
     ("generators/numpy", "plateau"),
     ("generators/torch", "plateau"),
     ("metrics_bytes", "plateau"),
+    ("average/model/*", "averaging"),
+    ("average/count", "averaging"),
+    ("average/window", "averaging"),
 ]
 # Measured by a clock: no two runs have the same, so that they are not compared.
 CLOCKED = ("seconds", "save_seconds")
@@ -163,7 +167,7 @@ def test_a_forgotten_item_is_noticed(tmp_path: Path, pair: Any, item: str, case:
 
 
 def test_every_item_has_its_mutant(pair: Any) -> None:
-    state = load(Store(folder(pair("plateau")[0]).checkpoints).committed()[0])
+    state = load(Store(folder(pair("averaging")[0]).checkpoints).committed()[0])
     tried = {item.split("/")[0] for item, _ in MUTANTS}
     assert set(state) == tried | set(CLOCKED) | set(PACE)
 

@@ -89,29 +89,33 @@ class Affine:
             mask: take the nearest pixel, and make no value between two.
         """
         images = x.flatten(1, -3) if x.ndim > 3 else x[:, None]  # [B, C, H, W]
-        height, width = images.shape[2:]
-        columns = torch.arange(width, device=x.device) - (width - 1) / 2
-        rows = (torch.arange(height, device=x.device) - (height - 1) / 2)[:, None]
-        a, b, c = source[:, :, :, None, None].unbind(2)
-        places = a * columns + b * rows + c  # [B, 2, H, W], in pixels from the centre
-        found = _nearest(images, places, fill) if mask else _between(images, places, fill)
+        found = _nearest(images, source, fill) if mask else _between(images, source, fill)
         return found.view_as(x)
 
 
-def _between(images: Tensor, places: Tensor, fill: float) -> Tensor:
+def _places(source: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel comes from, from the centre: [B, H, W, 2], to the right and down."""
+    columns = torch.arange(width, device=source.device) - (width - 1) / 2
+    rows = torch.arange(height, device=source.device) - (height - 1) / 2
+    a, b, c = source[:, None].unbind(3)  # [B, 1, 2] each
+    return (a * columns[:, None] + c)[:, None] + (b * rows[:, None])[:, :, None]
+
+
+def _between(images: Tensor, source: Tensor, fill: float) -> Tensor:
     """Pixels between four neighbours."""
     height, width = images.shape[2:]
-    grid = torch.stack([places[:, 0] * (2 / width), places[:, 1] * (2 / height)], 3)
+    right, down = source.unbind(1)
+    parts = torch.stack([right * (2 / width), down * (2 / height)], 1)  # the edges of the grid are ±1
     raw = images.to(torch.float32)
-    found = grid_sample(raw - fill if fill else raw, grid, align_corners=False)
+    found = grid_sample(raw - fill if fill else raw, _places(parts, height, width), align_corners=False)
     return like(found + fill if fill else found, images)
 
 
-def _nearest(images: Tensor, places: Tensor, fill: float) -> Tensor:
+def _nearest(images: Tensor, source: Tensor, fill: float) -> Tensor:
     """Pixels of any type, each that of the nearest place."""
     height, width = images.shape[2:]
-    columns = (places[:, 0] + (width - 1) / 2).round_().long()
-    rows = (places[:, 1] + (height - 1) / 2).round_().long()
+    right, down = _places(source, height, width).unbind(3)
+    columns, rows = (right + (width - 1) / 2).round_().long(), (down + (height - 1) / 2).round_().long()
     outside = (columns < 0) | (columns >= width) | (rows < 0) | (rows >= height)
     flat = (rows.clamp_(0, height - 1) * width + columns.clamp_(0, width - 1)).flatten(1)[:, None]
     found = images.flatten(2).gather(2, flat.expand(-1, images.shape[1], -1)).view_as(images)

@@ -108,9 +108,8 @@ def _grey(x: Tensor) -> Tensor:
     if x.shape[1] == 1:
         return x
     red, green, blue = x.unbind(1)
-    return (GREY[0] * red + GREY[1] * green + GREY[2] * blue)[:, None]
+    return (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])[:, None]
 
 
 def _blend(x: Tensor, other: Tensor, factor: Tensor, white: int) -> Tensor:
-    factor = factor[:, None, None, None]
-    return (x * factor + other * (1 - factor)).clamp_(0, white)
+    return torch.lerp(other, x, factor[:, None, None, None]).clamp_(0, white)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+import torch
 from torch import Tensor
 
 from lrsched.data.operations.pixels import like
@@ -29,7 +30,6 @@ class Mixup:
         Zhang, Cisse, Dauphin, Lopez-Paz, mixup: beyond empirical risk minimization, ICLR 2018,
         https://arxiv.org/abs/1710.09412
 
-    >>> import torch
     >>> x = torch.tensor([0.0, 8.0]).reshape(2, 1, 1, 1)
     >>> Mixup.mixed(x, torch.tensor([1, 0]), 0.75).flatten().tolist()
     [2.0, 6.0]
@@ -54,5 +54,5 @@ class Mixup:
     @staticmethod
     def mixed(x: Tensor, partners: Tensor, kept: float) -> Tensor:
         """Mix images, of which ``kept`` is their own share."""
-        own = x.float()
-        return like(own * kept + own[partners] * (1 - kept), x)
+        own = x.to(torch.float32, copy=True)
+        return like(own.mul_(kept).add_(x[partners], alpha=1 - kept), x)

@@ -1,0 +1,244 @@
+"""Which short runs to make, one after another, and the rate that follows: the statistics of ``find.method=horizon``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lrsched.errors import ConfigError
+from lrsched.find.answer import Candidate, rounded
+from lrsched.find.curves import Floats
+from lrsched.find.fit import Fit
+from lrsched.find.losses import BAND, Losses, by_horizon
+
+FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
+"""Horizons, as parts of the run, where the budget is 15 % of a full grid of 7 rates."""
+
+USUAL, MOST = 6, 16
+"""Rates at the first horizon: the first number is paid for in full, more shorten the later horizons."""
+
+THREE = 3
+RISE = 0.4
+"""The later horizons look where the expected rise is this, on either side of the best rate."""
+
+FAR, APART = 1.0, 0.15
+"""And at most, and at least, so far from it in ln rate."""
+
+OF_WALL = (0.1, 0.4, 0.7)
+"""Where losses soar beyond the best rate, they look at these quantiles of it: the wall lies somewhere between them."""
+
+SAFE = 0.12
+"""In ln rate, below the largest stable one: what every seed survives for a while, one in many does not to the end."""
+
+NEAR, NEAR_WALL = 2.9, 1.5
+"""Neighbours of the best rate at the first horizon that are further off, by this factor, have one put between them."""
+
+LONGEST = 0.5
+SHORTEST = 10
+"""Updates of the shortest run that says anything."""
+
+
+class Ask(NamedTuple):
+    """A run to make, once for each seed."""
+
+    lr: float
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What follows from the losses.
+
+    Args:
+        rate: with the least expected regret at the run's horizon.
+        low, high: its 95 % interval.
+        exponent: of the best rate over horizons: mean and standard deviation.
+        wall: how likely the best rate is the largest stable one.
+        largest: the largest rate with which every seed of the longest horizon stayed finite: no answer is above.
+        edge: low or high where the best rate may lie beyond what was tried.
+        regret: expected, of the rate.
+        fit: all of it.
+    """
+
+    rate: float
+    low: float
+    high: float
+    exponent: tuple[float, float]
+    wall: float
+    largest: float
+    edge: Literal["low", "high"] | None
+    regret: float
+    fit: Fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Short runs of the real schedule: many at a short horizon discard rates, few at longer ones measure the rest.
+
+    The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side. The
+    other two take three rates each: the best one that :class:`Fit` expects, and one on either side where the loss is
+    expected to have risen; where losses soar beyond the best rate, quantiles of it. All seeds train with every rate, so
+    that their noise cancels. What to run next follows from the losses alone, in whatever order they came.
+
+    Args:
+        horizon: steps of the run.
+        seeds: of the runs.
+        start: a rate to begin with.
+        budget: steps, all seeds counted. A run that diverges counts in full.
+
+    Raises:
+        ConfigError: the budget is too small.
+
+    >>> plan = Plan(horizon=2000, seeds=(0, 1, 2), start=0.1, budget=6300)
+    >>> plan.next([])
+    [Ask(lr=0.05, horizon=50), Ask(lr=0.1, horizon=50), Ask(lr=0.2, horizon=50)]
+    """
+
+    horizon: int
+    seeds: Sequence[int]
+    start: float
+    budget: int
+
+    def __post_init__(self) -> None:
+        least = (USUAL * SHORTEST + THREE * (2 * SHORTEST + 3)) * len(self.seeds)
+        if self.budget < least:
+            rule = f"must be at least {least} steps, or no short run says anything"
+            raise ConfigError("find.budget", f"{self.budget}st", rule, "give more of it, or fewer find.seeds")
+
+    @property
+    def scale(self) -> float:
+        """By how much the budget is above the usual one."""
+        usual = FIRST * USUAL + (MIDDLE + LAST) * THREE
+        return self.budget / (usual * self.horizon * len(self.seeds))
+
+    @property
+    def first(self) -> int:
+        """Updates at the first horizon."""
+        return max(SHORTEST, round(FIRST * min(self.scale, LONGEST / LAST) * self.horizon))
+
+    def later(self, tried: int) -> tuple[int, int]:
+        """Updates at the other two, after so many rates at the first: what the budget leaves."""
+        left = self.budget / len(self.seeds) - tried * self.first
+        longest = min(int(left * LAST / (LAST + MIDDLE) / THREE), int(LONGEST * self.horizon))
+        return max(SHORTEST + 1, round(longest * MIDDLE / LAST)), max(SHORTEST + 2, longest)
+
+    def next(self, trials: Sequence[Candidate]) -> list[Ask]:
+        """The runs that are missing before the next decision; none: all are made.
+
+        Raises:
+            UserError: a loss is not above 0.
+        """
+        known = by_horizon(trials, self.seeds)
+        first = self._climb(known.get(self.first))
+        if first:
+            return first
+        tried = {self.first: known[self.first]}
+        if not np.isfinite(tried[self.first].mean).any():
+            return []
+        for horizon in self.later(len(tried[self.first].x)):
+            fit = Fit.of(tried)
+            asked = [Ask(rate, horizon) for rate in _about(fit, horizon)]
+            missing = [ask for ask in asked if not _has(known.get(horizon), ask.lr)]
+            if missing:
+                return missing
+            tried[horizon] = known[horizon]
+        return []
+
+    def _climb(self, known: Losses | None) -> list[Ask]:
+        """Rates at the first horizon that are missing."""
+        rates = [rounded(self.start * factor) for factor in (0.5, 1.0, 2.0)]
+        while True:
+            missing = [rate for rate in rates if not _has(known, rate)]
+            if missing or known is None:
+                return [Ask(rate, self.first) for rate in missing]
+            rates.sort()
+            further = _further(rates, known.mean[[_index(known, rate) for rate in rates]])
+            if further is None or further in rates or len(rates) >= self._most:
+                return []
+            rates.append(further)
+
+    @property
+    def _most(self) -> int:
+        """Rates at the first horizon for which there is room: half of the budget is for the longer ones."""
+        return max(THREE, min(MOST, int(0.5 * self.budget / len(self.seeds) / self.first)))
+
+    def answer(self, trials: Sequence[Candidate]) -> Found | None:
+        """The rate, and how sure it is; None: every rate diverged.
+
+        Raises:
+            UserError: a loss is not above 0.
+        """
+        known = by_horizon(trials, self.seeds)
+        known = {horizon: of for horizon, of in known.items() if np.isfinite(of.mean).any()}
+        if not known:
+            return None
+        fit, longest = Fit.of(known), known[max(known)]
+        stable = longest.x[np.isfinite(longest.mean)]
+        best = fit.best(self.horizon, float(stable.max()) - (SAFE if fit.wall > 0.5 else 0.0))
+        low, high = fit.quantiles(self.horizon, (0.025, 0.975))
+        mean = float(fit.exponent @ fit.weight)
+        sd = float(np.sqrt(np.maximum(fit.exponent**2 @ fit.weight - mean**2, 0)))
+        return Found(
+            rate=rounded(float(np.exp(best))),
+            low=float(np.exp(low)),
+            high=float(np.exp(high)),
+            exponent=(mean, sd),
+            wall=fit.wall,
+            largest=float(np.exp(stable.max())),
+            edge=_edge(known[min(known)]),
+            regret=float(fit.regret(self.horizon, np.array([best]))[0]),
+            fit=fit,
+        )
+
+    def cost(self, trials: Sequence[Candidate]) -> int:
+        """Updates of these runs; one that diverged counts in full."""
+        return sum(trial.horizon for trial in trials)
+
+
+def _further(rates: Sequence[float], mean: Floats) -> float | None:
+    """The rate to try next at the first horizon. None: two to the left of the best one and one to the right are there,
+    none of its neighbours is far, and one beyond which losses soar is near."""
+    best, factor = int(mean.argmin()), 4 if len(rates) >= USUAL else 2
+    if not np.isfinite(mean[best]):
+        return rounded(rates[0] / 8)
+    if best == len(rates) - 1:
+        return rounded(rates[-1] * factor)
+    soars = not mean[best + 1] < mean[best] + BAND
+    if rates[best + 1] / rates[best] > (NEAR_WALL if soars else NEAR):
+        return rounded((rates[best] * rates[best + 1]) ** 0.5)
+    if best < (1 if len(rates) >= USUAL else 2):
+        return rounded(rates[0] / factor)
+    return rounded((rates[best] * rates[best - 1]) ** 0.5) if rates[best] / rates[best - 1] > NEAR else None
+
+
+def _about(fit: Fit, horizon: int) -> list[float]:
+    """Three rates for a horizon."""
+    if fit.wall > 0.5:
+        low, middle, top = fit.quantiles(horizon, OF_WALL).tolist()
+    else:
+        middle = fit.best(horizon)
+        x = middle + np.linspace(-FAR, FAR, 81)
+        rise = fit.regret(horizon, x)
+        x = x[rise < rise.min() + RISE]
+        low, top = float(x[0]), float(x[-1])
+    sides = min(low, middle - APART), middle, max(top, middle + APART)
+    return [rounded(float(np.exp(each))) for each in sides]
+
+
+def _edge(first: Losses) -> Literal["low", "high"] | None:
+    """Whether the best rate of the first horizon is the lowest or the highest one that was tried."""
+    best = int(first.mean.argmin())
+    if best == 0:
+        return "low"
+    return "high" if best == len(first.x) - 1 else None
+
+
+def _index(known: Losses, rate: float) -> int:
+    return int(np.abs(known.x - np.log(rate)).argmin())
+
+
+def _has(known: Losses | None, rate: float) -> bool:
+    return known is not None and abs(float(known.x[_index(known, rate)]) - np.log(rate)) < 1e-6
