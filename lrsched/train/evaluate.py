@@ -9,10 +9,10 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from lrsched.config.blame import called
 from lrsched.data.batch import Batch
 from lrsched.errors import NotFinite
 from lrsched.tasks.task import Task
-from lrsched.train.called import called
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lrsched.config.blame import called
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, share
-from lrsched.train.called import called
 from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits, largest, total_norm
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -497,3 +499,41 @@ def test_yes_or_no_may_be_of_any_type(kind: str, run_cli) -> None:
     words = (f"dataset.train={node}", "dataset.workers=0", "task=binary", "model=mlp")
     ended = run_cli(*WORDS, "dataset.batch_size=16", "name=run", "dataset=torch", *words)
     assert ended.code == 0, ended.err
+
+
+SCRIPT = """
+import multiprocessing
+
+import lrsched
+from lrsched.data import Items
+from tests.helpers.items import Draws
+
+multiprocessing.set_start_method({method!r}, force=True)
+{guard}lrsched.run({words!r}, data=Items(Draws(), workers=1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_that_are_not_forked_change_no_bit(method: str, tmp_path: Path) -> None:
+    words = [*TRAIN, "trainer.epochs=1", f"name={method}"]
+    script = SCRIPT.format(method=method, words=words, guard="if __name__ == '__main__': ")
+    ended = of_a_script(script, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    whole = lrsched.run([*TRAIN, "trainer.epochs=1", "name=whole"], data=Items(Draws(), workers=0))
+    assert lrsched.load(f"outputs/{method}").result["weights_sha256"] == whole.result["weights_sha256"]
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+    script = SCRIPT.format(method="spawn", words=[*TRAIN, "name=run"], guard="")
+    ended = of_a_script(script, tmp_path)
+    assert "it was started by spawn, which runs the script again: is the call behind if __name__" in ended.stderr
+
+
+def of_a_script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(text, "utf-8")
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, env=path, capture_output=True, text=True, timeout=300
+    )
