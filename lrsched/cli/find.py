@@ -22,22 +22,24 @@ from lrsched.signals import StopFlag, stop_flag
 WIDEST = 110
 EXAMPLES = """\
 examples:
+  lrsched find experiment=mnist_cnn name=rate                short runs of its schedule, and the rate for its own length
   lrsched find method=range                                  the default run: three ramps of 100 updates
   lrsched find method=range experiment=mnist_cnn find.seeds=5 --png range.png
-  lrsched find method=grid experiment=mnist_cnn find.seeds=2 name=rates
   lrsched find method=range find.shape=linear find.low=0.001 find.high=0.3 find.steps=1000
   lrsched find method=range '+optimizer.groups={head: {params: head.*}}' find.group=head
+  lrsched find method=grid experiment=mnist_cnn find.seeds=2 name=rates
 
 keys of its own (a run knows none of them):
-  find.method   range: ramps of the rate over some updates; grid: whole runs, coarse to fine, as a sweep that the same
-                name goes on with. method=grid is short for find.method=grid
+  find.method   horizon: short runs of the same schedule, of three lengths, and the best rate carried on to the run's
+                own; range: ramps of the rate over some updates; grid: whole runs, coarse to fine.
+                method=grid is short for find.method=grid
+  find.seeds    how many, from seed on (3): each has weights and an order of the data of its own
+  find.budget   the most it may cost: steps (4000st), or a part of a full grid of find.rates x find.seeds runs (50%)
+                (horizon: 15%; range: no limit; grid: 300%)
+  find.rates    of a full grid (7); where the best is the first or the last, method=grid goes beyond
+  find.refine   grid: how many times to look between the best and its neighbours (2)
   find.low      the lowest rate to look at (range: 1e-7; grid: a thirtieth of optimizer.lr)
   find.high     the highest rate (range: 10; grid: thirty times optimizer.lr)
-  find.seeds    how many, from seed on (3): each has weights and an order of the data of its own
-  find.budget   the most it may cost: steps (4000st), or a part of a full grid of find.rates (7) x find.seeds runs (50%)
-                (range: no limit; grid: 300%)
-  find.rates    grid: rates to begin with (7), by equal factors; where the best is the first or the last, it goes beyond
-  find.refine   grid: how many times to look between the best and its neighbours (2)
   find.steps    range: updates of a ramp (100)
   find.shape    range: exponential, or linear (Smith's)
   find.stop     range: a ramp ends when the smoothed loss is this many times its best (4); null: at its end
@@ -45,10 +47,10 @@ keys of its own (a run knows none of them):
   find.group    range: the entry of optimizer.groups whose rate to find, instead of optimizer.lr
 
 The answer is printed, with the override to paste, and lies in outputs/NAME/find.json. A range test leaves
-nothing else behind: a run afterwards is what it would have been without. A grid leaves its runs, in the same folder.
+nothing else behind: a run afterwards is what it would have been without. The others leave their runs, those of a sweep,
+in the same folder; the same command goes on where they stood.
 
-exit code: 0 done; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n: the same
-command goes on with a grid, and of a range test nothing is written.
+exit code: 0 done; 1 a run did not finish; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n.
 """
 
 
@@ -64,7 +66,7 @@ def _run(arguments: Sequence[str]) -> None:
         if asked.find.method == "range":
             _by_range(asked, options.png, stop)
         else:
-            _by_grid(asked, options, stop)
+            _by_runs(asked, options, stop)
 
 
 def _parser() -> Parser:
@@ -98,25 +100,38 @@ def _by_range(asked: FindRequest, picture: Path | None, stop: StopFlag) -> None:
     _answered(asked, found, file, [shown])
 
 
-def _by_grid(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
+def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
+    """By runs of a sweep: a grid, or short runs."""
+    method, run = asked.find.method, asked.runs[0]
     if options.png is not None:
-        rule = "draws the curves of a range test, and a grid has a table"
+        rule = f"draws the curves of a range test, and find.method={method} has a table"
         raise ConfigError("--png", str(options.png), rule, f"lrsched report {asked.folder} --png FOLDER draws its runs")
-    refuse_other_answer(asked.folder, "grid")
-    run = asked.runs[0]
+    if run.sweep.until is not None:
+        rule = f"pauses the runs, and find.method={method} compares their ends"
+        raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
+    refuse_other_answer(asked.folder, method)
     if asked.horizon is not None:
         with traced(run):
             forecast(run, run.scheduler.target)  # refuse a schedule that cannot be before a run begins
     with collector_at_rest():
-        from lrsched.find.grid import Grid  # imports torch
+        from lrsched.find import grid, horizon  # imports torch
         from lrsched.find.trained import Trained
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.launchers.choose import launching
-    with undisturbed(), hydra_of_ours(), launching(in_folder(asked.words, options.config_dir), run_config) as launch:
-        grid = Grid(asked, Trained(launch, asked.runs[0], stop))
-        grid.search()
-    found = grid.answer()
-    _answered(asked, found, found.write(asked.folder), grid.table())
+    words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
+    with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
+        trained = Trained(launch, run, stop)
+        if method == "grid":
+            whole = grid.Grid(asked, trained)
+            whole.search()
+            found, lines, warned = whole.answer(), whole.table(), []
+        else:
+            short = horizon.search(asked, trained)
+            found, lines = short.answer, horizon.table(short, horizon.plan_of(asked).seeds)
+            warned = horizon.cautions(short.found)
+    for caution in warned:
+        say(f"warning: {caution}")
+    _answered(asked, found, found.write(asked.folder), lines)
 
 
 def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:

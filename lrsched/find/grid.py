@@ -12,7 +12,7 @@ from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer, override_of, rounded
 from lrsched.find.request import FindRequest
-from lrsched.find.trained import Trained
+from lrsched.find.trained import Job, Trained
 from lrsched.horizon import Horizon
 from lrsched.units import count
 
@@ -89,9 +89,7 @@ class Grid:
         """The answer as it is written."""
         means = {f"{rate:g}": self.trained.sign * self.trained.mean(rate) for rate in self.tried}
         more: dict[str, Any] = {"means": means, "monitor": self.asked.runs[0].checkpoint.monitor, "note": self.note}
-        cost = sum(candidate.horizon for candidate in self.trained.candidates)
-        override = self._override(self.best)
-        return Answer("grid", self.best, " ".join(override), self.trained.candidates, cost, more)
+        return Answer("grid", self.best, override_of(self.best), self.trained.candidates, self.trained.cost, more)
 
     def table(self) -> list[str]:
         """Each rate, its mean over the seeds and their spread, and the loss of each seed."""
@@ -113,9 +111,6 @@ class Grid:
         first = self.asked.runs[0].seed
         return list(range(first, first + self.asked.find.seeds))
 
-    def _override(self, rate: float) -> list[str]:
-        return override_of(rate).split()
-
     def _refuse_dear(self, coarse: Sequence[float]) -> None:
         """Tell what the grid costs; refuse one that costs more than it may."""
         runs, full, budget = len(coarse) * len(self._seeds), self.asked.full, self._budget
@@ -136,7 +131,7 @@ class Grid:
             return
         if self.tried:
             say(f"{why}: {', '.join(f'{rate:g}' for rate in rates)}")
-        self.trained({rate: self._override(rate) for rate in rates}, self._seeds)
+        self.trained([Job(rate, override_of(rate).split()) for rate in rates], self._seeds)
         self.tried = sorted({*self.tried, *rates})
 
     @property

@@ -11,7 +11,7 @@ from lrsched.config.check import check_numbers, read
 from lrsched.config.rules import ABOVE_0, must, null_or_duration, one_of, ruled
 from lrsched.errors import UNSET, ConfigError
 
-METHODS = ("range", "grid")
+METHODS = ("horizon", "range", "grid")
 SHAPES = ("exponential", "linear")
 AMONG = "find."
 
@@ -45,7 +45,7 @@ class FindConfig:
         smooth: of range: of the mean of the losses so far, what is left of a loss after one more update.
     """
 
-    method: str = ruled("range", one_of(*METHODS))
+    method: str = ruled("horizon", one_of(*METHODS))
     low: float | None = ruled(None, ABOVE_0)
     high: float | None = ruled(None, ABOVE_0)
     seeds: int = ruled(3, SEEDS)
@@ -59,8 +59,12 @@ class FindConfig:
     smooth: float = ruled(0.98, SMOOTH)
 
 
-OF_METHOD = {"range": ("group", "steps", "shape", "stop", "smooth"), "grid": ("refine",)}
-"""Keys that one method has alone."""
+ONLY = {
+    **dict.fromkeys(("group", "steps", "shape", "stop", "smooth"), ("range",)),
+    **dict.fromkeys(("low", "high"), ("range", "grid")),
+    "refine": ("grid",),
+}
+"""Keys that not every method has, and the methods that have them."""
 
 
 def options_in(words: Sequence[str]) -> tuple[FindConfig, list[str]]:
@@ -90,11 +94,10 @@ def options_in(words: Sequence[str]) -> tuple[FindConfig, list[str]]:
         given[key.removeprefix(AMONG)] = str(value) if bare else value
     check_numbers(given, "find")
     found = read(FindConfig, given, "find")
-    for method, keys in OF_METHOD.items():
-        for key in keys:
-            if method != found.method and key in given:
-                rule = f"is a key of find.method={method}, and this is {found.method}"
-                raise ConfigError(f"find.{key}", given[key], rule, "leave it out")
+    for key, methods in ONLY.items():
+        if key in given and found.method not in methods:
+            rule = f"is a key of find.method={' or '.join(methods)}, and this is {found.method}"
+            raise ConfigError(f"find.{key}", given[key], rule, "leave it out")
     if found.low is not None and found.high is not None and not found.low < found.high:
         raise ConfigError("find.low", found.low, f"must be below find.high={found.high:g}", "exchange the two")
     return found, rest

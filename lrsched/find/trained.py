@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import ConfigError, Incomplete
+from lrsched.errors import ConfigError, Incomplete, Stopped
 from lrsched.find.answer import Candidate
 from lrsched.signals import StopFlag
-from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
 
 if TYPE_CHECKING:
     from lrsched.sweep.launchers.choose import Launch
+
+
+class Job(NamedTuple):
+    """A run to make with each seed.
+
+    Args:
+        lr: its rate.
+        words: overrides that set it, and what else is its own.
+    """
+
+    lr: float
+    words: Sequence[str]
 
 
 @dataclass
@@ -31,12 +42,14 @@ class Trained:
         run: the settings of one.
         stop: raised by a signal.
         candidates: every run that ended, in order.
+        cost: updates that were made for them.
     """
 
     launch: Launch
     run: Settings
     stop: StopFlag
     candidates: list[Candidate] = field(default_factory=list[Candidate])
+    cost: int = 0
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -48,38 +61,42 @@ class Trained:
         """Updates that the runs have, those of earlier commands among them."""
         return sum(entry.steps_asked for entry in self.sweep.record.entries)
 
-    def __call__(self, overrides: Mapping[float, Sequence[str]], seeds: Sequence[int]) -> None:
-        """Train runs of some rates.
-
-        Args:
-            overrides: of each rate.
-            seeds: each rate is trained with all of them.
+    def __call__(self, asked: Sequence[Job], seeds: Sequence[int]) -> None:
+        """Train runs, each with all seeds.
 
         Raises:
             UserError: the config cannot be used; nothing is left behind.
             Incomplete: a run did not finish, and did not diverge either.
             Stopped: by a signal; the runs that were under way are saved.
         """
-        keys = {key_of(word) for words in overrides.values() for word in words} | {"seed"}
+        keys = {key_of(word) for each in asked for word in each.words} | {"seed"}
         common = [word for word in self.launch.words if key_of(word) not in keys]
         self.sweep.swept = keys
         jobs: list[tuple[float, int, Valid]] = []
-        with hinting(self.sweep):
-            for rate, words in overrides.items():
-                for seed in seeds:
-                    job = self.sweep.plan([*common, *words, f"seed={seed}"])
-                    if isinstance(job, Invalid):
-                        raise job.error
-                    jobs.append((rate, seed, job))
-            make_folder(self.sweep)
-            hand_over(self.sweep, self.launch.launcher, [job for *_, job in jobs if not _diverged(job)])
-            self.sweep.record.write()
-            self.stop.check()
-            undone = [job for *_, job in jobs if not job.entry.is_done and not _diverged(job)]
-            if undone:
-                invalid = all(job.entry.exit_code == ConfigError.exit_code for *_, job in jobs)
-                raise Incomplete(len(undone), len(jobs), all_invalid=invalid)
-        self.candidates += [Candidate(rate, _steps(job), seed, _loss(job)) for rate, seed, job in jobs]
+        for each in asked:
+            for seed in seeds:
+                job = self.sweep.plan([*common, *each.words, f"seed={seed}"])
+                if isinstance(job, Invalid):
+                    raise job.error
+                jobs.append((each.lr, seed, job))
+        try:
+            self._train([job for *_, job in jobs])
+        except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
+            error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
+            raise
+        self.candidates += [Candidate(lr, job.entry.steps_asked, seed, _loss(job)) for lr, seed, job in jobs]
+        self.cost += sum(_steps(job) for *_, job in jobs)
+
+    def _train(self, jobs: Sequence[Valid]) -> None:
+        """Train what is not finished; a run that diverged would do so again."""
+        make_folder(self.sweep)
+        hand_over(self.sweep, self.launch.launcher, [job for job in jobs if not _diverged(job)])
+        self.sweep.record.write()
+        self.stop.check()
+        undone = [job for job in jobs if not job.entry.is_done and not _diverged(job)]
+        if undone:
+            invalid = all(job.entry.exit_code == ConfigError.exit_code for job in jobs)
+            raise Incomplete(len(undone), len(jobs), all_invalid=invalid)
 
     def mean(self, rate: float) -> float:
         """The mean over the seeds, lower is better; infinite where one diverged."""

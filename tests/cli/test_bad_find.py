@@ -66,6 +66,7 @@ GRIDS = {
     "falling": (("find.low=9",), ("find.rates=7", "must rise")),
     "budget": (("find.budget=99%",), ("find.budget=99%", "fewer find.rates")),
     "a key of a range": (("find.steps=50",), ("find.steps=50", "is a key of find.method=range")),
+    "a pause": (("sweep.until=3",), ("sweep.until=3", "leave it out")),
     "a picture": (("--png", "x.png"), ("--png=x.png", "lrsched report outputs/found")),
     "seeds as values": (("seed=0,1",), ("seed", "has several values")),
     "a config that is wrong": (("scheduler.warmup=2",), ("scheduler.warmup=2", "unit")),
@@ -79,6 +80,37 @@ def test_a_grid_is_refused_before_a_run_begins(name: str, run_cli) -> None:
     assert ended.code == 2, ended.err
     assert "Traceback" not in ended.err
     message = ended.err.splitlines()[-1]
+    for word in said:
+        assert word in message
+    assert not list(Path().iterdir())
+
+
+SHORT_RUNS = {
+    "too short": ((), ("find.method=horizon", "at least 200", "give find.method=grid")),
+    "lengths of its own": (
+        ("scheduler=torch/StepLR", "scheduler.step_size=1"),
+        ("scheduler._target_=torch.optim.lr_scheduler.StepLR", "lengths of its own"),
+    ),
+    "a closed loop": (("scheduler=plateau",), ("scheduler._target_=", "by what it sees")),
+    "no loss": (
+        ("checkpoint.monitor=val/accuracy",),
+        ("checkpoint.monitor=val/accuracy", "checkpoint.monitor=val/loss"),
+    ),
+    "rate 0": (("optimizer.lr=0", "trainer.steps=300"), ("optimizer.lr=0", "may be far off")),
+    "budget": (("find.budget=4%", "trainer.steps=300"), ("find.budget=4%", "more of it, or fewer find.seeds")),
+    "low": (("find.low=0.1",), ("find.low=0.1", "find.method=range or grid, and this is horizon")),
+    "several schedules": (("scheduler=cosine,wsd",), ("scheduler", "has several values")),
+    "a picture": (("--png", "x.png"), ("--png=x.png", "has a table")),
+}
+
+
+@pytest.mark.parametrize("name", SHORT_RUNS)
+def test_short_runs_are_refused_before_one_begins(name: str, run_cli) -> None:
+    words, said = SHORT_RUNS[name]
+    ended = run_cli(*WORDS, *words, command="find")
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+    (message,) = ended.err.splitlines()
     for word in said:
         assert word in message
     assert not list(Path().iterdir())

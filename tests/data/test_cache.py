@@ -355,6 +355,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "root": (("dataset.cache=true", "dataset.cache_root=3"), "dataset.cache_root=3: must be text or null"),
     "empty root": (("dataset.cache=true", "dataset.cache_root=' '"), "must be the path of a folder"),
     "file for root": (("dataset.cache=true", "dataset.cache_root=file/in"), "cannot be kept: Not a directory"),
+    "no folder": (
+        ("dataset.cache=true", "dataset.cache_root=/proc/no"),
+        "cannot be kept: No such file or directory (/pr",
+    ),
     "mistyped": (("+dataset.cached=true",), "dataset.cached"),
 }
 
@@ -365,7 +369,7 @@ def test_a_setting_that_cannot_be_used_is_refused(name: str, run_cli, tmp_path: 
     words, message = REFUSED[name]
     node = f"dataset.train={{_target_: {HERE}.Draws}}"
     ended = run_cli(*TRAIN, "name=run", "dataset=torch", node, "dataset.workers=0", *words)
-    assert ended.code == (6 if name.startswith("file") else 2)
+    assert ended.code == (6 if name in ("file for root", "no folder") else 2)
     assert message in ended.err
     assert "Traceback" not in ended.err
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -16,6 +16,7 @@ from lrsched.cli.find import main
 from lrsched.find.grid import Grid, coarse_grid
 from lrsched.find.options import FindConfig
 from lrsched.find.request import FindRequest, request_of
+from lrsched.find.trained import Job
 from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
 from tests.python.helpers import process
@@ -46,10 +47,10 @@ class Valleys:
         self.best, self.asked, self.steps = best, list[list[float]](), 0
         self.candidates: list[Any] = []
 
-    def __call__(self, overrides: dict[float, list[str]], seeds: list[int]) -> None:
-        assert overrides == {rate: [f"optimizer.lr={rate}"] for rate in overrides}
-        self.asked.append(list(overrides))
-        self.steps += 12 * len(overrides) * len(seeds)
+    def __call__(self, asked: list[Job], seeds: list[int]) -> None:
+        assert asked == [Job(each.lr, [f"optimizer.lr={each.lr}"]) for each in asked]
+        self.asked.append([each.lr for each in asked])
+        self.steps += 12 * len(asked) * len(seeds)
 
     def mean(self, rate: float) -> float:
         return abs(math.log10(rate / self.best))
@@ -137,7 +138,7 @@ def test_a_search_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch, caps
         patch.setattr(Sweep, "record_end", interrupted)
         assert main([*WORDS, "find.seeds=2", "find.refine=1"]) == 130
     said = capsys.readouterr().err
-    assert "the same command goes on with what is left" in said
+    assert "the same command with name=found goes on with what is left" in said
     assert "Traceback" not in said
     assert not Path("outputs/found/find.json").exists()
     assert 3 <= len(runs()) < len(ids)
@@ -158,6 +159,14 @@ def test_a_rate_that_diverges_is_known_as_such_and_not_tried_again(capsys) -> No
     times = {path: path.stat().st_mtime_ns for path in Path("outputs/found").glob("*/result.json")}
     assert main(words) == 0
     assert {path: path.stat().st_mtime_ns for path in Path("outputs/found").glob("*/result.json")} == times
+
+
+@pytest.mark.slow
+def test_a_search_without_a_name_is_in_one_folder() -> None:
+    words = [word for word in WORDS if not word.startswith("name=")]
+    assert main([*words, "find.high=1", "find.budget=100%"]) == 0
+    (folder,) = Path("outputs").iterdir()
+    assert {"find.json", "sweep.json"} < {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ def _file(path: Path, dtype: torch.dtype, count: int) -> Tensor:
     """A file as a tensor: mapped, and changed by nobody.
 
     Raises:
-        Damaged: it is missing, or of another size.
+        Damaged: it is missing, of another size, or cannot be opened.
     """
     try:
         size = path.stat().st_size
@@ -151,7 +151,12 @@ def _file(path: Path, dtype: torch.dtype, count: int) -> Tensor:
         raise Damaged(f"{path.name} is missing") from error
     if size != count * dtype.itemsize:
         raise Damaged(f"{path.name} has {size} bytes instead of {count * dtype.itemsize}")
-    return torch.from_file(str(path), shared=False, size=count, dtype=dtype) if count else torch.empty(0, dtype=dtype)
+    if not count:
+        return torch.empty(0, dtype=dtype)
+    try:
+        return torch.from_file(str(path), shared=False, size=count, dtype=dtype)
+    except RuntimeError as error:
+        raise Damaged(f"{path.name} cannot be opened: {str(error).splitlines()[0]}") from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

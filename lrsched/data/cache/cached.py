@@ -81,7 +81,7 @@ def cached(
     if found is not None:
         return found
     try:
-        with _alone(folder, what):
+        with _alone(folder, what, remedy):
             found = _opened(folder, len(part))
             if found is not None:  # made by the one that this one waited for
                 return found
@@ -119,14 +119,14 @@ def _opened(folder: Path, samples: int) -> Cache | None:
         if len(found) == samples:
             return found
         reason = f"it has {len(found)} samples instead of {samples}"
-    except Damaged as error:
+    except (Damaged, OSError) as error:
         reason = str(error)
     say(f"the decoded samples in {folder / DECODED} are damaged: {reason}; they are decoded anew")
     return None
 
 
 @contextmanager
-def _alone(folder: Path, what: str) -> Generator[None]:
+def _alone(folder: Path, what: str, remedy: str) -> Generator[None]:
     """Within it, no other process makes this cache: it waits for one that does.
 
     Raises:
@@ -144,9 +144,9 @@ def _alone(folder: Path, what: str) -> Generator[None]:
             told = True
             time.sleep(0.1)
             continue
-        except StorageError:
+        except StorageError as error:
             if folder.is_dir():
-                raise
+                raise StorageError(f"dataset.{what}: its decoded samples cannot be kept: {error}; {remedy}") from error
             continue  # the other process could not make it, and left nothing behind
         try:
             yield

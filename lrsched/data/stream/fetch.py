@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from lrsched.data.batch import Batch, columns
 from lrsched.data.cache.cache import Cache
+from lrsched.data.data import target
 from lrsched.data.stream.form import Collate, as_batch, shape_of
 from lrsched.data.stream.keyed import Sparing, apart, set_by
 from lrsched.data.stream.labels import Labels
@@ -181,7 +182,7 @@ class Fetch(Dataset[Any]):
         numbers = these if self.part.places is None else self.part.places[these]
         batch = items.take(numbers)
         if self._labels is not None and (self._labels.yes_or_no or not items.knows_labels):
-            self._check(batch, numbers.tolist())
+            self._check(batch, numbers.tolist(), decoded=True)
         return batch
 
     def _refuse_label(self, items: Cache, labels: Labels) -> None:
@@ -205,14 +206,15 @@ class Fetch(Dataset[Any]):
         doing = "" if isinstance(error, DataError) else "collate raised "
         return f"{self.where(numbers[0])} and those after it make no batch: {doing}{said}"
 
-    def _check(self, batch: Batch, numbers: Sequence[int]) -> None:
-        """Refuse numbers that are not finite, and targets that are no class."""
-        for place, (name, column) in enumerate(columns(batch).items()):
-            wrong, rule, is_target = None, "", name == "y" or (place == 1 and "y" not in columns(batch))
+    def _check(self, batch: Batch, numbers: Sequence[int], *, decoded: bool = False) -> None:
+        """Refuse numbers that are not finite, where nobody has looked, and targets that are no class."""
+        y = target(batch)
+        for name, column in columns(batch).items():
+            wrong, rule = None, ""
             # The sum is eight times as fast as to look at each.
-            if column.is_floating_point() and not math.isfinite(column.sum().item()):
+            if not decoded and column.is_floating_point() and not math.isfinite(column.sum().item()):
                 wrong, rule = ~column.isfinite(), "every value must be finite"
-            if wrong is None and is_target and self._labels is not None and self._labels.looks_at(column):
+            if wrong is None and column is y and self._labels is not None and self._labels.looks_at(column):
                 wrong, rule = self._labels.wrong(column), self._labels.rule
             if wrong is not None and bool(wrong.any()):
                 where = wrong.nonzero()[0].tolist()
