@@ -10,10 +10,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.task import NAME, check_task, metrics_of
+from lrsched.config.blame import blamed
 from lrsched.config.settings import Settings
+from lrsched.data.batch import Batch
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
 from lrsched.records import AVERAGE, with_averages
+from lrsched.tasks.task import Task
 
 if TYPE_CHECKING:
     from lrsched.data.stream.batches import ItemLoader
@@ -81,6 +84,23 @@ def check_monitors(run: Settings, better: Mapping[str, str]) -> None:
             more = "the more the better" if right == "max" else "the less the better"
             key = f"{key.removesuffix('monitor')}mode"
             raise ConfigError(key, mode, f"the monitored {monitor} is {more}", f"give {key}={right}")
+
+
+def task_for(run: Settings, task: Task, model: nn.Module, few: Batch) -> Task:
+    """The task, once it has seen the model and two training samples.
+
+    Raises:
+        ConfigError: it cannot be asked of this model, or a metric is monitored that there is not for it.
+    """
+    if type(task).of is Task.of:
+        return task
+    try:
+        with blamed(run.task, "its of() raised"):
+            found = task.of(model, few)
+    except ConfigError as error:
+        raise error if error.key.startswith(run.task.key) else error.under(run.task.key) from error
+    check_monitors(run, {**found.better, **ways(run)})
+    return found
 
 
 def check_smallest_batch(model: nn.Module, loader: Loader | ItemLoader) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
+from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, task_for, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
@@ -107,7 +107,6 @@ def assemble(
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
     named = named_metrics(run, task, splits.facts, device)
-    units = units_of(task, splits.facts)
     transform = chosen_transform(reserved, splits, task, device)
     labels = labels_of(task, splits.facts)
     loader = _loader(run, splits, transform, device, labels)
@@ -118,13 +117,14 @@ def assemble(
 
     precision = Precision(t.precision, device)
     with fitting_model(run.model, run.task, splits.like(), splits.facts):
-        model, few = first_model(run, splits, task, transform, device)
+        model, few, task = first_model(run, splits, task, transform, device)
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
             try_metrics(model, few, task, precision, named, run.task)
+    units = units_of(task, splits.facts)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     evaluations, spec = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler)
     rates = {float(group["lr"]) for group in optimizer.param_groups}
@@ -228,12 +228,12 @@ def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -
 
 def first_model(
     run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device
-) -> tuple[nn.Module, Batch]:
-    """The model as it is initialised, and two training samples in the form that it is given."""
+) -> tuple[nn.Module, Batch, Task]:
+    """The model as it is initialised, two training samples in the form that it is given, and the task for these."""
     model = build_model(run, facts_of(run.task, task, splits.facts), device)
     few = transform(each(splits.like(), lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
-    return model, few
+    return model, few, task_for(run, task, model, few)
 
 
 def build_optimizer(node: Component[schema.OptimizerConfig], model: nn.Module) -> Optimizer:

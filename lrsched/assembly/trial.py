@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.config.targets import within
-from lrsched.data.batch import Batch, column, each
+from lrsched.data.batch import Batch, column, columns, each, named
 from lrsched.errors import ConfigError, UserError
 from lrsched.tasks.task import Task
 from lrsched.train.named import NamedMetrics
@@ -63,7 +63,7 @@ def try_model(
         raise
     except Exception:  # a model that cannot be copied may be a good one: its first update tells
         return
-    device = column(batch, 0).device
+    device = next(iter(columns(batch).values())).device
     generators = generators_state(device)
     try:
         for training in (True, False):
@@ -207,7 +207,9 @@ def _shown(output: Any) -> str:
 
 
 def _form(batch: Batch) -> str:
-    return f"shape {list(column(batch, 0).shape)}"
+    if not named(batch):
+        return f"shape {list(column(batch, 0).shape)}"
+    return ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in batch.items())
 
 
 def _call(batch: Batch) -> str:

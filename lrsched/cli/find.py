@@ -50,7 +50,7 @@ The answer is printed, with the override to paste, and lies in outputs/NAME/find
 nothing else behind: a run afterwards is what it would have been without. The others leave their runs, those of a sweep,
 in the same folder; the same command goes on where they stood.
 
-exit code: 0 done; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n.
+exit code: 0 done; 1 a run did not finish; 2 bad config or data; 6 the file system refused; 128+n stopped by signal n.
 """
 
 
@@ -106,6 +106,9 @@ def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
     if options.png is not None:
         rule = f"draws the curves of a range test, and find.method={method} has a table"
         raise ConfigError("--png", str(options.png), rule, f"lrsched report {asked.folder} --png FOLDER draws its runs")
+    if run.sweep.until is not None:
+        rule = f"pauses the runs, and find.method={method} compares their ends"
+        raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
     refuse_other_answer(asked.folder, method)
     if asked.horizon is not None:
         with traced(run):
@@ -115,7 +118,8 @@ def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
         from lrsched.find.trained import Trained
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.launchers.choose import launching
-    with undisturbed(), hydra_of_ours(), launching(in_folder(asked.words, options.config_dir), run_config) as launch:
+    words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
+    with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
         trained = Trained(launch, run, stop)
         if method == "grid":
             whole = grid.Grid(asked, trained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from torch import Tensor
@@ -13,6 +13,15 @@ Batch: TypeAlias = Any
 
 NAMES = ("x", "y", "weight")
 """What the columns of a tuple are called, and what built-in tasks look for in a mapping."""
+
+INPUTS = ("input_ids", "pixel_values", "input_values", "input_features", "inputs_embeds")
+"""What Hugging Face calls the input."""
+
+TARGETS = ("y", "labels", "label")
+"""What the target of a mapping may be called."""
+
+CALLED = (("x", *INPUTS), TARGETS, ("weight",))
+"""The names of each column of a mapping, the first that is there."""
 
 
 def named(batch: Batch) -> bool:
@@ -38,10 +47,26 @@ def column(batch: Batch, number: int) -> Tensor:
     Raises:
         LookupError: there is no such column.
     """
-    if not named(batch):
-        return batch[number]
-    name = NAMES[number]
-    return batch[name] if name in batch else list(batch.values())[number]
+    return batch[place(list(batch), number)] if named(batch) else batch[number]
+
+
+def place(names: Sequence[str], number: int) -> str:
+    """The name of the input (0), the target (1) or the weight (2) of a mapping; without a known one, by its place.
+
+    >>> place(["label", "attention_mask", "input_ids"], 0), place(["label", "image"], 0), place(["a", "b"], 1)
+    ('input_ids', 'image', 'b')
+
+    Raises:
+        LookupError: there is none. Beside an input of Hugging Face's a target has its name.
+    """
+    found = next((name for name in CALLED[number] if name in names), None)
+    if found is not None:
+        return found
+    if number == 0:
+        return next((name for name in names if name not in (*TARGETS, "weight")), names[0])
+    if number == 1 and any(name in INPUTS for name in names):
+        raise LookupError(f"no target among the columns {', '.join(names)}; call it labels")
+    return names[number]
 
 
 def samples(batch: Batch) -> int:
@@ -59,6 +84,5 @@ def each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 def with_input(batch: Batch, x: Tensor) -> Batch:
     """The batch with another first column."""
     if named(batch):
-        first = "x" if "x" in batch else next(iter(batch))
-        return {**batch, first: x}
+        return {**batch, place(list(batch), 0): x}
     return (x, *batch[1:])

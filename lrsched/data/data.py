@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from lrsched.data.batch import Batch, column, columns, samples
+from lrsched.data.batch import Batch, column, columns, place, samples
 from lrsched.data.partition import Partition
 from lrsched.data.statistics import MOST, stand_ins, statistics
 from lrsched.data.transform import Augmented, Fill, Standardise, Transform, filled
@@ -143,11 +143,13 @@ class Data:
 
 
 def target(batch: Batch) -> Tensor | None:
-    """The target: the column y, or the second one unless it is a weight; None: there is none."""
-    named = columns(batch)
-    if "y" in named:
-        return named["y"]
-    return next((tensor for name, tensor in list(named.items())[1:2] if name != "weight"), None)
+    """The target: the column y, labels or label, or the second one unless it is a weight; None: there is none."""
+    names = list(columns(batch))
+    try:
+        name = place(names, 1)
+    except LookupError:
+        return None
+    return None if name == "weight" else columns(batch)[name]
 
 
 def check_part(part: str, batch: Batch, *, missing: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,23 @@ class HuggingFace(Dataset[dict[str, Any]]):
         split: one of several, as ``train``, where the folder holds a ``DatasetDict``.
 
     Raises:
-        ConfigError: no such split or column, or the package ``datasets`` is not installed.
+        ConfigError: no such split or column, one of text, or the package ``datasets`` is not installed.
         DataError: the folder cannot be read.
     """
 
     def __init__(self, path: str, columns: tuple[str, ...] = (), split: str | None = None) -> None:
         try:
-            from datasets import DatasetDict, load_from_disk  # type: ignore[import-not-found]
+            package: Any = import_module("datasets")  # slow to import
         except ImportError as error:
-            raise ConfigError("path", path, f"needs the package datasets: {error}", "pip install datasets") from error
+            remedy = "pip install 'hydra-lrsched[hf]'"
+            raise ConfigError("path", path, f"needs the package datasets: {error}", remedy) from error
         if not Path(path).is_dir():
             raise ConfigError("path", path, "is no folder", "save one with datasets: DATASET.save_to_disk(path)")
         try:
-            found: Any = load_from_disk(path)
+            found: Any = package.load_from_disk(path)
         except Exception as error:
             raise DataError(f"{path}: datasets cannot read it: {type(error).__name__}: {error}") from error
-        if isinstance(found, DatasetDict):
+        if isinstance(found, package.DatasetDict):
             if split not in found:
                 raise ConfigError("split", split, f"must be one of {', '.join(found)}")
             found = found[split]
@@ -45,6 +47,11 @@ class HuggingFace(Dataset[dict[str, Any]]):
             if name not in found.column_names:
                 raise ConfigError(f"columns[{number}]", name, "is no column", nearest(name, found.column_names))
         self._columns = tuple(columns) or tuple(found.column_names)
+        for name in self._columns:
+            if getattr(found.features[name], "dtype", "") in ("string", "large_string"):
+                numbers = [other for other in self._columns if getattr(found.features[other], "dtype", "") != "string"]
+                rule = f"the column {name} holds text, and a model takes numbers"
+                raise ConfigError("columns", list(self._columns), rule, f"tokenise it by map(), and take {numbers}")
         self._rows = found.with_format("torch", columns=list(self._columns))
 
     @property

@@ -224,7 +224,8 @@ def classes_of(items: Any) -> int | None:
             return int(labels.max()) + 1
     features = getattr(items, "features", None)  # of Hugging Face
     if isinstance(features, Mapping):
-        counts = {getattr(feature, "num_classes", None) for feature in cast("Mapping[str, Any]", features).values()}
+        each = cast("Mapping[str, Any]", features).values()
+        counts = {getattr(getattr(one, "feature", one), "num_classes", None) for one in each}  # of tokens, or of texts
         if len(counts - {None}) == 1:
             return next(iter(counts - {None}))
     inner = getattr(items, "dataset", None)  # of torch.utils.data.Subset

@@ -14,6 +14,9 @@ from torch.utils.data import default_collate
 
 from lrsched.errors import ConfigError, DataError
 
+UNCOUNTED = {"labels": -100}
+"""What Hugging Face's models, and PyTorch's losses, leave out of account."""
+
 
 @dataclass(frozen=True)
 class Pad:
@@ -23,7 +26,8 @@ class Pad:
 
     Args:
         value: what to fill up with.
-        values: other values for some columns, by name, or by number from 0 where items are tuples: ``{labels: -100}``.
+        values: other values for some columns, by name, or by number from 0 where items are tuples. The column
+            ``labels`` is filled up with −100, which counts nowhere, unless it is given here.
         length: of the first dimension, always; longer samples are cut off. None: the longest in the batch.
 
     Raises:
@@ -72,7 +76,7 @@ class Pad:
         sizes = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
         if self.length is not None:
             sizes[0] = self.length
-        value = self.values.get(name, self.value)
+        value = self.values.get(name, UNCOUNTED.get(name, self.value))
         return torch.stack([pad(tensor, _filling(tensor.shape, sizes), value=value) for tensor in tensors])
 
 

@@ -14,7 +14,6 @@ from lrsched.ended import Ended, ending_of
 from lrsched.errors import ConfigError, Incomplete, Stopped
 from lrsched.find.answer import Candidate
 from lrsched.signals import StopFlag
-from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
 
@@ -74,14 +73,17 @@ class Trained:
         common = [word for word in self.launch.words if key_of(word) not in keys]
         self.sweep.swept = keys
         jobs: list[tuple[float, int, Valid]] = []
-        with hinting(self.sweep):
-            for each in asked:
-                for seed in seeds:
-                    job = self.sweep.plan([*common, *each.words, f"seed={seed}"])
-                    if isinstance(job, Invalid):
-                        raise job.error
-                    jobs.append((each.lr, seed, job))
+        for each in asked:
+            for seed in seeds:
+                job = self.sweep.plan([*common, *each.words, f"seed={seed}"])
+                if isinstance(job, Invalid):
+                    raise job.error
+                jobs.append((each.lr, seed, job))
+        try:
             self._train([job for *_, job in jobs])
+        except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
+            error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
+            raise
         self.candidates += [Candidate(lr, job.entry.steps_asked, seed, _loss(job)) for lr, seed, job in jobs]
         self.cost += sum(_steps(job) for *_, job in jobs)
 
@@ -90,11 +92,7 @@ class Trained:
         make_folder(self.sweep)
         hand_over(self.sweep, self.launch.launcher, [job for job in jobs if not _diverged(job)])
         self.sweep.record.write()
-        try:
-            self.stop.check()
-        except Stopped as stopped:  # more rounds may follow, even if every run of this one is done
-            stopped.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
-            raise
+        self.stop.check()
         undone = [job for job in jobs if not job.entry.is_done and not _diverged(job)]
         if undone:
             invalid = all(job.entry.exit_code == ConfigError.exit_code for job in jobs)

@@ -151,7 +151,8 @@ class Run:
             raise ConfigError("part", part, f"must be one of {', '.join(PARTS)}", nearest(str(part), PARTS))
         model, step = self._loaded(weights, None)
         parts = self._parts
-        return evaluate(model, parts.part(part), parts.task, parts.precision, part, parts.named), step
+        task = parts.asked_of(model)
+        return evaluate(model, parts.part(part), task, parts.precision, part, parts.named), step
 
     def export(self, path: str | os.PathLike[str], weights: str = "last") -> Path:
         """Write the weights as safetensors, which any library reads; return the path.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lrsched.assembly.data import AnySplits
 from lrsched.data.as_data import as_input
-from lrsched.data.batch import Batch, columns
+from lrsched.data.batch import Batch, columns, place
 from lrsched.data.data import check_finite, form, is_whole, target
 from lrsched.data.items import Items
 from lrsched.errors import DataError
@@ -54,7 +54,7 @@ def inputs_like(x: Any, splits: AnySplits) -> Batch:
     """
     like = splits.like()
     train = columns(like)
-    first = "x" if "x" in train else next(iter(train))
+    first = place(list(train), 0)
     missing, context = splits.data.fill is not None, splits.facts.get("context")
     sizes = isinstance(splits.data, Items) and splits.data.collate is not None  # of which any may be another one
     if not isinstance(x, Mapping):

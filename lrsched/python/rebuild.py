@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from lrsched.assembly.checks import task_for
 from lrsched.assembly.data import chosen_transform, load_data
 from lrsched.assembly.parts import build_task, first_model, named_metrics
 from lrsched.compose.nodes import plain, put
@@ -17,6 +18,7 @@ from lrsched.compose.stored import reaching_out, read_config
 from lrsched.config.digest import config_sha256
 from lrsched.config.given import NOTHING, Given, require_same
 from lrsched.config.settings import Settings, settings
+from lrsched.data.batch import each
 from lrsched.data.loader import InOrder
 from lrsched.data.transform import Transform
 from lrsched.errors import CheckpointError, ConfigError
@@ -87,6 +89,11 @@ class Rebuilt:
             return first_model(self.run, self.splits, self.task, self.transform, self.device)[0]
         finally:
             set_generators(generators, self.device)
+
+    def asked_of(self, model: nn.Module) -> Task:
+        """The task, once it has seen the model and two training samples."""
+        few = self.transform(each(self.splits.like(), lambda column: column[:2].to(self.device)))
+        return task_for(self.run, self.task, model, few)
 
     def batches(self, samples: Any) -> InOrder:
         """Samples in the batches and the form that an evaluation gives them."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lrsched.data.batch import columns
+from lrsched.data.batch import columns, place
 from lrsched.data.data import Data, form, is_whole
 from lrsched.errors import ConfigError, DataError
 
@@ -66,9 +66,10 @@ def targets(data: Data) -> list[tuple[str, Tensor]]:
     """
     found: list[tuple[str, Tensor]] = []
     for part, named in parts(data):
-        if "y" not in named and len(named) < 2:
-            raise DataError(f"{part}: has no target: samples are (input, target)")
-        name = "y" if "y" in named else list(named)[1]
+        try:
+            name = place(list(named), 1)
+        except LookupError:
+            raise DataError(f"{part}: has no target: samples are (input, target)") from None
         found.append((f"{part} {name}", named[name]))
     return found
 

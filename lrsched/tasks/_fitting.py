@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lrsched.data.batch import Batch, column
+from lrsched.data.batch import INPUTS, Batch, column, named
 from lrsched.data.data import is_whole, target
 
 
@@ -24,7 +24,11 @@ def fitting(train: Batch, facts: Mapping[str, Any]) -> tuple[str, str]:
     ('binary', 'mlp')
     >>> fitting((torch.zeros(2, 9, dtype=torch.uint8),), {})
     ('language_model', 'gpt')
+    >>> fitting({"input_ids": torch.zeros(2, 9), "labels": torch.tensor([0, 1])}, {})
+    ('hf', 'hf')
     """
+    if named(train) and any(name in INPUTS for name in train):
+        return "hf", "hf"
     x, y = column(train, 0), target(train)
     model = "cnn" if x.ndim == 4 else "mlp"
     if y is None or "vocabulary" in facts:

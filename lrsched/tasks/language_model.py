@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from lrsched.data.batch import Batch, column, columns
 from lrsched.data.data import form, is_whole
 from lrsched.errors import ConfigError, DataError
+from lrsched.tasks._call import logits
 from lrsched.tasks._checks import check_range, check_sample_weights, parts
 from lrsched.tasks._sums import counted, cross_entropy_sum, leave_out, mean, over, spread
 from lrsched.tasks.task import Direction, Task, sample_weight
@@ -106,11 +107,11 @@ class LanguageModel(Task):
 
     def forward(self, model: nn.Module, batch: Batch) -> Any:
         """Logits for the input tokens, int64."""
-        return model(_pair(batch)[0].long())
+        return logits(model(_pair(batch)[0].long()))
 
     def predict(self, model: nn.Module, inputs: Batch) -> Any:
         """Logits for tokens [B, T], of which none is a target."""
-        return model(column(inputs, 0).long())
+        return logits(model(column(inputs, 0).long()))
 
     def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """One output a token of the vocabulary."""
@@ -170,8 +171,8 @@ class LanguageModel(Task):
         tokens = torch.tensor([start], device=x.device)
         generator = torch.Generator().manual_seed(0)
         for _ in range(self.generate):
-            logits = model(tokens[:, -context:])[0, -1].double().cpu()
-            drawn = torch.multinomial((logits / self.temperature).softmax(0), 1, generator=generator)
+            last = logits(model(tokens[:, -context:]))[0, -1].double().cpu()
+            drawn = torch.multinomial((last / self.temperature).softmax(0), 1, generator=generator)
             tokens = torch.cat([tokens, drawn[None].to(tokens.device)], 1)
         written = tokens[0, max(0, len(start) - _PROMPT if self.prompt is None else 0) :].tolist()
         if self.vocabulary == BYTES:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lrsched.data.batch import Batch, column, named, samples
 from lrsched.errors import ConfigError
+from lrsched.tasks._call import answered
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
@@ -95,6 +96,16 @@ class Task(ABC):
             DataError: names the sample and the value.
         """
 
+    def of(self, model: nn.Module, batch: Batch) -> Task:
+        """The same task, once it has seen the model and two training samples; here itself.
+
+        A task may measure less than :attr:`better` of its class, or count otherwise, for the models of some kind.
+
+        Raises:
+            ConfigError: it cannot be asked of this model.
+        """
+        return self
+
     def facts(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """The facts that the model is told: those of the data, and ``outputs``, how many numbers it shall give.
 
@@ -118,8 +129,8 @@ class Task(ABC):
         return type(self)(**{**given, **{name: facts[name] for name in missing}}) if missing else self
 
     def forward(self, model: nn.Module, batch: Batch) -> Any:
-        """What the model gives for the batch's input."""
-        return model(column(batch, 0))
+        """What the model gives for the batch's input; see :func:`lrsched.tasks._call.answered`."""
+        return answered(model, batch)
 
     def predict(self, model: nn.Module, inputs: Batch) -> Any:
         """What the model gives for inputs alone, without their targets."""

@@ -52,7 +52,13 @@ EMBEDDED = {
 SHORT = ("dataset.context=16", "dataset.stride=400", "dataset.megabytes=0.2")
 SHAPES = ("dataset=npz", "dataset.path=shapes.npz", "dataset.batch_size=16", "task=segmentation")
 QUADRATIC = ("dataset=noisy_quadratic", "dataset.samples=100", "task=quadratic")
-ASKED = {"quadratic": QUADRATIC, "gpt": ("dataset=python_source", *SHORT, "task=language_model"), "unet": SHAPES}
+VIT = "{model_type: vit, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8}"
+ASKED = {
+    "quadratic": QUADRATIC,
+    "gpt": ("dataset=python_source", *SHORT, "task=language_model"),
+    "hf": (*SMALL[:4], "dataset.size=16", "task=hf", "model.auto=image-classification", f"model.config={VIT}"),
+    "unet": SHAPES,
+}
 """Models that are no classifiers of pictures, and what they are tried on."""
 
 
@@ -74,6 +80,8 @@ def test_every_optimizer_trains(run_cli, name: str) -> None:
 
 @pytest.mark.parametrize("name", choices("model"))
 def test_every_model_trains(run_cli, name: str) -> None:
+    for package in {"hf": ("transformers",), "timm": ("timm",)}.get(name, ()):
+        pytest.importorskip(package, reason=f"no {package}: pip install 'hydra-lrsched[{name}]'")
     write_shapes("shapes.npz")
     pictures = (*SMALL[:4], "dataset.size=32" if name == "torchvision" else "dataset.size=16")
     check_trained(run_cli(f"model={name}", *ASKED.get(name, pictures), *SMALL[4:]))

@@ -66,6 +66,7 @@ GRIDS = {
     "falling": (("find.low=9",), ("find.rates=7", "must rise")),
     "budget": (("find.budget=99%",), ("find.budget=99%", "fewer find.rates")),
     "a key of a range": (("find.steps=50",), ("find.steps=50", "is a key of find.method=range")),
+    "a pause": (("sweep.until=3",), ("sweep.until=3", "leave it out")),
     "a picture": (("--png", "x.png"), ("--png=x.png", "lrsched report outputs/found")),
     "seeds as values": (("seed=0,1",), ("seed", "has several values")),
     "a config that is wrong": (("scheduler.warmup=2",), ("scheduler.warmup=2", "unit")),

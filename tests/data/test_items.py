@@ -338,7 +338,9 @@ def test_the_hash_tells_class_length_items_and_arguments_apart_but_not_where_dat
 
 def test_hugging_face_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(ConfigError, match=r"path=rows: needs the package datasets: .*; pip install datasets"):
+    with pytest.raises(
+        ConfigError, match=r"path=rows: needs the package datasets: .*; pip install 'hydra-lrsched\[hf\]'"
+    ):
         HuggingFace("rows")
 
 

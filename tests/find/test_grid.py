@@ -139,7 +139,7 @@ def test_a_search_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch, caps
         patch.setattr(Sweep, "record_end", interrupted)
         assert main([*WORDS, "find.seeds=2", "find.refine=1"]) == 130
     said = capsys.readouterr().err
-    assert "goes on with what is left" in said
+    assert "the same command with name=found goes on with what is left" in said
     assert "Traceback" not in said
     assert not Path("outputs/found/find.json").exists()
     assert 3 <= len(runs()) < len(ids)
@@ -160,6 +160,14 @@ def test_a_rate_that_diverges_is_known_as_such_and_not_tried_again(capsys) -> No
     times = {path: path.stat().st_mtime_ns for path in Path("outputs/found").glob("*/result.json")}
     assert main(words) == 0
     assert {path: path.stat().st_mtime_ns for path in Path("outputs/found").glob("*/result.json")} == times
+
+
+@pytest.mark.slow
+def test_a_search_without_a_name_is_in_one_folder() -> None:
+    words = [word for word in WORDS if not word.startswith("name=")]
+    assert main([*words, "find.high=1", "find.budget=100%"]) == 0
+    (folder,) = Path("outputs").iterdir()
+    assert {"find.json", "sweep.json"} < {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def test_real_runs_killed_on_the_way_come_to_the_same_answer(monkeypatch: pytest
         with monkeypatch.context() as patch:
             patch.setattr(Sweep, "record_end", interrupted)
             assert main(words) == 143
-        assert "goes on with what is left" in capsys.readouterr().err
+        assert "the same command with name=found goes on with what is left" in capsys.readouterr().err
         assert not Path("outputs/found/find.json").exists()
     assert main(words) == 0
     assert Path("outputs/found/find.json").read_bytes() == whole

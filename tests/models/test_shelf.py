@@ -14,8 +14,16 @@ from torch.nn.functional import cross_entropy
 import lrsched.models
 from lrsched.errors import ConfigError
 
-NAMES = ["CNN", "Fourier", "GPT", "Linear", "MLP", "Quadratic", "ResNet18", "ResNet9", "Timm", "TorchVision", "UNet"]
-OTHERS = {"GPT": {"vocabulary", "context"}, "Quadratic": {"input_shape"}, "UNet": {"input_shape", "classes", "outputs"}}
+NAMES = [
+    *("CNN", "Fourier", "GPT", "HF", "Linear", "MLP", "Quadratic"),
+    *("ResNet18", "ResNet9", "Timm", "TorchVision", "UNet"),
+]
+OTHERS = {
+    "GPT": {"vocabulary", "context"},
+    "HF": {"input_shape", "classes", "outputs", "vocabulary"},
+    "Quadratic": {"input_shape"},
+    "UNet": {"input_shape", "classes", "outputs"},
+}
 """Models that are no classifiers of samples, and the facts that they ask for; tests/models/ has a file for each."""
 CLASSIFIERS = [name for name in NAMES if name not in OTHERS]
 FLAT = ("Fourier", "Linear", "MLP")
@@ -30,6 +38,8 @@ LIGHT = {
 
 
 def build(name: str, shape: tuple[int, int, int], classes: int = 10) -> nn.Module:
+    if name == "Timm":
+        pytest.importorskip("timm", reason="no timm: pip install 'hydra-lrsched[timm]'")
     torch.manual_seed(0)
     options = {} if name == "TorchVision" and shape[1] == 8 else LIGHT.get(name, {})  # squeezenet wants more pixels
     return getattr(lrsched.models, name)(input_shape=shape, classes=classes, **options)
@@ -72,6 +82,8 @@ def test_the_seed_decides_the_weights(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_what_the_data_set_gives_is_checked(name: str) -> None:
     model = getattr(lrsched.models, name)
+    if name == "Timm":
+        pytest.importorskip("timm", reason="no timm: pip install 'hydra-lrsched[timm]'")
     with pytest.raises(ConfigError, match="classes=1"):
         model((1, 28, 28), 1)
     if name in FLAT:

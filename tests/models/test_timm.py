@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import timm
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from lrsched.assembly.param_groups import layers
 from lrsched.errors import ConfigError
 from lrsched.models import Timm
 
+timm = partial(pytest.importorskip, "timm", reason="no timm: pip install 'hydra-lrsched[timm]'")
 COLOUR = (3, 32, 32)
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forbid sockets."""
+    timm()
 
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a socket was opened")
@@ -34,8 +35,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def saved(path: Path, **options: Any) -> dict[str, Tensor]:
     """Weights of a small transformer for 7 classes, in a file."""
     torch.manual_seed(5)
-    weights = timm.create_model("test_vit", **{"num_classes": 7, "img_size": (32, 32), **options}).state_dict()
-    save_file(weights, path) if path.suffix == ".safetensors" else torch.save(weights, path)
+    weights = timm().create_model("test_vit", **{"num_classes": 7, "img_size": (32, 32), **options}).state_dict()
+    if path.suffix == ".safetensors":
+        pytest.importorskip("safetensors.torch").save_file(weights, path)
+    else:
+        torch.save(weights, path)
     return weights
 
 
@@ -44,7 +48,7 @@ def test_it_is_timms_network() -> None:
     ours = Timm(COLOUR, 7, name="test_resnet", options={"drop_path_rate": 0.5})
     state = torch.get_rng_state()
     torch.manual_seed(3)
-    peer = timm.create_model("test_resnet", num_classes=7, drop_path_rate=0.5)
+    peer = timm().create_model("test_resnet", num_classes=7, drop_path_rate=0.5)
     assert torch.equal(state, torch.get_rng_state())  # trying the shapes has drawn nothing
     x = torch.rand(2, 3, 32, 32)
     torch.manual_seed(9)
@@ -74,7 +78,7 @@ def test_a_new_classifier_is_drawn_where_it_is_asked_for(tmp_path: Path, capfd: 
     model = Timm(COLOUR, 10, name="test_vit", pretrained=path, head="new")
     assert "drawn anew: head.bias, head.weight" in capfd.readouterr().err
     torch.manual_seed(3)
-    fresh = timm.create_model("test_vit", num_classes=10, img_size=(32, 32)).state_dict()
+    fresh = timm().create_model("test_vit", num_classes=10, img_size=(32, 32)).state_dict()
     for name, item in model.network.state_dict().items():
         assert torch.equal(item, fresh[name] if name.startswith("head.") else weights[name])
 

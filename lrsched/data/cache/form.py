@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lrsched.data.batch import NAMES
+from lrsched.data.batch import NAMES, place
 from lrsched.data.stream.form import shape_of, shown
 from lrsched.errors import DataError
 
@@ -49,9 +49,14 @@ class Form:
 
     @property
     def target(self) -> int | None:
-        """The number of the column of targets: that of the name y, or the second one; None: there is none."""
+        """The number of the column of targets: that of its name, or the second one; None: there is none."""
         names = [column.name for column in self.columns]
-        return names.index("y") if "y" in names else 1 if len(names) > 1 else None
+        if self.kind != "mapping":
+            return 1 if len(names) > 1 else None
+        try:
+            return names.index(place(names, 1))
+        except LookupError:
+            return None
 
     def whole(self, columns: Sequence[Any]) -> Any:
         """A sample, or a batch of them, of the parts that its columns hold."""

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from lrsched.data.batch import Batch, columns
 from lrsched.data.cache.cache import Cache
+from lrsched.data.data import target
 from lrsched.data.stream.form import Collate, as_batch, shape_of
 from lrsched.data.stream.keyed import Sparing, apart, set_by
 from lrsched.data.stream.labels import Labels
@@ -206,12 +207,13 @@ class Fetch(Dataset[Any]):
 
     def _check(self, batch: Batch, numbers: Sequence[int]) -> None:
         """Refuse numbers that are not finite, and targets that are no class."""
-        for place, (name, column) in enumerate(columns(batch).items()):
+        y = target(batch)
+        for name, column in columns(batch).items():
             wrong = None
             if column.is_floating_point():
                 if not math.isfinite(column.sum().item()):  # eight times as fast as to look at each
                     wrong, rule = ~column.isfinite(), "every value must be finite"
-            elif self._labels is not None and (name == "y" or (place == 1 and "y" not in columns(batch))):
+            elif self._labels is not None and column is y:
                 wrong = self._labels.wrong(column)
                 rule = f"a label lies in 0 … {self._labels.classes - 1}"
             if wrong is not None and bool(wrong.any()):

@@ -1,0 +1,114 @@
+"""What a run will come to at its best rate, from what short runs came to at theirs; which of several schedules wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrsched.find.answer import Candidate
+from lrsched.find.curves import Floats
+from lrsched.find.fit import Fit
+from lrsched.find.losses import BAND, by_horizon
+
+FLOOR = 0.005
+"""The least error of a prediction that is believed, of ln loss."""
+
+ABOUT = 8.0
+"""A rate whose ln loss lies 1 above the least counts e^−8."""
+
+STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+"""97.5 % quantiles of Student's t for 1, 2, … degrees of freedom; 2.1 beyond."""
+
+
+@dataclass(frozen=True)
+class Bests:
+    """The least loss at each horizon, whatever the rate.
+
+    Args:
+        steps: of the horizons, ascending; float64[horizons].
+        each: ln of it for every seed, float64[horizons, seeds].
+        sd: of its mean over the seeds, as far as it comes from where the best rate lies; float64[horizons].
+    """
+
+    steps: Floats
+    each: Floats
+    sd: Floats
+
+    @classmethod
+    def of(cls, fit: Fit, trials: Sequence[Candidate], seeds: Sequence[int]) -> Bests:
+        """Read them off: what the rates about the best one came to, less what the fit says that they lie above it."""
+        known = by_horizon(trials, seeds)
+        rows, sds = [], []
+        for horizon, values in fit.least.items():
+            of, unit = known[horizon], fit.noise.unit
+            near = of.near(BAND * unit)
+            mean, seed = of.mean[near], np.log(of.each[near])
+            weight = np.exp(-ABOUT * (mean - mean.min()) / unit)
+            above = unit * np.log1p(fit.regret(horizon, of.x[near]))
+            rows.append(weight @ ((mean - above - seed.mean(1))[:, None] + seed) / weight.sum())
+            middle = float(values @ fit.weight)
+            sds.append(unit * float(np.sqrt(np.maximum(values**2 @ fit.weight - middle**2, 0))))
+        return cls(np.array(list(fit.least), dtype=np.float64), np.array(rows), np.array(sds))
+
+    def moved(self, x: Floats) -> Floats:
+        """What they would be at other horizons nearby, e^x steps, along a line through all."""
+        own = np.log(self.steps)
+        slope = float(np.polyfit(own, self.each.mean(1), 1)[0]) if len(own) > 1 else 0.0
+        return self.each + slope * (x - own)[:, None]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A prediction and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def extrapolated(bests: Bests, horizon: int, other: Bests | None = None) -> Interval:
+    """ln of the loss at a horizon, or its difference from another schedule's. ::
+
+        ln loss = a line in ln steps through the last two horizons
+
+    Its error: the noise of the seeds, pooled over the horizons; where the best rate lies; and what a like line through
+    the first two horizons misses the third by, as if a parabola had been missed.
+    """
+    value, x = bests.each, np.log(bests.steps)
+    if other is not None:
+        value = value - other.moved(x)
+    mean, end = value.mean(1), np.log(horizon)
+    if len(mean) < 2:
+        return Interval(float(mean[-1]), -np.inf, np.inf)
+    weights = np.zeros(len(mean))
+    reach = (end - x[-1]) / (x[-1] - x[-2])
+    weights[-1], weights[-2] = 1 + reach, -reach
+    seeds, freedom = value.shape[1], (value.shape[1] - 1) * len(mean)
+    if not freedom:
+        return Interval(float(weights @ mean), -np.inf, np.inf)
+    noise = ((value - mean[:, None]) ** 2).sum() / freedom / seeds * (weights @ weights)
+    place = 0.0 if other is not None else float((weights * bests.sd) @ (weights * bests.sd))
+    missed = FLOOR
+    if len(mean) > 2:
+        line = mean[-2] + (mean[-2] - mean[-3]) * (x[-1] - x[-2]) / (x[-2] - x[-3])
+        parabola = (end - x[-1]) * (end - x[-2]) / ((x[-1] - x[-2]) * (x[-1] - x[-3]))
+        missed = max(FLOOR, abs(float(mean[-1] - line)) * float(parabola) / 2)
+    sd = float(np.sqrt(noise + place + missed**2))
+    wide = (STUDENT[freedom - 1] if freedom <= len(STUDENT) else 2.1) * sd
+    at = float(weights @ mean)
+    return Interval(at, at - wide, at + wide)
+
+
+def ranked(bests: Sequence[Bests], horizon: int) -> tuple[list[int], list[int]]:
+    """Order schedules by the loss that is predicted for them.
+
+    Returns:
+        Their numbers, the best first; and those of them that may be as good as the first: an interval of the paired
+        difference holds 0.
+    """
+    order = sorted(range(len(bests)), key=lambda number: extrapolated(bests[number], horizon).mean)
+    first = bests[order[0]]
+    gaps = {number: extrapolated(bests[number], horizon, first) for number in order[1:]}
+    return order, [number for number, gap in gaps.items() if gap.low <= 0 <= gap.high]
