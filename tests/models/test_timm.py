@@ -155,7 +155,7 @@ def test_wrong_input_is_refused(what: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     saved(Path("vit.pt"))
     torch.save({"pos_embed": torch.ones(3)}, "flat.pt")
-    torch.save(timm.create_model("test_resnet", num_classes=7, in_chans=4).state_dict(), "four.pt")
+    torch.save(timm().create_model("test_resnet", num_classes=7, in_chans=4).state_dict(), "four.pt")
     for name in ("text.pt", "code.py"):
         Path(name).write_text("hello", "utf-8")
     shape, given, words = WRONG[what]
