@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, Literal
 
 import torch
@@ -17,8 +17,6 @@ from lrsched.models import checks
 from lrsched.models.checks import ImageShape
 from lrsched.models.files import read_weights
 from lrsched.models.fit import misfits
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 TOLD = {
     "num_classes": "the data and the task tell it",
@@ -45,7 +43,7 @@ class Timm(nn.Module):
         classes: number of logits, unless ``outputs`` is given.
         outputs: how many numbers to give for an image, as the task asks.
         name: as ``timm.list_models()`` has it: ``resnet18``, ``vit_tiny_patch16_224``, ``convnext_atto``, …
-        options: further arguments of this network, as ``{drop_path_rate: 0.1}``.
+        options: further arguments of this network, as ``{drop_path_rate: 0.1}``; None: none.
         pretrained: a file of weights on disk, ``.safetensors``, ``.pt``, ``.pth`` or ``.bin``; None: drawn at random.
             Position embeddings are brought to another image size, and the first convolution to other channels,
             by timm's own rules; every other weight must fit.
@@ -66,14 +64,14 @@ class Timm(nn.Module):
         *,
         outputs: int | None = None,
         name: str = "resnet18",
-        options: Mapping[str, Any] = NOTHING,
+        options: Mapping[str, Any] | None = None,
         pretrained: str | None = None,
         head: Literal["keep", "new"] = "keep",
     ) -> None:
         super().__init__()
         channels, height, width = checks.image(input_shape)
         given: dict[str, Any] = {"num_classes": checks.outputs(classes, outputs), "in_chans": channels}
-        timm = _timm(name)
+        timm, options = _timm(name), options or {}
         for key, reason in TOLD.items():
             if key in options:
                 raise ConfigError(f"options.{key}", options[key], "is no option", reason)

@@ -120,6 +120,15 @@ def test_short_runs_are_refused_before_one_begins(name: str, run_cli) -> None:
     assert not list(Path().iterdir())
 
 
+def test_a_budget_of_runs_whose_length_nobody_knows(run_cli) -> None:
+    words = ("experiment=picture", "logger=none", "name=found", "method=grid", "find.budget=50%")
+    ended = run_cli(*words, command="find")
+    assert ended.code == 2
+    assert "find.budget=50%: limits the cost" in ended.err
+    assert "give trainer.steps=NUMBER" in ended.err
+    assert not list(Path().iterdir())
+
+
 def test_a_grid_does_not_go_on_with_another_answer(run_cli) -> None:
     folder = Path("outputs/found")
     folder.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,11 +60,13 @@ def same(ours: list[dict[str, Tensor]], theirs: list[dict[str, Tensor]]) -> bool
 
 
 @pytest.mark.parametrize("y", [LABELS, MASKS], ids=["labels", "masks"])
-def test_a_batch_is_that_of_the_same_images_in_memory_whatever_makes_the_items(y: Tensor) -> None:
+def test_a_batch_is_that_of_the_same_images_in_memory_whatever_makes_the_items(y: Tensor, tmp_path: Path) -> None:
     memory = batches(split(Data((X, y)), **CUT), ASKED)
     assert not same(memory, batches(split(Data((X, y)), **CUT), None))
     for workers in (0, 2):
         assert same(batches(split_items(Items(TensorDataset(X, y), workers=workers), **CUT), ASKED), memory)
+    kept = Items(TensorDataset(X, y), workers=0, cache=True, cache_root=str(tmp_path))
+    assert same(batches(split_items(kept, **CUT), ASKED), memory)
     named = batches(split_items(Items(Rows({"picture": X, "what": y}), workers=0), **CUT), ASKED)
     assert same([dict(zip("xy", batch.values(), strict=True)) for batch in named], memory)
 

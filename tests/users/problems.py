@@ -1,7 +1,8 @@
-"""Five problems as their users write them: at most one file and one YAML, and the data that they have."""
+"""Problems as their users write them: at most one file and one YAML, and the data that they have."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -127,6 +128,43 @@ def sounds(place: Path) -> None:
     np.savez(place / "sounds.npz", x=x, y=heard)
 
 
+BERT = {
+    "model_type": "bert",
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "vocab_size": 257,
+    "max_position_embeddings": 64,
+}
+
+
+def docstrings(place: Path) -> None:
+    """Lines of the docstrings of two of Python's own modules, as bytes + 1, in a data set that ``datasets`` saved."""
+    import argparse
+    import statistics
+
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    def lines(module: object) -> list[str]:
+        held = [module, *(item for item in vars(module).values() if callable(item))]
+        said = "\n".join(str(getattr(item, "__doc__", "")) for item in held)
+        return [line.strip() for line in said.splitlines() if len(line.strip()) > 20][:120]
+
+    texts = [(line, label) for label, module in enumerate((argparse, statistics)) for line in lines(module)]
+    tokens = [[byte + 1 for byte in line.encode()[:60]] for line, _ in texts]
+    named = {"input_ids": [Value("int64")], "attention_mask": [Value("int64")]}
+    kinds = Features({**named, "label": ClassLabel(names=["argparse", "statistics"])})
+    columns = {
+        "input_ids": tokens,
+        "attention_mask": [[1] * len(line) for line in tokens],
+        "label": [label for _, label in texts],
+    }
+    Dataset.from_dict(columns, features=kinds).save_to_disk(str(place / "saved"))
+    (place / "bert").mkdir()
+    (place / "bert" / "config.json").write_text(json.dumps(BERT), "utf-8")
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a user has, and types.
@@ -138,6 +176,7 @@ class Problem:
         files: code and YAML that the user writes, by name.
         trust: modules that the user's own environment names.
         script: that trains, or empty: the command line does.
+        needs: packages of extras.
     """
 
     words: tuple[str, ...]
@@ -146,6 +185,7 @@ class Problem:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     trust: str = ""
     script: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def train(self) -> tuple[str, str]:
@@ -203,6 +243,27 @@ model:
         ("dataset=npz", "dataset.path=sounds.npz", "task=binary", "model=mlp", "dataset.batch_size=16"),
         "val/f1",
         sounds,
+    ),
+    "texts for a model of Hugging Face": Problem(
+        (
+            *(
+                "dataset=torch",
+                "dataset.train={_target_: lrsched.data.HuggingFace, path: saved}",
+                "dataset.collate=pad",
+            ),
+            *("model=hf", "model.config=bert", "task=hf", "optimizer=adamw", "dataset.batch_size=16"),
+        ),
+        "val/accuracy",
+        docstrings,
+        needs=("datasets", "transformers"),
+    ),
+    "digits for a model of timm": Problem(
+        (
+            *("model=timm", "model.name=test_resnet", "model.options={drop_path_rate: 0.2}"),
+            *("optimizer=adamw", "optimizer.layer_decay=0.8", "dataset.batch_size=256"),
+        ),
+        "val/accuracy",
+        needs=("timm",),
     ),
     "script with objects": Problem(
         ("dataset.batch_size=16", "optimizer=adamw"),
