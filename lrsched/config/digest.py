@@ -28,23 +28,39 @@ HANDS: Mapping[str, Mapping[str, int]] = {
 defaults. A data set of a user's own may mean something else by such a word."""
 
 
+NAMED_BY_ROOT = ("ImageFolder", "ImageMasks")
+"""Data sets of ours that ``dataset.root`` names; for others it says where the files of a known data set lie."""
+
+
+def is_named_by_root(dataset: Any) -> bool:
+    """Whether ``dataset.root`` says which data these are."""
+    return _ours(dataset) in NAMED_BY_ROOT
+
+
 def hands(dataset: Any) -> Mapping[str, int]:
     """The arguments of a data set that change no batch, each with the value that it is hashed with.
 
     Args:
         dataset: its node.
     """
+    return HANDS.get(_ours(dataset), {})
+
+
+def _ours(dataset: Any) -> str:
+    """The name of the class of a data set of ours; empty for another one."""
     target = str(dataset.get("_target_")) if is_mapping(dataset) else ""
     home, _, name = target.rpartition(".")
-    return HANDS.get(name, {}) if f"{home}.".startswith("lrsched.data.") else {}
+    return name if f"{home}.".startswith("lrsched.data.") else ""
 
 
 def computing(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keep the keys of a config that change the result, in the form that all versions share."""
     kept = {key: value for key, value in as_written_first(config).items() if key not in NEUTRAL}
+    root = is_named_by_root(kept.get("dataset"))
     for group, names in NEUTRAL_WITHIN.items():
         if isinstance(kept.get(group), Mapping):
-            kept[group] = {key: value for key, value in kept[group].items() if key not in names}
+            named = [key for key in kept[group] if key not in names or (root and key == "root")]
+            kept[group] = {key: kept[group][key] for key in named}
     if isinstance(kept.get("dataset"), Mapping):
         alike = {key: value for key, value in hands(kept["dataset"]).items() if key in kept["dataset"]}
         kept["dataset"] = {**kept["dataset"], **alike}

@@ -61,7 +61,8 @@ def is_of_workload(key: str) -> bool:
 
 def workload(config: Flat) -> Flat:
     """The part of a config that says what is learned."""
-    return {key: value for key, value in config.items() if changes_result(key) and is_of_workload(key)}
+    root = ("dataset.root",) if digest.is_named_by_root({"_target_": config.get("dataset._target_")}) else ()
+    return {key: value for key, value in config.items() if (changes_result(key) or key in root) and is_of_workload(key)}
 
 
 def candidate(config: Flat) -> Flat:

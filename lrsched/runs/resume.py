@@ -15,7 +15,7 @@ from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain, put, raw, within
 from lrsched.compose.onto import onto
 from lrsched.compose.stored import check_folder, reaching_out, read_config
-from lrsched.config.digest import config_sha256, hands
+from lrsched.config.digest import config_sha256, hands, is_named_by_root
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.records import RunFolder
@@ -143,7 +143,9 @@ def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str])
 
 def free_keys(stored: DictConfig) -> tuple[str, ...]:
     """The keys that never change a number of this run."""
-    return (*FREE, *(f"dataset.{name}" for name in hands(raw(stored, "dataset"))))
+    dataset = raw(stored, "dataset")
+    free = [key for key in FREE if key != "dataset.root" or not is_named_by_root(dataset)]
+    return (*free, *(f"dataset.{name}" for name in hands(dataset)))
 
 
 def finished(folder: RunFolder) -> bool:

@@ -18,6 +18,9 @@ from torch import nn
 
 import lrsched
 from lrsched.assembly.data import load_data, load_each
+from lrsched.compose.nodes import plain
+from lrsched.compose.outside import composed, hydra_of_ours
+from lrsched.config.digest import config_sha256
 from lrsched.data import ImageFolder
 from lrsched.data.cache.cache import Cache
 from lrsched.data.folders.decoded import sums
@@ -28,7 +31,10 @@ from lrsched.data.partition import Partition
 from lrsched.data.stream.splits import split_items
 from lrsched.errors import DataError, StorageError, UserError
 from lrsched.python.rebuild import stored_settings
+from lrsched.python.words import as_open
 from lrsched.records import RunFolder
+from lrsched.report.candidates import workload
+from lrsched.runs.resume import free_keys
 from lrsched.seeds import key
 from tests.helpers.folders import photos
 
@@ -328,3 +334,26 @@ def test_what_may_not_be_read_is_named(path: str) -> None:
 def test_keys_that_cannot_be_used_are_refused(word: str, said: str) -> None:
     photos(Path("photos"), each=8)
     assert said in refused(*f"dataset.{word}".split(" "), cached=True)
+
+
+@pytest.mark.parametrize("choice", ["imagefolder", "imagemasks", "mnist"])
+def test_another_folder_of_pictures_is_other_data(choice: str) -> None:
+    other, configs = choice != "mnist", list[Any]()  # its root says where the files of one data set lie
+    with hydra_of_ours():
+        for root in "ab":
+            configs.append(as_open(composed([f"dataset={choice}", f"dataset.root={root}"], None, key="")))
+            del configs[-1]["hydra"]
+    one, two = map(plain, configs)
+    assert (config_sha256(one) != config_sha256(two)) is other
+    target = one["dataset"]["_target_"]
+    flat: list[Any] = [{"dataset._target_": target, "dataset.root": root} for root in "ab"]
+    assert (workload(flat[0]) != workload(flat[1])) is other
+    assert ("dataset.root" not in free_keys(configs[0])) is other
+
+
+def test_folders_of_pictures_can_be_swept(run_cli) -> None:
+    for root in ("a", "b"):
+        photos(Path(root))
+    ended = run_cli("-m", *WORDS, *FOLDER, "dataset.root=a,b", "dataset.test=0.2", "trainer.steps=1", "sweep.jobs=1")
+    assert ended.code == 0, ended.err
+    assert len(list(Path("outputs/run").glob("*/result.json"))) == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
+from lrsched.config.digest import is_named_by_root
 from lrsched.config.run_id import is_neutral, key_of
 from lrsched.console import say
 from lrsched.errors import ConfigError
@@ -31,8 +32,9 @@ class Grid(SweepRunner):
         """Plan the jobs; make the sweep's folder if one is valid."""
         jobs = combinations(overrides, self._sweep.options.zip)
         self._sweep.swept = swept(jobs)
-        _check_swept(overrides, self._sweep.swept)
-        planned = _without_duplicates([self._sweep.plan(job) for job in jobs])
+        every = [self._sweep.plan(job) for job in jobs]
+        _check_swept(overrides, self._sweep.swept, every)
+        planned = _without_duplicates(every)
         valid = [job for job in planned if isinstance(job, Valid)]
         if valid:
             self._check(valid)
@@ -49,8 +51,10 @@ class Grid(SweepRunner):
         self._launch(jobs)
 
 
-def _check_swept(overrides: Sequence[Override], keys: set[str]) -> None:
+def _check_swept(overrides: Sequence[Override], keys: set[str], planned: Sequence[Valid | Invalid]) -> None:
     """Refuse several values of a key that does not affect a run's result: they would all make one run."""
+    if any(isinstance(job, Valid) and is_named_by_root({"_target_": job.settings.dataset.target}) for job in planned):
+        keys = keys - {"dataset.root"}
     for key, override in {key_of(override.get_key_element()): override for override in overrides}.items():
         if key in keys and key != "resume" and is_neutral(key.replace("/", ".")):
             value = str(override.input_line).partition("=")[2]
