@@ -96,6 +96,10 @@ SHORT_RUNS = {
         ("checkpoint.monitor=val/accuracy",),
         ("checkpoint.monitor=val/accuracy", "checkpoint.monitor=val/loss"),
     ),
+    "no loss, a metric by name": (
+        ("+trainer.metrics.f1=F1Score", "checkpoint.monitor=val/f1"),
+        ("checkpoint.monitor=val/f1", "checkpoint.monitor=val/loss"),
+    ),
     "rate 0": (("optimizer.lr=0", "trainer.steps=300"), ("optimizer.lr=0", "may be far off")),
     "budget": (("find.budget=4%", "trainer.steps=300"), ("find.budget=4%", "more of it, or fewer find.seeds")),
     "low": (("find.low=0.1",), ("find.low=0.1", "find.method=range or grid, and this is horizon")),
