@@ -5,6 +5,7 @@ expected loss in closed form. The first rate that the finder tries is off by a r
 
     python benchmarks/find_regret.py --repeats 200
     python benchmarks/find_regret.py --repeats 12 --exact      # without noise: the expected losses themselves
+    python benchmarks/find_regret.py --repeats 200 --range     # the range test beside it
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lrsched.data.quadratic import Quadratic
 from lrsched.find.answer import Candidate
 from lrsched.find.losses import by_horizon
 from lrsched.find.plan import Ask, Plan
+from lrsched.find.suggest import FIRST, smoothed, suggestions
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]
@@ -65,7 +67,7 @@ class Truth:
 
     @cached_property
     def curve(self) -> tuple[Floats, Floats]:
-        rates = np.geomspace(0.01, 4.0, 241)
+        rates = np.geomspace(1e-4, 4.0, 401)
         return np.log(rates), self.expected(rates, self.steps)
 
     @property
@@ -148,6 +150,31 @@ def quadratics(trials: Sequence[Candidate], seeds: Sequence[int], steps: int) ->
     return float(np.exp(np.clip(at + slope * np.log(steps), -20, 20)))
 
 
+def range_tests(truth: Truth, repeats: int, seeds: int, steps: int = 100) -> dict[str, Floats]:
+    """Regrets of a range test: for each suggestion, the median rate of the seeds. A seed has its own samples."""
+    rates = 1e-7 * 1e8 ** (np.arange(steps) / steps)
+    spectrum, start = truth.problem.spectrum, np.sqrt(truth.problem.spectrum * truth.problem.start)
+    found: dict[str, list[float]] = {}
+    for repeat in range(repeats):
+        suggested: dict[str, list[float]] = {}
+        for seed in range(seeds):
+            rng = np.random.default_rng([repeat, seed])
+            state, losses = start.copy(), list[float]()
+            for rate in rates:
+                x = rng.choice([-(2**0.5), 0, 0, 2**0.5], (BATCH, len(spectrum)))
+                residual = x @ state + rng.choice([-1.0, 1.0], BATCH)
+                losses.append(float(residual @ residual) / 2 / BATCH)
+                if len(losses) > steps // FIRST and smoothed(losses, 0.98)[-1] > 4 * smoothed(losses, 0.98).min():
+                    break
+                state = state - rate * spectrum * (x.T @ residual) / BATCH
+            tried = np.array(rates[: len(losses)])
+            for name, rate in suggestions(tried, smoothed(losses, 0.98), steps).items():
+                suggested.setdefault(name, []).append(rate)
+        for name, many in suggested.items():
+            found.setdefault(name, []).append(truth.regret(float(np.median(many))))
+    return {name: np.array(values) for name, values in found.items()}
+
+
 def study(truth: Truth, *, repeats: int, exact: bool, apart: float, share: float, seeds: int) -> dict[str, Floats]:
     chance = np.random.default_rng(1)
     every = range(seeds)
@@ -185,7 +212,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--regimes", default="easy,steep,hard")
     parser.add_argument("--shapes", default="linear")
+    parser.add_argument("--range", action="store_true", help="the range test instead: 100 steps, 1e-7 to 10")
     given = parser.parse_args()
+    if given.range:
+        for regime in given.regimes.split(","):
+            tests = range_tests(Truth(regime, "linear", given.steps), given.repeats, given.seeds)
+            print(regime, {name: f"{100 * values.mean():.1f}%" for name, values in tests.items()}, flush=True)
+        return
     print(
         "regime shape     regret  median     p90     max |  argmin   lines | covered  width | cost  most | edge    off"
     )

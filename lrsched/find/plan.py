@@ -30,8 +30,9 @@ FAR, APART = 1.0, 0.15
 OF_WALL = (0.1, 0.4, 0.7)
 """Where losses soar beyond the best rate, they look at these quantiles of it: the wall lies somewhere between them."""
 
-SAFE = 0.12
-"""In ln rate, below the largest stable one: what every seed survives for a while, one in many does not to the end."""
+SAFE, QUANTILE = 0.2, 0.25
+"""Where losses soar beyond the best rate: how far below the largest stable one the answer stays, in ln rate, for what
+every seed survives for a while, one in many does not to the end; and which quantile of the best rate it is at most."""
 
 NEAR, NEAR_WALL = 2.9, 1.5
 """Neighbours of the best rate at the first horizon that are further off, by this factor, have one put between them."""
@@ -53,11 +54,11 @@ class Found:
     """What follows from the losses.
 
     Args:
-        rate: with the least expected regret at the run's horizon.
+        rate: with the least expected regret at the run's horizon; lower where losses soar beyond the best.
         low, high: its 95 % interval.
         exponent: of the best rate over horizons: mean and standard deviation.
         wall: how likely the best rate is the largest stable one.
-        largest: the largest rate with which every seed of the longest horizon stayed finite: no answer is above.
+        largest: the largest rate with which no seed of the longest horizon came to grief: no answer is above.
         edge: low or high where the best rate may lie beyond what was tried.
         regret: expected, of the rate.
         fit: all of it.
@@ -176,8 +177,10 @@ class Plan:
         if not known:
             return None
         fit, longest = Fit.of(known), known[max(known)]
-        stable = longest.x[np.isfinite(longest.mean)]
-        best = fit.best(self.horizon, float(stable.max()) - (SAFE if fit.wall > 0.5 else 0.0))
+        stable = longest.x[longest.near()]
+        best = fit.best(self.horizon, float(stable.max()))
+        if fit.wall > 0.5:
+            best = min(float(stable.max()) - SAFE, float(fit.quantiles(self.horizon, [QUANTILE])[0]))
         low, high = fit.quantiles(self.horizon, (0.025, 0.975))
         mean = float(fit.exponent @ fit.weight)
         sd = float(np.sqrt(np.maximum(fit.exponent**2 @ fit.weight - mean**2, 0)))

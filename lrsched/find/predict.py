@@ -74,7 +74,7 @@ def extrapolated(bests: Bests, horizon: int, other: Bests | None = None) -> Inte
         ln loss = a line in ln steps through the last two horizons
 
     Its error: the noise of the seeds, pooled over the horizons; where the best rate lies; and what a like line through
-    the first two horizons misses the third by, as if a parabola had been missed.
+    the first two horizons misses the third by, beyond the noise.
     """
     value, x = bests.each, np.log(bests.steps)
     if other is not None:
@@ -88,13 +88,16 @@ def extrapolated(bests: Bests, horizon: int, other: Bests | None = None) -> Inte
     seeds, freedom = value.shape[1], (value.shape[1] - 1) * len(mean)
     if not freedom:
         return Interval(float(weights @ mean), -np.inf, np.inf)
-    noise = ((value - mean[:, None]) ** 2).sum() / freedom / seeds * (weights @ weights)
+    of_mean = float(((value - mean[:, None]) ** 2).sum() / freedom / seeds)
+    noise = of_mean * float(weights @ weights)
     place = 0.0 if other is not None else float((weights * bests.sd) @ (weights * bests.sd))
     missed = FLOOR
     if len(mean) > 2:
-        line = mean[-2] + (mean[-2] - mean[-3]) * (x[-1] - x[-2]) / (x[-2] - x[-3])
-        parabola = (end - x[-1]) * (end - x[-2]) / ((x[-1] - x[-2]) * (x[-1] - x[-3]))
-        missed = max(FLOOR, abs(float(mean[-1] - line)) * float(parabola) / 2)
+        ratio = (x[-1] - x[-2]) / (x[-2] - x[-3])
+        miss = np.array([ratio, -1 - ratio, 1.0])
+        parabola = (end - x[-1]) * (end - x[-2]) / ((x[-1] - x[-2]) * (x[-1] - x[-3])) / 2
+        beyond = float(miss @ mean[-3:]) ** 2 - of_mean * float(miss @ miss)  # what noise does not explain
+        missed = max(FLOOR, float(np.sqrt(max(beyond, 0.0)) * parabola))
     sd = float(np.sqrt(noise + place + missed**2))
     wide = (STUDENT[freedom - 1] if freedom <= len(STUDENT) else 2.1) * sd
     at = float(weights @ mean)
