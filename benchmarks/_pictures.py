@@ -36,7 +36,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
     classes = CLASSES
 
     def __init__(self, folder: str) -> None:
-        self.files = sorted(map(str, Path(folder).iterdir()))
+        self.files = sorted(str(file) for file in Path(folder).iterdir() if file.is_file())
 
     def __len__(self) -> int:
         return len(self.files)

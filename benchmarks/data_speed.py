@@ -3,10 +3,11 @@
     python benchmarks/data_speed.py --rounds 7
 
 1. ``decode``: epochs over pictures of 224 × 224 that PIL decodes in two workers, in our trainer's loader and in a bare
-   loop over ``DataLoader(…, num_workers=2)``; the same small network, batch size and optimizer. ``kept`` is the same
-   with ``persistent_workers=True``. ``small`` is the same for items that take a quarter of a millisecond.
-2. ``cache``: a second epoch of training and evaluation over a decoded cache, against the same arrays in memory.
-3. ``memory``: bytes of this process and its workers that are theirs alone (no pages of mapped files), epoch by epoch.
+   loop over ``DataLoader(…, num_workers=2)``; the same small network, batch size and optimizer. ``workers kept`` is
+   the bare loop with ``persistent_workers=True``.
+2. ``small``: the same for items that take a fifth of a millisecond.
+3. ``cache``: a second epoch of training and evaluation over a decoded cache, against the same arrays in memory.
+4. ``memory``: bytes of this process and its workers that are theirs alone (no pages of mapped files), epoch by epoch.
 
 Seconds by the clock and of the processors, workers included: the second ones can be compared on a busy machine.
 """
@@ -17,6 +18,7 @@ import argparse
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +41,7 @@ from lrsched.train.environment import prepare
 from lrsched.train.evaluate import evaluate
 
 BATCH = 32
+MEMORY = ("bare", "lrsched", "cached")
 
 
 def processors() -> float:
@@ -126,7 +129,7 @@ def compared(candidates: dict[str, Callable[[], Callable[[], object]]], rounds: 
 
 
 def decoding(scratch: Path, rounds: int, count: int, epochs: int) -> None:
-    """Compare loops over pictures, and over small items."""
+    """Compare loops over pictures."""
     for kind in ("jpg", "png"):
         folder = scratch / kind
         folder.mkdir()
@@ -142,6 +145,10 @@ def decoding(scratch: Path, rounds: int, count: int, epochs: int) -> None:
             },
             rounds,
         )
+
+
+def small_items(rounds: int, epochs: int) -> None:
+    """Compare loops over small items."""
     small = Small(4000, 40)
     print(f"{len(small)} small items, {epochs} epochs, {each(small):.2f} ms an item\n")
     node = "dataset.train={_target_: _pictures.Small, samples: 4000, operations: 40}"
@@ -214,27 +221,22 @@ def family(process: int) -> Iterator[int]:
             yield from family(child)
 
 
-def memory(scratch: Path, epochs: int = 60) -> None:
-    """Print the memory after the epochs of a bare loop, of a run whose items workers make, and of one over a cache.
+def memory(scratch: Path, name: str, epochs: int = 60) -> None:
+    """Print the memory after the epochs of a bare loop, of a run whose items workers make, or of one over a cache.
 
     Allocators take a while to settle, in torch's own workers as in these: the last twenty epochs are compared.
     """
-    folder = scratch / "few"
-    folder.mkdir()
-    draw(folder, 120, "jpg")
-    candidates = {
-        "DataLoader, workers kept": bare_epochs(Pictures(str(folder))),
-        "lrsched": our_epochs(pictured(folder), epochs),
-        "lrsched, cached": our_epochs(
-            pictured(folder), epochs, "dataset.cache=true", f"dataset.cache_root={scratch / 'few cached'}"
-        ),
-    }
-    for name, run in candidates.items():
-        seen = [own_bytes() / 2**20 for _ in range(epochs) if next(run) is None]
-        run.close()
-        shown = " ".join(f"{seen[n]:.0f}" for n in range(0, epochs, 5))
-        ratio = statistics.mean(seen[-5:]) / statistics.mean(seen[-20:-15])
-        print(f"{name}: MiB after every fifth of {epochs} epochs: {shown}; over the last 20: × {ratio:.3f}", flush=True)
+    draw(scratch, 120, "jpg")
+    node, cache = pictured(scratch), ("dataset.cache=true", f"dataset.cache_root={scratch}/.cache")
+    if name == "bare":
+        run = bare_epochs(Pictures(str(scratch)))
+    else:
+        run = our_epochs(node, epochs, *(cache if name == "cached" else ()))
+    seen = [own_bytes() / 2**20 for _ in range(epochs) if next(run) is None]
+    run.close()
+    shown = " ".join(f"{seen[n]:.0f}" for n in range(0, epochs, 5))
+    ratio = statistics.mean(seen[-5:]) / statistics.mean(seen[-20:-15])
+    print(f"{name}: MiB after every fifth of {epochs} epochs: {shown}; over the last 20: × {ratio:.3f}", flush=True)
 
 
 def bare_epochs(items: Any) -> Generator[None]:
@@ -266,20 +268,28 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=7)
     arguments.add_argument("--pictures", type=int, default=600)
     arguments.add_argument("--epochs", type=int, default=3)
-    arguments.add_argument("--parts", nargs="*", default=["decode", "cache", "memory"])
+    arguments.add_argument("--parts", nargs="*", default=["decode", "small", "cache", "memory"])
+    arguments.add_argument("--memory", choices=MEMORY, help="measure the memory of one of these alone")
     options = arguments.parse_args()
     os.environ["LRSCHED_TRUST"] = "_pictures"
     sys.path.insert(0, str(Path(__file__).parent))
     prepare("cpu", 1, deterministic=True)
+    if options.memory:
+        with tempfile.TemporaryDirectory() as scratch:
+            memory(Path(scratch), options.memory)
+        return
     print(f"{machine()}, load {os.getloadavg()[0]:.1f}\n", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         if "decode" in options.parts:
             decoding(Path(scratch), options.rounds, options.pictures, options.epochs)
+        if "small" in options.parts:
+            small_items(options.rounds, options.epochs)
         if "cache" in options.parts:
             second_epoch(Path(scratch), options.rounds)
         if "memory" in options.parts:
-            memory(Path(scratch))
-    print(f"load {os.getloadavg()[0]:.1f}")
+            for name in MEMORY:  # each in a process of its own, whose memory nobody used before
+                subprocess.run([sys.executable, __file__, "--memory", name], check=True)
+    print(f"\nload {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -161,6 +161,11 @@ def check_facts(task: Task, data: Items) -> None:
     from lrsched.tasks.classification import Classification
     from lrsched.tasks.segmentation import Segmentation
 
+    y, image = target(data.look()), data.facts.get("input_shape", ())
+    masks = isinstance(task, Segmentation) and y is not None and y.ndim == 3 and len(image) == 3
+    if masks and y is not None and tuple(y.shape[1:]) != tuple(image[1:]):
+        rule = f"labels are {list(y.shape[1:])} and images {list(image[1:])}, [H, W]"
+        raise DataError(f"dataset.train: {rule}; bring both to one size")
     dimensions = {Classification: 1, Segmentation: 3}.get(type(task))
     if dimensions is not None:
         few = data.look()
@@ -209,6 +214,10 @@ def labels_of(task: Task, facts: Mapping[str, Any]) -> Labels | None:
     """What whole-numbered targets may be, for data that are seen a batch at a time; None: anything."""
     if isinstance(task, TorchLoss):
         return None if task.ignored is None or "classes" not in facts else Labels(facts["classes"], (task.ignored,))
+    from lrsched.tasks.binary import Binary
+
+    if isinstance(task, Binary):
+        return Labels(2, yes_or_no=True)
     classes, ignored = getattr(task, "classes", None), getattr(task, "ignore", None)
     if type(classes) is not int:
         return None

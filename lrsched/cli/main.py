@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from lrsched.cli import open_door, run_config
 from lrsched.config.targets import trusted
-from lrsched.console import forgive_readers
-from lrsched.errors import nearest
+from lrsched.console import forgive_readers, say
+from lrsched.errors import ConfigError, nearest
 
 COMMANDS = {
     "new": "FOLDER                                   a project of your own that runs at once",
@@ -49,8 +49,12 @@ def main(words: Sequence[str] | None = None) -> None:
     if name not in COMMANDS:
         print(f"lrsched: there is no command {name!r}; {nearest(name, COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    if name in BUILDERS and trusted():  # a trusted module may lie in the current folder, as with python train.py
-        sys.path.insert(0, "")
+    try:
+        if name in BUILDERS and trusted():  # a trusted module may lie in the current folder, as with python train.py
+            sys.path.insert(0, "")
+    except ConfigError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
     if name != "train":
         sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))
     open_door(train, arguments)

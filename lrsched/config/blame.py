@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from lrsched.config.component import Component
 from lrsched.config.targets import trusted, within
+from lrsched.config.walk import is_mapping
 from lrsched.errors import ConfigError, UserError
 
 SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
@@ -63,7 +65,10 @@ def place_of(error: BaseException) -> str:
 
 
 def _is_theirs(file: str, module: str) -> bool:
-    if module == "__main__" or within(module, trusted()):  # a script, a notebook, what is typed at a prompt
+    homes: tuple[str, ...] = ()
+    with suppress(ConfigError):  # a pyproject.toml that is broken by now
+        homes = trusted()
+    if module == "__main__" or within(module, homes):  # a script, a notebook, what is typed at a prompt
         return True
     return not ("site-packages" in file or file.startswith(_HOMES))
 
@@ -87,3 +92,37 @@ def blamed(node: Component[Any], doing: str) -> Generator[None]:
         if is_out_of_memory(error):
             raise
         raise ConfigError(node.key, node.target, f"{doing} {raised(error)}") from error
+
+
+class called:
+    """Around the calls of a model and a task with a batch; takes a microsecond.
+
+    An error that passed lines of a user's own stays as it is: they will be named.
+
+    Args:
+        model: of the run.
+        batch: what it is given.
+        when: an update or an evaluation, in words.
+
+    Raises:
+        CodeError: it raised an error, which may be of the batch: one of another length, say.
+    """
+
+    def __init__(self, model: object, batch: Any, when: str) -> None:
+        self._model, self._batch, self._when = model, batch, when
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        said = isinstance(error, UserError)
+        if not isinstance(error, Exception) or said or is_out_of_memory(error) or place_of(error):
+            return
+        columns = self._batch.values() if is_mapping(self._batch) else self._batch
+        names = self._batch if is_mapping(self._batch) else ("x", "y", "weight")
+        forms = ", ".join(f"{name} {list(column.shape)}" for name, column in zip(names, columns, strict=False))
+        raise CodeError(
+            f"{type(self._model).__name__} cannot be called with the batch of {self._when}, {forms}: {raised(error)}; "
+            "two samples went through it before the run: do others differ in length or size, as with "
+            "dataset.collate=pad? Then take a model that takes any; the traceback is in the run's train.log"
+        ) from error

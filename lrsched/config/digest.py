@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched.config.versions import as_written_first
+from lrsched.config.walk import is_mapping
 
 NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint", "sweep")
 """Root keys that do not change what a run computes. (The fingerprint compares devices.)"""
@@ -18,6 +19,25 @@ NEUTRAL_WITHIN = {
 }
 """Keys of groups that do not change it either."""
 
+HANDS: Mapping[str, Mapping[str, int]] = {
+    "TorchDataset": {"workers": 2, "prefetch": 2},
+    "ImageFolder": {"workers": 2},
+    "ImageMasks": {"workers": 2},
+}
+"""Arguments of our data sets of items that say who makes the batches, which are the same for any number, and their
+defaults. A data set of a user's own may mean something else by such a word."""
+
+
+def hands(dataset: Any) -> Mapping[str, int]:
+    """The arguments of a data set that change no batch, each with the value that it is hashed with.
+
+    Args:
+        dataset: its node.
+    """
+    target = str(dataset.get("_target_")) if is_mapping(dataset) else ""
+    home, _, name = target.rpartition(".")
+    return HANDS.get(name, {}) if f"{home}.".startswith("lrsched.data.") else {}
+
 
 def computing(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keep the keys of a config that change the result, in the form that all versions share."""
@@ -25,6 +45,9 @@ def computing(config: Mapping[str, Any]) -> dict[str, Any]:
     for group, names in NEUTRAL_WITHIN.items():
         if isinstance(kept.get(group), Mapping):
             kept[group] = {key: value for key, value in kept[group].items() if key not in names}
+    if isinstance(kept.get("dataset"), Mapping):
+        alike = {key: value for key, value in hands(kept["dataset"]).items() if key in kept["dataset"]}
+        kept["dataset"] = {**kept["dataset"], **alike}
     return kept
 
 

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+
+from lrsched.errors import UNSET, ConfigError
 
 CONF = "conf"
 """The folder of a project's own configs."""
 
 
+FILE = "pyproject.toml"
+
+_OURS = re.compile(r"""^\s*(\[\s*)?(tool\s*\.\s*)?["']?lrsched["']?[ \t]*([]=.]|$)""", re.MULTILINE)
+"""A line of TOML that is about lrsched, for a file that is none as a whole."""
+
+
 def project() -> Mapping[str, Any] | None:
-    """The table ``[tool.lrsched]`` in the ``pyproject.toml`` of the current folder; None where none can be read."""
-    with suppress(FileNotFoundError, IsADirectoryError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        tools = _table(tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool"))
-        return None if tools is None else _table(tools.get("lrsched"))
-    return None
+    """The table ``[tool.lrsched]`` in the ``pyproject.toml`` of the current folder; None where there is none.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no TOML and seems to have that table.
+    """
+    try:
+        text = Path(FILE).read_text("utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        rule = f"cannot be read, and may say which conf/ and which modules are meant: {reason}"
+        raise ConfigError(FILE, UNSET, rule, "mend it, or run from another folder") from error
+    try:
+        tools = _table(tomllib.loads(text).get("tool"))
+    except tomllib.TOMLDecodeError as error:
+        if not _OURS.search(text):
+            return None
+        rule = f"is no TOML, so that its table [tool.lrsched] cannot be read: {error}"
+        raise ConfigError(FILE, UNSET, rule, "mend it, or run from another folder") from error
+    return None if tools is None else _table(tools.get("lrsched"))
 
 
 def _table(value: Any) -> Mapping[str, Any] | None:

@@ -195,9 +195,16 @@ def needed_trust(config: Mapping[str, Any]) -> list[str]:
 
 
 def trusted() -> tuple[str, ...]:
-    """List the modules that the user trusts beyond our own. A broken ``pyproject.toml`` adds none."""
+    """List the modules that the user trusts beyond our own.
+
+    Raises:
+        ConfigError: ``pyproject.toml`` cannot be read, or its ``trust`` is no list of names.
+    """
     named: Any = (project() or {}).get("trust", [])
-    own = [name for name in cast(list[Any], named) if isinstance(name, str)] if isinstance(named, list) else []
+    listed = cast(list[Any], named) if isinstance(named, list) else [None]
+    own = [name for name in listed if isinstance(name, str)]
+    if len(own) != len(listed):
+        raise ConfigError("[tool.lrsched] trust", named, "must be a list of modules", 'as in trust = ["my_project"]')
     return tuple(dict.fromkeys([*_of_environment(), *own]))
 
 

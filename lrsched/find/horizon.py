@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from lrsched.assembly.checks import all_metrics
 from lrsched.assembly.horizon import foreseen
 from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, spec_of
 from lrsched.assembly.native import depends_on_length
-from lrsched.assembly.task import metrics_of
 from lrsched.compose.overrides import written
 from lrsched.config.settings import Settings, base_rate, direction
 from lrsched.config.walk import is_list, is_mapping
@@ -119,7 +119,7 @@ def _refuse_shape(run: Settings) -> None:
     elif not isinstance(spec, OpenLoopSpec):
         rule = "sets the rate by what it sees, and has no shape that a shorter run could have"
         raise ConfigError("scheduler._target_", run.scheduler.target, rule, remedy)
-    if direction(metrics_of(run.task), monitor) != "min":
+    if direction(all_metrics(run), monitor) != "min":
         rule = "is better the larger it is, and losses of short runs are fitted"
         raise ConfigError("checkpoint.monitor", monitor, rule, "give checkpoint.monitor=val/loss")
 

@@ -106,9 +106,9 @@ class Trained:
     @cached_property
     def sign(self) -> int:
         """1 if less of the monitored metric is better, −1 if more is."""
-        from lrsched.assembly.task import metrics_of  # imports torch
+        from lrsched.assembly.checks import all_metrics  # imports torch
 
-        return 1 if direction(metrics_of(self.run.task), self.run.checkpoint.monitor) == "min" else -1
+        return 1 if direction(all_metrics(self.run), self.run.checkpoint.monitor) == "min" else -1
 
 
 def _diverged(job: Valid) -> bool:

@@ -146,7 +146,13 @@ def _load(network: nn.Module, pretrained: str, *, new_head: bool) -> None:
     if not path.is_file():
         rule = "is no file of weights on disk, and nothing is downloaded"
         raise ConfigError("pretrained", pretrained, rule, "get it first, as by timm.create_model(…, pretrained=True)")
-    weights: dict[str, Any] = _converted(network, dict(read_weights(path, "pretrained")))
+    weights: dict[str, Any] = dict(read_weights(path, "pretrained"))
+    try:
+        weights = _converted(network, weights)
+    except Exception as error:  # timm's conversions look for the names and shapes of their own weights
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        rule = f"its weights do not fit: timm cannot convert them for {type(network).__name__} ({reason})"
+        raise ConfigError("pretrained", pretrained, rule, "are they of this model, and for such images?") from error
     live, heads = network.state_dict(), told["classifier"]
     head = {name for name in live if name.startswith(heads)} if new_head else set[str]()
     if new_head and not head:

@@ -15,7 +15,7 @@ from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain, put, raw, within
 from lrsched.compose.onto import onto
 from lrsched.compose.stored import check_folder, reaching_out, read_config
-from lrsched.config.digest import config_sha256
+from lrsched.config.digest import config_sha256, hands
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.records import RunFolder
@@ -37,7 +37,7 @@ FREE = (
     "threads",
     "sweep",
 )
-"""Keys that never change a number of the run; the command's values replace the stored ones."""
+"""Keys that never change a number of any run; the command's values replace the stored ones."""
 
 EVERYWHERE = ("experiment", "debug")
 """Groups that may set any key."""
@@ -102,8 +102,9 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
         ConfigError: an override that changes the run, or a stored value that asks for the environment.
         CheckpointError: the stored config cannot be read, or there is no checkpoint to change it at.
     """
-    asked = _asked(overrides, composed)
     before = read_config(folder)
+    free = free_keys(before)
+    asked = _asked(overrides, composed, free)
     permissions = {key: raw(before, key) for key in OF_THE_COMMAND}
     _take_given(before, composed, asked)
     digest = config_sha256(plain(before))
@@ -112,7 +113,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
             composed = onto(_without_permissions(before), composed, overrides)
 
     own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
-    changes = [change for key in own if not within(key, FREE) for change in differences(key, before, composed)]
+    changes = [change for key in own if not within(key, free) for change in differences(key, before, composed)]
     allowed = check_allowed(raw(composed, "checkpoint.allow_change") or [], composed)
     refuse_fixed(changes)
     refuse([change for change in changes if not within(change.key, allowed)])
@@ -120,7 +121,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     config = deepcopy(before)
     for key in dict.fromkeys(change.asked for change in changes):
         put(config, key, raw(composed, key))
-    _take_free(config, composed, [key for key in own if within(key, FREE)])
+    _take_free(config, composed, [key for key in own if within(key, free)])
     at = cache(lambda: _newest_step(folder))
     keys = recorded(changes, before, composed) | lengthen(config, composed, asked, at)
     if keys:
@@ -136,7 +137,13 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
 def continued(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) -> RunRequest:
     """Request the rest of a sweep's job: its stored config alone, whose hash is in its name, and free keys."""
     check_folder(folder)
-    return stored(folder, composed, [item for item in overrides if within(_key(item), FREE)])
+    free = free_keys(read_config(folder))
+    return stored(folder, composed, [item for item in overrides if within(_key(item), free)])
+
+
+def free_keys(stored: DictConfig) -> tuple[str, ...]:
+    """The keys that never change a number of this run."""
+    return (*FREE, *(f"dataset.{name}" for name in hands(raw(stored, "dataset"))))
 
 
 def finished(folder: RunFolder) -> bool:
@@ -151,11 +158,11 @@ def _without_permissions(stored: DictConfig) -> DictConfig:
     return config
 
 
-def _asked(overrides: Sequence[str], composed: DictConfig) -> set[str]:
+def _asked(overrides: Sequence[str], composed: DictConfig, free: Sequence[str]) -> set[str]:
     """The keys that a command line sets."""
     asked = {_key(item) for item in overrides}
     if asked & set(EVERYWHERE):
-        asked |= {str(key) for key in composed if not within(str(key), FREE)}
+        asked |= {str(key) for key in composed if not within(str(key), free)}
     if CHANGES in asked:
         raise ConfigError(CHANGES, raw(composed, CHANGES), "is written by a resumed run, and not for the hand")
     return asked - {"resume", "name", *EVERYWHERE}

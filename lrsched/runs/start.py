@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
+from lrsched.config.blame import CodeError, raised
 from lrsched.config.settings import settings
 from lrsched.console import say
 from lrsched.imports import collector_at_rest
@@ -70,7 +71,12 @@ def make_run(
             from lrsched.runs.execute import execute  # imports torch
 
         request = replace(request, context=context)
-        return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
+        try:
+            return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
+        except SystemExit as error:  # of a model, a task or a data set of a user's own, as it is built
+            raise CodeError(
+                f"{raised(error)}: it ended the program before the run began; raise an error instead"
+            ) from None
 
 
 def _of_command(

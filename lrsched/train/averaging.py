@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from lrsched.averages.base import Average, Mean, Table
 from lrsched.config.component import Component
-from lrsched.data.batch import Batch
+from lrsched.data.batch import Batch, samples
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.records import AVERAGE
@@ -114,6 +114,8 @@ class Averaged:
             layer.train()
         try:
             for batch in stop.watch(self._samples):
+                if samples(batch) == 1:  # what is left over of the others; batch norm takes no statistics of it
+                    continue
                 with precision():
                     task.forward(self.model, batch)
         finally:
@@ -159,6 +161,9 @@ def build_average(
     average, table = table_of(node, horizon)
     renewed = average.renew if any(map(has_statistics, model.modules())) else 0
     try:
+        if renewed and batch_size == 1:
+            rule = "gives batch norm the statistics of batches, and with dataset.eval_batch_size=1 these have none"
+            raise ConfigError("renew", average.renew, rule, "give another dataset.eval_batch_size, or average.renew=0")
         return Averaged(average, table, model, in_order("train", -(-renewed // batch_size)) if renewed else None)
     except ConfigError as error:
         raise error.under(node.key) from error

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from lrsched.config.blame import called
 from lrsched.data.batch import Batch
 from lrsched.errors import NotFinite
 from lrsched.tasks.task import Task
@@ -40,7 +41,7 @@ def evaluate(
     try:
         with nullcontext() if named is None else named.listening(model):
             for batch in batches:
-                with precision():
+                with called(model, batch, f"an evaluation on {prefix}"), precision():
                     found = task.measure(model, batch)
                 for name, value in found.items():
                     sums[name] = sums[name] + value.double() if name in sums else value.double()

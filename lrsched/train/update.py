@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lrsched.config.blame import called
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.seeds import key
@@ -168,13 +169,14 @@ class Update:
         total: Tensor | None = None
         for m, batch in enumerate(batches):
             self._reseed(key(self._seed, "model", number, m))
-            with self._precision():
-                loss = self._task.loss(state.model, batch)
-            if weights:
-                loss = loss * share(weights[m], whole)
-            if self._flag is None:
-                self._require_finite(state, loss)
-            (loss if scaler is None else scaler.scale(loss)).backward()
+            with called(state.model, batch, f"update {number}"):
+                with self._precision():
+                    loss = self._task.loss(state.model, batch)
+                if weights:
+                    loss = loss * share(weights[m], whole)
+                if self._flag is None:
+                    self._require_finite(state, loss)
+                (loss if scaler is None else scaler.scale(loss)).backward()
             loss = loss.detach()
             total = loss if total is None else total + loss
         assert total is not None  # an update has at least one sample

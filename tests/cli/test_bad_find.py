@@ -96,6 +96,10 @@ SHORT_RUNS = {
         ("checkpoint.monitor=val/accuracy",),
         ("checkpoint.monitor=val/accuracy", "checkpoint.monitor=val/loss"),
     ),
+    "no loss, a metric by name": (
+        ("+trainer.metrics.f1=F1Score", "checkpoint.monitor=val/f1"),
+        ("checkpoint.monitor=val/f1", "checkpoint.monitor=val/loss"),
+    ),
     "rate 0": (("optimizer.lr=0", "trainer.steps=300"), ("optimizer.lr=0", "may be far off")),
     "budget": (("find.budget=4%", "trainer.steps=300"), ("find.budget=4%", "more of it, or fewer find.seeds")),
     "low": (("find.low=0.1",), ("find.low=0.1", "find.method=range or grid, and this is horizon")),
@@ -113,6 +117,15 @@ def test_short_runs_are_refused_before_one_begins(name: str, run_cli) -> None:
     (message,) = ended.err.splitlines()
     for word in said:
         assert word in message
+    assert not list(Path().iterdir())
+
+
+def test_a_budget_of_runs_whose_length_nobody_knows(run_cli) -> None:
+    words = ("experiment=picture", "logger=none", "name=found", "method=grid", "find.budget=50%")
+    ended = run_cli(*words, command="find")
+    assert ended.code == 2
+    assert "find.budget=50%: limits the cost" in ended.err
+    assert "give trainer.steps=NUMBER" in ended.err
     assert not list(Path().iterdir())
 
 

@@ -165,6 +165,48 @@ def _known(items: Any = None, arguments: Any = None, what: str = "train") -> str
     return known_by(Part(what, Draws() if items is None else items), arguments, Path("cache"))
 
 
+class Slots:
+    __slots__ = ("factor",)
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+
+class Times:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def times(self, x: float) -> float:
+        return x * self.factor
+
+
+def _closure(factor: float) -> Callable[[float], float]:
+    return lambda x: x * factor
+
+
+def _default(factor: float) -> Callable[[float], float]:
+    def times(x: float, factor: float = factor) -> float:
+        return x * factor
+
+    return times
+
+
+MADE_BY: dict[str, Callable[[float], Any]] = {
+    "a closure": _closure,
+    "a default": _default,
+    "slots": Slots,
+    "an object": Times,
+    "a method": lambda factor: Times(factor).times,
+}
+
+
+@pytest.mark.parametrize("name", MADE_BY)
+def test_what_a_function_works_with_tells_it_apart(name: str) -> None:
+    make = MADE_BY[name]
+    assert _known(arguments=make(2)) == _known(arguments=make(2))
+    assert _known(arguments=make(2)) != _known(arguments=make(3))
+
+
 def test_what_it_is_made_from_tells_it_apart(tmp_path: Path) -> None:
     plain = _known()
     assert _known() == plain
@@ -239,6 +281,17 @@ def test_what_a_killed_build_left_is_deleted_its_own_and_others_but_no_living_on
     assert (alive / "making" / "0.bin").exists()
 
 
+def test_what_others_have_beside_caches_is_left_alone() -> None:
+    for name in ("film", "train-final", f"train-{'B' * 32}"):
+        (Path("cache") / name / "making").mkdir(parents=True)
+        (Path("cache") / name / "film.mp4").write_bytes(b"of a user")
+    Path("away/making").mkdir(parents=True)
+    (Path("cache") / f"train-{'c' * 32}").symlink_to(Path("away").absolute())
+    made(Listed((torch.ones(1), 1)))
+    assert len(list(Path("cache").glob("*/film.mp4"))) == 3
+    assert Path("away/making").is_dir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "shorter": (lambda folder: (folder / "0.bin").write_bytes(b"123"), "0.bin has 3 bytes instead of 8"),
     "longer": (lambda folder: (folder / "1.bin").write_bytes(b"1" * 99), "1.bin has 99 bytes instead of 16"),
@@ -246,6 +299,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "manifest.json cannot be read"),
     "half a manifest": (lambda folder: (folder / "manifest.json").write_text('{"form'), "manifest.json cannot be read"),
     "another": (lambda folder: (folder / "manifest.json").write_text('{"format": 1}'), "manifest.json lacks what it"),
+    "no numbers": (
+        lambda folder: (folder / "manifest.json").write_text(
+            (folder / "manifest.json").read_text().replace("<f4", "O")
+        ),
+        "manifest.json lacks what it",
+    ),
     "newer": (
         lambda folder: (folder / "manifest.json").write_text('{"format": 9}'),
         "manifest.json is of another form",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,6 +192,8 @@ LATER = {
     "raises": "sample 20 raised OSError: photo.png is truncated",
     "shape": "sample 20 is (float32 [6], a int), and sample",
     "label": "sample 20 holds 3 in y; a label lies in 0 … 2",
+    "exits": "sample 20 raised SystemExit: 0 (line ",
+    "interrupts": "sample 20 raised KeyboardInterrupt:  (line ",
 }
 
 
@@ -204,7 +208,10 @@ def test_an_item_that_is_wrong_in_the_middle_ends_the_run_with_its_number(how: s
 
 
 @pytest.mark.slow  # torch looks for dead workers every 5 seconds
-@pytest.mark.parametrize(("how", "said"), [("killed", "was killed by SIGKILL, exit code -9"), ("ended", "exit code 7")])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("killed", "was killed by SIGKILL, exit code -9"), ("ended", "exit code 7"), ("ended well", "exit code 0")],
+)
 def test_a_dead_worker_is_one_message_with_its_sample(how: str, said: str, run_cli) -> None:
     node = f"{{_target_: {HERE}.Bad, number: 20, how: {how}}}"
     ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={node}", "dataset.workers=2")
@@ -395,3 +402,140 @@ def test_a_folder_of_pictures_and_a_sweep_over_it(run_cli, tmp_path: Path) -> No
     assert ended.result("w2")["weights_sha256"] == ended.result("w0")["weights_sha256"]
     swept = run_cli("-m", *words, *data, "scheduler=cosine,wsd,step", "name=sweep", "dataset.workers=1")
     assert swept.code == 0, swept.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["exits", "interrupts"])
+def test_an_exit_in_a_worker_is_one_message_with_its_sample(how: str, run_cli) -> None:
+    node = f"{{_target_: {HERE}.Bad, number: 20, how: {how}}}"
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={node}", "dataset.workers=2")
+    assert ended.code == 2
+    assert f"dataset.train: {LATER[how]}" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_data_set_that_exits_as_it_is_built_is_no_success(run_cli) -> None:
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", f"dataset.train={{_target_: {HERE}.Exits}}")
+    assert ended.code == 2
+    assert "SystemExit: 0 (line " in ended.err
+    assert not (ended.cwd / "outputs").exists()
+
+
+def test_other_workers_need_no_permission_where_they_change_no_batch(run_cli) -> None:
+    node = f"dataset.train={{_target_: {HERE}.Draws}}"
+    assert run_cli(*TRAIN, "name=run", "dataset=torch", node, "dataset.workers=0", "sweep.until=4").code == 0
+    ended = run_cli("resume=outputs/run", "sweep.until=null", "dataset.workers=1", "dataset.prefetch=3")
+    assert ended.code == 0, ended.err
+    assert "dataset.workers: 0 -> 1" in ended.err
+    assert run_cli(*TRAIN, "name=whole", "dataset=torch", node).code == 0
+    assert ended.result()["weights_sha256"] == ended.result("whole")["weights_sha256"]
+    assert ended.result()["config_sha256"] == ended.result("whole")["config_sha256"]
+
+
+def test_the_workers_of_another_data_set_are_its_own(run_cli, tmp_path: Path) -> None:
+    (tmp_path / "own/dataset").mkdir(parents=True)
+    (tmp_path / "own/dataset/mine.yaml").write_text(
+        f"defaults: [_dataset, _self_]\n_target_: {HERE}.Mine\nworkers: 3\n", "utf-8"
+    )
+    assert run_cli(*TRAIN, "--config-dir=own", "name=run", "dataset=mine", "sweep.until=1").code == 0
+    ended = run_cli("resume=outputs/run", "--config-dir=own", "sweep.until=null", "dataset=mine", "dataset.workers=4")
+    assert ended.code == 2
+    assert "checkpoint.allow_change=[dataset" in ended.err
+
+
+@pytest.mark.parametrize(("model", "name"), [("linear", "Linear"), ("mlp", "MLP")])
+def test_a_longer_batch_than_a_model_takes_is_no_bug_of_ours(model: str, name: str, run_cli) -> None:
+    pad = (f"dataset.train={{_target_: {HERE}.Lengths, longer: 50}}", "dataset.collate=pad", "dataset.workers=0")
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", *pad, f"model={model}")
+    assert ended.code == 2
+    assert f"lrsched: {name} cannot be called with the batch of update " in ended.err
+    assert ", x [16, 5], y [16]: RuntimeError: " in ended.err
+    assert "resume=outputs/run" in ended.err
+    assert ended.err.count("\n") == 1
+    assert "bug of ours" not in ended.err
+    assert run_cli("outputs/run", command="check").code == 0
+
+
+def test_an_evaluation_that_a_model_cannot_take_is_said_too(run_cli) -> None:
+    parts = (f"dataset.train={{_target_: {HERE}.Draws}}", f"dataset.validation={{_target_: {HERE}.Lengths, longer: 5}}")
+    ended = run_cli(*TRAIN, "name=run", "dataset=torch", *parts, "dataset.collate=pad", "dataset.workers=0")
+    assert ended.code == 2
+    assert "Linear cannot be called with the batch of an evaluation on val, x [60, 5], y [60]: " in ended.err
+    assert run_cli("outputs/run", command="check").code == 0
+
+
+WRONG = {
+    "yes or no": ("binary", "yes", 2, "sample 20 holds 2 in y; a target is 0 (no) or 1 (yes)"),
+    "a float": ("binary", "share", 0.5, "sample 20 holds 0.5 in y; a target is 0 (no) or 1 (yes)"),
+    "several": ("binary", "labels", -1, "sample 20 holds -1.0 in y; a target is 0 (no) or 1 (yes)"),
+    "infinite": ("regression", "number", None, "sample 20 holds inf in y; every value must be finite"),
+    "complex": (
+        "regression",
+        "complex",
+        None,
+        "sample 0 and those after it make no batch: column 1 (from 0) is complex64",
+    ),
+    "a pixel": ("segmentation", "mask", 3, "sample 20 holds 3 in y; a label lies in 0 … 2"),
+    "masks": ("segmentation", "mask", 0.5, "labels are [2, 8] and images [8, 8], [H, W]; bring both to one size"),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_target_that_a_task_cannot_be_asked_of_is_said_with_its_sample(how: str, cache: bool, run_cli) -> None:
+    task, kind, wrong, message = WRONG[how]
+    node = f"{{_target_: {HERE}.Targets, number: 20, kind: {kind}, wrong: {'null' if wrong is None else wrong}}}"
+    model = "unet" if task == "segmentation" else "mlp"
+    words = (f"dataset.train={node}", "dataset.workers=0", f"task={task}", f"model={model}", f"dataset.cache={cache}")
+    ended = run_cli(*WORDS, "dataset.batch_size=16", "name=run", "dataset=torch", *words, "dataset.cache_root=kept")
+    assert ended.code == 2
+    assert f"dataset.train: {message}" in ended.err
+    assert ended.err.count("\n") == 1, ended.err
+    if cache or not message.startswith("sample"):
+        assert not (ended.cwd / "outputs").exists()
+
+
+@pytest.mark.parametrize("kind", ["yes", "share", "labels"])
+def test_yes_or_no_may_be_of_any_type(kind: str, run_cli) -> None:
+    node = f"{{_target_: {HERE}.Targets, number: 0, kind: {kind}}}"
+    words = (f"dataset.train={node}", "dataset.workers=0", "task=binary", "model=mlp")
+    ended = run_cli(*WORDS, "dataset.batch_size=16", "name=run", "dataset=torch", *words)
+    assert ended.code == 0, ended.err
+
+
+SCRIPT = """
+import multiprocessing
+
+import lrsched
+from lrsched.data import Items
+from tests.helpers.items import Draws
+
+multiprocessing.set_start_method({method!r}, force=True)
+{guard}lrsched.run({words!r}, data=Items(Draws(), workers=1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_that_are_not_forked_change_no_bit(method: str, tmp_path: Path) -> None:
+    words = [*TRAIN, "trainer.epochs=1", f"name={method}"]
+    script = SCRIPT.format(method=method, words=words, guard="if __name__ == '__main__': ")
+    ended = of_a_script(script, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    whole = lrsched.run([*TRAIN, "trainer.epochs=1", "name=whole"], data=Items(Draws(), workers=0))
+    assert lrsched.load(f"outputs/{method}").result["weights_sha256"] == whole.result["weights_sha256"]
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+    script = SCRIPT.format(method="spawn", words=[*TRAIN, "name=run"], guard="")
+    ended = of_a_script(script, tmp_path)
+    assert "it was started by spawn, which runs the script again: is the call behind if __name__" in ended.stderr
+
+
+def of_a_script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(text, "utf-8")
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, env=path, capture_output=True, text=True, timeout=300
+    )

@@ -16,7 +16,8 @@ from lrsched.cli.find import main
 from lrsched.find.grid import Grid, coarse_grid
 from lrsched.find.options import FindConfig
 from lrsched.find.request import FindRequest, request_of
-from lrsched.find.trained import Job
+from lrsched.find.trained import Job, Trained
+from lrsched.signals import StopFlag
 from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
 from tests.python.helpers import process
@@ -174,6 +175,20 @@ def test_a_metric_that_is_better_when_larger() -> None:
     assert main([*WORDS, "checkpoint.monitor=val/accuracy", "find.seeds=2"]) == 0
     answer = found()
     assert answer["means"][f"{answer['suggestion']:g}"] == max(answer["means"].values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sign"),
+    [
+        (("+trainer.metrics.f1=F1Score", "checkpoint.monitor=val/f1"), -1),
+        (("average=ema", "checkpoint.monitor=val/average/loss"), 1),
+    ],
+    ids=["a metric by name", "of the average"],
+)
+def test_which_way_any_monitored_metric_is_better(words: tuple[str, ...], sign: int) -> None:
+    run = request_of([*WORDS, *words], None).runs[0]
+    launch: Any = None
+    assert Trained(launch, run, StopFlag()).sign == sign
 
 
 @pytest.mark.slow

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
+
+from lrsched.data import Data, Source
 
 
 class Draws(Dataset[tuple[Tensor, int]]):
@@ -89,12 +93,18 @@ class Bad(Draws):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "ended" and os.getpid() != self.parent:
             os._exit(7)
+        if self.how == "ended well" and os.getpid() != self.parent:
+            os._exit(0)
         return self.wrong(x, y)
 
     def wrong(self, x: Tensor, y: int) -> Any:
         """What the item is."""
         if self.how == "raises":
             raise OSError("photo.png is truncated")
+        if self.how == "exits":
+            sys.exit(0)
+        if self.how == "interrupts":
+            raise KeyboardInterrupt
         return {
             "shape": (x.repeat(2), y),
             "infinite": (x / 0, y),
@@ -154,3 +164,67 @@ def draws_from(samples: int) -> Draws:
 def pairs(items: list[Any]) -> Any:
     """A way to make a batch."""
     return torch.stack([x for x, _ in items]), torch.tensor([y for _, y in items])
+
+
+class Exits(Draws):
+    """Ends the program as it is made."""
+
+    def __init__(self) -> None:
+        sys.exit(0)
+
+
+class Mine(Source):
+    """A data set in memory with as many classes as it has workers.
+
+    Args:
+        workers: who brought the samples.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def load(self) -> Data:
+        """Their samples."""
+        y = torch.arange(60) % self.workers
+        return Data((torch.eye(self.workers)[y], y))
+
+
+class Lengths(Draws):
+    """Items of three numbers, and from a number on of five."""
+
+    def __init__(self, longer: int) -> None:
+        super().__init__()
+        self.longer = longer
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        x, y = super().__getitem__(number)
+        return torch.cat([x, x[:2]]) if number >= self.longer else x, y
+
+
+class Targets(Draws):
+    """Items with targets of another kind, of which one is wrong.
+
+    Args:
+        number: of the wrong one.
+        kind: yes (0 or 1, int), share (0.0 or 1.0), labels (several yes or no), number (a float) or mask (pixels).
+        wrong: what is wrong with it; None: nothing.
+    """
+
+    classes = 3
+
+    def __init__(self, number: int, kind: str, wrong: float | None = None) -> None:
+        super().__init__()
+        self.number, self.kind, self.wrong = number, kind, wrong
+
+    def __getitem__(self, number: int) -> Any:
+        x, _ = super().__getitem__(number)
+        value: Any = self.wrong if number == self.number and self.wrong is not None else number % 2
+        if self.kind == "mask":
+            return x[0].expand(1, 8, 8), torch.full((8, 8) if self.wrong != 0.5 else (2, 8), int(value))
+        found = {
+            "yes": int(value),
+            "share": float(value),
+            "labels": torch.tensor([0.0, value]),
+            "number": math.inf if number == self.number else 0.1 * number,
+        }
+        return x, found.get(self.kind, torch.complex(x[0], x[1]))

@@ -135,6 +135,16 @@ WRONG: dict[str, tuple[tuple[int, int, int], dict[str, Any], str]] = {
         "^pretrained=none.pt: is no file of .* nothing is",
     ),
     "another network's": (COLOUR, {"pretrained": "vit.pt"}, "they lack conv1.0.weight .*are they of this model"),
+    "weights that timm cannot convert": (
+        COLOUR,
+        {"name": "test_vit", "pretrained": "flat.pt"},
+        "^pretrained=flat.pt: .*timm cannot convert them for VisionTransformer .*are they of this model",
+    ),
+    "weights for channels that timm cannot convert": (
+        (1, 32, 32),
+        {"pretrained": "four.pt"},
+        r"^pretrained=four.pt: .*timm cannot convert them for ResNet \(AssertionError\)",
+    ),
     "no weights": (COLOUR, {"pretrained": "text.pt"}, "^pretrained=text.pt: cannot be read as data"),
     "a file of code": (COLOUR, {"pretrained": "code.py"}, "it must end in .safetensors or .pt$"),
 }
@@ -144,6 +154,8 @@ WRONG: dict[str, tuple[tuple[int, int, int], dict[str, Any], str]] = {
 def test_wrong_input_is_refused(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     saved(Path("vit.pt"))
+    torch.save({"pos_embed": torch.ones(3)}, "flat.pt")
+    torch.save(timm().create_model("test_resnet", num_classes=7, in_chans=4).state_dict(), "four.pt")
     for name in ("text.pt", "code.py"):
         Path(name).write_text("hello", "utf-8")
     shape, given, words = WRONG[what]

@@ -70,8 +70,7 @@ def test_other_workers_from_the_middle_of_an_epoch_on_make_the_same_rows(run_cli
         monkeypatch.setenv("LRSCHED_CACHE", f"{name}{first}")
         assert run_cli(*words, f"name={name}", f"dataset.workers={first}", "sweep.until=12").code == 0
         monkeypatch.setenv("LRSCHED_CACHE", f"{name}{then}")
-        allowed = "checkpoint.allow_change=[dataset.workers]"
-        ended = run_cli(f"resume=outputs/{name}", "sweep.until=null", f"dataset.workers={then}", allowed)
+        ended = run_cli(f"resume=outputs/{name}", "sweep.until=null", f"dataset.workers={then}")
         assert ended.code == 0, ended.err
         assert ended.rows(name) == ended.rows("whole")
         assert ended.result(name)["weights_sha256"] == ended.result("whole")["weights_sha256"]

@@ -154,6 +154,26 @@ def test_statistics_are_renewed_as_torch_does_it_without_dropout() -> None:
     assert [layer.momentum for layer in found.model.modules() if isinstance(layer, nn.BatchNorm1d)] == [0.1]
 
 
+def test_a_sample_that_is_left_over_gives_no_statistics() -> None:
+    x, y = torch.randn(9, 4), torch.zeros(9).long()
+    states: list[dict[str, Tensor]] = []
+    for ends in ((4, 8), (4, 8, 9)):
+        torch.manual_seed(0)
+        model, average = Normed(), Swa(start="0st", every="1st")
+        batches = [(x[a:b], y[a:b]) for a, b in zip((0, *ends), ends, strict=False)]
+        found = Averaged(average, average.table(Horizon(STEPS, steps_per_epoch=1)), model, batches)
+        train(model, found, range(3))
+        found.renew(Classification(classes=3), Precision("fp32", CPU), StopFlag())
+        states.append({name: item.clone() for name, item in found.model.state_dict().items()})
+    assert all(torch.equal(item, states[1][name]) for name, item in states[0].items())
+
+
+def test_batches_of_one_sample_cannot_renew() -> None:
+    node = component(AVERAGING, {"_target_": "lrsched.averages.Ema", "renew": 5}, "average")
+    with pytest.raises(ConfigError, match=r"^average\.renew=5: .*dataset\.eval_batch_size=1"):
+        build_average(node, Horizon(4), Normed(), lambda part, batches: [], 1)
+
+
 @pytest.mark.parametrize(
     ("model", "renew", "asked"),
     [(Normed, 10, [("train", 3)]), (Normed, 0, []), (lambda: nn.Linear(4, 3), 10, [])],

@@ -44,7 +44,7 @@ class Cache(Dataset[Any]):
         self.folder = folder
         told = read_manifest(folder)
         try:
-            columns = (Column(c["name"], c["dtype"], tuple(c["shape"])) for c in told["columns"])
+            columns = [_column(c) for c in told["columns"]]
             self.form, self._samples = Form(told["kind"], tuple(columns)), int(told["samples"])
             self._uneven, labels = [bool(uneven) for uneven in told["uneven"]], told["labels"]
             self._labels = None if labels is None else {int(value): int(number) for value, number in labels}
@@ -137,6 +137,16 @@ class Cache(Dataset[Any]):
             n: _file(self.folder / f"{n}.shapes", torch.int64, self._samples * dims).view(self._samples, dims)
             for n, dims in ((n, len(self.form.columns[n].shape)) for n, uneven in enumerate(self._uneven) if uneven)
         }
+
+
+def _column(told: dict[str, Any]) -> Column:
+    """A column as the manifest has it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it lacks something, or holds no numbers.
+    """
+    torch.from_numpy(np.empty(0, told["dtype"]))  # raises TypeError for what is no type of a tensor
+    return Column(str(told["name"]), told["dtype"], tuple(int(size) for size in told["shape"]))
 
 
 def _file(path: Path, dtype: torch.dtype, count: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -30,6 +31,9 @@ DECODED = "decoded"
 
 MAKING = "making"
 """The folder of files that are not whole yet. Nobody opens it; who begins anew deletes it."""
+
+OURS = re.compile(r"[a-z]+-[0-9a-f]{32}")
+"""The names of the folders of caches: whatever else lies beside them is somebody else's."""
 
 ELSEWHERE = "give another folder by dataset.cache_root, or dataset.cache=false"
 
@@ -158,7 +162,8 @@ def _alone(folder: Path, what: str, remedy: str) -> Generator[None]:
 def _sweep(root: Path, folder: Path) -> None:
     """Delete what builds that were killed left behind, of this cache and of others."""
     for other in root.iterdir():
-        if other == folder or not (other / MAKING).is_dir():
+        ours = OURS.fullmatch(other.name) and not other.is_symlink()
+        if other == folder or not ours or not (other / MAKING).is_dir():
             continue
         lock = RunLock(other, patience=0)
         with suppress(RunFolderBusy, StorageError):

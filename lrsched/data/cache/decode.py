@@ -108,11 +108,11 @@ class Decode(Fetch):
     def _refuse_wrong(self, n: int, joined: Tensor, arrays: Sequence[Numbers], numbers: Sequence[int]) -> None:
         """Refuse numbers that are not finite, and targets that are no label, as batches are looked at."""
         column, wrong, rule = as_column("", joined), None, ""
-        if column.is_floating_point():
-            if not torch.isfinite(column.sum()):
-                wrong, rule = ~column.isfinite(), "every value must be finite"
-        elif n == self._form.target and self._labels is not None:
-            wrong, rule = self._labels.wrong(column), f"a label lies in 0 … {self._labels.classes - 1}"
+        if column.is_floating_point() and not torch.isfinite(column.sum()):
+            wrong, rule = ~column.isfinite(), "every value must be finite"
+        labels = self._labels if n == self._form.target else None
+        if wrong is None and labels is not None and labels.looks_at(column):
+            wrong, rule = labels.wrong(column), labels.rule
         if wrong is not None and bool(wrong.any()):
             place = int(wrong.nonzero()[0])
             number = numbers[_sample(place, arrays)]

@@ -8,6 +8,7 @@ import inspect
 import os
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,11 +95,14 @@ class _State:
 
     def _object(self, value: Any) -> None:
         self._source(type(value))
-        held = getattr(value, "__dict__", None)
-        if isinstance(held, dict):
-            for name, part in sorted(cast("dict[str, Any]", held).items()):
-                self._say(name)
-                self.add(part, path=True)
+        held = dict(getattr(value, "__dict__", {}))
+        for each in type(value).__mro__:
+            slots = vars(each).get("__slots__", ())
+            names = (slots,) if isinstance(slots, str) else slots
+            held |= {name: getattr(value, name) for name in names if hasattr(value, name) and name[:2] != "__"}
+        for name, part in sorted(held.items()):
+            self._say(name)
+            self.add(part, path=True)
 
     def _source(self, value: Any) -> None:
         """A class or a function: its name, and the source of the modules that define it."""
@@ -106,6 +110,7 @@ class _State:
             self._say(f"{getattr(each, '__module__', '')}.{getattr(each, '__qualname__', '')}")
             for content in _text(each):
                 self.digest.update(hashlib.sha256(content).digest())
+        self.add(_bound(value))
 
     def _files(self, path: str) -> None:
         if path in self._told or not path or "\0" in path or len(path) > 4096:
@@ -117,6 +122,19 @@ class _State:
     def _say(self, text: str) -> None:
         self.digest.update(text.encode(errors="surrogateescape"))
         self.digest.update(b"\0")
+
+
+def _bound(value: Any) -> list[Any]:
+    """What a function or a method works with beside its code: defaults, what is around it, and the object it is of."""
+    if isinstance(value, types.MethodType):
+        return [value.__self__, *_bound(value.__func__)]
+    if not isinstance(value, types.FunctionType):
+        return []
+    around = list[Any]()
+    for cell in value.__closure__ or ():
+        with suppress(ValueError):  # empty
+            around.append(cell.cell_contents)
+    return [value.__defaults__, value.__kwdefaults__, around]
 
 
 def _text(value: Any) -> Iterator[bytes]:

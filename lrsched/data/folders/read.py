@@ -21,6 +21,9 @@ Numbers: TypeAlias = "np.ndarray[Any, Any]"
 WIDE = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Pillow's modes of grey pictures of more than 8 bits; ``I`` has 32, and holds 16 of them for some formats."""
 
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "DIB", "TIFF", "WEBP", "GIF", "JPEG2000", "AVIF", "TGA", "ICO")
+"""Formats that are read, whatever the name says. For others Pillow starts programs: EPS is code for Ghostscript."""
+
 ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held."""
 
@@ -74,7 +77,7 @@ def _opened(file: Path) -> Generator[Image]:
             raise _refused(file, "is empty (0 bytes)", "give the whole file, or take it away")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes and of metadata: what matters is raised
-            with Image.open(file) as image:
+            with Image.open(file, formats=_readable()) as image:
                 image.load()
                 if image.getexif().get(ORIENTATION, 1) == 1:
                     yield image
@@ -99,6 +102,14 @@ def _opened(file: Path) -> Generator[Image]:
         raise _damaged(file, error) from error
     except Exception as error:  # Pillow's readers raise errors of any kind
         raise _damaged(file, error) from error
+
+
+def _readable() -> list[str]:
+    """Formats that this Pillow knows: it may be built without some."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _eight_bits(file: Path, image: Image) -> Image:

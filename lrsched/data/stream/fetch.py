@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,9 +126,9 @@ class Fetch(Dataset[Any]):
         """
         try:
             return sparing.make(lambda: self.part.items[number], self.seed(number, position))
-        except (Stopped, MemoryError):
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if not blames(error):
+                raise
             said = f": {error}" if isinstance(error, UserError) else f" raised {raised(error)}"
             raise DataError(f"{self.where(number)}{said}") from error
 
@@ -159,9 +160,9 @@ class Fetch(Dataset[Any]):
             if self._collate is not None:  # torch's own draws nothing
                 set_by(key(self._seed, f"batch/{self.part.name}", *wanted.position, *wanted.numbers[:1]))
             batch = as_batch(items, self._collate)
-        except (Stopped, MemoryError):
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if not blames(error):
+                raise
             raise DataError(self._uneven(wanted.numbers, items, error)) from error
         self._check(batch, wanted.numbers)
         return batch
@@ -180,8 +181,8 @@ class Fetch(Dataset[Any]):
         """
         numbers = these if self.part.places is None else self.part.places[these]
         batch = items.take(numbers)
-        if self._labels is not None and not items.knows_labels:
-            self._check(batch, numbers.tolist())
+        if self._labels is not None and (self._labels.yes_or_no or not items.knows_labels):
+            self._check(batch, numbers.tolist(), decoded=True)
         return batch
 
     def _refuse_label(self, items: Cache, labels: Labels) -> None:
@@ -190,9 +191,9 @@ class Fetch(Dataset[Any]):
         if wrong is not None:
             number, value = wrong
             name = items.form.columns[items.form.target or 0].name
-            raise DataError(f"{self.where(number)} holds {value} in {name}; a label lies in 0 … {labels.classes - 1}")
+            raise DataError(f"{self.where(number)} holds {value} in {name}; {labels.rule}")
 
-    def _uneven(self, numbers: Sequence[int], items: list[Any], error: Exception) -> str:
+    def _uneven(self, numbers: Sequence[int], items: list[Any], error: BaseException) -> str:
         """Why items make no batch: two of different forms, or what else the error says."""
         forms = list(map(shape_of, items))
         other = next((number for number, form in enumerate(forms) if form != forms[0]), None)
@@ -205,17 +206,16 @@ class Fetch(Dataset[Any]):
         doing = "" if isinstance(error, DataError) else "collate raised "
         return f"{self.where(numbers[0])} and those after it make no batch: {doing}{said}"
 
-    def _check(self, batch: Batch, numbers: Sequence[int]) -> None:
-        """Refuse numbers that are not finite, and targets that are no class."""
+    def _check(self, batch: Batch, numbers: Sequence[int], *, decoded: bool = False) -> None:
+        """Refuse numbers that are not finite, where nobody has looked, and targets that are no class."""
         y = target(batch)
         for name, column in columns(batch).items():
-            wrong = None
-            if column.is_floating_point():
-                if not math.isfinite(column.sum().item()):  # eight times as fast as to look at each
-                    wrong, rule = ~column.isfinite(), "every value must be finite"
-            elif self._labels is not None and column is y:
-                wrong = self._labels.wrong(column)
-                rule = f"a label lies in 0 … {self._labels.classes - 1}"
+            wrong, rule = None, ""
+            # The sum is eight times as fast as to look at each.
+            if not decoded and column.is_floating_point() and not math.isfinite(column.sum().item()):
+                wrong, rule = ~column.isfinite(), "every value must be finite"
+            if wrong is None and column is y and self._labels is not None and self._labels.looks_at(column):
+                wrong, rule = self._labels.wrong(column), self._labels.rule
             if wrong is not None and bool(wrong.any()):
                 where = wrong.nonzero()[0].tolist()
                 value = column[tuple(where)].item()
@@ -224,6 +224,13 @@ class Fetch(Dataset[Any]):
     def where(self, number: int) -> str:
         """A sample, for messages."""
         return f"dataset.{self.part.name}: sample {number}"
+
+
+def blames(error: BaseException) -> bool:
+    """Whether an error that came while an item was made is the item's: sys.exit() too, and an interrupt of its own."""
+    if isinstance(error, KeyboardInterrupt):  # Ctrl-C raises one, unless a run listens to the signal
+        return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    return not isinstance(error, (Stopped, MemoryError))
 
 
 def unpacked(made: Batch | Failed) -> Batch:

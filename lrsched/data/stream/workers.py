@@ -77,14 +77,14 @@ class Workers:
     def _death(self) -> str | None:
         """Who died, of what, and over which sample; None: nobody."""
         for number, process in enumerate(self._processes):
-            code = process.exitcode
-            if code not in (None, 0):
-                making, name = self._fetch.making[number], self._fetch.part.name
+            code, making = process.exitcode, self._fetch.making[number]
+            if code or (code == 0 and making != AT_REST):  # one whose code ended it in an item
+                name = self._fetch.part.name
                 over = "between two samples" if making == AT_REST else f"while it made sample {making}"
                 how = f"was killed by {_signal(-code)}" if code < 0 else "ended"
                 return (
                     f"dataset.{name}: worker {number} (process {process.pid}) {how}, exit code {code}, {over}; "
-                    f"{ADVICE.get(code, SEE)}"
+                    f"{_guard() if code == 1 and making == AT_REST else ADVICE.get(code, SEE)}"
                 )
         return None
 
@@ -94,6 +94,17 @@ ADVICE = {
     -signal.SIGKILL: f"was there not enough memory? Give fewer dataset.workers; {SEE}",
     -signal.SIGBUS: f"is /dev/shm full? Give it more, or a smaller dataset.batch_size or dataset.prefetch; {SEE}",
 }
+
+
+def _guard() -> str:
+    """What a worker may have lacked that ended before its first item; a forked one has everything."""
+    method = torch.multiprocessing.get_start_method()
+    if method == "fork":
+        return SEE
+    return (
+        f"it was started by {method}, which runs the script again: is the call behind if __name__ == '__main__'? "
+        "Put it there, or call multiprocessing.set_start_method('fork') before it, or give dataset.workers=0"
+    )
 
 
 def _started(loader: DataLoader[Any], fetch: Fetch) -> Iterator[Any]:

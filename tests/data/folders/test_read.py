@@ -188,3 +188,15 @@ def test_a_size_is_one_whole_number_or_two(size: object) -> None:
 def test_a_fit_is_one_of_two() -> None:
     with pytest.raises(ConfigError, match="fit=pad: must be crop or squash"):
         size_of(8, "pad")
+
+
+def test_what_needs_a_program_to_be_read_is_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ghostscript(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", ghostscript)
+    (tmp_path / "a.jpg").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    )
+    with pytest.raises(DataError, match=r"a\.jpg: is no picture that Pillow can read"):
+        read_picture(tmp_path / "a.jpg", 3)
