@@ -175,11 +175,13 @@ def range_tests(truth: Truth, repeats: int, seeds: int, steps: int = 100) -> dic
     return {name: np.array(values) for name, values in found.items()}
 
 
-def study(truth: Truth, *, repeats: int, exact: bool, apart: float, share: float, seeds: int) -> dict[str, Floats]:
-    chance = np.random.default_rng(1)
+def study(
+    truth: Truth, *, repeats: int, exact: bool, apart: float, share: float, seeds: int, first: int = 0
+) -> dict[str, Floats]:
+    chance = np.random.default_rng(1 + first)
     every = range(seeds)
     rows = []
-    for repeat in range(repeats):
+    for repeat in range(first, first + repeats):
         start = truth.best * apart ** chance.uniform(-1, 1)
         budget = int(share * RATES * seeds * truth.steps)
         plan = Plan(horizon=truth.steps, seeds=every, start=start, budget=budget)
@@ -205,6 +207,7 @@ def study(truth: Truth, *, repeats: int, exact: bool, apart: float, share: float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first repetition: others for others")
     parser.add_argument("--exact", action="store_true", help="expected losses instead of runs")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--apart", type=float, default=8.0, help="how far off the first rate is, at most")
@@ -227,7 +230,13 @@ def main() -> None:
             begun = time.perf_counter()
             truth = Truth(regime, shape, given.steps)
             of = study(
-                truth, repeats=given.repeats, exact=given.exact, apart=given.apart, share=given.share, seeds=given.seeds
+                truth,
+                repeats=given.repeats,
+                exact=given.exact,
+                apart=given.apart,
+                share=given.share,
+                seeds=given.seeds,
+                first=given.first,
             )
             r, mean = 100 * of["regret"], {name: float(values.mean()) for name, values in of.items()}
             cells = [

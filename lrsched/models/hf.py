@@ -97,10 +97,12 @@ class HF(nn.Module):
     def layer_numbers(self) -> dict[str, int]:
         """The layer of each parameter by name, 0 at the input: embeddings, each block of a stack, the head."""
         found: dict[str, int] = {}
-        number = -1
+        number, words = -1, False
         for prefix, piece in _pieces("network", self.network):
+            more = words and isinstance(piece, nn.Embedding)  # of tokens and of positions
+            words = isinstance(piece, nn.Embedding)
             held = [(name, item) for name, item in piece.named_parameters(prefix)]
-            if number < 0 or any(item.ndim >= 2 for _, item in held):
+            if number < 0 or (not more and any(item.ndim >= 2 for _, item in held)):
                 number += bool(held)
             for name, _ in held:
                 found.setdefault(name, number)

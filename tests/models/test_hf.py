@@ -143,8 +143,8 @@ def test_layers_are_embeddings_blocks_and_head() -> None:
     assert found["network.bert.pooler.dense.bias"] == 3
     assert found["network.classifier.weight"] == 4
     found = layers(HF(auto="causal-lm", config=GPT2, vocabulary=30))
-    assert found["network.transformer.wte.weight"] == 0
-    assert found["network.transformer.h.1.attn.c_attn.weight"] == found["network.transformer.ln_f.bias"] == 3
+    assert found["network.transformer.wte.weight"] == found["network.transformer.wpe.weight"] == 0
+    assert found["network.transformer.h.1.attn.c_attn.weight"] == found["network.transformer.ln_f.bias"] == 2
 
 
 @pytest.mark.parametrize(

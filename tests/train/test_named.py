@@ -21,7 +21,7 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.metric import metric_nodes
 from lrsched.data.batch import Batch
 from lrsched.errors import ConfigError
-from lrsched.tasks import Binary, Classification, LanguageModel, Regression, Segmentation, Task
+from lrsched.tasks import HF, Binary, Classification, LanguageModel, Regression, Segmentation, Task
 from lrsched.train.evaluate import evaluate
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -373,3 +373,15 @@ def test_an_error_in_an_evaluation_is_said_and_the_checkpoint_stays(run_cli: Tra
     assert ended.code == 2
     assert "cannot be given predictions" in ended.err
     assert list((ended.cwd / "outputs/run/checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 5)])
+def test_labels_of_a_model_with_its_own_loss_are_laid_in_one_row(shape: tuple[int, ...]) -> None:
+    logits, labels = random(*shape, 3), torch.arange(torch.Size(shape).numel()).reshape(shape) % 3
+    labels[-1] = -100
+    task = HF(counts="next_labels" if len(shape) > 1 else "samples")
+    found, y = task.compared({"logits": logits}, {"x": labels, "labels": labels})
+    if len(shape) > 1:
+        logits, labels = logits[:, :-1], labels[:, 1:]
+    assert torch.equal(y, labels[:-1].flatten())
+    assert torch.equal(found, logits[:-1].flatten(0, -2).softmax(1))
