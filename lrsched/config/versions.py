@@ -39,6 +39,9 @@ LATER: Mapping[str, Any] = {
 A ``*`` stands for every name that its mapping holds.
 """
 
+OF_OURS = ("dataset.cache",)
+"""Those of them that classes of ours take as arguments; a class of a user's may mean something else by such a word."""
+
 MOVED: Mapping[str, str] = {"trainer.label_smoothing": "task.label_smoothing"}
 """Dotted keys that moved after 0.1.0: ``{old place: new place}``."""
 
@@ -56,7 +59,8 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
     for key, (before, now) in SPELT.items():
         _replace(first, key, now, before)
     for key, value in _declared(first):
-        if _find(first, key) == value:
+        foreign = key in OF_OURS and not str(_find(first, "dataset._target_")).startswith("lrsched.")
+        if _find(first, key) == value and not foreign:
             _take(first, key)
     return first
 

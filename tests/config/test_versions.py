@@ -168,3 +168,13 @@ def test_the_jobs_of_a_sweep_keep_their_ids(run_cli, monkeypatch) -> None:
     assert run_cli(*sweep).code == 0
     assert {path: path.stat().st_mtime_ns for path in Path("outputs").rglob("result.json")} == before
     assert len(before) == 2
+
+
+def test_a_word_that_a_class_of_a_users_takes_stays_in_its_hash() -> None:
+    hashes = {
+        target: [config_sha256({"dataset": {"_target_": target, **more}}) for more in ({}, {"cache": False})]
+        for target in ("lrsched.data.TorchDataset", "mine.Data")
+    }
+    ours, theirs = hashes.values()
+    assert ours[0] == ours[1]
+    assert theirs[0] != theirs[1]
