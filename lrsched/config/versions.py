@@ -59,7 +59,8 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
     for key, (before, now) in SPELT.items():
         _replace(first, key, now, before)
     for key, value in _declared(first):
-        foreign = key in OF_OURS and not str(_find(first, "dataset._target_")).startswith("lrsched.")
+        home = _find(first, "dataset._target_")
+        foreign = key in OF_OURS and isinstance(home, str) and not home.startswith("lrsched.")
         if _find(first, key) == value and not foreign:
             _take(first, key)
     return first
