@@ -117,7 +117,7 @@ def assemble(
 
     precision = Precision(t.precision, device)
     with fitting_model(run.model, run.task, splits.like(), splits.facts):
-        model, few, task = first_model(run, splits, task, transform, device)
+        model, few, task = first_model(run, splits, task, transform, device, begun=earlier is not None)
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
@@ -218,19 +218,27 @@ def named_metrics(run: Settings, task: Task, facts: Mapping[str, Any], device: t
     return NamedMetrics(run.trainer.metrics, task, facts, device) if run.trainer.metrics else None
 
 
-def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device) -> nn.Module:
-    """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device."""
-    check_model_fits(run.model, facts)
+def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device, *, begun: bool = False) -> nn.Module:
+    """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device.
+
+    Args:
+        run: the settings.
+        facts: of the data.
+        device: where it goes.
+        begun: the weights of a checkpoint will follow: those that the run began with are not read.
+    """
+    node = run.model.without(getattr(run.model.cls, "begins", ())) if begun else run.model
+    check_model_fits(node, facts)
     torch.manual_seed(key(run.seed, "init"))
-    with enough_for(run.model), few_modules(run.model):
-        return run.model.build_for(facts).to(device)
+    with enough_for(node), few_modules(node):
+        return node.build_for(facts).to(device)
 
 
 def first_model(
-    run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device
+    run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device, *, begun: bool = False
 ) -> tuple[nn.Module, Batch, Task]:
     """The model as it is initialised, two training samples in the form that it is given, and the task for these."""
-    model = build_model(run, facts_of(run.task, task, splits.facts), device)
+    model = build_model(run, facts_of(run.task, task, splits.facts), device, begun=begun)
     few = transform(each(splits.like(), lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
     return model, few, task_for(run, task, model, few)

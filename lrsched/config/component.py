@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from lrsched.config.objects import called_by_name
 from lrsched.config.targets import DATASET, Role, check_arguments, construct, resolve
@@ -53,6 +53,10 @@ class Component(Generic[Own]):
             ConfigError: names the key.
         """
         check_arguments(self.cls, self.role, self.arguments, self.key)
+
+    def without(self, names: Collection[str]) -> Self:
+        """The same choice, with these arguments at their defaults."""
+        return replace(self, arguments={name: value for name, value in self.arguments.items() if name not in names})
 
     def build(self, **given: Any) -> Any:
         """Make an instance.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Generator, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,9 @@ class HF(nn.Module):
     References:
         https://huggingface.co/docs/transformers
     """
+
+    begins: ClassVar[tuple[str, ...]] = ("pretrained", "head")
+    """Arguments that say which weights it begins with: a run that goes on has its own, and needs the file no more."""
 
     def __init__(
         self,

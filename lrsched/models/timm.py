@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,9 @@ class Timm(nn.Module):
     References:
         https://huggingface.co/docs/timm
     """
+
+    begins: ClassVar[tuple[str, ...]] = ("pretrained", "head")
+    """Arguments that say which weights it begins with: a run that goes on has its own, and needs the file no more."""
 
     def __init__(
         self,

@@ -188,8 +188,10 @@ class Run:
         if complaint:
             rule = f"the weights of {self.folder} do not fit it: {complaint}"
             raise ConfigError("model" if into is None else "into", type(model).__name__, rule)
-        put_into(model, saved.weights)
-        return model.eval(), saved.step
+        put_into(model.eval(), saved.weights)
+        if weights == "average" and into is None:  # the checkpoint may be of a step between two evaluations
+            self._parts.renew(model)
+        return model, saved.step
 
     def _saved(self, weights: str) -> Saved:
         from lrsched.runs.weights import saved_weights

@@ -25,6 +25,7 @@ from lrsched.errors import CheckpointError, ConfigError
 from lrsched.records import RunFolder
 from lrsched.runs.newest import DATA, records
 from lrsched.tasks.task import Task, units_of
+from lrsched.train.averaging import batches_to_renew, renew
 from lrsched.train.environment import device_of
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -86,7 +87,7 @@ class Rebuilt:
         """The model as it was initialised; no random generator of this process notices."""
         generators = generators_state(self.device)
         try:
-            return first_model(self.run, self.splits, self.task, self.transform, self.device)[0]
+            return first_model(self.run, self.splits, self.task, self.transform, self.device, begun=True)[0]
         finally:
             set_generators(generators, self.device)
 
@@ -104,6 +105,14 @@ class Rebuilt:
         """The batches of a part of the data: ``val`` or ``test``."""
         size, limit = self.run.dataset.own.eval_batch_size, self.run.trainer.limit_eval_batches
         return self.splits.in_order(PARTS[name], self.transform, batch_size=size, device=self.device, limit=limit)
+
+    def renew(self, model: nn.Module) -> None:
+        """Give an average of the weights its statistics of batch norm, as an evaluation does."""
+        size, node = self.run.dataset.own.eval_batch_size, self.run.average
+        batches = 0 if node is None else batches_to_renew(node.build(), model, size)
+        if batches:
+            how: dict[str, Any] = {"batch_size": size, "device": self.device, "limit": batches}
+            renew(model, self.splits.in_order("train", self.transform, **how), self.task, self.precision)
 
     def in_words(self, name: str, value: float) -> str:
         """A metric with its unit, as the task says it.

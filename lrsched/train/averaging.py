@@ -95,33 +95,10 @@ class Averaged:
         for number, held in enumerate(others, start=2):
             torch._foreach_lerp_(self._mine.floats, held, 1 / number)  # type: ignore[reportPrivateImportUsage]
 
-    @torch.no_grad()
     def renew(self, task: Task, precision: Precision, stop: StopFlag) -> None:
-        """Give batch norm the statistics that training samples have under the averaged weights: a mean over batches.
-
-        Args:
-            task: calls the model.
-            precision: the arithmetic of the forward pass.
-            stop: looked at before each batch.
-        """
-        if self._samples is None:
-            return
-        layers = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm) and has_statistics(layer)]
-        momenta = [layer.momentum for layer in layers]
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # a plain mean
-            layer.train()
-        try:
-            for batch in stop.watch(self._samples):
-                if samples(batch) == 1:  # what is left over of the others; batch norm takes no statistics of it
-                    continue
-                with precision():
-                    task.forward(self.model, batch)
-        finally:
-            for layer, momentum in zip(layers, momenta, strict=True):
-                layer.momentum = momentum
-                layer.eval()
+        """Give batch norm its statistics, if there are samples for it; see :func:`renew`."""
+        if self._samples is not None:
+            renew(self.model, stop.watch(self._samples), task, precision)
 
     def state_dict(self) -> dict[str, Any]:
         """The average, and what goes on with it."""
@@ -159,14 +136,47 @@ def build_average(
         ConfigError: it does not fit the run's length, or the model cannot be copied.
     """
     average, table = table_of(node, horizon)
-    renewed = average.renew if any(map(has_statistics, model.modules())) else 0
+    batches = batches_to_renew(average, model, batch_size)
     try:
-        if renewed and batch_size == 1:
+        if batches and batch_size == 1:
             rule = "gives batch norm the statistics of batches, and with dataset.eval_batch_size=1 these have none"
             raise ConfigError("renew", average.renew, rule, "give another dataset.eval_batch_size, or average.renew=0")
-        return Averaged(average, table, model, in_order("train", -(-renewed // batch_size)) if renewed else None)
+        return Averaged(average, table, model, in_order("train", batches) if batches else None)
     except ConfigError as error:
         raise error.under(node.key) from error
+
+
+def batches_to_renew(average: Average, model: nn.Module, batch_size: int) -> int:
+    """How many batches of training samples give the average its statistics; 0: none."""
+    return -(-average.renew // batch_size) if any(map(has_statistics, model.modules())) else 0
+
+
+@torch.no_grad()
+def renew(model: nn.Module, batches: Iterable[Batch], task: Task, precision: Precision) -> None:
+    """Give batch norm the statistics that training samples have under averaged weights: a mean over batches.
+
+    Args:
+        model: in evaluation mode, with these weights.
+        batches: as the model is given them, without random changes.
+        task: calls the model.
+        precision: the arithmetic of the forward pass.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm) and has_statistics(layer)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean
+        layer.train()
+    try:
+        for batch in batches:
+            if samples(batch) == 1:  # what is left over of the others; batch norm takes no statistics of it
+                continue
+            with precision():
+                task.forward(model, batch)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+            layer.eval()
 
 
 def table_of(node: Component[None], horizon: Horizon) -> tuple[Average, Table]:

@@ -167,3 +167,17 @@ def test_without_timm_a_message_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     with pytest.raises(ConfigError, match=r"pip install 'hydra-lrsched\[timm\]'"):
         Timm(COLOUR, 7)
+
+
+def test_a_run_that_goes_on_does_not_need_the_file(run_cli) -> None:
+    words = ("model=timm", "model.name=test_vit", "trainer.epochs=1", "trainer.progress=false", "dataset=synthetic")
+    words = (*words, "dataset.samples=200", "dataset.classes=7", "dataset.batch_size=64", "dataset.size=32")
+    torch.save(timm().create_model("test_vit", num_classes=7, img_size=(32, 32), in_chans=1).state_dict(), "first.pt")
+    began = ("model.pretrained=first.pt", "name=run")
+    assert run_cli(*words, "name=whole", began[0]).code == 0
+    assert run_cli(*words, *began, "sweep.until=1").code == 0
+    Path("first.pt").unlink()
+    ended = run_cli("resume=outputs/run", "sweep.until=null")
+    assert ended.code == 0, ended.err
+    assert ended.result()["weights_sha256"] == ended.result("whole")["weights_sha256"]
+    assert run_cli("outputs/run", command="evaluate").code == 0

@@ -105,6 +105,21 @@ def test_the_average_can_be_loaded_evaluated_and_exported(run_cli, capsys: pytes
     assert written["val/loss"] == metrics["val/average/loss"]
 
 
+def test_statistics_are_renewed_for_a_checkpoint_between_two_evaluations(run_cli) -> None:
+    words = (*WORDS, *AVERAGES["swa"], "trainer.evaluate_every=100%", "checkpoint.every=1st", "checkpoint.keep=99")
+    ended = run_cli(*words, "name=run", "sweep.until=10")
+    assert ended.code == 0, ended.err
+    run = lrsched.load(ended.cwd / "outputs" / "run")
+    raw = load(Store(folder(ended, "run").checkpoints).committed()[0])["average"]["model"]
+    model = run.model("average").state_dict()
+    for name, tensor in raw.items():
+        assert torch.equal(model[name], tensor) == ("running" not in name and "num_batches" not in name), name
+    at_once = run_cli(*words[:-3], "name=short", "trainer.steps=12", "trainer.evaluate_every=10st", "sweep.until=10")
+    assert at_once.code == 0, at_once.err
+    evaluated = [row for row in at_once.rows("short") if "val/average/loss" in row]
+    assert run.evaluate("val", "average")["val/loss"] == evaluated[-1]["val/average/loss"]
+
+
 def test_the_best_weights_may_be_those_of_the_average(run_cli) -> None:
     ended = run_cli(*WORDS, *AVERAGES["swa"], "checkpoint.monitor=val/average/loss", "name=run")
     assert ended.code == 0, ended.err
