@@ -74,9 +74,13 @@ def check_monitors(run: Settings, better: Mapping[str, str]) -> None:
     for key, monitor in monitors.items():
         known = directions if key == "scheduler.monitor" else every  # an average begins later
         if monitor not in known:
-            average = run.average is None and monitor.startswith(f"val/{AVERAGE}")
-            remedy = "choose an average, as average=ema" if average else nearest(str(monitor), known)
-            raise ConfigError(key, monitor, "is no metric of an evaluation", remedy)
+            rule, remedy = "is no metric of an evaluation", nearest(str(monitor), known)
+            if run.average is None and monitor.startswith(f"val/{AVERAGE}"):
+                remedy = "choose an average, as average=ema"
+            elif monitor in every:
+                rule = "begins when the average does, and a scheduler observes every evaluation"
+                remedy = f"give {key}={monitor.replace(AVERAGE, '')}"
+            raise ConfigError(key, monitor, rule, remedy)
     modes = (run.checkpoint.mode, run.trainer.early_stop.mode, run.scheduler.arguments.get("mode"))
     for (key, monitor), mode in zip(monitors.items(), modes, strict=True):
         right = every[monitor]

@@ -15,6 +15,7 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
 from lrsched.schedules.shapes import Floats
+from lrsched.train.averaging import table_of
 from lrsched.units import count
 
 LOW = 0.01
@@ -231,3 +232,15 @@ def _of_unit(node: Mapping[str, Any], lengths: Mapping[str, int]) -> list[str]:
         and isinstance(node.get(key), int)
         and 1 < node[key] <= epochs < steps
     ]
+
+
+def lint_average(node: Component[None] | None, horizon: Horizon) -> list[str]:
+    """Warn of an average that takes the weights but once.
+
+    Args:
+        node: of the average, or None.
+        horizon: of the run.
+    """
+    if node is None or (table_of(node, horizon)[1] > 0).sum() > 1:
+        return []
+    return ["average: takes the weights once, at the run's end, and is the last weights; give a shorter average.every"]

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lrsched.averages.base import Average, Mean, Table, every
+from lrsched.errors import ConfigError
 from lrsched.horizon import Duration, Horizon
+from lrsched.units import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class Swa(Average):
         renew: training samples by which batch norm's statistics are renewed.
 
     Raises:
-        ConfigError: ``every`` is 0.
+        ConfigError: ``every`` is 0, or the tail has no update.
 
     References:
         Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018, https://arxiv.org/abs/1803.05407
@@ -38,4 +40,8 @@ class Swa(Average):
     renew: int = 10_000
 
     def table(self, horizon: Horizon) -> Table:
-        return every(horizon.resolve(self.every, "every", least=1), horizon.resolve(self.start, "start"), horizon)
+        start = horizon.resolve(self.start, "start")
+        if start >= horizon.steps:
+            rule = f"leaves no tail: the run has {count(horizon.steps, 'update')}"
+            raise ConfigError("start", self.start, rule, "75% leaves the last quarter")
+        return every(horizon.resolve(self.every, "every", least=1), start, horizon)

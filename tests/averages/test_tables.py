@@ -182,6 +182,8 @@ def test_every_average_ends_with_weights_and_counts_from_its_start(name: str, st
         (lambda: Lawa(last=0), "last"),
         (lambda: Lawa(every="0st").table(HORIZON), "every"),
         (lambda: Swa(every="0ep").table(HORIZON), "every"),
+        (lambda: Swa(start="100%").table(HORIZON), "start"),
+        (lambda: Swa(start="24st").table(HORIZON), "start"),
         (lambda: Wsm(merges=0), "merges"),
         (lambda: Wsm(shape="exponential"), "shape"),
         (lambda: Wsm(window="8st", merges=9).table(HORIZON), "window"),

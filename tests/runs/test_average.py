@@ -192,6 +192,19 @@ def test_bad_input_is_one_message_and_leaves_nothing(run_cli, words: tuple[str, 
     assert not (ended.cwd / "outputs").exists()
 
 
+def test_an_average_of_one_is_warned_of(run_cli) -> None:
+    ended = run_cli(*TINY, "average=lawa", "average.every=9ep", "name=run")
+    assert ended.code == 0
+    assert "warning: average: takes the weights once, at the run's end" in ended.err
+
+
+def test_a_scheduler_cannot_observe_what_begins_later(run_cli) -> None:
+    ended = run_cli(*TINY, "average=swa", "scheduler=plateau", "scheduler.monitor=val/average/loss", "name=run")
+    assert ended.code == 2
+    assert "begins when the average does" in ended.err
+    assert "give scheduler.monitor=val/loss" in ended.err
+
+
 def test_a_run_without_an_average_says_so(run_cli) -> None:
     assert run_cli(*TINY, "name=run").code == 0
     ended = run_cli("outputs/run", "--weights", "average", command="evaluate")

@@ -85,7 +85,7 @@ def person(installed: Path, tmp_path: Path) -> Callable[[str], Person]:  # noqa:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_problem_of_a_user(person: Callable[[str], Person], name: str) -> None:
-    for package in PROBLEMS[name].needs:
+    for package in ALL[name].needs:
         pytest.importorskip(package, reason=f"no {package}: pip install 'hydra-lrsched[hf,timm]'")
     user = person(name)
     user.train("name=whole")
