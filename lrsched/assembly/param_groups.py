@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from torch import nn
+from torch.optim import Optimizer
 
 from lrsched.config import schema
 from lrsched.errors import ConfigError, nearest
@@ -136,3 +137,8 @@ def _refuse_empty(
         rule = "an earlier group has all that it matches" if before else "matches the whole name of no parameter"
         remedy = "order them from the narrowest to the widest" if before else nearest(group.params, trained)
         raise ConfigError(f"optimizer.groups.{label}.params", group.params, rule, remedy)
+
+
+def base_rates(optimizer: Optimizer) -> set[float]:
+    """The rates of the groups, as long as no scheduler has set others."""
+    return {float(group["lr"]) for group in optimizer.param_groups}

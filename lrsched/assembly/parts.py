@@ -19,7 +19,7 @@ from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
-from lrsched.assembly.param_groups import freeze, parameter_groups
+from lrsched.assembly.param_groups import base_rates, freeze, parameter_groups
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
@@ -126,7 +126,11 @@ def assemble(
             try_metrics(model, few, task, precision, named, run.task)
     units = units_of(task, splits.facts)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
-    evaluations, spec, rates = evaluations_in(horizon, timetable.evaluate), spec_of(run.scheduler), _rates(optimizer)
+    evaluations, spec, rates = (
+        evaluations_in(horizon, timetable.evaluate),
+        spec_of(run.scheduler),
+        base_rates(optimizer),
+    )
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
     warned = [
@@ -161,11 +165,6 @@ def assemble(
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
-
-
-def _rates(optimizer: Optimizer) -> set[float]:
-    """The base rates of its groups, as long as no scheduler has set others."""
-    return {float(group["lr"]) for group in optimizer.param_groups}
 
 
 def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
