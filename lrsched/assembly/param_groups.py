@@ -139,6 +139,6 @@ def _refuse_empty(
         raise ConfigError(f"optimizer.groups.{label}.params", group.params, rule, remedy)
 
 
-def base_rates(optimizer: Optimizer) -> set[float]:
+def rates_of(optimizer: Optimizer) -> set[float]:
     """The rates of the groups, as long as no scheduler has set others."""
     return {float(group["lr"]) for group in optimizer.param_groups}

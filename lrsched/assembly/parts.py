@@ -19,7 +19,7 @@ from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
-from lrsched.assembly.param_groups import base_rates, freeze, parameter_groups
+from lrsched.assembly.param_groups import freeze, parameter_groups, rates_of
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
@@ -126,13 +126,9 @@ def assemble(
             try_metrics(model, few, task, precision, named, run.task)
     units = units_of(task, splits.facts)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
-    evaluations, spec, rates = (
-        evaluations_in(horizon, timetable.evaluate),
-        spec_of(run.scheduler),
-        base_rates(optimizer),
-    )
+    spec, rates = spec_of(run.scheduler), rates_of(optimizer)
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
-    scheduler = build_scheduler(spec, optimizer, planned, evaluations, past)
+    scheduler = build_scheduler(spec, optimizer, planned, evaluations_in(horizon, timetable.evaluate), past)
     warned = [
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
