@@ -15,7 +15,6 @@ from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
 from lrsched.schedules.shapes import Floats
-from lrsched.train.averaging import table_of
 from lrsched.units import count
 
 LOW = 0.01
@@ -241,6 +240,10 @@ def lint_average(node: Component[None] | None, horizon: Horizon) -> list[str]:
         node: of the average, or None.
         horizon: of the run.
     """
-    if node is None or (table_of(node, horizon)[1] > 0).sum() > 1:
+    if node is None:
+        return []
+    from lrsched.train.averaging import table_of  # imports torch, and a preview starts without it
+
+    if (table_of(node, horizon)[1] > 0).sum() > 1:
         return []
     return ["average: takes the weights once, at the run's end, and is the last weights; give a shorter average.every"]
