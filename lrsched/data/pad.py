@@ -18,11 +18,17 @@ UNCOUNTED = {"labels": -100}
 """What Hugging Face's models, and PyTorch's losses, leave out of account."""
 
 
+TOKENS, MASK = "input_ids", "attention_mask"
+"""What a tokenizer calls its tokens, and the mask that tells them from what fills them up."""
+
+
 @dataclass(frozen=True)
 class Pad:
     """Fills up the samples of a batch, as texts of different lengths: each dimension to the longest in the batch.
 
-    What an item holds may be tensors, arrays, lists of numbers (as tokenizers give them) and numbers.
+    What an item holds may be tensors, arrays, lists of numbers (as tokenizers give them) and numbers. Items with
+    ``input_ids`` and without ``attention_mask`` are given one, 1 at each token and 0 behind them: a model must not read
+    what fills up.
 
     Args:
         value: what to fill up with.
@@ -54,7 +60,12 @@ class Pad:
             named = cast("list[Mapping[Any, Any]]", items)
             if any(set(item) != set(first) for item in named):
                 raise DataError("the samples of a batch differ in their columns")
-            return {name: self._column(str(name), [item[name] for item in named]) for name in named[0]}
+            made = {name: self._column(str(name), [item[name] for item in named]) for name in named[0]}
+            tokens = made.get(TOKENS)
+            if MASK not in made and isinstance(tokens, Tensor) and tokens.ndim == 2:
+                ends = torch.tensor([len(item[TOKENS]) for item in named])
+                made[MASK] = (torch.arange(tokens.shape[1]) < ends[:, None]).long()
+            return made
         if isinstance(first, tuple):
             tuples = cast("list[tuple[Any, ...]]", items)
             if any(len(item) != len(first) for item in tuples):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.checks import all_metrics
@@ -69,8 +70,11 @@ def search(asked: FindRequest, trained: Trained) -> Extrapolation:
         words = [[*override_of(ask.lr).split(), f"trainer.steps={ask.horizon}", *shape] for ask in asks]
         trained([Job(ask.lr, own) for ask, own in zip(asks, words, strict=True)], seeds)
     found = plan.answer(trained.candidates)
-    if found is None:
-        rule = f"every rate diverged, down to {min(candidate.lr for candidate in trained.candidates):g}"
+    longest = max(candidate.horizon for candidate in trained.candidates)
+    stable = any(isfinite(candidate.loss) for candidate in trained.candidates if candidate.horizon == longest)
+    if found is None or not stable:
+        lowest = min(candidate.lr for candidate in trained.candidates if candidate.horizon == longest)
+        rule = f"every rate diverged in {count(longest, 'step')}, down to {lowest:g}"
         raise ConfigError("optimizer.lr", base_rate(asked.runs[0].optimizer), rule, "start from a lower one")
     more: dict[str, Any] = {
         "interval": [found.low, found.high],

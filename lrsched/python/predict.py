@@ -14,6 +14,7 @@ from lrsched.data.as_data import as_input
 from lrsched.data.batch import Batch, columns, place
 from lrsched.data.data import check_finite, form, is_whole, target
 from lrsched.data.items import Items
+from lrsched.data.pad import MASK
 from lrsched.errors import DataError
 from lrsched.python.rebuild import Rebuilt
 from lrsched.tasks._sums import full_precision
@@ -66,6 +67,8 @@ def inputs_like(x: Any, splits: AnySplits) -> Batch:
         raise DataError(
             f"x: has {', '.join(map(str, x))}; give {first} and what else the model needs of {', '.join(train)}"
         )
+    if MASK in train and MASK not in x:
+        raise DataError(f"x: has no {MASK}, and the run was trained with one: 1 at each token, 0 at what fills up")
     given = {
         name: _like(name, x[name], tensor, missing and name == first, context, sizes)
         for name, tensor in train.items()

@@ -539,3 +539,18 @@ def of_a_script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "script.py"], cwd=folder, env=path, capture_output=True, text=True, timeout=300
     )
+
+
+def test_a_mask_is_made_where_tokens_have_none() -> None:
+    items = [{"input_ids": [5, 6, 7], "label": 1}, {"input_ids": [8], "label": 0}]
+    assert Pad()(items)["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert Pad(length=2)(items)["attention_mask"].tolist() == [[1, 1], [1, 0]]
+    assert Pad(length=4)(items)["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
+    given = [{**item, "attention_mask": [0] * len(item["input_ids"])} for item in items]
+    assert Pad()(given)["attention_mask"].tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_a_picture_that_is_no_tensor_is_told_of_a_transform() -> None:
+    pictures = [(Image.new("RGB", (4, 4)), 0), (Image.new("RGB", (4, 4)), 1)]
+    with pytest.raises(DataError, match=r"sample 0 is \(a Image, a int\); pictures become tensors by a .*ToTensor"):
+        Items(pictures, facts={"classes": 2})

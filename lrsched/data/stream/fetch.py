@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import traceback
 from collections.abc import Sequence
@@ -201,6 +202,11 @@ class Fetch(Dataset[Any]):
             return (
                 f"{self.where(numbers[other])} is {forms[other]}, and sample {numbers[0]} of the same batch "
                 f"{forms[0]}; bring items to one form in __getitem__, or give dataset.collate, as dataset.collate=pad"
+            )
+        if self._collate is None and re.search(r"a \w*Image\w*\b", str(forms[0])):
+            return (
+                f"{self.where(numbers[0])} is {forms[0]}; pictures become tensors by a transform, in YAML transform: "
+                "{_target_: torchvision.transforms.ToTensor}"
             )
         said = str(error) if isinstance(error, UserError) else raised(error)
         doing = "" if isinstance(error, DataError) else "collate raised "
