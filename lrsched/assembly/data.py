@@ -88,6 +88,7 @@ def _items(run: Settings, data: Items, cut: Mapping[str, Any]) -> Loaded:
     task = task_of(run.task, data.facts)
     check_facts(task, data)
     digest = data.sha256(arguments)
+    data.look(labels=labels_of(task, data.facts))  # before a model is tried on them
     if data.cache:
         from lrsched.data.cache.items import decoded
 

@@ -158,10 +158,18 @@ class Items:
         """
         return None
 
-    def look(self, part: Part | None = None) -> Batch:
-        """The first two samples of a part as a batch; of the training part by itself."""
+    def look(self, part: Part | None = None, labels: Labels | None = None) -> Batch:
+        """The first two samples of a part as a batch; of the training part by itself.
+
+        Args:
+            part: of the data.
+            labels: what targets may be, or None: not known.
+
+        Raises:
+            DataError: a sample cannot be made, or its target is none of the labels.
+        """
         part = Part("train", self.train) if part is None else part
-        return self.fetch(part, 0).here(Wanted(part.numbers(torch.arange(min(2, len(part)))), LOOK))
+        return self.fetch(part, 0, labels).here(Wanted(part.numbers(torch.arange(min(2, len(part)))), LOOK))
 
     def _found(self) -> dict[str, Any]:
         """The facts that the first items and the attributes of the data set tell."""

@@ -554,3 +554,12 @@ def test_a_picture_that_is_no_tensor_is_told_of_a_transform() -> None:
     pictures = [(Image.new("RGB", (4, 4)), 0), (Image.new("RGB", (4, 4)), 1)]
     with pytest.raises(DataError, match=r"sample 0 is \(a Image, a int\); pictures become tensors by a .*ToTensor"):
         Items(pictures, facts={"classes": 2})
+
+
+def test_a_label_beyond_the_classes_is_named_before_a_model_is_tried() -> None:
+    data = TensorDataset(torch.rand(40, 2), 1 + torch.arange(40) % 3)
+    with pytest.raises(DataError, match=r"sample 1 holds 2 in y; a label lies in 0 … 1"):
+        lrsched.run(
+            [*TRAIN[:-1], "name=beyond"], data=Items(data, facts={"classes": 2}, workers=0), model=nn.Linear(2, 2)
+        )
+    assert not Path("outputs/beyond").exists()

@@ -130,14 +130,7 @@ def test_real_runs_killed_on_the_way_come_to_the_same_answer(monkeypatch: pytest
 @pytest.mark.slow
 def test_no_rate_is_given_where_the_longest_runs_diverge(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["optimizer.lr=1000", "trainer.epochs=15", "trainer.progress=false", "logger=none", "threads=1"]
-        "optimizer.lr=1000",
-        "trainer.epochs=15",
-        "trainer.progress=false",
-        "logger=none",
-        "threads=1",
-        "name=found",
-    ]
-    assert main([*words, "find.seeds=1"]) == 2
+    assert main([*words, "name=found", "find.seeds=1"]) == 2
     said = capsys.readouterr().err
     assert "every rate diverged in 80 steps" in said
     assert "start from a lower one" in said
