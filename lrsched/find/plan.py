@@ -24,15 +24,14 @@ THREE = 3
 RISE = 0.4
 """The later horizons look where the expected rise is this, on either side of the best rate."""
 
-FAR, APART = 1.0, 0.15
+FAR, APART = 1.2, 0.12
 """And at most, and at least, so far from it in ln rate."""
 
-OF_WALL = (0.1, 0.4, 0.7)
+OF_WALL = (0.15, 0.6)
 """Where losses soar beyond the best rate, they look at these quantiles of it: the wall lies somewhere between them."""
 
-SAFE, QUANTILE = 0.2, 0.25
-"""Where losses soar beyond the best rate: how far below the largest stable one the answer stays, in ln rate, for what
-every seed survives for a while, one in many does not to the end; and which quantile of the best rate it is at most."""
+WORST = 1.0
+"""A rate is chosen by its expected regret, of which more than this counts as this."""
 
 NEAR, NEAR_WALL = 2.9, 1.5
 """Neighbours of the best rate at the first horizon that are further off, by this factor, have one put between them."""
@@ -54,13 +53,14 @@ class Found:
     """What follows from the losses.
 
     Args:
-        rate: with the least expected regret at the run's horizon; lower where losses soar beyond the best.
+        rate: with the least expected regret at the run's horizon.
         low, high: its 95 % interval.
         exponent: of the best rate over horizons: mean and standard deviation.
         wall: how likely the best rate is the largest stable one.
         largest: the largest rate with which no seed of the longest horizon came to grief: no answer is above.
         edge: low or high where the best rate may lie beyond what was tried.
         regret: expected, of the rate.
+        flat: at the longest horizon no rate is worse than the best by more than seeds differ.
         fit: all of it.
     """
 
@@ -72,6 +72,7 @@ class Found:
     largest: float
     edge: Literal["low", "high"] | None
     regret: float
+    flat: bool
     fit: Fit
 
 
@@ -80,9 +81,10 @@ class Plan:
     """Short runs of the real schedule: many at a short horizon discard rates, few at longer ones measure the rest.
 
     The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side. The
-    other two take three rates each: the best one that :class:`Fit` expects, and one on either side where the loss is
-    expected to have risen; where losses soar beyond the best rate, quantiles of it. All seeds train with every rate, so
-    that their noise cancels. What to run next follows from the losses alone, in whatever order they came.
+    other two take three rates each: two at first, on either side of the best one that :class:`Fit` expects, where the
+    loss is expected to have risen; where losses soar beyond the best rate, quantiles of it. Then one more, where these
+    leave it open: beyond an end that is the best of them, else between. All seeds train with every rate, so that their
+    noise cancels. What to run next follows from the losses alone, in whatever order they came.
 
     Args:
         horizon: steps of the run.
@@ -140,11 +142,11 @@ class Plan:
         if not np.isfinite(tried[self.first].mean).any():
             return []
         for horizon in self.later(len(tried[self.first].x)):
-            fit = Fit.of(tried)
-            asked = [Ask(rate, horizon) for rate in _about(fit, horizon)]
-            missing = [ask for ask in asked if not _has(known.get(horizon), ask.lr)]
-            if missing:
-                return missing
+            pair = [rate for rate in _about(Fit.of(tried), horizon) if not _has(known.get(horizon), rate)]
+            if pair:
+                return [Ask(rate, horizon) for rate in pair]
+            if len(known[horizon].x) < THREE:
+                return [Ask(_third(Fit.of({**tried, horizon: known[horizon]}), horizon, known[horizon]), horizon)]
             tried[horizon] = known[horizon]
         return []
 
@@ -178,21 +180,19 @@ class Plan:
             return None
         fit, longest = Fit.of(known), known[max(known)]
         stable = longest.x[longest.near()]
-        best = fit.best(self.horizon, float(stable.max()))
-        if fit.wall > 0.5:
-            best = min(float(stable.max()) - SAFE, float(fit.quantiles(self.horizon, [QUANTILE])[0]))
+        best = fit.best(self.horizon, float(stable.max()), WORST)
         low, high = fit.quantiles(self.horizon, (0.025, 0.975))
-        mean = float(fit.exponent @ fit.weight)
-        sd = float(np.sqrt(np.maximum(fit.exponent**2 @ fit.weight - mean**2, 0)))
+        exponent = fit.exponent
         return Found(
             rate=rounded(float(np.exp(best))),
             low=float(np.exp(low)),
             high=float(np.exp(high)),
-            exponent=(mean, sd),
-            wall=fit.wall,
+            exponent=(float(exponent.mean()), float(exponent.std())),
+            wall=fit.wall(self.horizon),
             largest=float(np.exp(stable.max())),
             edge=_edge(known[min(known)]),
             regret=float(fit.regret(self.horizon, np.array([best]))[0]),
+            flat=_flat(fit, longest),
             fit=fit,
         )
 
@@ -218,17 +218,51 @@ def _further(rates: Sequence[float], mean: Floats) -> float | None:
 
 
 def _about(fit: Fit, horizon: int) -> list[float]:
-    """Three rates for a horizon."""
-    if fit.wall > 0.5:
-        low, middle, top = fit.quantiles(horizon, OF_WALL).tolist()
-    else:
-        middle = fit.best(horizon)
-        x = middle + np.linspace(-FAR, FAR, 81)
-        rise = fit.regret(horizon, x)
-        x = x[rise < rise.min() + RISE]
-        low, top = float(x[0]), float(x[-1])
-    sides = min(low, middle - APART), middle, max(top, middle + APART)
-    return [rounded(float(np.exp(each))) for each in sides]
+    """Two rates for a horizon."""
+    if fit.wall(horizon) > 0.5:
+        low, top = fit.quantiles(horizon, OF_WALL, seen=True).tolist()
+        return [_rate(low), _rate(max(top, low + APART))]
+    low, middle, top = _sides(fit, horizon)
+    return [_rate(middle if middle - low > 0.5 * (top - low) else low), _rate(top)]
+
+
+def _sides(fit: Fit, horizon: int) -> tuple[float, float, float]:
+    """Where the loss is expected to have risen, the best rate, and where it has risen beyond that."""
+    middle = fit.best(horizon, seen=True)
+    x = middle + np.linspace(-FAR, FAR, 97)
+    rise = fit.regret(horizon, x, seen=True)
+    x = x[rise < rise.min() + RISE]
+    return min(float(x[0]), middle - APART), middle, max(float(x[-1]), middle + APART)
+
+
+def _third(fit: Fit, horizon: int, known: Losses) -> float:
+    """One more rate for a horizon: beyond an end if the best one may lie there, else between, where nothing is yet."""
+    low, middle, top = _sides(fit, horizon)
+    if fit.wall(horizon) > 0.5:
+        middle = float(fit.quantiles(horizon, [0.5], seen=True)[0])
+    near = float(np.abs(known.x - middle).min()) < APART
+    if middle > known.x.max() - APART:
+        middle = max(top, float(known.x.max()) + APART)
+    elif middle < known.x.min() + APART:
+        middle = min(low, float(known.x.min()) - APART)
+    elif near:
+        middle = max(low, top, key=lambda side: float(np.abs(known.x - side).min()))
+    rate = _rate(middle)
+    return rounded(1.03 * rate) if _has(known, rate) else rate
+
+
+def _rate(x: float) -> float:
+    return rounded(float(np.exp(x)))
+
+
+def _flat(fit: Fit, of: Losses) -> bool:
+    """Whether each loss lies within two standard errors of its difference from the least."""
+    near = of.steady()
+    if near.sum() < len(of.x):
+        return False
+    shape, best = fit.noise.shape(of, near), int(of.mean.argmin())
+    variance = np.diag(shape) + shape[best, best] - 2 * shape[best]
+    return bool(np.all(of.mean - of.mean[best] <= 2 * np.sqrt(fit.noise.variance * np.maximum(variance, 0))))
 
 
 def _edge(first: Losses) -> Literal["low", "high"] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from lrsched.find.answer import Candidate
 from lrsched.find.curves import Floats
 from lrsched.find.fit import Fit
-from lrsched.find.losses import BAND, by_horizon
+from lrsched.find.losses import by_horizon
 
 FLOOR = 0.005
 """The least error of a prediction that is believed, of ln loss."""
@@ -42,14 +42,14 @@ class Bests:
         known = by_horizon(trials, seeds)
         rows, sds = [], []
         for horizon, values in fit.least.items():
-            of, unit = known[horizon], fit.noise.unit
-            near = of.near(BAND * unit)
+            of = known[horizon]
+            near = of.near()
             mean, seed = of.mean[near], np.log(of.each[near])
-            weight = np.exp(-ABOUT * (mean - mean.min()) / unit)
-            above = unit * np.log1p(fit.regret(horizon, of.x[near]))
+            weight = np.exp(-ABOUT * (mean - mean.min()))
+            above = fit.weight @ fit.rises(horizon, of.x[near])
             rows.append(weight @ ((mean - above - seed.mean(1))[:, None] + seed) / weight.sum())
             middle = float(values @ fit.weight)
-            sds.append(unit * float(np.sqrt(np.maximum(values**2 @ fit.weight - middle**2, 0))))
+            sds.append(float(np.sqrt(np.maximum(values**2 @ fit.weight - middle**2, 0))))
         return cls(np.array(list(fit.least), dtype=np.float64), np.array(rows), np.array(sds))
 
     def moved(self, x: Floats) -> Floats:
