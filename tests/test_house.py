@@ -28,6 +28,7 @@ FLOORS = [
     {"sweep", "python"},
     {"runs", "preview"},
     {"assembly"},
+    {"page"},
     {"train", "report"},
     {"compose"},
     {"schedulers", "tasks", "models", "loggers", "optimizers", "averages", "config"},
@@ -63,6 +64,7 @@ WITHOUT_TORCH = (
     "config",
     "preview",
     "report",
+    "page",
 )
 LONGEST = 260
 
