@@ -26,9 +26,8 @@ FLOORS = [
     {"cli", "_hydra"},
     {"find"},
     {"sweep", "python"},
-    {"runs", "preview"},
+    {"runs", "preview", "page"},
     {"assembly"},
-    {"page"},
     {"train", "report"},
     {"compose"},
     {"schedulers", "tasks", "models", "loggers", "optimizers", "averages", "config"},
@@ -63,8 +62,8 @@ WITHOUT_TORCH = (
     "loggers",
     "config",
     "preview",
-    "report",
     "page",
+    "report",
 )
 LONGEST = 260
 

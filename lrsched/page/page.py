@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from markupsafe import Markup
 import lrsched
 from lrsched.page import beside, block, charts, drawn, found, rows
 from lrsched.page.curves import MOST, Band, Curve, band, names_of, read
+from lrsched.page.script import script, script_hash, style
+from lrsched.page.svg import swatch
 from lrsched.report.compare import Comparison
 from lrsched.report.notes import how_chosen, notes
 from lrsched.report.rates import Candidate
@@ -75,16 +75,16 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
     runs = [block.run_of(row, curves[row.number], axes) for row in listed]
     folders = beside.folders(report.runs, paths)
     parts = [_part(report, number, names[number], bands[number]) for number in range(len(report.comparisons))]
-    style, script = _inlined("*.css"), _inlined("*.js")
+    look = (HERE / "page.css").read_text("utf-8") + style()
     return (
         _environment()
         .get_template("page.html")
         .render(
             title=_title(report, paths),
             version=lrsched.__version__,
-            policy=_policy(style, script),
-            style=style,
-            script=script,
+            policy=_policy(look, script()),
+            style=look,
+            script=script(),
             ends=f"{count(len(report.runs), 'run')}: {_ends(report)}",
             report=report,
             parts=parts,
@@ -94,7 +94,7 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
             costs=beside.costs(folders),
             finds=found.finds(beside.answers(folders)),
             data=[block.block("lrs-data", {**data, "axes": axes.content}), block.block("lrs-runs", runs)],
-            look=_look,
+            swatch=swatch,
         )
     )
 
@@ -176,29 +176,12 @@ def _ends(report: Report) -> str:
     return ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
 
 
-def _look(number: int) -> Markup:
-    from lrsched.page.svg import swatch
-
-    return swatch(number)
-
-
-def _inlined(pattern: str) -> str:
-    """The files of the page's style, or of its script, one after the other."""
-    return "\n".join(file.read_text("utf-8") for file in sorted((HERE / "static").glob(pattern)))
-
-
 def _policy(style: str, script: str) -> str:
     """What the page may do: run its own script, use its own style, show the pictures in it. Nothing is loaded."""
     return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src '{script_hash(script)}'; style-src '{script_hash(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-
-
-def _hash(text: str) -> str:
-    if not text:
-        return "'none'"
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _environment() -> Environment:
