@@ -1,6 +1,6 @@
 """The page of a report: ``report.html``, one file that needs no network and can be read without its script.
 
-``lrsched.page.page.page`` makes the text, :func:`write_page` puts it into a sweep's folder. Tables and pictures are made
+``lrsched.page.page.page`` makes the text, :func:`write_page` puts it in a folder. Tables and pictures are made
 here, from the objects of :mod:`lrsched.report`, by the templates in ``templates/`` (escaped, always). ``page.css`` and
 what :mod:`lrsched.page.script` gives are put into the page; the policy in its head names their hashes and forbids all
 else.
