@@ -100,7 +100,7 @@ def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
 
     Where the interval does not fit beside its difference, it is put below; then long titles are broken.
     """
-    columns = _columns(comparison)
+    columns = all_columns(comparison)
     kept = _fitting(columns, width)
     if len(kept) < len(columns) and not any(column.title == "p" for column in kept):
         kept = _fitting([_interval_below(column) if column.title == WORSE else column for column in columns], width)
@@ -109,7 +109,7 @@ def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
 
 def all_fit(comparison: Comparison, kept: Sequence[TableColumn]) -> bool:
     """Whether no metric of the test part was left out for want of room."""
-    wanted, there = (sum(column.spare >= SECOND for column in columns) for columns in (_columns(comparison), kept))
+    wanted, there = (sum(column.spare >= SECOND for column in columns) for columns in (all_columns(comparison), kept))
     return there == wanted
 
 
@@ -139,7 +139,7 @@ def _title_broken(column: TableColumn) -> TableColumn:
     return column if column.text else replace(column, title="\n".join(line.strip() for line in lines))
 
 
-def _columns(comparison: Comparison) -> list[TableColumn]:
+def all_columns(comparison: Comparison) -> list[TableColumn]:
     """All columns, the best candidate in the first row."""
     metric, rows, unit = comparison.metric.name, comparison.candidates, comparison.unit()
 
