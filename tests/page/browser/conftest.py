@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lrsched.page.page import page
 
+from lrsched.page.page import page
 from lrsched.report import compare_paths
 from tests.helpers.browser import MISSING, Opened, chromium, program
 from tests.report.conftest import leave

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.helpers.browser import Opened
 from tests.page.browser.conftest import written
 from tests.page.browser.test_reading import drawn
+from tests.report.conftest import config
 
 pytestmark = pytest.mark.slow
 
@@ -63,35 +66,43 @@ def test_there_are_forty() -> None:
     assert len(set(PAYLOADS)) == 40
 
 
+def leave_hostile(folder: Path, payload: str, seed: int) -> dict[str, Any]:
+    """A run with the payload in the values and a key of its config, its metrics, its reason, and what its task shows.
+
+    Returns:
+        What its sweep says of it.
+    """
+    folder.mkdir(parents=True)
+    named = {"scheduler___target_": payload, "dataset__root": payload, payload.replace("__", ""): payload}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config(seed=seed, **named)), "utf-8")
+    loss = 0.5 + len(payload) / 100
+    rows = [{"step": s, "val/loss": loss + 1 / s, f"val/{payload}": 1.0, "lr/default": 0.1} for s in (1, 2, 4)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    end = {"status": "failed" if seed else "finished", "reason": payload}
+    result = {**end, "step": 4, "metrics": {"val/loss": loss, f"val/{payload}": 1.0}}
+    (folder / "result.json").write_text(json.dumps(result), "utf-8")
+    (folder / "shown").mkdir()
+    (folder / "shown" / "4-words.txt").write_text(payload, "utf-8")
+    return {**end, "overrides": [f"dataset.root={payload}"], "steps_asked": 4, "steps_trained": 4}
+
+
 @pytest.fixture
-def hostile(leave: Callable[..., Path], tmp_path: Path) -> Path:
-    """A sweep whose every run carries one payload: in its folder's name, its scheduler's name, a value of its config,
-    the reason of its end, its overrides, what its task shows; and in the name of a metric."""
-    jobs = []
+def hostile(tmp_path: Path) -> Path:
+    """A sweep of two runs for each payload, which is in their names too; and a finder's answers."""
+    sweep, jobs = tmp_path / "sweep", []
     for number, payload in enumerate(PAYLOADS):
-        seen = payload.replace("/", "∕").replace("\0", "")
         for seed in (0, 1):
-            loss = 0.5 + number / 100
-            rows = [{"step": s, "val/loss": loss + 1 / s, f"val/{payload}": 1.0, "lr/default": 0.1} for s in (1, 2, 4)]
-            status, reason = ("finished", "") if seed == 0 else ("failed", payload)
-            metrics = {"val/loss": loss, f"val/{payload}": 1.0}
-            named = {"scheduler___target_": payload, "dataset__root": payload, payload.replace(".", ""): payload}
-            made = leave("x", 0.1, seed, status=status, reason=reason, metrics=metrics, rows=rows,
-                         under=f"sweep/{number}-{seed}", **named)  # fmt: skip
-            shown = made / "shown"
-            shown.mkdir()
-            (shown / "4-words.txt").write_text(payload, "utf-8")
-            folder = made.rename(made.parent / f"{number}-{seed}-{seen}"[:200])
-            job = {"run_id": str(folder.relative_to(tmp_path / "sweep")), "status": status, "reason": reason}
-            jobs.append({**job, "overrides": [f"dataset.root={payload}"], "steps_asked": 4, "steps_trained": 4})
-    finder = {"method": payload, "scheduler": payload, "suggestion": 0.1, "override": f"optimizer.lr={payload}",
-              "candidates": [{"lr": lr, "horizon": 4, "seed": 0, "loss": 1 / lr} for lr in (0.1, 0.2, 0.4)]}  # fmt: skip
-    folder = tmp_path / "sweep" / "find"
-    folder.mkdir()
-    (folder / "find.json").write_text(json.dumps({"answers": [{**finder, "scheduler": one} for one in PAYLOADS]}))
+            name = f"{number}-{seed}-{payload.replace('/', '∕')}"
+            jobs.append({"run_id": name, **leave_hostile(sweep / name, payload, seed)})
+    points = [{"lr": lr, "horizon": 4, "seed": 0, "loss": 1 / lr} for lr in (0.1, 0.2, 0.4)]
+    answers = [
+        {"method": one, "scheduler": one, "suggestion": 0.1, "override": f"optimizer.lr={one}", "candidates": points}
+        for one in PAYLOADS
+    ]
+    (sweep / "find.json").write_text(json.dumps({"answers": answers}), "utf-8")
     content = {"jobs": jobs, "steps_asked": 4, "steps_trained": 4, "wall_seconds": 1.0}
-    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(content))
-    return tmp_path / "sweep"
+    (sweep / "sweep.json").write_text(json.dumps(content), "utf-8")
+    return sweep
 
 
 def test_no_payload_runs(visit: Callable[..., Opened], hostile: Path, tmp_path: Path) -> None:
