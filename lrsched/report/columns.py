@@ -150,16 +150,12 @@ def all_columns(comparison: Comparison) -> list[TableColumn]:
         of = comparison.unit(name)
         return column(titled(name, of), lambda row: _measured(of, row.finals(name).values()), spare)
 
-    second = _others(comparison)
-    tested = [name for name in second[1:] if name.startswith("test/") and metric_of(name) != "loss"]
-
     columns = [
         column("schedule", lambda row: row.name, text=True),
         column("lr", lambda row: str(row.best.lr) if row.best else "–"),
         column(titled(f"{metric} ± sd", unit), lambda row: _measured(unit, row.values.values())),
         column("seeds", lambda row: seeds(row.values)),
-        *(final(name, SECOND) for name in second[:1]),
-        *(final(name, SECOND + place) for place, name in enumerate(tested, 1)),
+        *(final(name, SECOND + place) for place, name in enumerate(beside(comparison))),
     ]
     if len(rows) > 1:
         columns.insert(0, column("", lambda row: "*" if row is rows[0] and row.finite else ""))
@@ -179,6 +175,13 @@ def all_columns(comparison: Comparison) -> list[TableColumn]:
 
 def _worse(unit: str, pair: Pair) -> str:
     return "–" if pair.mean is None else difference(unit, pair.mean, pair.interval, pair.level)
+
+
+def beside(comparison: Comparison) -> list[str]:
+    """The metrics with a column beside the one compared: the first other one, and the task's own of the test part."""
+    first, *rest = _others(comparison) or [""]
+    tested = [name for name in rest if name.startswith("test/") and metric_of(name) != "loss"]
+    return [name for name in (first, *tested) if name]
 
 
 def _others(comparison: Comparison) -> list[str]:
