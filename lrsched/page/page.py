@@ -97,7 +97,7 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
             policy=_policy(look, script()),
             style=look,
             script=script(),
-            ends=f"{count(len(report.runs), 'run')}: {_ends(report)}",
+            ends=_ends(report),
             report=report,
             parts=parts,
             rows=listed,
@@ -187,7 +187,8 @@ def _title(report: Report, paths: Sequence[Path]) -> str:
 
 
 def _ends(report: Report) -> str:
-    return ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    ends = ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    return f"{count(len(report.runs), 'run')}: {ends}" if ends else ""
 
 
 def _policy(style: str, script: str) -> str:
