@@ -30,7 +30,7 @@ OF_HARD = Belief(-0.03, 0.08)
 """q where the valley lies beyond the wall: in a hard problem the largest stable rate is the best one at any horizon,
 https://arxiv.org/abs/2602.06797."""
 
-HARD = 0.3
+HARD = 0.4
 """How likely it is then."""
 
 OF_WALLS = Belief(-0.05, 0.04)
@@ -153,3 +153,28 @@ class Curves:
             falls = unit * arms + steep * np.exp(np.minimum(steep * (x - place), 30.0)) < 0
             low, high = np.where(falls, x, low), np.where(falls, high, x)
         return np.asarray(0.5 * (low + high))
+
+
+def step_of(likely: Floats, most: float, count: int) -> float:
+    """How far the losses may count more at once, so that ``count`` / 2 of them still count."""
+    low, high = 0.0, most
+    for step in [most, *[0.0] * 30]:
+        step = step or 0.5 * (low + high)
+        weight = np.exp(step * (likely - likely.max()))
+        if weight.sum() ** 2 / (weight**2).sum() < count / 2:
+            high = step
+        else:
+            low = step
+        if low == most:
+            break
+    return low
+
+
+def moved(numbers: Floats, chance: np.random.Generator) -> Floats:
+    """Where each may move: along the difference of two others, in some of its numbers."""
+    one, other = chance.integers(0, len(numbers), (2, len(numbers)))
+    usual = chance.uniform(0.3, 1.0, len(numbers)) * 2.38 / np.sqrt(2 * COLUMNS)
+    length = np.where(chance.uniform(size=len(numbers)) < 0.15, 1.0, usual)
+    some = chance.uniform(size=numbers.shape) < chance.choice([1.0, 0.5, 0.25], size=(len(numbers), 1))
+    along = length[:, None] * (numbers[one] - numbers[other]) + 0.003 * chance.standard_normal(numbers.shape)
+    return numbers + some * along

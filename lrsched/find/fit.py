@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.find.curves import COLUMNS, ERROR, NOISE, UNIT, Belief, Curves, Floats, Ranges
+from lrsched.find.curves import ERROR, NOISE, UNIT, Belief, Curves, Floats, Ranges, moved, step_of
 from lrsched.find.losses import BAND, Losses, Noise
 
 COUNT, MOVES, LAST_MOVES = 1000, 3, 5
@@ -26,6 +26,17 @@ BEYOND = 2.5
 LAG = Belief(0.5, 0.3)
 """A wall stands before where a few seeds see it, by so many times one seed's ln noise: what every seed survives for a
 while, one in many does not to the end."""
+
+
+RISE = 0.4
+"""A horizon is looked at where the expected rise is this, on either side of the best rate."""
+
+FAR, APART = 1.2, 0.12
+"""And at most, and at least, so far from it in ln rate."""
+
+
+OF_WALL = (0.15, 0.6)
+"""Where losses soar beyond the best rate, a horizon is looked at on these quantiles of it: the wall lies somewhere between them."""
 
 
 class Block(NamedTuple):
@@ -135,6 +146,35 @@ class Fit:
         allowed = x[x <= cap + 1e-9]
         return float(allowed[self.regret(horizon, allowed, most, seen=seen).argmin()]) if len(allowed) else cap
 
+    def sides(self, horizon: int) -> tuple[float, float, float]:
+        """Where few seeds will see that the loss has risen, the best rate, and where it has risen beyond."""
+        middle = self.best(horizon, seen=True)
+        x = middle + np.linspace(-FAR, FAR, 97)
+        rise = self.regret(horizon, x, seen=True)
+        x = x[rise < rise.min() + RISE]
+        return min(float(x[0]), middle - APART), middle, max(float(x[-1]), middle + APART)
+
+    def pair(self, horizon: int) -> tuple[float, float]:
+        """Two rates to try at a horizon, in ln rate."""
+        if self.wall(horizon) > 0.5:
+            low, top = self.quantiles(horizon, OF_WALL, seen=True).tolist()
+            return low, max(top, low + APART)
+        low, middle, top = self.sides(horizon)
+        return middle if middle - low > 0.5 * (top - low) else low, top
+
+    def third(self, horizon: int, known: Losses) -> float:
+        """One more: beyond an end if the best one may lie there, else between them where nothing is yet."""
+        low, middle, top = self.sides(horizon)
+        if self.wall(horizon) > 0.5:
+            middle = float(self.quantiles(horizon, [0.5], seen=True)[0])
+        if middle > known.x.max() - APART:
+            return max(top, float(known.x.max()) + APART)
+        if middle < known.x.min() + APART:
+            return min(low, float(known.x.min()) - APART)
+        if np.abs(known.x - middle).min() < APART:
+            return max(low, top, key=lambda side: float(np.abs(known.x - side).min()))
+        return middle
+
 
 def _block(of: Losses, noise: Noise, z: float) -> Block:
     near = of.near()
@@ -171,7 +211,7 @@ def _drawn(blocks: Sequence[Block], noise: Noise, ranges: Ranges, chance: np.ran
     numbers = Curves.believed(4 * COUNT, ranges, spread, chance).numbers
     likely, heat = _judged(Curves(numbers), blocks, noise)[0], 0.0
     while heat < 1:
-        step = _step(likely, 1 - heat)
+        step = step_of(likely, 1 - heat, COUNT)
         heat = 1.0 if step >= 1 - heat else heat + step
         weight = np.cumsum(np.exp(step * (likely - likely.max())))
         picked = np.searchsorted(weight, weight[-1] * (np.arange(COUNT) + chance.uniform()) / COUNT)
@@ -179,37 +219,12 @@ def _drawn(blocks: Sequence[Block], noise: Noise, ranges: Ranges, chance: np.ran
         numbers, likely = numbers[picked], likely[picked]
         believed = Curves(numbers).density(ranges, spread)
         for _ in range(MOVES if heat < 1 else LAST_MOVES):
-            moved = _moved(numbers, chance)
-            new = Curves(moved).density(ranges, spread)
+            there = moved(numbers, chance)
+            new = Curves(there).density(ranges, spread)
             within = np.isfinite(new)
             value = np.full(COUNT, -np.inf)
-            value[within] = _judged(Curves(moved[within]), blocks, noise)[0]
+            value[within] = _judged(Curves(there[within]), blocks, noise)[0]
             taken = np.log(chance.uniform(size=COUNT)) < heat * (value - likely) + new - believed
-            numbers = np.where(taken[:, None], moved, numbers)
+            numbers = np.where(taken[:, None], there, numbers)
             likely, believed = np.where(taken, value, likely), np.where(taken, new, believed)
     return Curves(numbers)
-
-
-def _step(likely: Floats, most: float) -> float:
-    """How far the losses may count more at once, so that half of COUNT explanations still count."""
-    low, high = 0.0, most
-    for step in [most, *[0.0] * 30]:
-        step = step or 0.5 * (low + high)
-        weight = np.exp(step * (likely - likely.max()))
-        if weight.sum() ** 2 / (weight**2).sum() < COUNT / 2:
-            high = step
-        else:
-            low = step
-        if low == most:
-            break
-    return low
-
-
-def _moved(numbers: Floats, chance: np.random.Generator) -> Floats:
-    """Where each may move: along the difference of two others, in some of its numbers."""
-    one, other = chance.integers(0, COUNT, (2, COUNT))
-    usual = chance.uniform(0.3, 1.0, COUNT) * 2.38 / np.sqrt(2 * COLUMNS)
-    length = np.where(chance.uniform(size=COUNT) < 0.15, 1.0, usual)
-    some = chance.uniform(size=numbers.shape) < chance.choice([1.0, 0.5, 0.25], size=(COUNT, 1))
-    along = length[:, None] * (numbers[one] - numbers[other]) + 0.003 * chance.standard_normal(numbers.shape)
-    return numbers + some * along

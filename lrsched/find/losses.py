@@ -137,3 +137,11 @@ class Noise:
         x, scale = of.x[near], of.growth(near)
         apart = (np.abs(x[:, None] - x) / OCTAVE) ** BEND
         return np.outer(scale, scale) * self.correlation**apart / of.each.shape[1]
+
+    def alike(self, of: Losses) -> NDArray[np.bool_]:
+        """Which losses lie within two standard errors of their difference from the least."""
+        near, best = of.near(), int(of.mean.argmin())
+        shape = self.shape(of, np.ones_like(near))
+        variance = np.diag(shape) + shape[best, best] - 2 * shape[best]
+        within = 2 * np.sqrt(self.variance * np.maximum(variance, 0.0))
+        return near & (of.mean <= of.mean[best] + within)

@@ -12,7 +12,7 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Candidate, rounded
 from lrsched.find.curves import Floats
 from lrsched.find.fit import Fit
-from lrsched.find.losses import BAND, Losses, by_horizon
+from lrsched.find.losses import BAND, Losses, Noise, by_horizon
 
 FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 """Horizons, as parts of the run, where the budget is 15 % of a full grid of 7 rates."""
@@ -20,16 +20,11 @@ FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 USUAL, MOST = 6, 16
 """Rates at the first horizon: the first number is paid for in full, more shorten the later horizons."""
 
+CLEAR = 10
+"""Up to so many, while the first or the last differs from the best by no more than seeds do: a flat curve has its best
+rate anywhere, and perhaps two dips."""
+
 THREE = 3
-RISE = 0.4
-"""The later horizons look where the expected rise is this, on either side of the best rate."""
-
-FAR, APART = 1.2, 0.12
-"""And at most, and at least, so far from it in ln rate."""
-
-OF_WALL = (0.15, 0.6)
-"""Where losses soar beyond the best rate, they look at these quantiles of it: the wall lies somewhere between them."""
-
 WORST = 1.0
 """A rate is chosen by its expected regret, of which more than this counts as this."""
 
@@ -54,7 +49,7 @@ class Found:
 
     Args:
         rate: with the least expected regret at the run's horizon.
-        low, high: its 95 % interval.
+        low, high: its 95 % interval; where the curve is flat, it holds every rate that does not differ.
         exponent: of the best rate over horizons: mean and standard deviation.
         wall: how likely the best rate is the largest stable one.
         largest: the largest rate with which no seed of the longest horizon came to grief: no answer is above.
@@ -80,11 +75,12 @@ class Found:
 class Plan:
     """Short runs of the real schedule: many at a short horizon discard rates, few at longer ones measure the rest.
 
-    The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side. The
-    other two take three rates each: two at first, on either side of the best one that :class:`Fit` expects, where the
-    loss is expected to have risen; where losses soar beyond the best rate, quantiles of it. Then one more, where these
-    leave it open: beyond an end that is the best of them, else between. All seeds train with every rate, so that their
-    noise cancels. What to run next follows from the losses alone, in whatever order they came.
+    The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side, by
+    more than seeds differ. The other two take three rates each: two at first, on either side of the best one that
+    :class:`Fit` expects, where the loss is expected to have risen; where losses soar beyond the best rate, quantiles of
+    it. Then one more, where these leave it open: beyond an end that is the best of them, else between. All seeds train
+    with every rate, so that their noise cancels. What to run next follows from the losses alone, in whatever order they
+    came.
 
     Args:
         horizon: steps of the run.
@@ -142,11 +138,12 @@ class Plan:
         if not np.isfinite(tried[self.first].mean).any():
             return []
         for horizon in self.later(len(tried[self.first].x)):
-            pair = [rate for rate in _about(Fit.of(tried), horizon) if not _has(known.get(horizon), rate)]
+            pair = [rate for rate in map(_rate, Fit.of(tried).pair(horizon)) if not _has(known.get(horizon), rate)]
             if pair:
                 return [Ask(rate, horizon) for rate in pair]
             if len(known[horizon].x) < THREE:
-                return [Ask(_third(Fit.of({**tried, horizon: known[horizon]}), horizon, known[horizon]), horizon)]
+                rate = _rate(Fit.of({**tried, horizon: known[horizon]}).third(horizon, known[horizon]))
+                return [Ask(rounded(1.03 * rate) if _has(known[horizon], rate) else rate, horizon)]
             tried[horizon] = known[horizon]
         return []
 
@@ -158,7 +155,8 @@ class Plan:
             if missing or known is None:
                 return [Ask(rate, self.first) for rate in missing]
             rates.sort()
-            further = _further(rates, known.mean[[_index(known, rate) for rate in rates]])
+            of = Losses(*(each[[_index(known, rate) for rate in rates]] for each in (known.x, known.each)))
+            further = _further(rates, of.mean) or (_unclear(rates, of) if len(rates) < CLEAR else None)
             if further is None or further in rates or len(rates) >= self._most:
                 return []
             rates.append(further)
@@ -181,7 +179,10 @@ class Plan:
         fit, longest = Fit.of(known), known[max(known)]
         stable = longest.x[longest.near()]
         best = fit.best(self.horizon, float(stable.max()), WORST)
-        low, high = fit.quantiles(self.horizon, (0.025, 0.975))
+        low, high = fit.quantiles(self.horizon, (0.025, 0.975)).tolist()
+        alike = fit.noise.alike(longest)
+        if alike.all():
+            low, high = min(low, float(longest.x[0])), max(high, float(longest.x[-1]))
         exponent = fit.exponent
         return Found(
             rate=rounded(float(np.exp(best))),
@@ -192,7 +193,7 @@ class Plan:
             largest=float(np.exp(stable.max())),
             edge=_edge(known[min(known)]),
             regret=float(fit.regret(self.horizon, np.array([best]))[0]),
-            flat=_flat(fit, longest),
+            flat=bool(alike.all()),
             fit=fit,
         )
 
@@ -217,52 +218,16 @@ def _further(rates: Sequence[float], mean: Floats) -> float | None:
     return rounded((rates[best] * rates[best - 1]) ** 0.5) if rates[best] / rates[best - 1] > NEAR else None
 
 
-def _about(fit: Fit, horizon: int) -> list[float]:
-    """Two rates for a horizon."""
-    if fit.wall(horizon) > 0.5:
-        low, top = fit.quantiles(horizon, OF_WALL, seen=True).tolist()
-        return [_rate(low), _rate(max(top, low + APART))]
-    low, middle, top = _sides(fit, horizon)
-    return [_rate(middle if middle - low > 0.5 * (top - low) else low), _rate(top)]
-
-
-def _sides(fit: Fit, horizon: int) -> tuple[float, float, float]:
-    """Where the loss is expected to have risen, the best rate, and where it has risen beyond that."""
-    middle = fit.best(horizon, seen=True)
-    x = middle + np.linspace(-FAR, FAR, 97)
-    rise = fit.regret(horizon, x, seen=True)
-    x = x[rise < rise.min() + RISE]
-    return min(float(x[0]), middle - APART), middle, max(float(x[-1]), middle + APART)
-
-
-def _third(fit: Fit, horizon: int, known: Losses) -> float:
-    """One more rate for a horizon: beyond an end if the best one may lie there, else between, where nothing is yet."""
-    low, middle, top = _sides(fit, horizon)
-    if fit.wall(horizon) > 0.5:
-        middle = float(fit.quantiles(horizon, [0.5], seen=True)[0])
-    near = float(np.abs(known.x - middle).min()) < APART
-    if middle > known.x.max() - APART:
-        middle = max(top, float(known.x.max()) + APART)
-    elif middle < known.x.min() + APART:
-        middle = min(low, float(known.x.min()) - APART)
-    elif near:
-        middle = max(low, top, key=lambda side: float(np.abs(known.x - side).min()))
-    rate = _rate(middle)
-    return rounded(1.03 * rate) if _has(known, rate) else rate
-
-
 def _rate(x: float) -> float:
     return rounded(float(np.exp(x)))
 
 
-def _flat(fit: Fit, of: Losses) -> bool:
-    """Whether each loss lies within two standard errors of its difference from the least."""
-    near = of.steady()
-    if near.sum() < len(of.x):
-        return False
-    shape, best = fit.noise.shape(of, near), int(of.mean.argmin())
-    variance = np.diag(shape) + shape[best, best] - 2 * shape[best]
-    return bool(np.all(of.mean - of.mean[best] <= 2 * np.sqrt(fit.noise.variance * np.maximum(variance, 0))))
+def _unclear(rates: Sequence[float], of: Losses) -> float | None:
+    """The rate to try next at the first horizon, beyond an end that is not clearly worse than the best one."""
+    alike, factor = Noise.of({0: of}).alike(of), 4 if len(rates) >= USUAL else 2
+    if alike[-1]:
+        return rounded(rates[-1] * factor)
+    return rounded(rates[0] / factor) if alike[0] else None
 
 
 def _edge(first: Losses) -> Literal["low", "high"] | None:
