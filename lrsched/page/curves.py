@@ -162,7 +162,7 @@ def _rows(run: RunRecord) -> list[dict[str, Any]]:
     try:
         content = RunFolder(run.path).metrics.read_bytes()
         lines = content[: content.rfind(b"\n") + 1].splitlines()
-        rows = json.loads(b"[" + b",".join(lines) + b"]")
+        rows: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
     except OSError:
         return []
     except (ValueError, RecursionError):

@@ -65,7 +65,7 @@ def test_a_port_can_be_chosen(sweep: Path, capfd: pytest.CaptureFixture[str]) ->
     assert f"127.0.0.1:{free}/" in "".join(seen)
 
 
-BAD = {
+BAD: dict[str, tuple[list[str], str]] = {
     "no path": ([], "PATH"),
     "no such folder": (["nowhere"], "PATH=nowhere: there is no such folder"),
     "a folder without a run": (["empty"], "PATH=empty: there is no run in it; give outputs/NAME"),
