@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
             policy=_policy(look, script(), asks=live is not None),
             style=look,
             script=script(),
-            ends=f"{count(len(report.runs), 'run')}: {_ends(report)}",
+            ends=_ends(report),
             report=report,
             parts=parts,
             rows=listed,
@@ -194,7 +195,8 @@ def _title(report: Report, paths: Sequence[Path]) -> str:
 
 
 def _ends(report: Report) -> str:
-    return ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    ends = ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    return f"{count(len(report.runs), 'run')}: {ends}" if ends else ""
 
 
 def _policy(style: str, script: str, *, asks: bool) -> str:
@@ -206,6 +208,7 @@ def _policy(style: str, script: str, *, asks: bool) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),

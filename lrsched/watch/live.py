@@ -101,7 +101,7 @@ class Live:
         start = time.monotonic()
         found = read_runs(self._question.paths)
         runs = [run for run in found if self._is_inside(run.path)]
-        if not runs:
+        if found and not runs:
             rule = "its runs lie elsewhere, and nothing outside the given paths is shown"
             raise ConfigError("PATH", self._question.paths[0], rule, "give the folder that holds them")
         changed = self._follow(runs)
@@ -122,7 +122,7 @@ class Live:
 
     def _follow(self, runs: Sequence[RunRecord]) -> bool:
         """Read the new rows of all runs; return whether there were any."""
-        most = max(200, min(4000, POINTS // len(runs)))
+        most = max(200, min(4000, POINTS // max(1, len(runs))))
         before = self._followed
         self._followed = {run.path: before.get(run.path) or Followed(RunFolder(run.path).metrics, most) for run in runs}
         changed = [one.update() for one in self._followed.values()]
