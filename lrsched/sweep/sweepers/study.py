@@ -12,13 +12,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal
 
-from lrsched.config.rules import at_least, one_of, ruled
 from lrsched.errors import ConfigError, StorageError
 from lrsched.seeds import key
+from lrsched.sweep.sweepers.options import StudyOptions
 from lrsched.sweep.sweepers.space import rounded
 
 if TYPE_CHECKING:
@@ -26,33 +26,9 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
 
-RUNS, AGAIN, MONITOR = "runs", "again", "monitor"
-"""Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, and the metric of the study."""
-
-
-def _database(key: str, url: Any) -> None:
-    """Check a URL, without connecting."""
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        if url is not None:
-            create_engine(url)
-    except (ArgumentError, ImportError, ValueError) as error:  # (the URL may hold a password)
-        remedy = "give a URL, as in sqlite:///study.db, and install what speaks to it"
-        raise ConfigError(key, "…", str(error), remedy) from error
-
-
-@dataclass
-class StudyOptions:
-    """The keys of ``hydra.sweeper``, explained in conf/hydra/sweeper/optuna.yaml."""
-
-    n_trials: int = ruled(20, at_least(1))
-    n_jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    sampler: str = ruled("tpe", one_of("tpe", "random"))
-    seed: int = ruled(0, at_least(0))
-    storage: Optional[str] = ruled(None, _database)  # noqa: UP045
-    study_name: Optional[str] = None  # noqa: UP045
+RUNS, AGAIN, PAUSED, MONITOR = "runs", "again", "paused", "monitor"
+"""Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, why a pruner paused it, and the
+metric of the study."""
 
 
 class Study:
@@ -124,7 +100,7 @@ class Study:
         known = self._stored()
         seed = key(self._options.seed, "study", len(self.trials())) % 2**32
         scratch = optuna.create_study(sampler=_sampler(self._options.sampler, seed), direction=self._direction)
-        scratch.add_trials(known)
+        scratch.add_trials([_as_sampled_from(trial) for trial in known])
         values = scratch.ask(self._searched).params
         return {name: rounded(value, self._searched[name]) for name, value in values.items()}
 
@@ -153,6 +129,21 @@ class Study:
         """Store the outcome of a trial."""
         with self._storage():
             self._study.tell(trial.number, value, state=state, skip_if_finished=True)
+
+    def report(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
+        """Store what a running trial had reached at some steps, unless it is known already."""
+        for step, value in values.items():
+            if trial.intermediate_values.get(step) != value:
+                with self._storage():
+                    self._database.set_trial_intermediate_value(trial._trial_id, step, value)
+
+    def prune(self, trial: FrozenTrial, why: str) -> None:
+        """Store that a pruner paused a running trial; its value is its last one."""
+        from optuna.trial import TrialState
+
+        with self._storage():
+            self._database.set_trial_user_attr(trial._trial_id, PAUSED, why)
+        self.tell(trial, TrialState.PRUNED)
 
     def best(self) -> FrozenTrial | None:
         """The complete trial with the best value, the first of equals; None if none is complete."""
@@ -208,6 +199,27 @@ class Study:
 def _first_number(trial: FrozenTrial) -> int:
     """The number of the trial that first had these values: its own, or that of the failed trial it repeats."""
     return trial.user_attrs.get(AGAIN, trial.number)
+
+
+def why_paused(trial: FrozenTrial) -> str | None:
+    """Why a pruner paused a trial; None if none did."""
+    from optuna.trial import TrialState
+
+    return trial.user_attrs.get(PAUSED) if trial.state == TrialState.PRUNED else None
+
+
+def _as_sampled_from(trial: FrozenTrial) -> FrozenTrial:
+    """A trial as the sampler is to see it.
+
+    One that diverged counts as the worst, however far it came: Optuna ranks those that are pruned by their last step.
+    """
+    from optuna.trial import TrialState
+
+    if trial.state != TrialState.PRUNED or why_paused(trial) is not None or not trial.intermediate_values:
+        return trial
+    seen = copy(trial)
+    seen.intermediate_values = {}
+    return seen
 
 
 def _sampler(name: str, seed: int) -> BaseSampler:
