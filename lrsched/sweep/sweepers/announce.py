@@ -9,7 +9,8 @@ from lrsched.compose.nodes import as_written
 from lrsched.config.targets import needed_trust
 from lrsched.console import path_override, say, typed
 from lrsched.sweep.sweep import Sweep
-from lrsched.sweep.sweepers.space import SEED, Space
+from lrsched.sweep.sweepers.distributions import SEED
+from lrsched.sweep.sweepers.space import Space
 from lrsched.sweep.sweepers.study import RUNS, Study, why_paused
 from lrsched.sweep.sweepers.trials import Metric
 from lrsched.units import count

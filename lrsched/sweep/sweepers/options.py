@@ -37,6 +37,7 @@ class StudyOptions:
     seed: int = ruled(0, at_least(0))
     storage: Optional[str] = ruled(None, _database)  # noqa: UP045
     study_name: Optional[str] = None  # noqa: UP045
+    custom_search_space: Optional[str] = None  # noqa: UP045
 
     def __post_init__(self) -> None:
         if self.rungs is not None and self.pruner == "none":

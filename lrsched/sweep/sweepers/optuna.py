@@ -23,9 +23,11 @@ from hydra.core.override_parser.types import Override
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain
+from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction, settings
 from lrsched.ended import Ended, Why, ending_of
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
+from lrsched.preview.forecast import check_schedule
 from lrsched.runs.resume import finished
 from lrsched.sweep.finish import close
 from lrsched.sweep.launchers.dispatch import make_folder
@@ -35,17 +37,23 @@ from lrsched.sweep.record import Entry
 from lrsched.sweep.sweep import Invalid, Valid
 from lrsched.sweep.sweepers.announce import say_best, say_known, say_pruned
 from lrsched.sweep.sweepers.base import SweepRunner
+from lrsched.sweep.sweepers.conditions import branches
+from lrsched.sweep.sweepers.define import defined
 from lrsched.sweep.sweepers.options import StudyOptions
 from lrsched.sweep.sweepers.pruning import BATCH
 from lrsched.sweep.sweepers.space import space
 from lrsched.sweep.sweepers.study import Study, why_paused
 from lrsched.sweep.sweepers.trials import Judge, Metric, Trial, is_at, shared_rungs
 
+DRAWN = 8
+"""Random points of a space that the user's function defines, which are checked beforehand."""
+
 
 class OptunaSearch(SweepRunner):
     """A sweep by a study: trains until the study has its trials."""
 
     options_class = StudyOptions
+    conditions = True
     _options: StudyOptions
 
     def _run(self, overrides: Sequence[Override]) -> None:
@@ -58,15 +66,17 @@ class OptunaSearch(SweepRunner):
         """
         from lrsched.assembly.checks import all_metrics  # imports torch
 
-        self._space = space(overrides)
-        self._sweep.swept = self._space.varied
+        given = {key_of(override.get_key_element()) for override in overrides if not override.is_sweep_override()}
+        define = defined(self._options.custom_search_space, self._sweep.config, given)
+        conditional = branches(self._sweep.config, self._typed, self._loader)
+        self._space = space(overrides, conditional, self._typed, define)
         run, rungs = self._checked()
         self._monitor = run.checkpoint.monitor
         make_folder(self._sweep)
         folder = self._sweep.record.folder
         with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
             way = direction(all_metrics(run), self._monitor)
-            self._study = Study(self._options, folder, self._space.searched, self._monitor, way)
+            self._study = Study(self._options, folder, self._space.always, self._monitor, way, self._space)
             ends.callback(self._study.close)
             running = self._recalled()
             say_known(self._study, self._options.n_trials, len(running), folder)
@@ -84,12 +94,18 @@ class OptunaSearch(SweepRunner):
         from lrsched.assembly.checks import check_choices  # imports torch
 
         runs: list[Settings] = []
-        for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
-            with as_user_errors(job):
-                runs.append(settings(plain(self._sweep.composer.bare(job))))
-            check_choices(runs[-1])
-            _refuse(runs[-1])
+        for job in (job for values in self._points() for job in self._space.jobs(values)):
+            with as_user_errors(job), self._space.explaining():
+                run = settings(plain(self._sweep.composer.bare(job)))
+                check_choices(run)
+                _refuse(run)
+                check_schedule(run)
+            runs.append(run)
         return runs[-1], shared_rungs(runs, self._options)
+
+    def _points(self) -> list[dict[str, Any]]:
+        """Points of the space that are composed before a trial is spent."""
+        return [*self._space.corners(), *(self._space.drawn(DRAWN) if self._space.define else ())]
 
     def _recalled(self) -> list[Trial]:
         """The running trials of an earlier process, and retries of failed ones; enters all runs on the record."""
@@ -182,6 +198,7 @@ class OptunaSearch(SweepRunner):
         return batch
 
     def _planned(self, values: Mapping[str, Any]) -> list[Valid | Invalid]:
+        self._sweep.swept = {*self._space.varied, *map(key_of, values)}
         return [self._sweep.plan(job) for job in self._space.jobs(values)]
 
     def _tell(self, trial: Trial) -> None:

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lrsched.errors import ConfigError, StorageError
 from lrsched.seeds import key
+from lrsched.sweep.sweepers.distributions import rounded_all
 from lrsched.sweep.sweepers.options import StudyOptions
-from lrsched.sweep.sweepers.space import rounded
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
+
+    from lrsched.sweep.sweepers.space import Space
 
 RUNS, AGAIN, PAUSED, MONITOR = "runs", "again", "paused", "monitor"
 """Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, why a pruner paused it, and the
@@ -40,6 +42,7 @@ class Study:
         searched: the distributions by name.
         monitor: the metric.
         mode: ``min`` or ``max``: which of its values are better.
+        space: tells what a trial searches beyond these, by the values that it has; or None.
 
     Raises:
         StorageError: it cannot be opened.
@@ -47,14 +50,21 @@ class Study:
     """
 
     def __init__(
-        self, options: StudyOptions, folder: Path, searched: Mapping[str, BaseDistribution], monitor: str, mode: str
+        self,
+        options: StudyOptions,
+        folder: Path,
+        searched: Mapping[str, BaseDistribution],
+        monitor: str,
+        mode: str,
+        space: Space | None = None,
     ) -> None:
         import optuna
         from sqlalchemy.pool import NullPool
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.name = options.study_name or folder.name
-        self._options, self._searched = options, dict(searched)
+        self._options, self._searched, self._space = options, dict(searched), space
+        self._distributions = dict(searched) if space is None else dict(space.searched)
         self._direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
         with self._storage():
             self._database = optuna.storages.RDBStorage(  # NullPool: no connection is open when jobs are forked
@@ -101,8 +111,11 @@ class Study:
         seed = key(self._options.seed, "study", len(self.trials())) % 2**32
         scratch = optuna.create_study(sampler=_sampler(self._options.sampler, seed), direction=self._direction)
         scratch.add_trials([_as_sampled_from(trial) for trial in known])
-        values = scratch.ask(self._searched).params
-        return {name: rounded(value, self._searched[name]) for name, value in values.items()}
+        trial = scratch.ask(self._searched)
+        if self._space is not None:
+            self._space.suggest(trial)
+        self._distributions |= trial.distributions
+        return rounded_all(trial)
 
     def begin(
         self, values: Mapping[str, Any], runs: Mapping[str, str], again: FrozenTrial | None = None
@@ -117,8 +130,9 @@ class Study:
         from optuna.trial import TrialState, create_trial
 
         notes: dict[str, Any] = {RUNS: dict(runs)}
-        searched = self._searched
-        if again is not None:
+        if again is None:
+            searched = {name: self._distributions[name] for name in values}
+        else:
             notes[AGAIN], searched = _first_number(again), again.distributions  # (an interval may be narrower by now)
         trial = create_trial(state=TrialState.RUNNING, params=dict(values), distributions=searched, user_attrs=notes)
         with self._storage():
@@ -166,11 +180,13 @@ class Study:
     def _check(self, trial: FrozenTrial) -> None:
         from optuna.distributions import check_distribution_compatibility
 
-        if set(trial.params) != set(self._searched):
+        expected = self._searched if self._space is None else self._space.expected(trial.params)
+        further = trial.params.keys() - expected.keys()
+        if expected.keys() - trial.params.keys() or (further and (self._space is None or self._space.define is None)):
             raise self._other(f"trial {trial.number} searched {', '.join(trial.params) or 'nothing'}")
         for name, distribution in trial.distributions.items():
             try:
-                check_distribution_compatibility(distribution, self._searched[name])
+                check_distribution_compatibility(distribution, expected.get(name, distribution))
             except ValueError as error:
                 raise self._other(f"trial {trial.number} searched another {name}: {distribution}") from error
 
