@@ -65,7 +65,8 @@ def check_schedule(run: Settings) -> None:
 def _is_grouped(run: Settings) -> bool:
     """Whether the values of its groups depend on the model."""
     own = run.optimizer.own
-    return own.layer_decay is not None or bool(own.groups) or bool(run.scheduler.arguments.get("groups"))
+    by_model = own.layer_decay is not None or own.corrected_decay is not None or bool(own.groups)
+    return by_model or bool(run.scheduler.arguments.get("groups"))
 
 
 def _of_rehearsal(

@@ -268,8 +268,9 @@ def processes(place: Path, name: str, *words: str) -> subprocess.Popen[bytes]:
         f"name={name}",
         *words,
     ]
-    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-c", program, *command], cwd=place, start_new_session=True, **quiet)
+    quiet = subprocess.DEVNULL
+    line = [sys.executable, "-c", program, *command]
+    return subprocess.Popen(line, cwd=place, start_new_session=True, stdout=quiet, stderr=quiet)
 
 
 def written(name: str) -> int:
