@@ -13,7 +13,7 @@ import numpy as np
 from lrsched.find.answer import Candidate
 from lrsched.find.curves import Floats
 from lrsched.find.fit import Fit
-from lrsched.find.losses import BAND, by_horizon
+from lrsched.find.losses import by_horizon
 
 FLOOR = 0.005
 """The least error of a prediction that is believed, of ln loss."""
@@ -56,15 +56,16 @@ class Bests:
         """Read them off: what the rates about the best one came to, less what the fit says that they lie above it."""
         known = by_horizon(trials, seeds)
         rows, sds = [], []
-        for horizon, values in fit.least.items():
-            of, unit = known[horizon], fit.noise.unit
-            near = of.near(BAND * unit)
+        for horizon in fit.least:
+            of = known[horizon]
+            near = of.near()
             mean, seed = of.mean[near], np.log(of.each[near])
-            weight = np.exp(-ABOUT * (mean - mean.min()) / unit)
-            above = unit * np.log1p(fit.regret(horizon, of.x[near]))
-            rows.append(weight @ ((mean - above - seed.mean(1))[:, None] + seed) / weight.sum())
-            middle = float(values @ fit.weight)
-            sds.append(unit * float(np.sqrt(np.maximum(values**2 @ fit.weight - middle**2, 0))))
+            weight = np.exp(-ABOUT * (mean - mean.min()))
+            weight /= weight.sum()
+            above = fit.rises(horizon, of.x[near]) @ weight
+            middle = float(above @ fit.weight)
+            rows.append(weight @ ((mean - seed.mean(1))[:, None] + seed) - middle)
+            sds.append(float(np.sqrt(np.maximum(above**2 @ fit.weight - middle**2, 0))))
         return cls(np.array(list(fit.least), dtype=np.float64), np.array(rows), np.array(sds))
 
     def moved(self, x: Floats) -> Floats:
