@@ -1,6 +1,6 @@
 """Which of four schedules is best, by ``lrsched find scheduler=…``, where the truth is known: noisy quadratics.
 
-The runs are real SGD on samples of ``dataset=noisy_quadratic``, all repetitions, seeds and rates at once; the truth is the
+The runs are real SGD on samples of ``dataset=noisy_quadratic``, all repetitions and seeds at once; the truth is the
 expected loss in closed form of full runs, each schedule at its own best rate. A verdict is that one schedule is better
 than another; it is wrong if the expected losses say otherwise.
 
@@ -23,7 +23,10 @@ from lrsched import schedules
 from lrsched.data.quadratic import Quadratic
 from lrsched.find.answer import Candidate
 from lrsched.find.contest import Contest
+from lrsched.find.fit import Fit
+from lrsched.find.losses import by_horizon
 from lrsched.find.plan import Ask, Plan
+from lrsched.find.predict import Bests, ranked
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]
@@ -147,3 +150,64 @@ def trials(
                 for of, more in zip(known, found, strict=True):
                     of[name] += more
     return known
+
+
+def study(truths: Mapping[str, Truth], known: Sequence[Mapping[str, Sequence[Candidate]]], seeds: Sequence[int]) -> str:
+    """A line of the table: what the verdicts of all repetitions were worth."""
+    names, steps = list(truths), next(iter(truths.values())).steps
+    least = {name: truth.least for name, truth in truths.items()}
+    best, wrong, decided, whole, first, covered, gaps = min(least, key=least.__getitem__), 0, 0, 0, 0, 0, 0
+    by_gap: dict[str, list[int]] = {"below 5 %": [0, 0], "5 to 15 %": [0, 0], "above 15 %": [0, 0]}
+    for of in known:
+        bests = []
+        for name in names:
+            finite = {h: one for h, one in by_horizon(of[name], seeds).items() if np.isfinite(one.mean).any()}
+            bests.append(Bests.of(Fit.of(finite), of[name], seeds))
+        places = ranked(bests, steps)
+        leader, mistaken, told = least[names[places[0].number]], False, 0
+        first += leader == least[best]
+        for place in places[1:]:
+            assert place.behind is not None
+            truth = 100 * (least[names[place.number]] / leader - 1)
+            covered, gaps = covered + (place.behind.low <= truth <= place.behind.high), gaps + 1
+            kind = "below 5 %" if abs(truth) < 5 else "5 to 15 %" if abs(truth) < 15 else "above 15 %"
+            by_gap[kind][0] += 1
+            if place.behind.low > 0:
+                told, mistaken = told + 1, mistaken or truth < 0
+                by_gap[kind][1] += 1
+        wrong, decided, whole = wrong + mistaken, decided + told, whole + (told == len(names) - 1)
+    cost = sum(c.horizon for of in known for tried in of.values() for c in tried) / len(known)
+    full = RATES * len(seeds) * steps * len(names)
+    told_of = ", ".join(f"{kind} {made}/{there}" for kind, (there, made) in by_gap.items())
+    return (
+        f"n {len(known)}, cost {100 * cost / full:.1f}% of full grids = {cost / steps:.0f} full runs: "
+        f"wrong {100 * wrong / len(known):.1f}%, pairs decided {100 * decided / gaps:.0f}% ({told_of}), "
+        f"all decided {100 * whole / len(known):.0f}%, best first {100 * first / len(known):.0f}%, "
+        f"gaps covered {covered / gaps:.3f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first repetition: others for others")
+    parser.add_argument("--exact", action="store_true", help="expected losses instead of runs")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument(
+        "--share", type=float, default=SHARE, help="budget, as a part of 7 rates x seeds full runs each"
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--regimes", default="easy,steep,hard")
+    given = parser.parse_args()
+    seeds, options = range(given.seeds), {"exact": given.exact, "share": given.share}
+    for regime in given.regimes.split(","):
+        begun = time.perf_counter()
+        truths = {name: Truth(regime, name, given.steps) for name in SHAPES}
+        least = min(truth.least for truth in truths.values())
+        print(regime, {name: f"+{100 * (truth.least / least - 1):.1f} %" for name, truth in truths.items()}, flush=True)
+        known = trials(truths, repeats=given.repeats, first=given.first, seeds=seeds, **options)
+        print(f"  {study(truths, known, seeds)} ({time.perf_counter() - begun:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

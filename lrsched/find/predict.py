@@ -18,7 +18,7 @@ from lrsched.find.losses import by_horizon
 FLOOR = 0.005
 """The least error of a prediction that is believed, of ln loss."""
 
-PACES = (0.015, 0.03, 0.06, 0.12, 0.25, 0.5)
+PACES = (0.03, 0.06, 0.12, 0.25)
 """τ: by how much the gap between two schedules may change while the run becomes e times as long, in ln loss."""
 
 BENDS = 8.0
@@ -32,6 +32,9 @@ SHARED = 6.0
 
 ABOUT = 8.0
 """A rate whose ln loss lies 1 above the least counts e^−8."""
+
+HIGHEST = 0.7
+"""The most, of ln loss, that a rate about the best one is taken to lie above it."""
 
 STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
 """97.5 % quantiles of Student's t for 1, 2, … degrees of freedom; 2.1 beyond."""
@@ -62,7 +65,7 @@ class Bests:
             mean, seed = of.mean[near], np.log(of.each[near])
             weight = np.exp(-ABOUT * (mean - mean.min()))
             weight /= weight.sum()
-            above = fit.rises(horizon, of.x[near]) @ weight
+            above = np.minimum(fit.rises(horizon, of.x[near]), HIGHEST) @ weight
             middle = float(above @ fit.weight)
             rows.append(weight @ ((mean - seed.mean(1))[:, None] + seed) - middle)
             sds.append(float(np.sqrt(np.maximum(above**2 @ fit.weight - middle**2, 0))))
@@ -170,7 +173,7 @@ class Gaps:
         mean: of a, float64[schedules, schedules]: by how much the first is worse than the second.
         sd: of a.
         freedom: degrees of freedom of the noise.
-        seed: the standard deviation of a seed's difference.
+        seed: the standard deviation of a seed's difference; inf where one seed does not tell.
     """
 
     mean: Floats
@@ -184,7 +187,7 @@ class Gaps:
         pairs = list(combinations(range(len(bests)), 2))
         seeds, horizons = bests[0].each.shape[1], len(bests[0].steps)
         differences = [bests[one].each - bests[other].moved(np.log(bests[one].steps)) for one, other in pairs]
-        own = np.array([d.var(1, ddof=1).mean() if seeds > 1 else np.inf for d in differences])
+        own = np.array([d.var(1, ddof=1).mean() if seeds > 1 else 1.0 for d in differences])
         freedom = (seeds - 1) * horizons
         variance = (freedom * own + SHARED * own.mean()) / (freedom + SHARED)
         shape = (len(bests), len(bests))
@@ -204,7 +207,7 @@ class Gaps:
             spread = float(np.sqrt(weight @ (var + (at - middle) ** 2)))
             mean[one, other], mean[other, one] = middle, -middle
             sd[one, other] = sd[other, one] = spread
-            seed[one, other] = seed[other, one] = np.sqrt(of_seed)
+            seed[one, other] = seed[other, one] = np.sqrt(of_seed) if seeds > 1 else np.inf
         return cls(mean, sd, freedom + SHARED, seed)
 
     def between(self, one: int, other: int) -> Interval:
