@@ -17,6 +17,7 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer
 from lrsched.find.request import FindRequest, as_one_of, refuse_other_answer, refuse_taken, requests_of
 from lrsched.imports import collector_at_rest
+from lrsched.page import write_page
 from lrsched.preview.forecast import forecast
 from lrsched.signals import StopFlag, stop_flag
 
@@ -143,7 +144,9 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
             warned = horizon.cautions(short.found)
     for caution in warned:
         say(f"warning: {caution}")
-    _answered(asked, found, found.write(asked.folder), lines)
+    file = found.write(asked.folder)
+    write_page(asked.folder)  # the sweep wrote it before there was an answer
+    _answered(asked, found, file, lines)
 
 
 def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:
