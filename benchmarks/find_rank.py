@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from lrsched import schedules
 from lrsched.data.quadratic import Quadratic
 from lrsched.find.answer import Candidate
-from lrsched.find.contest import Contest
 from lrsched.find.fit import Fit
 from lrsched.find.losses import by_horizon
 from lrsched.find.plan import Ask, Plan
-from lrsched.find.predict import Bests, ranked
+from lrsched.find.predict import Bests
+from lrsched.find.rivals import Contest, ranked
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,8 @@ from lrsched.report.stats import QUANTILES, fewest_pairs
 from lrsched.units import count
 
 if TYPE_CHECKING:
-    from lrsched.find.predict import Interval, Place
+    from lrsched.find.predict import Interval
+    from lrsched.find.rivals import Place
     from lrsched.find.trained import Trained
 
 MOST_SEEDS = 30
@@ -160,9 +161,9 @@ def by_short_runs(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> C
         UserError: a run did not finish.
     """
     from lrsched.find import horizon  # these import torch
-    from lrsched.find.contest import Contest
     from lrsched.find.plan import Plan
-    from lrsched.find.predict import Bests, ranked
+    from lrsched.find.predict import Bests
+    from lrsched.find.rivals import Contest, ranked
     from lrsched.find.trained import train
 
     plans, shapes, steps = dict[str, Plan](), dict[str, list[str]](), 0
@@ -199,7 +200,7 @@ def by_grid(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> Compari
         UserError: a run did not finish.
     """
     from lrsched.find.grid import Grid  # imports torch
-    from lrsched.find.predict import measured
+    from lrsched.find.rivals import measured
 
     found, losses = list[Answer](), list[list[float]]()
     for each, of in zip(asked, trained, strict=True):

@@ -9,7 +9,8 @@ import pytest
 
 from lrsched.find.answer import Candidate
 from lrsched.find.plan import Plan
-from lrsched.find.predict import FLOOR, Bests, Gaps, Interval, extrapolated, measured, ranked, student
+from lrsched.find.predict import FLOOR, Bests, Interval, extrapolated
+from lrsched.find.rivals import Gaps, measured, ranked, student
 
 STEPS = np.array([50.0, 100.0, 500.0])
 SEEDS = range(3)
