@@ -36,7 +36,8 @@ FAR, APART = 1.2, 0.12
 
 
 OF_WALL = (0.15, 0.6)
-"""Where losses soar beyond the best rate, a horizon is looked at on these quantiles of it: the wall lies somewhere between them."""
+"""Where losses soar beyond the best rate, a horizon is looked at on these quantiles of it: the wall lies
+somewhere between them."""
 
 
 class Block(NamedTuple):
