@@ -129,12 +129,21 @@ def assemble(
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations_in(horizon, timetable.evaluate), past)
+
+    def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
+        size = reserved.eval_batch_size
+        return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
+
+    average = None
+    if run.average is not None:
+        units = with_averages(units)
+        average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     warned = [
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
-        *lint_average(run.average, planned),
+        *lint_average(average),
     ]
     best, early = _trackers(run, task)
     state = RunState(
@@ -146,18 +155,12 @@ def assemble(
         early=early,
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
+        average=average,
     )
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
 
-    def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
-        size = reserved.eval_batch_size
-        return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
-
     validation, test = in_order("validation"), in_order("test")
-    if run.average is not None:
-        units = with_averages(units)
-        state.average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)

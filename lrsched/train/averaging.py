@@ -57,6 +57,11 @@ class Averaged:
         self._window: list[dict[str, Tensor]] = []
 
     @property
+    def takes(self) -> int:
+        """How often the weights are taken in the whole run."""
+        return sum(number > 0 for number in self._table)
+
+    @property
     def began(self) -> bool:
         """Whether any weights were taken yet."""
         return self._count > 0
