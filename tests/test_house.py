@@ -26,7 +26,7 @@ FLOORS = [
     {"cli", "_hydra"},
     {"find"},
     {"sweep", "python"},
-    {"runs", "preview"},
+    {"runs", "preview", "page"},
     {"assembly"},
     {"train", "report"},
     {"compose"},
@@ -62,6 +62,7 @@ WITHOUT_TORCH = (
     "loggers",
     "config",
     "preview",
+    "page",
     "report",
 )
 LONGEST = 260

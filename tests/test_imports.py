@@ -20,6 +20,7 @@ MODULES = sorted(
 )
 EXTRAS = {
     "accelerate": "accelerate",
+    "axe-playwright-python": "axe_playwright_python",
     "boto3": "boto3",
     "cloudpickle": "",  # Hydra's launchers and scikit-learn's joblib bring it too
     "datasets": "datasets",
@@ -32,6 +33,7 @@ EXTRAS = {
     "matplotlib": "matplotlib",
     "optax": "optax",
     "optuna": "optuna",
+    "playwright": "playwright",
     "pytest": "pytest",
     "pytest-xdist": "xdist",
     "pytorch-lightning": "pytorch_lightning",

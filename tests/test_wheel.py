@@ -63,7 +63,9 @@ def test_a_wheel_holds_every_module_every_yaml_and_the_marker_of_types(wheel: Pa
     held = set(zipfile.ZipFile(wheel).namelist())
     packed = {name for name in held if ".dist-info/" not in name}
     starter = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lrsched" / "starter").rglob("*.in")}
-    assert packed == modules | files | starter | {"lrsched/py.typed"}
+    page = ROOT / "lrsched" / "page"
+    parts = {path.relative_to(ROOT).as_posix() for path in page.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert packed == modules | files | starter | parts | {"lrsched/py.typed"}
 
 
 def test_the_version_is_said_once(wheel: Path) -> None:
