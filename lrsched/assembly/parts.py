@@ -124,7 +124,7 @@ def assemble(
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
             try_metrics(model, few, task, precision, named, run.task)
-    units = units_of(task, splits.facts)
+    units = units_of(task, splits.facts) if run.average is None else with_averages(units_of(task, splits.facts))
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
@@ -134,10 +134,7 @@ def assemble(
         size = reserved.eval_batch_size
         return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
 
-    average = None
-    if run.average is not None:
-        units = with_averages(units)
-        average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
+    average = run.average and build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     warned = [
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
