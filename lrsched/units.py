@@ -16,10 +16,10 @@ FIRST_UNITS: Mapping[str, str] = {"accuracy": PERCENT}
 def metric_of(name: str) -> str:
     """The task's metric in the name of a row.
 
-    >>> metric_of("val/loss"), metric_of("val/average/top/5"), metric_of("loss")
-    ('loss', 'top/5', 'loss')
+    >>> metric_of("val/loss"), metric_of("val/average/top/5"), metric_of("test/ensemble/loss"), metric_of("loss")
+    ('loss', 'top/5', 'loss', 'loss')
     """
-    return name.partition("/")[2].removeprefix("average/") or name
+    return name.partition("/")[2].removeprefix("average/").removeprefix("ensemble/") or name
 
 
 def unit_of(name: str, units: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from lrsched.config.metric import HOMES, MetricNode
 from lrsched.config.targets import within
 from lrsched.data.batch import Batch
 from lrsched.errors import ConfigError
+from lrsched.tasks._call import Answers
 from lrsched.tasks.binary import Binary
 from lrsched.tasks.regression import Regression
 from lrsched.tasks.task import Direction, Task
@@ -70,7 +71,7 @@ class NamedMetrics:
         Raises:
             ConfigError: a metric cannot be given such predictions and targets.
         """
-        answers, self._outputs = _Answers(self._model, self._outputs), []
+        answers, self._outputs = Answers(self._model, self._outputs), []
         predictions, targets = task.compared(task.forward(answers, batch), batch)  # type: ignore[arg-type]
         if not len(predictions):  # every label is the ignored one
             return
@@ -100,22 +101,6 @@ class NamedMetrics:
         self._outputs = []
         for metric in self._metrics.values():
             metric.reset()
-
-
-class _Answers:
-    """Stands in the place of a model, and gives what the model gave when it was called."""
-
-    def __init__(self, model: nn.Module, given: list[Any]) -> None:
-        self._model, self._given = model, iter(given)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def __call__(self, *_: Any, **__: Any) -> Any:
-        try:
-            return next(self._given)
-        except StopIteration:
-            raise LookupError("forward() calls the model oftener than measure() does") from None
 
 
 def facts_of_metrics(task: Task, facts: Mapping[str, Any]) -> dict[str, Any]:
