@@ -3,8 +3,8 @@
     LRSCHED_DATA=/where/MNIST/is OMP_NUM_THREADS=1 python benchmarks/snapshots.py --outputs outputs/snapshots
 
 The convolutional network of ``model=cnn`` on a tenth of the training images, drawn anew with each seed: the same number
-of updates, batch size and optimizer for both schedules. Each trains at the rate that was best for it on the validation
-part with a seed of its own, of those given; the rate of the ensemble is chosen by the ensemble. Differences are paired
+of updates, batch size and optimizer for both schedules. Of several ``--rates`` each trains at the one that was best for
+it on the validation part with a seed of its own; that of the ensemble is chosen by the ensemble. Differences are paired
 by seed, with the interval of Student's t. Finished runs stay in ``--outputs`` and are not trained again.
 """
 
@@ -61,6 +61,14 @@ def made(scheduler: str, rate: float, seed: int, options: argparse.Namespace) ->
         "threads=1",
     )
     return lrsched.run(words).result
+
+
+def best(scheduler: str, before: str, options: argparse.Namespace) -> float:
+    """The rate with the least loss on the validation part; a single one is not tried."""
+    if len(options.rates) == 1:
+        return options.rates[0]
+    tried = {rate: made(scheduler, rate, TUNING, options)["metrics"] for rate in options.rates}
+    return min(tried, key=lambda rate: tried[rate][f"val/{before}loss"])
 
 
 def row(name: str, values: Sequence[float], text: Callable[[float], str]) -> str:
@@ -130,17 +138,16 @@ def main() -> None:
         help="folder that holds MNIST/raw; by default $LRSCHED_DATA, or else data/",
     )
     arguments.add_argument("--seeds", type=int, default=6)
-    arguments.add_argument("--epochs", type=int, default=20)
-    arguments.add_argument("--cycles", type=int, default=5)
-    arguments.add_argument("--rates", type=float, nargs="+", default=[0.05, 0.1, 0.2])
+    arguments.add_argument("--epochs", type=int, default=6)
+    arguments.add_argument("--cycles", type=int, default=3)
+    arguments.add_argument("--rates", type=float, nargs="+", default=[0.1])
     options = arguments.parse_args()
     options.data = options.data.resolve()
     options.outputs.mkdir(parents=True, exist_ok=True)
     os.chdir(options.outputs)
     began, rates, found = time.process_time(), dict[str, float](), dict[str, list[dict[str, Any]]]()
     for name, (scheduler, before) in OF.items():
-        tried = {rate: made(scheduler, rate, TUNING, options)["metrics"] for rate in options.rates}
-        rates[name] = min(tried, key=lambda rate: tried[rate][f"val/{before}loss"])
+        rates[name] = best(scheduler, before, options)
     rates["last snapshot"] = rates["ensemble"]  # of the very run
     for name, (scheduler, _) in OF.items():
         found[name] = [made(scheduler, rates[name], seed, options) for seed in range(options.seeds)]

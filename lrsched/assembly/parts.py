@@ -146,21 +146,18 @@ def assemble(
         *lint_average(average),
         *unkept,
     ]
-    best, early = _trackers(run, task)
     state = RunState(
         model,
         optimizer,
         scheduler,
         precision.scaler(),
-        best=best,
-        early=early,
+        **_trackers(run, task),
         window=Window(torch.zeros((), dtype=torch.float64, device=device)),
         clock=clock,
         average=average,
     )
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
-
     validation, test = in_order("validation"), in_order("test")
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable, minima)
@@ -175,11 +172,11 @@ def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int
     return {**both, **(of_ensembles(found) if minima else {})}
 
 
-def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+def _trackers(run: Settings, task: Task) -> dict[str, Any]:
     """What remembers the best evaluation, and when to stop early."""
     better, early = {**task.better, **ways(run)}, run.trainer.early_stop
     best = Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor))
-    return best, Tracker(early.monitor, direction(better, early.monitor), early.threshold)
+    return {"best": best, "early": Tracker(early.monitor, direction(better, early.monitor), early.threshold)}
 
 
 def _loader(

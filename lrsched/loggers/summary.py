@@ -9,7 +9,10 @@ from typing import Any, TextIO
 
 from lrsched.console import path_override, tell
 from lrsched.loggers.terminal import span
-from lrsched.units import shown, unit_of
+from lrsched.units import PERCENT, shown, unit_of
+
+MOST_SNAPSHOTS = 10
+"""Of which a line each is printed."""
 
 
 def summary(
@@ -47,6 +50,7 @@ def summary(
     reason = result.get("reason")
     lines = [f"{result['status']}: {reason}" if reason else str(result["status"])]
     lines += [_line(part, _measured(result, part)) for part in ("test", "val")]
+    lines += [_line(label, text) for label, text in _snapshots(result)]
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
     lines += [_line("folder", str(folder)), _line("resume", again(path_override("resume", folder)))]
     if tensorboard:
@@ -75,6 +79,21 @@ def _measured(result: Mapping[str, Any], part: str) -> str:
     metrics = result.get("metrics") or {}
     found = {name.removeprefix(f"{part}/"): metrics[name] for name in metrics if name.startswith(f"{part}/")}
     return _listed({name: found[name] for name in sorted(found, key=lambda name: name == "loss")}, result)
+
+
+def _snapshots(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the latest snapshots come to on the test part, each and together."""
+    found = (result.get("snapshots") or {}).get("test") or {"single": [], "last": []}
+    lines = [("single", row, f"step {row['step']}") for row in found["single"][-MOST_SNAPSHOTS:]]
+    lines += [("last", row, str(row["snapshots"])) for row in found["last"][1:MOST_SNAPSHOTS]]
+    apart = {"disagreement": PERCENT}
+    shape = {**result, "units": {**(result.get("units") or {}), **apart}}
+    width = max((len(which) for _, _, which in lines), default=0)
+    names = ("step", "snapshots")
+    return [
+        (label, f"{which:<{width}}  {_listed({k: v for k, v in row.items() if k not in names}, shape)}")
+        for label, row, which in lines
+    ]
 
 
 def _best(result: Mapping[str, Any]) -> str:
