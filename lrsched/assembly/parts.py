@@ -9,8 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
-from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
@@ -19,20 +17,17 @@ from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
-from lrsched.assembly.param_groups import freeze, parameter_groups, rates_of
+from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
 from lrsched.assembly.scheduler import build_scheduler, snapshots_of
 from lrsched.assembly.task import fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import try_ensemble, try_metrics, try_model
 from lrsched.assembly.weights import Initial, first_model
-from lrsched.config import schema
-from lrsched.config.component import Component
 from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
-from lrsched.optimizers.lean import without_dynamo
 from lrsched.records import of_ensembles, with_averages
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
@@ -225,17 +220,3 @@ def build_task(run: Settings, splits: AnySplits) -> Task:
 def named_metrics(run: Settings, task: Task, facts: Mapping[str, Any], device: torch.device) -> NamedMetrics | None:
     """The metrics of ``trainer.metrics``, told the facts of the data; None: there are none."""
     return NamedMetrics(run.trainer.metrics, task, facts, device) if run.trainer.metrics else None
-
-
-def build_optimizer(node: Component[schema.OptimizerConfig], model: nn.Module) -> Optimizer:
-    """The optimizer on the model's parameter groups, by layer, by name and by weight decay as the config says."""
-    own = node.own
-    groups = parameter_groups(
-        model,
-        spare=own.no_decay and bool(node.arguments.get("weight_decay")),
-        rate=node.arguments.get("lr", 0.0),
-        layer_decay=own.layer_decay,
-        named=own.groups,
-    )
-    with without_dynamo():
-        return node.build(params=groups)

@@ -23,8 +23,8 @@ EPILOG = """\
 Each checkpoint is read whole: its manifest, its size, its SHA-256, the form of its archive; then it is loaded as data
 (weights_only=True) into nothing. It is compared with nothing: an intact checkpoint may still be that of another run.
 
-exit code: 0 the newest checkpoint and all snapshots are valid; 4 one is damaged, or there is no checkpoint; 2 there is no
-run in the folder; 6 the file system refused. Of several folders, the highest.
+exit code: 0 the newest checkpoint and all snapshots are valid; 4 one is damaged, or there is no checkpoint; 2 there is
+no run in the folder; 6 the file system refused. Of several folders, the highest.
 """
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lrsched.cli.command import Parser, exit_code, write
-from lrsched.console import tell, terminal
+from lrsched.console import say, tell, terminal
 from lrsched.report import compare_paths, render
 from lrsched.report.json import numbers
 from lrsched.report.plots import pictures
+from lrsched.report.tables.typeset import FORMS, beside_table, typeset
 
 EXAMPLES = """\
 examples:
   lrsched report outputs/sweep
   lrsched report outputs/first outputs/second --metric val/accuracy --target 0.95
-  lrsched report outputs/sweep --json report.json --png pictures
+  lrsched report outputs/sweep --html report.html --json report.json --png pictures
+  lrsched report outputs/sweep --table latex > table.tex
 
 Each schedule is taken at its own best learning rate, chosen by the mean over the seeds of the validation metric, and
 compared seed against seed: the sign-flip test and its interval. Whatever else differs in the configs makes schedules
@@ -37,11 +41,20 @@ def _run(arguments: Sequence[str]) -> None:
     if options.json is not None:
         text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         files[options.json] = text.encode()
+    if options.html is not None:
+        from lrsched.page.page import page  # and its templates, where one is asked for
+
+        files[options.html] = page(found, options.paths).encode()
     if options.png is not None:
         files |= {options.png / name: content for name, content in pictures(found, str(options.png)).items()}
     for file, content in files.items():
         write(file, content, folder=True)
-    tell(render(found, *terminal()).removesuffix("\n"))
+    if options.table is None:
+        tell(render(found, *terminal()).removesuffix("\n"))
+        return
+    for said in beside_table(found):
+        say(said)
+    tell(typeset(found, options.table).removesuffix("\n"))
 
 
 def _parser() -> Parser:
@@ -52,6 +65,11 @@ def _parser() -> Parser:
     parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
     steps = "steps until the metric reaches X; auto: what every schedule reaches"
     parser.add_argument("--target", type=_target, metavar="X", help=steps)
+    parser.add_argument(
+        "--html", type=Path, metavar="F", help="write a page with tables and curves, to open in a browser"
+    )
+    table = "print the table alone, in this form: for a page, a paper (booktabs), a spreadsheet"
+    parser.add_argument("--table", choices=FORMS, help=table)
     parser.add_argument("--json", type=Path, metavar="F", help="write all numbers")
     parser.add_argument("--png", type=Path, metavar="FOLDER", help="draw curves.png and rates.png (needs matplotlib)")
     return parser
@@ -60,7 +78,7 @@ def _parser() -> Parser:
 def _target(text: str) -> float | str:
     if text == "auto":
         return text
-    try:
-        return float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from error
+    with suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto")

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from lrsched.compose.choices import choices_in
+from lrsched.config.project import own_configs
+from lrsched.config.walk import is_mapping, leaves
 from lrsched.errors import ConfigError, NotMeant
 
 if TYPE_CHECKING:
@@ -32,7 +36,11 @@ def traced(run: Settings) -> Generator[None]:
         found = {node.key: node.target for node in (run.optimizer, run.scheduler, run.task, run.model, run.dataset)}
         choice = default_with(group, found[group], name, error.value) if group in found else None
         if choice is None:
-            raise
+            experiment = _experiment_with(group, name, error.value)
+            if experiment is None:
+                raise
+            remedy = f"experiment={experiment} has it for its own {group}: leave it out with ~{error.key}"
+            raise ConfigError(error.key, error.value, error.rule, remedy) from error
         rule = f"{error.rule}; it comes from the default {group}={choice} (conf/{group}/{choice}.yaml), to which "
         rule += f"{group}._target_ was added"
         raise ConfigError(error.key, error.value, rule, _remedy(group, found[group])) from error
@@ -64,6 +72,26 @@ def default_with(group: str, target: str, name: str, value: Any) -> str | None:
                 given = {**({} if shared == "_self_" else _read(f"{group}/{shared}")), **given}
             return choice if given["_target_"] != target and name in given and given[name] == value else None
     return None
+
+
+def _experiment_with(group: str, name: str, value: Any) -> str | None:
+    """The first experiment that chooses a group and gives this value to a key of it; or None."""
+    ours = Path(str(files("lrsched.conf")))
+    for folder in (ours, *([Path(own)] if (own := own_configs()) else [])):
+        for experiment in sorted(choices_in(folder / "experiment")):
+            text = (folder / "experiment" / f"{experiment}.yaml").read_text("utf-8")
+            given = leaves(_parsed(text), into_lists=False) if f"/{group}:" in text else ()
+            if (f"{group}.{name}", value) in given:
+                return experiment
+    return None
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except (YAMLError, OmegaConfBaseException):
+        return {}  # of a file that nobody chose
+    return found if is_mapping(found) else {}
 
 
 def _choice_of(group: str, target: str) -> str | None:

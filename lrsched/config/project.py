@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +33,8 @@ def project() -> Mapping[str, Any] | None:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         rule = f"cannot be read, and may say which conf/ and which modules are meant: {reason}"
         raise ConfigError(FILE, UNSET, rule, "mend it, or run from another folder") from error
+    import tomllib  # most folders hold no such file
+
     try:
         tools = _table(tomllib.loads(text).get("tool"))
     except tomllib.TOMLDecodeError as error:

@@ -100,7 +100,7 @@ def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
 
     Where the interval does not fit beside its difference, it is put below; then long titles are broken.
     """
-    columns = _columns(comparison)
+    columns = all_columns(comparison)
     kept = _fitting(columns, width)
     if len(kept) < len(columns) and not any(column.title == "p" for column in kept):
         kept = _fitting([_interval_below(column) if column.title == WORSE else column for column in columns], width)
@@ -109,7 +109,7 @@ def columns_that_fit(comparison: Comparison, width: int) -> list[TableColumn]:
 
 def all_fit(comparison: Comparison, kept: Sequence[TableColumn]) -> bool:
     """Whether no metric of the test part was left out for want of room."""
-    wanted, there = (sum(column.spare >= SECOND for column in columns) for columns in (_columns(comparison), kept))
+    wanted, there = (sum(column.spare >= SECOND for column in columns) for columns in (all_columns(comparison), kept))
     return there == wanted
 
 
@@ -139,7 +139,7 @@ def _title_broken(column: TableColumn) -> TableColumn:
     return column if column.text else replace(column, title="\n".join(line.strip() for line in lines))
 
 
-def _columns(comparison: Comparison) -> list[TableColumn]:
+def all_columns(comparison: Comparison) -> list[TableColumn]:
     """All columns, the best candidate in the first row."""
     metric, rows, unit = comparison.metric.name, comparison.candidates, comparison.unit()
 
@@ -150,16 +150,12 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
         of = comparison.unit(name)
         return column(titled(name, of), lambda row: _measured(of, row.finals(name).values()), spare)
 
-    second = _others(comparison)
-    tested = [name for name in second[1:] if name.startswith("test/") and metric_of(name) != "loss"]
-
     columns = [
         column("schedule", lambda row: row.name, text=True),
         column("lr", lambda row: str(row.best.lr) if row.best else "–"),
         column(titled(f"{metric} ± sd", unit), lambda row: _measured(unit, row.values.values())),
         column("seeds", lambda row: seeds(row.values)),
-        *(final(name, SECOND) for name in second[:1]),
-        *(final(name, SECOND + place) for place, name in enumerate(tested, 1)),
+        *(final(name, SECOND + place) for place, name in enumerate(beside(comparison))),
     ]
     if len(rows) > 1:
         columns.insert(0, column("", lambda row: "*" if row is rows[0] and row.finite else ""))
@@ -179,6 +175,13 @@ def _columns(comparison: Comparison) -> list[TableColumn]:
 
 def _worse(unit: str, pair: Pair) -> str:
     return "–" if pair.mean is None else difference(unit, pair.mean, pair.interval, pair.level)
+
+
+def beside(comparison: Comparison) -> list[str]:
+    """The metrics with a column beside the one compared: the first other one, and the task's own of the test part."""
+    first, *rest = _others(comparison) or [""]
+    tested = [name for name in rest if name.startswith("test/") and metric_of(name) != "loss"]
+    return [name for name in (first, *tested) if name]
 
 
 def _others(comparison: Comparison) -> list[str]:

@@ -162,7 +162,13 @@ def test_the_sheet_of_a_real_sweep(sweep: Path) -> None:
         (["outputs", "--target", "low"], "argument --target: 'low' is neither a number nor auto"),
         (["outputs", "--target", "1", "--metric", "test/loss"], "is measured once, at the end"),
         (["outputs", "--mode", "up"], "argument --mode: invalid choice: 'up'"),
-        (["outputs", "--html", "x"], "unrecognized arguments: --html x"),
+        (["outputs", "--page", "x"], "unrecognized arguments: --page x"),
+        (["outputs", "--table", "html"], "argument --table: invalid choice: 'html' (choose from"),
+        (["outputs", "--table"], "argument --table: expected one argument"),
+        (["outputs/swep", "--table", "md"], "did you mean 'sweep'?"),
+        (["outputs", "--table", "csv", "--metric", "val/los"], "did you mean 'val/loss'?"),
+        (["outputs", "--table", "csv", "--target", "nan"], "argument --target: 'nan' is neither a number nor auto"),
+        (["outputs", "--target", "-inf"], "--target"),
     ],
 )
 def test_a_mistake_is_one_message_and_2(sweep: Path, run_cli, arguments: list[str], said: str) -> None:
@@ -170,6 +176,16 @@ def test_a_mistake_is_one_message_and_2(sweep: Path, run_cli, arguments: list[st
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("form", "begins"), [("md", "| schedule |"), ("latex", "% needs"), ("csv", "schedule,lr,")])
+def test_a_table_alone_goes_to_stdout_and_its_notes_to_stderr(sweep: Path, run_cli, form: str, begins: str) -> None:
+    ended = run_cli("outputs", "--table", form, "--metric", "val/accuracy", "--json", "r.json", command="report")
+    assert ended.code == 0
+    assert ended.out.startswith(begins)
+    assert "val/accuracy" in ended.out
+    assert all(line.startswith("lrsched: note: ") for line in ended.err.splitlines())
+    assert json.loads((ended.cwd / "r.json").read_text("utf-8"))["metric"] == "val/accuracy"
 
 
 def test_a_file_that_cannot_be_written_is_6(sweep: Path, run_cli) -> None:

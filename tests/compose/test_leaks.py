@@ -60,6 +60,15 @@ def test_the_line_for_an_experiment_works(run_cli, monkeypatch) -> None:
     assert ended.code == 0, ended.err
 
 
+def test_a_key_that_an_experiment_has_for_its_own_choice(run_cli) -> None:
+    words = ("experiment=bytes", "scheduler=cosine", "name=run")
+    ended = run_cli(*words)
+    origin = "experiment=bytes has it for its own scheduler: leave it out with ~scheduler.decay"
+    assert ended.err == f"lrsched: scheduler.decay=40%: Cosine takes no such argument; {origin}\n"
+    assert run_cli(*words, "~scheduler.decay", "--cfg", "job").code == 0
+    assert "experiment=" not in run_cli(*words, "scheduler.decay=30%").err
+
+
 def test_a_value_of_ones_own_is_not_taken_for_a_default(run_cli) -> None:
     ended = run_cli("model._target_=lrsched.models.Linear", "model.hidden=[7]", *TINY)
     assert ended.err == "lrsched: model.hidden=[7]: Linear takes no such argument; known are: bias, outputs\n"
