@@ -255,6 +255,7 @@ def _journal(made: _Execution) -> Journal:
         logger.open(info)
     journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
     if forked:
-        journal.timing(FORK, step=parts.state.step)
+        point = made.request.context.share.begin
+        journal.timing(FORK, step=parts.state.step, source=None if point is None else point.source.path.name)
         journal.flush()
     return journal

@@ -53,7 +53,7 @@ def _compare(sweep: Sweep) -> None:
         write_sweep_csv(folder, runs)
         report = compare_paths([folder])
         tell(render(report, *terminal()).removesuffix("\n"))
-        write_page(report, folder)
+        write_page(folder, report)
 
 
 @contextmanager
