@@ -37,6 +37,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "units": dict(parts.units),
         "best": {"step": state.best.step, **state.best.metrics},
         "weights_sha256": weights_sha256(state.model),
+        **({} if state.average is None else {"average": type(state.average.average).__name__.lower()}),
         "train_seconds": state.seconds,
         "samples_per_second": parts.loader.samples * epochs / state.seconds if state.seconds else None,
         "skipped": state.skipped,
