@@ -159,8 +159,7 @@ def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
     if not request.resume:
         request, lock = claim(request)
         held.callback(lock.release)
-    for kept in (request.folder.checkpoints, request.folder.snapshots):
-        Store(kept).tidy()  # what a killed process left half-written
+    Store(request.folder.checkpoints).tidy()  # what a killed process left half-written
     if not request.resume or request.changed:
         write_config(request)
     request.folder.result.unlink(missing_ok=True)  # a run that goes on has none

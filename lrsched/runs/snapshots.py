@@ -40,6 +40,7 @@ def opened(parts: Parts, run: Settings, folder: RunFolder) -> Snapshots | None:
     Says which they are, and how much room they take, as the run begins.
     """
     found = Snapshots(folder.snapshots, parts.minima, run.checkpoint.snapshots)
+    Store(folder.snapshots).tidy()  # what a killed process left half-written
     found.forget(parts.state.step)
     if not parts.minima:
         return None
