@@ -83,14 +83,16 @@ def _is_incomplete(comparison: Comparison) -> bool:
 
 def _incomplete(comparison: Comparison) -> Iterator[str]:
     """Which rates lack runs; with these, notes on the rates tried would be premature."""
-    lacking = []
-    for row in comparison.candidates:
-        rates = [f"{rate.lr} ({of_seeds(rate.lacking)})" for rate in row.rates if rate.incomplete]
-        if rates:
-            lacking.append(f"{row.name} at {', '.join(rates)}")
-    if lacking:
-        chosen_by = comparison.metric.chosen_by
-        yield f"incomplete: there is no {chosen_by} of {'; '.join(lacking)}; such a rate is not eligible"
+    chosen_by = comparison.metric.chosen_by
+    for paused, why in ((False, "incomplete"), (True, "paused before their end")):
+        lacking = []
+        for row in comparison.candidates:
+            found = [rate for rate in row.rates if rate.incomplete and rate.paused is paused]
+            if found:
+                rates = [f"{rate.lr} ({of_seeds(rate.lacking)})" for rate in found]
+                lacking.append(f"{row.name} at {', '.join(rates)}")
+        if lacking:
+            yield f"{why}: there is no {chosen_by} of {'; '.join(lacking)}; such a rate is not eligible"
     if comparison.unread:
         asked = {item for run in comparison.unread for item in run.overrides if item.lstrip("+").startswith(f"{RATE}=")}
         rates = f" (among them {', '.join(sorted(asked))})" if asked else ""

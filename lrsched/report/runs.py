@@ -81,6 +81,11 @@ class RunRecord:
         return self.why is Why.DROPPED
 
     @property
+    def paused(self) -> bool:
+        """Whether its sweep left it before its end, at ``sweep.until`` or where a study pruned it."""
+        return self.why is Why.PAUSED
+
+    @property
     def decided(self) -> bool:
         """Whether it has an outcome: it finished, or diverged."""
         return self.finished or self.diverged
