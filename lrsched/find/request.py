@@ -196,16 +196,16 @@ def refuse_other_answer(asked: Sequence[FindRequest]) -> None:
         ConfigError: names it.
     """
     folder, method = asked[0].folder, asked[0].find.method
-    held = {name: _read(folder / name) for name in (FILE, QUESTION)}
-    if held[FILE] is not None and held[FILE].get("method") != method:
-        rule = f"{folder} already holds an answer (find.method={held[FILE].get('method', 'unknown')})"
+    held, asks = _read(folder / FILE), _read(folder / QUESTION)
+    if held is not None and held.get("method") != method:
+        rule = f"{folder} already holds an answer (find.method={held.get('method', 'unknown')})"
         raise ConfigError("name", folder.name, rule, "give another name")
-    if held[QUESTION] is None and (folder / "sweep.json").exists():
+    if asks is None and (folder / "sweep.json").exists():
         raise ConfigError("name", folder.name, f"{folder} already holds a sweep", "give another name")
     wanted = question(asked)
     for key, what in {"schedulers": "other schedules", "config": "another config"}.items():
-        if held[QUESTION] is not None and held[QUESTION].get(key) != wanted[key]:
-            before = held[QUESTION].get(key)
+        if asks is not None and asks.get(key) != wanted[key]:
+            before = asks.get(key)
             known = f" ({', '.join(before)})" if isinstance(before, list) else ""
             rule = f"{folder} already holds the runs of {what}{known}"
             raise ConfigError("name", folder.name, rule, "give another name, or the words of that command")

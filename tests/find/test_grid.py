@@ -119,7 +119,7 @@ def test_rates_that_the_seeds_do_not_tell_apart_are_named() -> None:
 
 def test_an_edge_and_one_seed_are_said() -> None:
     grid, _ = searched(150.0, "find.budget=36st", "find.seeds=1")
-    grid.trained.losses = lambda rate: [grid.trained.mean(rate)]  # type: ignore[method-assign]
+    grid.trained.losses = lambda rate: [grid.trained.mean(rate)]
     edge, seed = grid.cautions()
     assert edge == "the best rate, 1, is the highest that was tried: a better one may lie beyond it"
     assert "find.seeds=3" in seed
