@@ -57,7 +57,7 @@ def finish(
     failure: OSError | None = None
     try:
         if journal is not None:
-            journal.close(result["metrics"], result["status"])
+            journal.close({**result["metrics"], **_best(result)}, result["status"])
     except OSError as error:
         failure = error
     try:
@@ -69,6 +69,12 @@ def finish(
         where = f"{failure.strerror}: {failure.filename or folder.result}"
         how = how_to_resume(folder, again)
         raise StorageError(f"{where}; the run is {result['status']} all the same; {how}") from failure
+
+
+def _best(result: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics of a finished run's best evaluation, as ``best/NAME``; another run may still find a better one."""
+    best = result.get("best") or {} if result["status"] == "finished" else {}
+    return {f"best/{name}": value for name, value in best.items() if name != "step" and value is not None}
 
 
 def advised(
