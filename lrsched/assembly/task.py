@@ -16,7 +16,7 @@ from lrsched.data.data import form, is_whole, target
 from lrsched.data.stream.labels import Labels
 from lrsched.errors import UNSET, ConfigError, DataError
 from lrsched.tasks._checks import check_sample_weights
-from lrsched.tasks._fitting import fitting
+from lrsched.tasks._fitting import advice, fitting
 from lrsched.tasks.task import Task
 from lrsched.tasks.torch_loss import TorchLoss, loss_task, task_class
 from lrsched.units import after, digits
@@ -81,11 +81,10 @@ def check_data(node: Component[None], task: Task, data: Data) -> None:
         if named(data.train) and "weight" in data.train and data.train["weight"].ndim == 1:
             check_sample_weights(data)  # a task of one's own may not look
     except DataError as error:
-        name, model = fitting(data.train, data.facts)
+        name, _ = fitting(data.train, data.facts)
         if not name or not node.target.startswith("lrsched.tasks.") or _is(node, name):
             raise
-        more = f" model={model}" if model in ("gpt", "unet") else ""
-        raise DataError(f"{error}; such data are for task={name}{more}") from error
+        raise DataError(f"{error}; {advice(data.train, data.facts)}") from error
 
 
 def lint_target(node: Component[None], task: Task, train: Batch, facts: Mapping[str, Any]) -> list[str]:
@@ -171,10 +170,9 @@ def check_facts(task: Task, data: Items) -> None:
         few = data.look()
         y = target(few)
         if y is not None and (not is_whole(y) or y.ndim != dimensions):
-            name, model = fitting(few, data.facts)
             wanted = "whole numbers, one for each " + ("sample" if dimensions == 1 else "pixel")
             rule = f"labels must be {wanted}, and those of two samples are {form(y)}"
-            raise DataError(f"dataset.train: {rule}; such data are for task={name} model={model}")
+            raise DataError(f"dataset.train: {rule}; {advice(few, data.facts)}")
     if isinstance(task, (Classification, Segmentation)) and task.classes is None:
         kind = type(data.train).__name__
         rule = f"do not tell how many classes there are, and {kind} has no attribute classes, num_classes or targets"

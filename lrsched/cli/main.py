@@ -19,7 +19,7 @@ COMMANDS = {
     "train": "[key=value …]                          one run, or with -m a sweep",
     "preview": "[key=value …] [--png F] [--csv F]      the schedule of this config, before it is run",
     "find": "[key=value …] [--png F]                the learning rate of this config: curve, suggestion, override",
-    "report": "PATH… [--json F] [--png FOLDER]        runs and sweeps compared fairly",
+    "report": "PATH… [--html F] [--png FOLDER]        runs and sweeps compared fairly",
     "evaluate": "RUN_FOLDER [--weights best] [--part val]   the metrics of a run's weights",
     "check": "RUN_FOLDER …                           are a run's checkpoints intact?",
 }

@@ -20,7 +20,7 @@ EXAMPLES = """\
 examples:
   lrsched report outputs/sweep
   lrsched report outputs/first outputs/second --metric val/accuracy --target 0.95
-  lrsched report outputs/sweep --json report.json --png pictures
+  lrsched report outputs/sweep --html report.html --json report.json --png pictures
   lrsched report outputs/sweep --table latex > table.tex
 
 Each schedule is taken at its own best learning rate, chosen by the mean over the seeds of the validation metric, and
@@ -41,6 +41,10 @@ def _run(arguments: Sequence[str]) -> None:
     if options.json is not None:
         text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         files[options.json] = text.encode()
+    if options.html is not None:
+        from lrsched.page.page import page  # and its templates, where one is asked for
+
+        files[options.html] = page(found, options.paths).encode()
     if options.png is not None:
         files |= {options.png / name: content for name, content in pictures(found, str(options.png)).items()}
     for file, content in files.items():
@@ -61,6 +65,9 @@ def _parser() -> Parser:
     parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
     steps = "steps until the metric reaches X; auto: what every schedule reaches"
     parser.add_argument("--target", type=_target, metavar="X", help=steps)
+    parser.add_argument(
+        "--html", type=Path, metavar="F", help="write a page with tables and curves, to open in a browser"
+    )
     table = "print the table alone, in this form: for a page, a paper (booktabs), a spreadsheet"
     parser.add_argument("--table", choices=FORMS, help=table)
     parser.add_argument("--json", type=Path, metavar="F", help="write all numbers")

@@ -182,6 +182,9 @@ class Items:
             classes = classes_of(self.train) if is_whole(y) else None
             if classes is not None:
                 found["classes"] = classes
+        if x.dtype == torch.uint8 and x.ndim == 4 and x.shape[1] > 4 >= x.shape[3]:
+            rule = f"images are [C, H, W], and these are {list(x.shape[1:])}; give image.permute(2, 0, 1)"
+            raise DataError(f"dataset.train: {rule}")
         assert samples(batch)
         return found
 

@@ -39,11 +39,12 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
 
 
 def _compare(sweep: Sweep) -> None:
-    """Write ``sweep.csv`` and print the comparison.
+    """Write ``sweep.csv`` and ``report.html``, and print the comparison.
 
     A run whose files are damaged is no longer done.
     """
-    from lrsched.report import sweep_table, write_sweep_csv
+    from lrsched.page import write_page
+    from lrsched.report import compare_paths, render, write_sweep_csv
     from lrsched.report.read import read_runs
 
     folder = sweep.record.folder
@@ -56,7 +57,9 @@ def _compare(sweep: Sweep) -> None:
                 entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
         _write_columns(folder, runs)
-        tell(sweep_table(folder, *terminal()).removesuffix("\n"))
+        report = compare_paths([folder])
+        tell(render(report, *terminal()).removesuffix("\n"))
+        write_page(report, folder)
 
 
 def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:

@@ -11,6 +11,27 @@ from lrsched.data.batch import INPUTS, Batch, column, named
 from lrsched.data.data import is_whole, target
 
 
+def advice(train: Batch, facts: Mapping[str, Any]) -> str:
+    """What to do with samples of this form, which are none for a task: empty where nothing is known.
+
+    >>> advice((torch.zeros(4, 3), torch.eye(4)), {})
+    'where one number of a target is 1 and the others 0, give its place, the class: y.argmax(1)'
+    >>> advice((torch.zeros(4, 3), torch.tensor([0.5, 0.1, 2.0, 1.0])), {})
+    'such data are for task=regression'
+    """
+    y = target(train)
+    if y is not None and _one_hot(y):
+        return "where one number of a target is 1 and the others 0, give its place, the class: y.argmax(1)"
+    name, model = fitting(train, facts)
+    more = f" model={model}" if model in ("gpt", "unet") else ""
+    return f"such data are for task={name}{more}" if name else ""
+
+
+def _one_hot(y: torch.Tensor) -> bool:
+    rows = y.ndim == 2 and y.shape[1] > 1 and not y.is_complex()
+    return rows and bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
+
+
 def fitting(train: Batch, facts: Mapping[str, Any]) -> tuple[str, str]:
     """The task and the model, as one chooses them, for samples of this form.
 

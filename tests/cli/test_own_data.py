@@ -193,3 +193,11 @@ def test_a_table_trains(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert ended.code == 0, ended.err
     result = json.loads((tmp_path / "outputs" / "run" / "result.json").read_text("utf-8"))
     assert {"test/loss", "test/accuracy"} <= set(str(result).replace("'", " ").split())
+
+
+def test_rows_of_one_1_are_told_to_name_the_class(run_cli) -> None:
+    np.savez("a.npz", x=X, y=np.eye(3, dtype=np.int64)[np.arange(20) % 3])
+    ended = run_cli(*NPZ, *QUIET)
+    assert_one_message(ended, "train y: labels must be whole numbers, one for each sample")
+    remedy = "where one number of a target is 1 and the others 0, give its place, the class: y.argmax(1)"
+    assert ended.err.endswith(f"; {remedy}\n")

@@ -162,7 +162,7 @@ def test_the_sheet_of_a_real_sweep(sweep: Path) -> None:
         (["outputs", "--target", "low"], "argument --target: 'low' is neither a number nor auto"),
         (["outputs", "--target", "1", "--metric", "test/loss"], "is measured once, at the end"),
         (["outputs", "--mode", "up"], "argument --mode: invalid choice: 'up'"),
-        (["outputs", "--html", "x"], "unrecognized arguments: --html x"),
+        (["outputs", "--page", "x"], "unrecognized arguments: --page x"),
         (["outputs", "--table", "html"], "argument --table: invalid choice: 'html' (choose from"),
         (["outputs", "--table"], "argument --table: expected one argument"),
         (["outputs/swep", "--table", "md"], "did you mean 'sweep'?"),

@@ -327,7 +327,7 @@ def test_what_may_not_be_read_is_named(path: str) -> None:
         ("cache_root=''", "dataset.cache_root=: must be the path of a folder, or null"),
         ("test=0.001", "dataset.test=0.001: leaves no sample of class 0 in the held-out part"),
         ("augment.crop=8", "dataset.augment.crop=8: must be smaller than the images"),
-        ("workers=0 task=segmentation", "int64 [2]; such data are for task=classification model=cnn"),
+        ("workers=0 task=segmentation", "int64 [2]; such data are for task=classification"),
         ("train_samples=10", "dataset.train_samples=10: the data set that was loaded has 24"),
     ],
 )

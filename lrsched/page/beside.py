@@ -1,0 +1,170 @@
+"""What lies beside the runs in their folders: what sweeps cost and share, what finders answered, what tasks show."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lrsched.records import RunFolder
+from lrsched.report.runs import RunRecord
+
+PICTURES = 12
+"""Runs of which the page shows what their task shows: the first seed of the best candidates."""
+
+LARGEST = 200_000
+"""Bytes of a picture, or of a text, that the page takes in."""
+
+SWEEP, FIND = "sweep.json", "find.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep: the updates it was asked for, and those that were made for it alone."""
+
+    run_id: str
+    words: str
+    asked: int
+    trained: int
+
+    @property
+    def taken(self) -> int:
+        """Updates that it took over from another run."""
+        return max(0, self.asked - self.trained)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a sweep cost.
+
+    Args:
+        folder: of the sweep.
+        jobs: of it.
+        asked, trained: updates; those of probes are trained too.
+        seconds: by the clock on the wall.
+    """
+
+    folder: Path
+    jobs: Sequence[Job]
+    asked: int
+    trained: int
+    seconds: float
+
+    @property
+    def shares(self) -> bool:
+        """Whether any run took steps over from another one."""
+        return self.trained < self.asked
+
+    @property
+    def longest(self) -> int:
+        """The most updates of a job, at least 1."""
+        return max((max(job.asked, job.trained) for job in self.jobs), default=0) or 1
+
+
+def costs(folders: Iterable[Path]) -> list[Cost]:
+    """Of the sweeps in some folders, those that can be read."""
+    return [found for folder in folders if (found := _cost(folder))]
+
+
+def answers(folders: Iterable[Path]) -> list[tuple[Path, Mapping[str, Any]]]:
+    """What finders wrote into some folders."""
+    found = []
+    for folder in folders:
+        content = _read(folder / FIND)
+        if content and isinstance(content.get("candidates", content.get("answers")), list):
+            found.append((folder, content))
+    return found
+
+
+def folders(runs: Sequence[RunRecord], paths: Iterable[Path]) -> list[Path]:
+    """The folders that were asked for and those that hold the runs, each once."""
+    known: dict[str, Path] = {}
+    for path in [*paths, *(run.path.parent for run in runs)]:
+        known.setdefault(os.path.realpath(path), path)
+    return list(known.values())
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a task shows of a run's model.
+
+    Args:
+        name: of the picture or the text.
+        step: at which it was made.
+        address: of the picture, with all of it: ``data:image/png;base64,…``; empty for a text.
+        text: the text.
+    """
+
+    name: str
+    step: int
+    address: str = ""
+    text: str = ""
+
+
+def shown(run: RunRecord) -> list[Look]:
+    """What a run's task showed last, each name once."""
+    try:
+        files = sorted(RunFolder(run.path).shown.iterdir())
+    except OSError:
+        return []
+    last = {}
+    for file in files:
+        step, _, name = file.stem.partition("-")
+        if step.isdigit() and file.suffix in (".png", ".txt"):
+            last[name] = (int(step), file)
+    found = []
+    for name, (step, file) in last.items():
+        try:
+            with open(file, "rb") as source:
+                content = source.read(LARGEST + 1)
+        except OSError:
+            continue
+        title = name.replace("-", " ")
+        if file.suffix == ".txt":
+            words = content[:LARGEST].decode("utf-8", "replace")
+            found.append(Look(title, step, text="".join(c if c.isprintable() or c in "\n\t" else "�" for c in words)))
+        elif len(content) <= LARGEST and content.startswith(b"\x89PNG"):
+            found.append(Look(title, step, f"data:image/png;base64,{base64.b64encode(content).decode()}"))
+    return found
+
+
+def _cost(folder: Path) -> Cost | None:
+    content = _read(folder / SWEEP)
+    jobs = content.get("jobs")
+    if not isinstance(jobs, list):
+        return None
+    asked, trained, seconds = (_number(content.get(key)) for key in ("steps_asked", "steps_trained", "wall_seconds"))
+    read = [_job(job) for job in jobs if isinstance(job, dict)]
+    return Cost(folder, _told_apart(read), int(asked), int(trained), seconds)
+
+
+def _job(job: Mapping[str, Any]) -> Job:
+    given = job.get("overrides") or ()
+    words = " ".join(map(str, given)) if isinstance(given, list) else str(given)
+    asked, trained = (int(_number(job.get(key))) for key in ("steps_asked", "steps_trained"))
+    return Job(str(job.get("run_id")), words, asked, trained)
+
+
+def _told_apart(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs with the overrides alone that not all of them have."""
+    sets = [set(job.words.split()) for job in jobs]
+    common = set.intersection(*sets) if len(sets) > 1 else set()
+    apart = [" ".join(word for word in job.words.split() if word not in common) for job in jobs]
+    return [Job(job.run_id, words or job.words, job.asked, job.trained) for job, words in zip(jobs, apart, strict=True)]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0

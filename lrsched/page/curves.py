@@ -1,0 +1,150 @@
+"""Curves of runs, from ``metrics.jsonl``: whole, as bands over seeds, and with fewer points than pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrsched.records import RunFolder
+from lrsched.report.compare import Comparison
+from lrsched.report.runs import RunRecord
+from lrsched.report.stats import Floats
+
+MOST = 300
+"""Points of a curve in the page, about; what a smaller number leaves out, the least and the most of it stay."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A metric of a run.
+
+    Args:
+        steps, values: float64[n]; the steps rise, the values are finite.
+    """
+
+    steps: Floats
+    values: Floats
+
+    def thin(self, most: int = MOST) -> Curve:
+        """The same with at most about so many points: the least and the most of each stretch, in their order.
+
+        They stand at the start and in the middle of their stretch, so that runs with the same steps keep the same.
+
+        >>> import numpy as np
+        >>> thin = Curve(np.arange(8.0), np.array([0.0, 9, 1, 2, 7, 3, 4, 5])).thin(4)
+        >>> thin.steps.tolist(), thin.values.tolist()
+        ([0.0, 2.0, 4.0, 6.0], [0.0, 9.0, 7.0, 3.0])
+        """
+        if len(self.steps) <= most:
+            return self
+        starts = np.array(_starts(len(self.steps), max(1, most // 2)))
+        middles = (starts + np.append(starts[1:], len(self.steps))) // 2
+        low, high = np.minimum.reduceat(self.values, starts), np.maximum.reduceat(self.values, starts)
+        stretches = np.split(self.values, starts[1:])
+        falls = np.array([part.argmin() > part.argmax() for part in stretches])
+        pairs = np.stack([np.where(falls, high, low), np.where(falls, low, high)], axis=1)
+        return Curve(np.stack([self.steps[starts], self.steps[middles]], axis=1).ravel(), pairs.ravel())
+
+
+@dataclass(frozen=True)
+class Band:
+    """A metric of several runs at the steps that all of them share.
+
+    Args:
+        steps, mean, low, high: float64[n]: their mean, least and most.
+        runs: how many.
+    """
+
+    steps: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    runs: int
+
+    def thin(self, most: int = MOST) -> Band:
+        """The same with at most so many points: the mean, the least and the most of each stretch."""
+        if len(self.steps) <= most:
+            return self
+        starts = _starts(len(self.steps), most)
+        lengths = np.diff([*starts, len(self.steps)])
+        mean = np.add.reduceat(self.mean, starts) / lengths
+        low, high = np.minimum.reduceat(self.low, starts), np.maximum.reduceat(self.high, starts)
+        return Band(self.steps[starts], mean, low, high, self.runs)
+
+
+def band(curves: Sequence[Curve]) -> Band | None:
+    """The band of some curves; None if they share no step.
+
+    >>> import numpy as np
+    >>> one, other = Curve(np.array([0.0, 1, 2]), np.array([3.0, 2, 1])), Curve(np.array([1.0, 2]), np.array([4.0, 5]))
+    >>> found = band([one, other])
+    >>> found.steps.tolist(), found.mean.tolist(), found.low.tolist()
+    ([1.0, 2.0], [3.0, 3.0], [2.0, 1.0])
+    """
+    there = [curve for curve in curves if len(curve.steps)]
+    if not there:
+        return None
+    steps = there[0].steps
+    if any(not np.array_equal(curve.steps, steps) for curve in there[1:]):
+        for curve in there[1:]:
+            steps = np.intersect1d(steps, curve.steps)
+        there = [Curve(steps, curve.values[np.isin(curve.steps, steps)]) for curve in there]
+    if not len(steps):
+        return None
+    values = np.array([curve.values for curve in there])
+    return Band(steps, values.mean(0), values.min(0), values.max(0), len(there))
+
+
+def read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
+    """Some metrics of a run, by name; those that it has."""
+    rows = _rows(run)
+    found = {}
+    for name in names:
+        points: dict[float, float] = {}  # of two rows with one step, the later holds
+        for row in rows:
+            value = row.get(name)
+            if isinstance(value, (float, int)):
+                points[row["step"]] = value
+        if points:
+            steps, values = (np.array(list(part), dtype=np.float64) for part in (points.keys(), points.values()))
+            order = np.argsort(steps, kind="stable")
+            keep = order[np.isfinite(values[order]) & np.isfinite(steps[order])]
+            found[name] = Curve(steps[keep], values[keep])
+    return found
+
+
+def names_of(runs: Sequence[RunRecord], comparison: Comparison, most: int = 6) -> list[str]:
+    """The metrics to draw, the compared one first and rates last: of a few runs, which stand for all."""
+    there = dict.fromkeys(name for run in _some(runs) for row in _rows(run)[-200:] for name in row)
+    drawn = [name for name in there if name.partition("/")[0] in ("val", "train", "test")]
+    first = [comparison.metric.name, comparison.metric.chosen_by, "train/loss", "val/loss"]
+    found = [name for name in dict.fromkeys([*first, *drawn]) if name in there]
+    rates = [name for name in ("lr/default", *there) if name in there and name.startswith("lr/")]
+    return [*found[: most - 1], *rates[:1]]
+
+
+def _some(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    finished = [run for run in runs if run.finished] or list(runs)
+    return finished[:2] + finished[-1:]
+
+
+def _rows(run: RunRecord) -> list[dict[str, Any]]:
+    """The rows of a run that can be read: all of them at once if none is damaged, which is several times as fast."""
+    try:
+        content = RunFolder(run.path).metrics.read_bytes()
+        lines = content[: content.rfind(b"\n") + 1].splitlines()
+        rows = json.loads(b"[" + b",".join(lines) + b"]")
+    except OSError:
+        return []
+    except (ValueError, RecursionError):
+        rows = list(run.rows())
+    return [row for row in rows if isinstance(row, dict) and type(row.get("step")) in (int, float)]
+
+
+def _starts(length: int, parts: int) -> list[int]:
+    """The first of each of so many stretches of about one length."""
+    return sorted({length * part // parts for part in range(parts)})
