@@ -72,7 +72,8 @@ class Tracker(Logger):
 
     def open(self, run: RunInfo) -> None:
         self._run, self._file = run, run.folder / f"{self.name}.json"
-        self._works, self._waiting, self._sent = True, list[Row | Shown](), Sent()
+        self._works, self._sent = True, Sent()
+        self._waiting: list[Row | Shown] = []
         self._step = run.resumed_at or 0
         rows = [] if run.resumed_at is None else list(_rows_before(run.resumed_at, RunFolder(run.folder).metrics))
         self._next = len(rows)
@@ -102,7 +103,7 @@ class Tracker(Logger):
         self._write()
         if self._sent.sending > self._sent.rows:
             self._settle(rows)
-        self._waiting = list(rows[self._sent.rows :])
+        self._waiting = [*rows[self._sent.rows :]]
         self._send()
 
     def _end(self, metrics: Mapping[str, float], status: str) -> None:

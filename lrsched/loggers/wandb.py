@@ -56,6 +56,7 @@ class WandB(Tracker):
         self._project, self._entity = project, entity
 
     def start(self, run: RunInfo, id: str | None) -> str:
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when the package is imported: it would reach out
         import wandb
 
         id = id or uuid4().hex[:12]

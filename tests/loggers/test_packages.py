@@ -82,6 +82,8 @@ def run_guarded(tmp_path: Path, asked: tuple[int, list[Any]]) -> Iterator[Any]:
         "PYTHONPATH": str(ROOT),
     }
     (tmp_path / "home").mkdir()
+    rows = "".join(f"{number % 7},{number % 3}\n" for number in range(200))
+    (tmp_path / SECRET).write_text(f"x,y\n{rows}")
 
     def call(*words: str, dies: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", GUARDED, str(dies), *words]
@@ -108,10 +110,10 @@ def wanted(folder: Path) -> Counter[tuple[int, str]]:
 
 def interrupted(run_guarded: Any, logger: str) -> None:
     """Die twice after rows beyond a checkpoint, then end."""
-    key = "dataset.root=${oc.env:MY_KEY}"
-    run_guarded(*RUN, key, "name=run", f"logger=[{logger}]", dies=8)
-    run_guarded("resume=outputs/run", "trainer.progress=false", dies=4)
-    run_guarded("resume=outputs/run")
+    secret = ("dataset=table", "dataset.path=${oc.env:MY_KEY}", "dataset.target=y", "task=regression")
+    run_guarded(*secret, *RUN[-4:], "trainer.steps=12", "name=run", f"logger=[{logger}]", dies=8)
+    run_guarded("resume=outputs/run", secret[1], dies=4)
+    run_guarded("resume=outputs/run", secret[1])
 
 
 @pytest.mark.slow
@@ -141,7 +143,7 @@ def test_mlflow_has_each_point_of_a_killed_and_resumed_run_once(tmp_path: Path, 
     result = json.loads((folder / "result.json").read_text("utf-8"))
     finals = {name: value for _, name, value in points if name.startswith("test/")}
     assert finals == {name: value for name, value in result["metrics"].items() if name.startswith("test/")}
-    assert parameters["dataset.root"] == "${oc.env:MY_KEY}"
+    assert parameters["dataset.path"] == "${oc.env:MY_KEY}"
     assert parameters["scheduler._target_"] == "lrsched.schedules.Cosine"
 
 
