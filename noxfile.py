@@ -7,7 +7,9 @@ There is one Python then: name ``tests``, not ``tests-3.11``.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from pathlib import Path
 
 import nox
@@ -28,6 +30,8 @@ TESTS_WITHOUT_TORCH = {
     "sweep": ["combinations", "gpus", "prefix"],
     ".": ["ended", "horizon", "records"],
 }  # fmt: skip
+
+CHROMIUMS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 
 nox.options.sessions = ["check"]
 
@@ -84,6 +88,18 @@ def slow(session: nox.Session) -> None:
     """The long tier: hours. Names of tests after ``--`` choose some."""
     install(session, "-e", ".[test,sweep]")
     session.run("python", "-m", "pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def browser(session: nox.Session) -> None:
+    """The report's page in a real Chromium; root on Debian gets one where there is none, others are told."""
+    install(session, "-e", ".[browser,test]")
+    there = os.environ.get("LRSCHED_CHROMIUM") or any(map(shutil.which, CHROMIUMS))
+    if not there and shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = {"external": True, "silent": True, "success_codes": range(256)}
+        session.run("apt-get", "update", **quiet)
+        session.run("apt-get", "install", "--yes", "--no-install-recommends", CHROMIUMS[0], **quiet)
+    session.run("python", "-m", "pytest", "-n0", "-m", "slow", "tests/page/browser", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

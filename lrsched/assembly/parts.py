@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
 from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, task_for, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
@@ -19,20 +18,17 @@ from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
-from lrsched.assembly.param_groups import freeze, parameter_groups, rates_of
+from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
 from lrsched.assembly.scheduler import build_scheduler
 from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
 from lrsched.assembly.weights import Initial
-from lrsched.config import schema
-from lrsched.config.component import Component
 from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
-from lrsched.optimizers.lean import without_dynamo
 from lrsched.records import with_averages
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
@@ -242,17 +238,3 @@ def first_model(
     few = transform(each(splits.like(), lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
     return model, few, task_for(run, task, model, few)
-
-
-def build_optimizer(node: Component[schema.OptimizerConfig], model: nn.Module) -> Optimizer:
-    """The optimizer on the model's parameter groups, by layer, by name and by weight decay as the config says."""
-    own = node.own
-    groups = parameter_groups(
-        model,
-        spare=own.no_decay and bool(node.arguments.get("weight_decay")),
-        rate=node.arguments.get("lr", 0.0),
-        layer_decay=own.layer_decay,
-        named=own.groups,
-    )
-    with without_dynamo():
-        return node.build(params=groups)

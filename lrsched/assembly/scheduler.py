@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate
@@ -24,6 +25,7 @@ from lrsched.assembly.kinds import (
     spec_of,
 )
 from lrsched.assembly.native import Span, build_native, depends_on_length, refuse_own_errors, span_of
+from lrsched.assembly.param_groups import CORRECTED
 from lrsched.assembly.shares import refuse_lost_shares, shares_of, stand_in
 from lrsched.config.component import Component
 from lrsched.config.schema import NativeConfig
@@ -31,12 +33,15 @@ from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
-from lrsched.errors import ConfigError
+from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
-from lrsched.schedulers.base import Scheduler
+from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.handover import Handover, Segment
 from lrsched.schedulers.native import Native, nested
 from lrsched.schedulers.table import Table
+from lrsched.schedules import Schedule
+
+_ROOTS = ("scheduler", "trainer", "optimizer")
 
 
 def build_scheduler(
@@ -63,14 +68,18 @@ def build_scheduler(
     try:
         match spec:
             case OpenLoopSpec():
-                return Table(optimizer, continued_schedule(spec.schedule, past, horizon), horizon)
+                schedule = _corrected(continued_schedule(spec.schedule, past, horizon), optimizer)
+                return Table(optimizer, schedule, horizon)
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
+                _refuse_correction(spec, optimizer)
                 table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
                 return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
+                _refuse_correction(spec, optimizer)
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
+                _refuse_correction(spec, optimizer)
                 if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
@@ -79,7 +88,30 @@ def build_scheduler(
                 inner = _native(node, optimizer, span_of(first, counted, interval), calls)
                 return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
-        raise error if error.key.startswith(("scheduler", "trainer")) else error.under("scheduler") from error
+        raise error if error.key.startswith(_ROOTS) else error.under("scheduler") from error
+
+
+def _corrected(schedule: Schedule, optimizer: Optimizer) -> Schedule:
+    """The schedule under which the weight decay of the groups that ask for it goes with the rate.
+
+    An optimizer that decouples the decay multiplies it by the rate: a weight loses lr_t·λ·lr_t/lr_max of itself.
+    """
+    groups: dict[str, Schedule] = {}
+    for name, group in zip(group_names(optimizer), optimizer.param_groups, strict=True):
+        if group.get(CORRECTED):
+            own = schedule.of_group(name)
+            if own.also.get("weight_decay", "same") != "same":
+                rule = f"moves the weight decay of the group {name} already, which optimizer.corrected_decay ties to lr"
+                raise ConfigError("scheduler.also.weight_decay", UNSET, rule, "leave one of the two out")
+            groups[name] = replace(own, also={**own.also, "weight_decay": "same"}, groups={})
+    return replace(schedule, groups={**groups, **schedule.groups}) if groups else schedule
+
+
+def _refuse_correction(spec: SchedulerSpec, optimizer: Optimizer) -> None:
+    """A decay follows a curve that is known beforehand: the table of a schedule of ours."""
+    if any(group.get(CORRECTED) for group in optimizer.param_groups):
+        rule = f"is for schedules of ours, and {spec.node.cls.__name__} moves the rate step by step"
+        raise ConfigError("optimizer.corrected_decay", UNSET, rule, "take scheduler=cosine, or leave it null")
 
 
 def _refuse_extension(past: Iterable[Past], what: str) -> None:

@@ -16,6 +16,7 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer
 from lrsched.find.request import FindRequest, refuse_other_answer, refuse_taken, request_of
 from lrsched.imports import collector_at_rest
+from lrsched.page import write_page
 from lrsched.preview.forecast import forecast
 from lrsched.signals import StopFlag, stop_flag
 
@@ -131,7 +132,9 @@ def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
             warned = horizon.cautions(short.found)
     for caution in warned:
         say(f"warning: {caution}")
-    _answered(asked, found, found.write(asked.folder), lines)
+    file = found.write(asked.folder)
+    write_page(asked.folder)  # the sweep wrote it before there was an answer
+    _answered(asked, found, file, lines)
 
 
 def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:

@@ -22,6 +22,9 @@ from lrsched.records import AVERAGE, check_name
 TAKEN = re.compile(r"default|no_decay|layer\d+")
 """Names that the program gives to parameter groups of its own."""
 
+NORMALISED = "normalised"
+"""The group of the weights whose decay is corrected; there is one where ``optimizer.corrected_decay`` asks for it."""
+
 
 PARTS = ("validation", "test")
 """Keys of ``dataset`` that are a fraction to hold out, or a node: a data set of their own."""
@@ -157,6 +160,9 @@ def named_groups(own: schema.OptimizerConfig, rate: float | None) -> dict[str, s
     named: dict[str, schema.ParameterGroup] = {}
     for name, node in own.groups.items():
         key = f"optimizer.groups.{name}"
+        if name == NORMALISED and own.corrected_decay is not None:
+            rule = f"optimizer.corrected_decay={own.corrected_decay} makes a group of this name"
+            raise ConfigError(key, UNSET, rule, "give it another name")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(name)) or TAKEN.fullmatch(name):
             rule = "a name is a letter and then letters, digits, - or _, and not default, no_decay or layer0, layer1, …"
             raise ConfigError(key, UNSET, rule, "give it another name")

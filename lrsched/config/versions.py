@@ -18,6 +18,7 @@ from lrsched.config.walk import is_mapping
 LATER: Mapping[str, Any] = {
     "trainer.early_stop.start": "0st",
     "optimizer.groups.*.freeze": False,
+    "optimizer.corrected_decay": None,
     "task._target_": "lrsched.tasks.Classification",
     "task.class_weights": None,
     "dataset.fold": None,

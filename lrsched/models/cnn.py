@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lrsched.errors import ConfigError
 from lrsched.models import checks
 from lrsched.models.checks import ImageShape
+from lrsched.models.norms import in_a_row
 
 
 class CNN(nn.Module):
@@ -75,6 +76,10 @@ class CNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x float32 [B, C, H, W] to logits [B, classes] or [B, outputs]."""
         return self.head(self.body(x))
+
+    def before_norm(self) -> set[str]:
+        """The weights whose scale does not matter: those of the convolutions before a norm."""
+        return in_a_row(self)
 
 
 def _block(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:

@@ -101,6 +101,16 @@ class GPT(nn.Module):
         h = self.norm(h)
         return linear(h, self.embedding.token.weight) if self.head is None else self.head(h)
 
+    def before_norm(self) -> set[str]:
+        """The weights whose common scale does not matter: all that is added to h, which is read through norms alone.
+
+        None where the table of the tokens is also the head's, or where the positions are fixed waves.
+        """
+        if self.head is None or self.embedding.waves is not None:
+            return set()
+        added = {f"embedding.{name}" for name, _ in self.embedding.named_parameters()}
+        return added | {f"blocks.{i}.{name}.weight" for i in range(len(self.blocks)) for name in ("project", "down")}
+
     def _initialise(self, std: float) -> None:
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):

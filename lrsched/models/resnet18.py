@@ -7,6 +7,7 @@ from torch.nn.functional import relu
 
 from lrsched.models import checks
 from lrsched.models.checks import ImageShape
+from lrsched.models.norms import in_a_row
 
 
 class ResNet18(nn.Module):
@@ -68,6 +69,11 @@ class ResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x float32 [B, C, H, W] to logits [B, classes] or [B, outputs]."""
         return self.head(self.body(x))
+
+    def before_norm(self) -> set[str]:
+        """The weights whose scale does not matter: those of all convolutions."""
+        blocks = [name for name, module in self.named_modules() if isinstance(module, _Block)]
+        return in_a_row(self) | {f"{name}.{conv}.weight" for name in blocks for conv in ("conv1", "conv2")}
 
     def _initialise(self, zero_init: bool) -> None:
         """He et al.'s normal weights (https://arxiv.org/abs/1502.01852), std √(2 / fan-out)."""

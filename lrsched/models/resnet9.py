@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from lrsched.errors import ConfigError
 from lrsched.models import checks
 from lrsched.models.checks import ImageShape
+from lrsched.models.norms import in_a_row
 
 
 class ResNet9(nn.Module):
@@ -69,6 +70,10 @@ class ResNet9(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x float32 [B, C, H, W] to logits [B, classes] or [B, outputs]."""
         return self.scale * self.head(self.body(x))
+
+    def before_norm(self) -> set[str]:
+        """The weights whose scale does not matter: those of the convolutions before a norm."""
+        return in_a_row(self)
 
 
 class _Residual(nn.Module):

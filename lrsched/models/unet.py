@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from lrsched.errors import ConfigError
 from lrsched.models import checks
 from lrsched.models.checks import ImageShape
+from lrsched.models.norms import in_a_row
 
 
 class UNet(nn.Module):
@@ -80,6 +81,10 @@ class UNet(nn.Module):
         for block in self.up:
             x = block(torch.cat([kept.pop(), self._doubled(x)], 1))
         return self.head(x)
+
+    def before_norm(self) -> set[str]:
+        """The weights whose scale does not matter: those of the convolutions before a norm."""
+        return in_a_row(self)
 
     def _doubled(self, x: Tensor) -> Tensor:
         if self.upsampling == "nearest":

@@ -15,7 +15,9 @@ from lrsched.page import beside, block, charts, drawn, found, rows
 from lrsched.page.curves import MOST, Band, Curve, band, names_of, read
 from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
+from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
+from lrsched.report.format import brief
 from lrsched.report.notes import how_chosen, notes
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
@@ -40,7 +42,7 @@ class Part:
     verdicts: Sequence[str]
     notes: Sequence[str]
     chosen: str
-    columns: Sequence[Any]
+    columns: Sequence[TableColumn]
     cells: Sequence[Sequence[rows.Cell]]
     figures: Sequence[drawn.Figure]
     keys: Sequence[str]
@@ -53,11 +55,21 @@ class Part:
         return int(self.ident[1:])
 
     @property
+    def heads(self) -> list[Any]:
+        """The titles of the table of candidates."""
+        return [(column.title, 1) if column.text else column.title for column in self.columns]
+
+    @property
+    def best(self) -> int | None:
+        """The number of the best candidate; None where there is no other one, or all diverged."""
+        rows = self.comparison.candidates
+        return 0 if len(rows) > 1 and rows[0].finite else None
+
+    @property
     def result(self) -> str:
         """The value of the only candidate, as the table has it."""
-        titles = [column.title for column in self.columns]
         name = self.comparison.metric.name
-        place = next(place for place, title in enumerate(titles) if title.startswith(name))
+        place = next(place for place, column in enumerate(self.columns) if column.title.startswith(name))
         return f"{name} {self.cells[0][place].text}"
 
 
@@ -85,11 +97,13 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
             policy=_policy(look, script()),
             style=look,
             script=script(),
-            ends=f"{count(len(report.runs), 'run')}: {_ends(report)}",
+            ends=_ends(report),
             report=report,
             parts=parts,
             rows=listed,
-            unfinished=[(row, rows.so_far(row.run, report)) for row in listed if not row.run.finished],
+            unfinished=[
+                (row, brief(row.run.reason), rows.so_far(row.run, report)) for row in listed if not row.run.finished
+            ],
             same=rows.same(report),
             costs=beside.costs(folders),
             finds=found.finds(beside.answers(folders)),
@@ -173,7 +187,8 @@ def _title(report: Report, paths: Sequence[Path]) -> str:
 
 
 def _ends(report: Report) -> str:
-    return ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    ends = ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    return f"{count(len(report.runs), 'run')}: {ends}" if ends else ""
 
 
 def _policy(style: str, script: str) -> str:

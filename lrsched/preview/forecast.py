@@ -43,7 +43,8 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
     else:
         horizon = run_horizon(run.trainer, clock.pace)
     own = run.optimizer.own
-    grouped = own.layer_decay is not None or bool(own.groups) or bool(run.scheduler.arguments.get("groups"))
+    by_model = own.layer_decay is not None or own.corrected_decay is not None or bool(own.groups)
+    grouped = by_model or bool(run.scheduler.arguments.get("groups"))
     if isinstance(spec, OpenLoopSpec) and not grouped:
         return _of_schedule(run, spec, name, horizon, clock)
     return _of_rehearsal(run, spec, name, horizon, grouped, clock)

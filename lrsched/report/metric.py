@@ -39,7 +39,7 @@ class Metric:
         """The values of the runs that finished or diverged; infinitely bad where they are not finite."""
         worst = self.sign(name) * math.inf
         measured = {key: run.metrics.get(name) for key, run in runs.items() if _is_measured(run, name)}
-        return {key: worst if value is None else value for key, value in measured.items()}
+        return {key: worst if value is None or not runs[key].finished else value for key, value in measured.items()}
 
     def order(self, values: Iterable[float], name: str | None = None) -> tuple[int, float]:
         """Sort key, the best first: how many diverged, then the mean of the rest."""

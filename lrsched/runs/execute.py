@@ -172,7 +172,7 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
     result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
     try:
-        journal = opened(made.parts, made.request.folder, made.loggers, made.shown, made.restored)
+        journal = opened(made.parts, made.request, made.loggers, made.shown, made.restored)
         with profiled(folder.path) if made.run.trainer.profile else nullcontext():
             outcome = _trainer(made, journal).run()
         result = result_of(parts, outcome, made.about)

@@ -10,31 +10,33 @@ from lrsched.compose.hyperparameters import hyperparameters
 from lrsched.config.walk import flat
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.records import RunFolder
+from lrsched.runs.request import RunRequest
 from lrsched.runs.restore import Restored
 from lrsched.runs.steps import FORK
 from lrsched.train.journal import Journal
 
 
 def opened(
-    parts: Parts, folder: RunFolder, loggers: Sequence[Logger], shown: Mapping[str, Any], restored: Restored | None
+    parts: Parts, request: RunRequest, loggers: Sequence[Logger], shown: Mapping[str, Any], restored: Restored | None
 ) -> Journal:
     """Open the loggers and the files of rows.
 
     Args:
         parts: of the run, at rest at the step to begin with.
-        folder: of the run.
+        request: its folder and context.
         loggers: not open yet.
         shown: the config for loggers, without values of the environment.
         restored: the checkpoint that the run goes on from, or None.
     """
-    forked = restored is not None and restored.forked
+    folder, forked = request.folder, restored is not None and restored.forked
     info = _info(parts, folder, shown, None if restored is None or forked else parts.state.step)
     for logger in loggers:
         logger.open(info)
     offset = restored.offset if restored else 0
     journal = Journal(folder, loggers, offset, 0 if forked else info.resumed_at, info)
     if forked:
-        journal.timing(FORK, step=parts.state.step)
+        point = request.context.share.begin
+        journal.timing(FORK, step=parts.state.step, source=None if point is None else point.source.path.name)
         journal.flush()
     return journal
 

@@ -59,7 +59,7 @@ def _compare(sweep: Sweep) -> None:
         _write_columns(folder, runs)
         report = compare_paths([folder])
         tell(render(report, *terminal()).removesuffix("\n"))
-        write_page(report, folder)
+        write_page(folder, report)
 
 
 def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:

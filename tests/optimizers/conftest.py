@@ -23,9 +23,13 @@ class Lab:
     def arguments(name: str) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
         """The class that a YAML names and the arguments that it gives it, the reserved keys taken out."""
         config: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+        for other in config.pop("defaults", []):
+            below: Any = {} if other == "_self_" else OmegaConf.to_container(OmegaConf.load(CONF / f"{other}.yaml"))
+            config = below | config
         module, _, target = config.pop("_target_").rpartition(".")
-        reserved = {key: config.pop(key) for key in ("no_decay", "layer_decay", "groups")}
-        assert reserved == {"no_decay": True, "layer_decay": None, "groups": {}}
+        reserved = {key: config.pop(key) for key in ("no_decay", "layer_decay", "corrected_decay", "groups")}
+        corrected = "auto" if name == "adamc" else None
+        assert reserved == {"no_decay": True, "layer_decay": None, "corrected_decay": corrected, "groups": {}}
         return getattr(importlib.import_module(module), target), config
 
     @staticmethod

@@ -13,6 +13,7 @@ EXPECTED_LR = {
     "adafactor": 1e-2,
     "adagrad": 1e-2,
     "adam": 1e-3,
+    "adamc": 1e-3,
     "adamw": 1e-3,
     "muon": 1e-2,
     "nadam": 2e-3,

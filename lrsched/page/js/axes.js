@@ -24,13 +24,9 @@ function linearTicks(min, max, room) {
   return ticks;
 }
 
-/** A scale of uPlot; `limits()` gives the reader's own [min, max], or null for all. */
-function scaleOf(log, limits, pad) {
-  return {
-    time: false,
-    distr: log ? 3 : 1,
-    range: (_, min, max) => limits() ?? padded(min, max, log, pad),
-  };
+/** A scale of uPlot with some room; that of x is set by the zoom. */
+function scaleOf(log, pad) {
+  return { time: false, distr: log ? 3 : 1, range: (_, min, max) => padded(min, max, log, pad) };
 }
 
 function padded(min, max, log, pad) {
@@ -44,20 +40,20 @@ function padded(min, max, log, pad) {
 }
 
 function axisOf(said, log, side, size) {
-  const text = said.unit ? `${said.label} (${said.unit})` : said.label;
+  const text = said.unit && said.unit !== "%" ? `${said.label} (${said.unit})` : said.label;
   const room = side === 2 ? (u) => u.bbox.width / devicePixelRatio / 70 : (u) => u.bbox.height / devicePixelRatio / 36;
   return {
     side,
-    label: text,
+    label: said.bare ? undefined : text,
     labelSize: 18,
     size,
     font: "12px system-ui, sans-serif",
     labelFont: "12px system-ui, sans-serif",
-    stroke: () => colour("--fg", "black"),
-    grid: { stroke: () => colour("--grid", "#8884"), width: 1 },
+    stroke: () => colour("--ink"),
+    grid: { stroke: () => colour("--faint"), width: 1 },
     ticks: { show: false },
     splits: (u, _, min, max) => (log ? logTicks : linearTicks)(min, max, room(u)),
     filter: (_, ticks) => ticks,
-    values: (_, ticks) => ticks.map(shown),
+    values: (_, ticks) => ticks.map((tick) => shown(tick, said.unit)),
   };
 }

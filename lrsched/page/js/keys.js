@@ -39,16 +39,16 @@ function readable(plot) {
 
 function turn(plot, by) {
   const columns = readable(plot);
-  const now = columns.findIndex((i) => plot.chart.series[i].of === plot.series);
+  const now = columns.findIndex((i) => plot.chart.series[i].of === plot.reading);
   const next = (Math.max(now, 0) + by + columns.length) % columns.length;
-  plot.series = plot.chart.series[columns[next]]?.of ?? -1;
+  plot.reading = plot.chart.series[columns[next]]?.of ?? -1;
 }
 
 /** Move the cursor by points that the line has, within what is zoomed to, and say where it is. */
 function move(plot, by) {
   const { chart } = plot;
   const columns = readable(plot);
-  const column = columns.find((i) => chart.series[i].of === plot.series) ?? columns[0];
+  const column = columns.find((i) => chart.series[i].of === plot.reading) ?? columns[0];
   if (column === undefined) return;
   const { min, max } = chart.scales.x;
   const known = [];
@@ -58,8 +58,9 @@ function move(plot, by) {
   const now = plot.at === null ? (by > 0 ? -1 : known.length) : later < 0 ? known.length - 1 : later;
   const next = Math.max(0, Math.min(known.length - 1, now + by));
   plot.at = known[next];
-  plot.series = chart.series[column].of;
+  plot.reading = chart.series[column].of;
   const [x, y] = [chart.data[0][plot.at], chart.data[column][plot.at]];
   chart.setCursor({ left: chart.valToPos(x, "x"), top: chart.valToPos(y, "y") });
-  speak(`${plot.said.x.label} ${shown(x)}, ${plot.said.series[plot.series].name}: ${shown(y)}`);
+  const { name } = plot.panel.lines.find((line) => line.number === plot.reading);
+  speak(`${plot.panel.x.label} ${shown(x)}, ${name}: ${shown(y, plot.panel.y.unit)}`);
 }

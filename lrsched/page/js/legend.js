@@ -1,71 +1,82 @@
-// What stands above and below a plot: its buttons, its legend with the values under the cursor, its values to be read.
+// What stands above and below a plot: its switches, and its legend with the values under the cursor.
 
 function drawTools(plot) {
-  const press = (name, chosen) => () => {
-    choose(`${name}.${plot.id}`, chosen);
-    plot.draw();
-    plot.tools.querySelector(`[data-tool="${name}"]`)?.focus();
-  };
+  const { id, figure } = plot;
+  const first = id === figure.id;
   const tools = [];
+  if (first && figure.dataset.plot === "curves") {
+    const metrics = metricsOf(figure);
+    const chosen = (metric) => choose(`metric.${id}`, metric === figure.dataset.metric ? "" : metric);
+    if (metrics.length > 1) tools.push(select(`metric.${id}`, "metric", metrics.map((name) => [name, name]), metricOf(figure), chosen));
+    const kinds = [["", "mean and band"], ["single", "single runs"], ["all", "runs at all rates"]];
+    const counted = plot.panel.lines.reduce((sum, line) => sum + line.count, 0);
+    if (counted) tools.push(select(`runs.${id}`, "draw", kinds, plot.singles, (kind) => choose(`runs.${id}`, kind)));
+  }
   for (const axis of ["x", "y"]) {
-    if (!plot.canBeLog(axis) || (axis === "x" && plot.said.sync)) continue;
+    if (!plot.canBeLog(axis) || (axis === "x" && plot.panel.sync)) continue;
     const log = plot.log(axis);
-    const flipped = log === Boolean(plot.said[axis].log) ? (log ? "linear" : "log") : "";
-    const made = toggle(`log ${axis}`, log, press(`${axis}axis`, flipped));
-    made.dataset.tool = `${axis}axis`;
-    tools.push(made);
+    const other = log ? "linear" : "log";
+    const said = plot.panel[axis].log ? "log" : "linear";
+    const made = toggle(`log ${axis}`, log, () => choose(`${axis}axis.${id}`, other === said ? "" : other));
+    tools.push(named(made, `${axis}axis.${id}`));
   }
-  if (plot.hasRuns) {
-    const made = toggle("single runs", plot.single, press("runs", plot.single ? "" : "single"));
-    made.dataset.tool = "runs";
-    tools.push(made);
+  if (first && zoomed(plot.group)) tools.push(named(button("reset zoom", () => (zoom(plot.group, null), plot.surface.focus())), "reset"));
+  replace(plot.tools, tools);
+
+  /** A switch whose press draws the figure again. */
+  function toggle(text, pressed, press) {
+    return button(text, () => (press(), redraw(figure)), { "aria-pressed": String(pressed) });
   }
-  if (zoomed(plot.group)) tools.push(button("reset zoom", () => (zoom(plot.group, null), plot.surface.focus())));
-  plot.tools.replaceChildren(...tools);
+
+  function select(name, label, options, value, chosen) {
+    const field = named(element("select"), name);
+    for (const [key, text] of options) field.append(element("option", { value: key }, text));
+    field.value = value;
+    field.addEventListener("change", () => (chosen(field.value), redraw(figure)));
+    return element("label", {}, `${label} `, field);
+  }
 }
 
-function drawLegend(plot) {
-  const hidden = chosenWords("hide");
+function named(made, name) {
+  made.dataset.tool = name;
+  return made;
+}
+
+/** Put other elements into a box; what had the keyboard's focus has it again. */
+function replace(box, children) {
+  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.tool : undefined;
+  box.replaceChildren(...children);
+  if (focused !== undefined) box.querySelector(`[data-tool="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function drawKeys(plot) {
   plot.where = element("span", { class: "where" });
-  plot.outputs = plot.said.series.map(() => element("span", { class: "value" }));
-  const items = plot.said.series.map((line, of) => {
+  plot.outputs = new Map();
+  const items = plot.panel.lines.map((line) => {
+    const set = line.number < DRAWN ? "hide" : "show";
     const press = () => {
-      const names = chosenWords("hide");
+      const names = chosenWords(set);
       if (!names.delete(line.name)) names.add(line.name);
-      chooseWords("hide", names);
+      chooseWords(set, names);
       redrawAll();
-      plot.legend.querySelectorAll("button")[of]?.focus();
     };
-    const made = toggle("", !hidden.has(line.name), press);
-    made.append(swatch(line), line.name);
-    return element("span", { class: "item" }, made, plot.outputs[of]);
+    const made = named(button("", press, { "aria-pressed": String(isShown(line)) }), line.name);
+    made.append(swatch(line.number), line.name);
+    plot.outputs.set(line.number, element("span", { class: "value" }));
+    return element("span", { class: "item" }, made, plot.outputs.get(line.number));
   });
-  plot.legend.replaceChildren(...items, plot.where);
+  replace(plot.keys, [...items, plot.where]);
 }
 
-/** A piece of the line, in its colour and with its dashes. */
-function swatch(line) {
-  const name = "http://www.w3.org/2000/svg";
-  const picture = document.createElementNS(name, "svg");
-  for (const [key, value] of Object.entries({ width: 28, height: 8, "aria-hidden": "true" })) picture.setAttribute(key, value);
-  const stroke = document.createElementNS(name, "line");
-  const parts = { x1: 0, y1: 4, x2: 28, y2: 4, "stroke-width": 2, "stroke-dasharray": dashOf(line.dash).join(" ") };
-  for (const [key, value] of Object.entries(parts)) stroke.setAttribute(key, value);
-  stroke.style.stroke = `var(--c${(line.color ?? 0) % 10})`;
-  picture.append(stroke);
+/** A piece of a candidate's line, in its colour and with its dashes. */
+function swatch(number) {
+  const make = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const picture = make("svg", { width: 28, height: 8, "aria-hidden": "true" });
+  const ends = { x1: 0, y1: 4, x2: 28, y2: 4, "stroke-width": 2, "stroke-dasharray": dashOf(number).join(" ") };
+  picture.append(make("line", { ...ends, class: `c${number % COLOURS}`, stroke: "var(--c)" }));
   return picture;
-}
-
-/** A table for who cannot see the plot. */
-function drawValues(plot) {
-  const cells = (tag, texts, attributes) => texts.map((text) => element(tag, attributes, text));
-  const head = element("tr", {}, ...cells("th", ["", "first", "last", "lowest", "highest"], { scope: "col" }));
-  const rows = plot.said.series.map((line) => {
-    const known = line.y.filter((value) => value != null);
-    const ends = known.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-    const texts = [known[0], known.at(-1), ...ends].map(shown);
-    return element("tr", {}, element("th", { scope: "row" }, line.name), ...cells("td", texts));
-  });
-  const caption = element("caption", {}, `${plot.said.title}: ${plot.said.y.label}`);
-  plot.lines.replaceChildren(element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...rows)));
 }

@@ -13,11 +13,6 @@ function button(text, press, attributes = {}) {
   return made;
 }
 
-/** A button that stays pressed. */
-function toggle(text, pressed, press) {
-  return button(text, press, { "aria-pressed": String(pressed) });
-}
-
 const spoken = element("div", { "aria-live": "polite", role: "status", class: "unseen", id: "spoken" });
 document.body.append(spoken);
 let speaking = 0;

@@ -1,50 +1,41 @@
-// The start: tables at once, for they are there; plots when their numbers are unpacked and they come near the screen.
+// The start: tables at once, for they are there; a figure's plots when it comes near the screen.
+
+const figures = new Map(); // the plots of each figure
 
 const near = new IntersectionObserver(
   (seen) => {
-    for (const { target, isIntersecting } of seen) {
-      if (!isIntersecting) continue;
-      for (const plot of panelsOf(target)) if (!plot.chart) plot.draw();
-    }
+    for (const { target, isIntersecting } of seen) if (isIntersecting && !figures.get(target).drawn) redraw(target);
   },
   { rootMargin: "800px" },
 );
 
-function json(id) {
-  const block = document.getElementById(id);
-  return block && JSON.parse(block.textContent);
-}
-
-async function startPlots(within) {
-  const block = document.getElementById("numbers");
-  const packed = block ? await unpack(block.textContent) : new Float32Array(0);
-  for (const figure of within.querySelectorAll("figure[data-plot]")) {
-    const said = json(`plot-${figure.dataset.plot}`);
-    if (said) startPlot(figure, [said].flat(), packed);
+function startFigures(within) {
+  for (const figure of within.querySelectorAll("figure.plot")) {
+    const panels = panelsOf(figure);
+    if (!panels.length) continue;
+    const own = panels.map((_, i) => new Plot(figure, figure.id + (i ? `.${i}` : "")));
+    const box = element("div", { class: "panels" }, ...own.flatMap((plot) => [plot.tools, plot.surface, plot.keys]));
+    figure.querySelector(".drawn").after(box);
+    for (const plot of own) plots.set(plot.id, plot);
+    figures.set(figure, own);
+    near.observe(figure);
   }
 }
 
-/** Put the panels of a figure, one or several below each other, in the place of its picture. */
-function startPlot(figure, panels, packed) {
-  const place = element("div", { class: "panels" });
-  figure.querySelector("svg").after(place);
-  panels.forEach((said, i) => {
-    const id = figure.dataset.plot + (i ? `.${i}` : "");
-    plots.set(id, new Plot(figure, id, place, said, packed));
-  });
-  near.observe(figure);
-}
-
-function panelsOf(figure) {
-  return [...plots.values()].filter((plot) => plot.figure === figure);
+/** Draw a figure from what the page holds and the reader chose. */
+function redraw(figure) {
+  const own = figures.get(figure);
+  panelsOf(figure).forEach((panel, i) => own[i]?.draw(panel));
+  own.drawn = true;
+  figure.classList.add("live");
 }
 
 function redrawAll() {
-  for (const plot of plots.values()) if (plot.chart) plot.draw();
+  for (const [figure, own] of figures) if (own.drawn) redraw(figure);
 }
 
 startTables(document);
-document.documentElement.classList.add("sorts");
-startPlots(document).then(() => document.documentElement.classList.add("live"));
+readData();
+startFigures(document);
 onTheme(redrawAll);
 onAddress(redrawAll);

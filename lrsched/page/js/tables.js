@@ -6,8 +6,8 @@ const order = new WeakMap();
 function startTables(within) {
   for (const table of within.querySelectorAll("table.sortable")) {
     for (const body of table.tBodies) [...body.rows].forEach((row, index) => order.set(row, index));
-    [...table.tHead.rows].at(-1).querySelectorAll("th:not([data-plain])").forEach((head) => startHead(table, head));
-    if (table.classList.contains("filterable")) startFilter(table);
+    [...table.tHead.rows].at(-1).querySelectorAll("th").forEach((head) => startHead(table, head));
+    startFilter(table);
     arrange(table);
   }
 }
@@ -36,7 +36,7 @@ function startFilter(table) {
     speak(count.textContent);
   });
   const label = element("label", { for: field.id }, "Filter rows ");
-  const box = table.closest(".wide") ?? table;
+  const box = table.closest(".scroll") ?? table;
   box.before(element("div", { class: "filter" }, label, field, " ", count));
   table.refilter = () => {
     field.value = choice(`filter.${table.id}`);
@@ -86,7 +86,7 @@ function arrange(table) {
 
 /** What a cell is sorted by: its number where it is one, or else its text. */
 function sortKey(cell) {
-  const text = (cell?.dataset.value ?? cell?.textContent ?? "").trim();
+  const text = (cell?.dataset.key ?? cell?.textContent ?? "").trim();
   const number = Number(text);
   return text !== "" && !Number.isNaN(number) ? number : text;
 }

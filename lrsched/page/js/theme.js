@@ -1,18 +1,19 @@
-// Colours and dashes: read from the page's own variables, so that light and dark need nothing here.
+// Colours and dashes of a candidate, as the style has them for the static pictures: light and dark need nothing here.
 
-const DASHES = [[], [8, 4], [2, 3], [8, 3, 2, 3], [12, 3], [4, 4], [1, 4], [14, 3, 3, 3]];
+const DASHES = [[], [9, 4], [2, 3], [9, 3, 2, 3], [14, 5], [6, 2, 2, 2, 2, 2]];
+const COLOURS = 8;
 
-function dashOf(index) {
-  return DASHES[(index ?? 0) % DASHES.length];
+function dashOf(number) {
+  return DASHES[((number % COLOURS) + Math.floor(number / COLOURS)) % DASHES.length];
 }
 
-/** The value of a CSS variable, such as --grid. */
-function colour(name, otherwise = "gray") {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim() || otherwise;
+function colourOf(number) {
+  return colour(`--c${number % COLOURS}`);
 }
 
-function colourOf(index) {
-  return colour(`--c${(index ?? 0) % 10}`);
+/** The value of a variable of the style, such as --faint. */
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "gray";
 }
 
 /** The same colour, seen through. */
