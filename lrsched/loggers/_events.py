@@ -32,13 +32,14 @@ class EventFile:
     Args:
         folder: an existing folder.
         suffix: of the file's name. Names sort by time, the order in which TensorBoard reads them.
+        name: of the file; None: one of this time.
     """
 
-    def __init__(self, folder: Path, suffix: str = "") -> None:
+    def __init__(self, folder: Path, suffix: str = "", name: str | None = None) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
         self._event = Event
-        path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}{suffix}"
+        path = folder / (name or f"events.out.tfevents.{time.time_ns()}.{os.getpid()}{suffix}")
         self._records = RecordFile(path)
         self._add(file_version="brain.Event:2")
 

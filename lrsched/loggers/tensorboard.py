@@ -18,6 +18,9 @@ PARTS = ("train", "val", "test")
 FIRST = ("dataset", "model", "optimizer", "optimizer.lr", "scheduler", "seed", "task")
 """What one looks for first in the hyperparameters of a run alone."""
 
+COLUMNS = "sweep.tfevents"
+"""The file in a sweep's folder; TensorBoard reads every file with ``tfevents`` in its name."""
+
 MOST_PHASES = 100
 """So many are events of their own; all are in the text ``schedule/plan``."""
 
@@ -164,7 +167,7 @@ def write_columns(
     better: Mapping[str, str],
     monitor: str,
 ) -> None:
-    """Write what the plugin shows of the runs of a sweep, as a file below ``tensorboard/`` in the sweep's folder.
+    """Write what the plugin shows of the runs of a sweep, as ``sweep.tfevents`` in the sweep's folder.
 
     Args:
         folder: of the sweep.
@@ -175,11 +178,8 @@ def write_columns(
     """
     names = list(dict.fromkeys(name for run in runs for name in run))
     values = {name: [run[name] for run in runs if name in run] for name in names}
-    place = folder / "tensorboard"
-    place.mkdir(exist_ok=True)
-    for old in place.glob("*.hparams"):
-        old.unlink()
-    file = EventFile(place, ".hparams")
+    (folder / COLUMNS).unlink(missing_ok=True)
+    file = EventFile(folder, name=COLUMNS)
     file.add_session(experiment(values, columns(better, monitor), varied))
     file.close()
 

@@ -17,6 +17,7 @@ from lrsched.loggers import RunInfo, TensorBoard
 from lrsched.loggers._events import EventFile, session_start
 from lrsched.loggers._tfrecord import RecordFile
 from lrsched.loggers.tensorboard import write_columns
+from tests.helpers.cli import TINY
 from tests.helpers.heard import Heard
 
 ROWS = [{"step": s, "epoch": s / 4, "train/loss": 1 / (s + 3), "lr/default": 0.1 * s} for s in range(8)]
@@ -301,7 +302,7 @@ def test_a_sweep_shows_the_union_with_what_it_varies_first(tmp_path: Path) -> No
     assert "grad_norm" in columns_of(tmp_path)[1]  # while it is under way: everything
     for _ in range(2):  # a sweep that goes on writes it again
         write_columns(tmp_path, runs, {"scheduler", "batch"}, BETTER, "val/accuracy")
-    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sweep.tfevents"]
     names, metrics = columns_of(tmp_path)
     assert names[:2] == ["batch", "scheduler"]
     assert set(names[2:]) == {"optimizer.lr", "nesterov", "scheduler.gamma", "scheduler.momentum"}
@@ -322,3 +323,39 @@ def test_a_value_of_two_kinds_is_a_text(tmp_path: Path) -> None:
         hparams().DATA_TYPE_STRING,
         ["1", "auto"],
     )
+
+
+def test_a_run_shows_its_restarts_and_what_shapes_it(run_cli) -> None:
+    ended = run_cli(*TINY, "scheduler=sgdr", "scheduler.first=1ep", "name=run", "optimizer.lr=0.05")
+    run = ended.cwd / "outputs" / "run"
+    assert texts(run, "schedule/phase") == [(0, "    cycle [0, 6)"), (6, "    restart: cycle [6, 12)")]
+    names, metrics = columns_of(run)
+    assert names[:7] == ["dataset", "model", "optimizer", "optimizer.lr", "scheduler", "seed", "task"]
+    assert not any(name.startswith(("checkpoint", "logger", "device", "name")) for name in names)
+    assert metrics == ["best/val/loss", "test/loss", "best/val/accuracy", "test/accuracy"]
+    (group,) = sessions(run)[1].values()
+    assert group.hparams["scheduler"].string_value == "sgdr"
+    result = ended.result()
+    finals = {**result["metrics"], **{f"best/{name}": value for name, value in result["best"].items()}}
+    assert {item.name.tag: item.value for item in group.metric_values} == {
+        tag: pytest.approx(finals[tag]) for tag in metrics
+    }
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_one_table_for_all_its_runs(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "scheduler=onecycle,sgdr", "seed=0,1", "name=both")
+    names, metrics = columns_of(ended.cwd / "outputs" / "both")
+    assert names[:2] == ["optimizer.lr", "scheduler"]
+    assert "seed" in names[:9]
+    assert {"scheduler.momentum", "scheduler.mult"} <= set(names)  # the union
+    assert metrics == ["best/val/loss", "test/loss", "best/val/accuracy", "test/accuracy"]
+    groups = sessions(ended.cwd / "outputs" / "both")[1].values()
+    assert sorted(
+        (group.hparams["scheduler"].string_value, group.hparams["seed"].number_value) for group in groups
+    ) == [
+        ("onecycle", 0),
+        ("onecycle", 1),
+        ("sgdr", 0),
+        ("sgdr", 1),
+    ]
