@@ -72,7 +72,8 @@ def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:
     if written:
         better = {name: way for run in written for name, way in run.better.items()}
         monitor = str(written[0].config.get("checkpoint.monitor"))
-        varied = {key for entries in swept(written) for key in entries}
+        asked = swept(written)
+        varied = {key for entries in asked for key in entries if len({entry.get(key) for entry in asked}) > 1}
         write_columns(folder, [hyperparameters(run.config) for run in written], varied, better, monitor)
 
 
