@@ -108,6 +108,11 @@ class Fit:
         below = np.cumsum(self.weight[order]) - 0.5 * self.weight[order]
         return np.asarray(np.interp(shares, below, centre[order]), dtype=np.float64)
 
+    def rises(self, horizon: int, x: Floats) -> Floats:
+        """ln(loss / least loss) at rates e^x, for each explanation: float64[explanations, rates]."""
+        forms = curves()
+        return self.noise.unit * forms.rises[self.form[:, None], forms.places(x - self.centre(horizon)[:, None])]
+
     def regret(self, horizon: int, x: Floats, most: float = 1.0) -> Floats:
         """The loss at rates e^x over the least, minus 1, on the average; more than ``most`` counts as that."""
         forms = curves()

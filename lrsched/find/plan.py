@@ -89,6 +89,8 @@ class Plan:
         seeds: of the runs.
         start: a rate to begin with.
         budget: steps, all seeds counted. A run that diverges counts in full.
+        tried: rates at the first horizon that the later ones leave room for, at least: they are then of one length for
+            schedules that are compared.
 
     Raises:
         ConfigError: the budget is too small.
@@ -102,6 +104,7 @@ class Plan:
     seeds: Sequence[int]
     start: float
     budget: int
+    tried: int = 0
 
     def __post_init__(self) -> None:
         least = (USUAL * SHORTEST + THREE * (2 * SHORTEST + 3)) * len(self.seeds)
@@ -122,7 +125,7 @@ class Plan:
 
     def later(self, tried: int) -> tuple[int, int]:
         """Updates at the other two, after so many rates at the first: what the budget leaves."""
-        left = self.budget / len(self.seeds) - tried * self.first
+        left = self.budget / len(self.seeds) - max(tried, self.tried) * self.first
         longest = min(int(left * LAST / (LAST + MIDDLE) / THREE), int(LONGEST * self.horizon))
         return max(SHORTEST + 1, round(longest * MIDDLE / LAST)), max(SHORTEST + 2, longest)
 
@@ -133,7 +136,7 @@ class Plan:
             UserError: a loss is not above 0.
         """
         known = by_horizon(trials, self.seeds)
-        first = self._climb(known.get(self.first))
+        first = self.climb(known.get(self.first))
         if first:
             return first
         tried = {self.first: known[self.first]}
@@ -148,7 +151,7 @@ class Plan:
             tried[horizon] = known[horizon]
         return []
 
-    def _climb(self, known: Losses | None) -> list[Ask]:
+    def climb(self, known: Losses | None) -> list[Ask]:
         """Rates at the first horizon that are missing."""
         rates = [rounded(self.start * factor) for factor in (0.5, 1.0, 2.0)]
         while True:

@@ -126,7 +126,7 @@ def shown(run: RunRecord) -> list[Look]:
     found = []
     for name, (step, file) in last.items():
         try:
-            with open(file, "rb") as source:
+            with open(file, "rb", opener=_no_link) as source:
                 content = source.read(LARGEST + 1)
         except OSError:
             continue
@@ -137,6 +137,11 @@ def shown(run: RunRecord) -> list[Look]:
         elif len(content) <= LARGEST and content.startswith(b"\x89PNG"):
             found.append(Look(title, step, f"data:image/png;base64,{base64.b64encode(content).decode()}"))
     return found
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file of the run's own, and none that a link leads to."""
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _cost(folder: Path) -> Cost | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -99,8 +99,29 @@ def band(curves: Sequence[Curve]) -> Band | None:
     return Band(steps, values.mean(0), values.min(0), values.max(0), len(there))
 
 
-def read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
-    """Some metrics of a run, by name; those that it has. Of two rows with one step, the later holds."""
+class Reader(Protocol):
+    """Where the curves of runs come from."""
+
+    def names(self, run: RunRecord) -> Iterable[str]:
+        """What the later rows of a run hold."""
+        ...
+
+    def curves(self, run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
+        """Some metrics of a run, by name; those that it has. Of two rows with one step, the later holds."""
+        ...
+
+
+class Files:
+    """Reads each curve from its run's ``metrics.jsonl``."""
+
+    def names(self, run: RunRecord) -> Iterable[str]:
+        return dict.fromkeys(name for row in _rows(run)[-200:] for name in row)
+
+    def curves(self, run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
+        return _read(run, names)
+
+
+def _read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
     rows = _rows(run)
     found = {}
     for name in names:
@@ -119,9 +140,11 @@ def read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
     return found
 
 
-def names_of(runs: Sequence[RunRecord], comparison: Comparison, most: int = 6) -> list[str]:
+def names_of(reader: Reader, runs: Sequence[RunRecord], comparison: Comparison, most: int = 6) -> list[str]:
     """The metrics to draw, the compared one first and rates last: of a few runs, which stand for all."""
-    there = dict.fromkeys(name for run in _some(runs) for row in _rows(run)[-200:] for name in row)
+    there = dict.fromkeys(name for run in _some(runs) for name in reader.names(run))
+    if not there:  # those have just begun
+        there = dict.fromkeys(next((found for run in runs if (found := list(reader.names(run)))), []))
     drawn = [name for name in there if name.partition("/")[0] in ("val", "train", "test")]
     first = [comparison.metric.name, comparison.metric.chosen_by, "train/loss", "val/loss"]
     found = [name for name in dict.fromkeys([*first, *drawn]) if name in there]
@@ -139,7 +162,7 @@ def _rows(run: RunRecord) -> Sequence[Mapping[str, Any]]:
     try:
         content = RunFolder(run.path).metrics.read_bytes()
         lines = content[: content.rfind(b"\n") + 1].splitlines()
-        rows = json.loads(b"[" + b",".join(lines) + b"]")
+        rows: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
     except OSError:
         return []
     except (ValueError, RecursionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 import lrsched
 from lrsched.page import beside, block, charts, drawn, found, rows
-from lrsched.page.curves import MOST, Band, Curve, band, names_of, read
+from lrsched.page.curves import MOST, Band, Curve, Files, Reader, band, names_of
 from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
 from lrsched.report.columns import TableColumn
@@ -73,15 +74,17 @@ class Part:
         return f"{name} {self.cells[0][place].text}"
 
 
-def page(report: Report, paths: Sequence[Path] = ()) -> str:
+def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = None, live: int | None = None) -> str:
     """The whole page as text, all of it in one file.
 
     Args:
         report: what to show.
         paths: the folders that were asked for: what sweeps and finders wrote there is shown too.
+        reader: where the curves come from; the runs' files by default.
+        live: the number of this version of a page that asks its server for what has changed since.
     """
     listed = rows.runs(report)
-    names, bands, curves = _curves(report, listed)
+    names, bands, curves = _curves(report, listed, reader or Files())
     axes = block.Axes()
     data = {"version": block.VERSION, "workloads": block.workloads(report, names, bands, axes)}
     runs = [block.run_of(row, curves[row.number], axes) for row in listed]
@@ -94,7 +97,7 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
         .render(
             title=_title(report, paths),
             version=lrsched.__version__,
-            policy=_policy(look, script()),
+            policy=_policy(look, script(), asks=live is not None),
             style=look,
             script=script(),
             ends=_ends(report),
@@ -107,26 +110,31 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
             same=rows.same(report),
             costs=beside.costs(folders),
             finds=found.finds(beside.answers(folders)),
-            data=[block.block("lrs-data", {**data, "axes": axes.content}), block.block("lrs-runs", runs)],
+            data=[
+                block.block("lrs-data", {**data, "axes": axes.content}),
+                block.block("lrs-runs", runs),
+                *([] if live is None else [block.block("lrs-live", {"version": live})]),
+            ],
             swatch=swatch,
         )
     )
 
 
 def _curves(
-    report: Report, listed: Sequence[rows.RunRow]
+    report: Report, listed: Sequence[rows.RunRow], reader: Reader
 ) -> tuple[list[list[str]], list[list[dict[str, Band]]], list[dict[str, Curve]]]:
     """The metrics drawn of each workload, the bands of each candidate, and the thin curves of each run."""
     most = 6 if len(listed) <= MANY else 4
     points = max(40, MOST * CROWD // max(CROWD, len(listed)))
-    names = [names_of([run for row in one.candidates for rate in row.rates for run in rate.runs.values()], one, most)
-             for one in report.comparisons]  # fmt: skip
+    of = [[run for row in one.candidates for rate in row.rates for run in rate.runs.values()]
+          for one in report.comparisons]  # fmt: skip
+    names = [names_of(reader, runs, one, most) for runs, one in zip(of, report.comparisons, strict=True)]
     best = {id(run): (w, c) for w, one in enumerate(report.comparisons) for c, row in enumerate(one.candidates)
             for run in _drawn(row)}  # fmt: skip
     whole: dict[tuple[int, int], list[Mapping[str, Curve]]] = {}
     thin: list[dict[str, Curve]] = []
     for row in listed:
-        curves = read(row.run, names[row.place.workload]) if row.place else {}
+        curves = reader.curves(row.run, names[row.place.workload]) if row.place else {}
         if id(row.run) in best:
             whole.setdefault(best[id(row.run)], []).append(curves)
         thin.append({name: curve.thin(points) for name, curve in curves.items()})
@@ -191,14 +199,16 @@ def _ends(report: Report) -> str:
     return f"{count(len(report.runs), 'run')}: {ends}" if ends else ""
 
 
-def _policy(style: str, script: str) -> str:
-    """What the page may do: run its own script, use its own style, show the pictures in it. Nothing is loaded."""
+def _policy(style: str, script: str, *, asks: bool) -> str:
+    """What the page may do: run its own script, use its own style, show its pictures; a live one asks its server."""
+    asking = "connect-src 'self'; " if asks else ""
     return (
         f"default-src 'none'; script-src '{script_hash(script)}'; style-src '{script_hash(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src data:; {asking}base-uri 'none'; form-action 'none'"
     )
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),

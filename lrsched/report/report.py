@@ -44,7 +44,20 @@ def compare_paths(
     Raises:
         ConfigError: a path holds no run, or no run has the metric.
     """
-    runs = read_runs(paths)
+    return compare_runs(read_runs(paths), metric, mode, target)
+
+
+def compare_runs(
+    runs: Sequence[RunRecord],
+    metric: str | None = None,
+    mode: str | None = None,
+    target: float | str | None = None,
+) -> Report:
+    """Compare runs that were read; the other arguments are those of :func:`compare_paths`.
+
+    Raises:
+        ConfigError: no run has the metric.
+    """
     chosen = metric_of(runs, metric, mode)
     comparisons = compare(runs, chosen)
     raced = [] if target is None else races(comparisons, None if isinstance(target, str) else target)

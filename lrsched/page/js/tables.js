@@ -2,14 +2,23 @@
 // The order that Python wrote is kept in `order`; a third press on a column brings it back.
 
 const order = new WeakMap();
+const started = new WeakSet();
 
-function startTables(within) {
-  for (const table of within.querySelectorAll("table.sortable")) {
-    for (const body of table.tBodies) [...body.rows].forEach((row, index) => order.set(row, index));
+function startTables() {
+  for (const table of document.querySelectorAll("table.sortable")) {
+    if (started.has(table)) continue;
+    started.add(table);
     [...table.tHead.rows].at(-1).querySelectorAll("th").forEach((head) => startHead(table, head));
     startFilter(table);
-    arrange(table);
+    startRows(table);
   }
+}
+
+/** Take the rows of a table as Python ordered them, now or again. */
+function startRows(table) {
+  for (const body of table.tBodies) [...body.rows].forEach((row, index) => order.set(row, index));
+  arrange(table);
+  table.refilter();
 }
 
 function startHead(table, head) {
@@ -37,12 +46,11 @@ function startFilter(table) {
   });
   const label = element("label", { for: field.id }, "Filter rows ");
   const box = table.closest(".scroll") ?? table;
-  box.before(element("div", { class: "filter" }, label, field, " ", count));
+  box.before(element("div", { class: "filter", "data-made": "" }, label, field, " ", count));
   table.refilter = () => {
     field.value = choice(`filter.${table.id}`);
     filter(table, field, count);
   };
-  filter(table, field, count);
 }
 
 /** Show the rows that contain every word. */
