@@ -26,19 +26,14 @@ from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.runs.apply_changes import adopt
-from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
+from lrsched.runs.finish import advised, finish, how_to_resume, log, logged, open_journal
 from lrsched.runs.fork import begin, find
 from lrsched.runs.initial import INITIAL, initial_weights
-from lrsched.runs.journal import opened
 from lrsched.runs.newest import Newest, newest, settings_at
 from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
-<<<<<<< HEAD
-=======
 from lrsched.runs.snapshots import opened
-from lrsched.runs.steps import FORK
->>>>>>> main
 from lrsched.signals import StopFlag
 from lrsched.train.environment import fingerprint, prepare
 from lrsched.train.forks import Forks
@@ -177,7 +172,7 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
     result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
     try:
-        journal = opened(made.parts, made.request, made.loggers, made.shown, made.restored)
+        journal = open_journal(made.parts, made.request, made.loggers, made.shown, made.restored)
         with profiled(folder.path) if made.run.trainer.profile else nullcontext():
             outcome = _trainer(made, journal).run()
         result = result_of(parts, outcome, made.about)

@@ -193,7 +193,6 @@ class Plan:
     def __getitem__(self, t: int) -> float:
         return float(self.at(np.array([t]))[0])
 
-<<<<<<< HEAD
     def marks(self) -> list[tuple[int, str]]:
         """The first step of each phase, and its name; ``restart`` stands before one that rises after a fall.
 
@@ -207,7 +206,7 @@ class Plan:
             found.append((start, f"{'restart: ' if falling and rises else ''}{part.name or 'curve'}"))
             falling = last < first or (falling and not rises)
         return found
-=======
+
     def minima(self) -> list[int]:
         """Steps up to the end of each fall: up to a rise after it, or up to the end.
 
@@ -220,4 +219,3 @@ class Plan:
         falls = moves[at] < 0
         inner = at[1:][falls[:-1] & ~falls[1:]] + 1
         return [*inner.tolist(), *([self.steps] if len(at) and falls[-1] else [])]
->>>>>>> main
