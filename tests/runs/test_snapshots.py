@@ -361,3 +361,15 @@ def test_a_run_that_rolls_back_forgets_what_comes_again(tmp_path: Path) -> None:
     result = json.loads((place / "result.json").read_text("utf-8"))
     assert result["rollbacks"] == 1
     assert result["snapshots"]["test"]["single"][-1]["loss"] == result["metrics"]["test/loss"]
+
+
+@pytest.mark.slow
+def test_runs_of_a_sweep_have_all_their_snapshots_whatever_they_have_in_common(run_cli) -> None:
+    """Runs of 4 and 6 epochs of the same cycles begin alike, and share no steps."""
+    words = ("scheduler=sgdr", "scheduler.first=1ep", "checkpoint.snapshots=9", "trainer.epochs=2,3", "name=sweep")
+    ended = run_cli("-m", *(word for word in SMALL if "epochs" not in word), *words)
+    assert ended.code == 0, ended.err
+    places = sorted(path.parent for path in (ended.cwd / "outputs/sweep").glob("*/snapshots"))
+    assert [steps(place) for place in places] == [[6, 12], [6, 12, 18]]
+    first, second = (kept(place)["snapshots/step-0000000006/state.pt"] for place in places)
+    assert first == second
