@@ -148,8 +148,8 @@ def _curves(
 
 
 def _drawn(row: Candidate) -> list[Any]:
-    """The runs of a candidate that its band is made of: those that finished at its best rate, or else any."""
-    rate = row.best or next(iter(row.rates), None)
+    """The runs of a candidate that its band is made of: at its best rate, or else where one came furthest."""
+    rate = row.best or max(row.rates, key=lambda rate: max(run.step or 0 for run in rate.runs.values()), default=None)
     runs = list(rate.runs.values()) if rate else []
     return [run for run in runs if run.finished] or runs
 
