@@ -123,9 +123,8 @@ def main() -> None:
     arguments.add_argument("--points", type=int, default=1000)
     options = arguments.parse_args()
     sys.path.insert(0, str(ROOT))
-    print(
-        "| runs × points | MB | written in, s of the processor | a sort is handled after, s | quartiles | n |\n|---|---|---|---|---|---|"
-    )
+    titles = "| runs × points | MB | written in, s of the processor | a sort is handled after, s | quartiles | n |"
+    print(f"{titles}\n|---|---|---|---|---|---|")
     for runs in options.runs:
         with tempfile.TemporaryDirectory() as scratch:
             folder, file = Path(scratch, "sweep"), Path(scratch, "report.html")
