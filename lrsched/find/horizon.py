@@ -36,6 +36,9 @@ LEAST = 5
 SHORTEST = 200
 """Updates of a run of which a part can stand for the whole."""
 
+WIDE = 10.0
+"""An interval over more than this factor is told to be wide."""
+
 DURATION = re.compile(r"\s*[\d.]+\s*(ep|st|sp)\s*")
 
 
@@ -187,6 +190,16 @@ def cautions(found: Found) -> list[str]:
         end = {"low": "lowest", "high": "highest"}[found.edge]
         said.append(
             f"the best rate of the shortest runs is the {end} that was tried; more find.budget would look beyond it"
+        )
+    if found.flat:
+        said.append(
+            "the rates of the longest short runs differ by no more than the seeds do: the curve is flat there, or "
+            "find.seeds too few to tell"
+        )
+    if found.high > WIDE * found.low:
+        said.append(
+            f"the best rate is known within a factor of {found.high / found.low:.2g} only; more find.budget or "
+            "find.seeds would narrow it"
         )
     if found.rate >= found.largest:
         said.append(f"{found.rate:g} is the largest rate with which the longest of the short runs was stable")
