@@ -39,6 +39,7 @@ EXTRAS = {
     "pytorch-lightning": "pytorch_lightning",
     "ray": "ray",
     "safetensors": "safetensors",
+    "schedulefree": "schedulefree",
     "scipy": "",  # scikit-learn needs it
     "setuptools": "",  # torch needs it
     "submitit": "submitit",

@@ -15,7 +15,7 @@ from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
-from lrsched.assembly.kinds import spec_of
+from lrsched.assembly.kinds import refuse_falling, spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
@@ -29,10 +29,13 @@ from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
+from lrsched.optimizers.switching import switches
 from lrsched.records import with_averages
+from lrsched.schedulers.table import Table
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
+from lrsched.train.evaluate import batches_at_rest
 from lrsched.train.loop import Timetable
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -52,7 +55,8 @@ if TYPE_CHECKING:
 class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
-    ``units`` are those of the metrics; ``cautions`` are for the user to read.
+    ``units`` are those of the metrics; ``cautions`` are for the user to read. ``renewing`` are the training samples by
+    which batch norm is given the statistics of the weights at rest, where updates are made at others.
     """
 
     state: RunState
@@ -69,6 +73,7 @@ class Parts:
     units: Mapping[str, str]
     show: Show
     named: NamedMetrics | None
+    renewing: InOrder | ItemsInOrder | None = None
 
     @property
     def better(self) -> dict[str, str]:
@@ -125,6 +130,9 @@ def assemble(
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations_in(horizon, timetable.evaluate), past)
+    if switches(optimizer):
+        moved = scheduler.values() if isinstance(scheduler, Table) else {}
+        refuse_falling(run.optimizer, spec, ((name, values) for (_, name, _), values in moved.items()))
     warned = [
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
@@ -156,7 +164,9 @@ def assemble(
         state.average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (precision, horizon, timetable)
-    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
+    batches = batches_at_rest(optimizer, model, reserved.eval_batch_size)
+    renewing = in_order("train", batches) if batches else None
+    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named, renewing)
 
 
 def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:

@@ -47,7 +47,9 @@ class Role:
 
 
 CURVE = "lrsched.schedules.Schedule"
-OPTIMIZER = Role("optimizer", ("torch.optim", "lrsched.optimizers"), ("torch.optim.Optimizer",), ("params",))
+OPTIMIZER = Role(
+    "optimizer", ("torch.optim", "lrsched.optimizers", "schedulefree"), ("torch.optim.Optimizer",), ("params",)
+)
 SCHEDULER = Role(
     "scheduler",
     ("torch.optim.lr_scheduler", "torch.optim.swa_utils", "lrsched.schedules", "lrsched.schedulers"),
@@ -64,6 +66,9 @@ CONVENTIONS = {
     "torchtitan": "titan",
 }
 """Libraries whose schedules are not built but computed: ``convention=`` gives their numbers."""
+
+EXTRAS = {"schedulefree": "schedulefree"}
+"""Packages of others whose classes a YAML of ours names, and the extra that brings each."""
 
 MODEL = Role("model", ("lrsched.models",), ("torch.nn.Module",), ("input_shape", "classes"), facts=True)
 TASK = Role(
@@ -246,7 +251,8 @@ def find(target: str, key: str, what: str) -> Any:
                 known = [word for word, home in own.items() if word[0] != "_" and home.startswith(where)]
                 raise ConfigError(key, target, f"there is no {part} in {where}", nearest(part, known)) from None
         return found
-    remedy = f"is it installed? {what} must be importable"
+    extra = EXTRAS.get(parts[0])
+    remedy = f"pip install 'hydra-lrsched[{extra}]'" if extra else f"is it installed? {what} must be importable"
     raise ConfigError(key, target, f"there is no module {parts[0]}", remedy)
 
 

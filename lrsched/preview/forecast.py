@@ -9,7 +9,7 @@ from typing import Any
 
 from lrsched.assembly.extend import continued_schedule, pasts
 from lrsched.assembly.horizon import at_pace, foreseen, run_horizon
-from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, spec_of
+from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, refuse_falling, spec_of
 from lrsched.assembly.lint import lint, lint_rest
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, base_rate
@@ -46,8 +46,14 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
     by_model = own.layer_decay is not None or own.corrected_decay is not None or bool(own.groups)
     grouped = by_model or bool(run.scheduler.arguments.get("groups"))
     if isinstance(spec, OpenLoopSpec) and not grouped:
-        return _of_schedule(run, spec, name, horizon, clock)
-    return _of_rehearsal(run, spec, name, horizon, grouped, clock)
+        course = _of_schedule(run, spec, name, horizon, clock)
+    else:
+        course = _of_rehearsal(run, spec, name, horizon, grouped, clock)
+    if run.optimizer.target.startswith("schedulefree."):
+        refuse_falling(
+            run.optimizer, spec, ((name.partition("/")[0], values) for name, values in course.columns.items())
+        )
+    return course
 
 
 def _of_rehearsal(
