@@ -150,18 +150,18 @@ STEADY = ("lr", "weight_decay")
 """The values that may move under an optimizer that averages the weights itself."""
 
 
-def refuse_falling(optimizer: Component[Any], spec: SchedulerSpec, columns: Iterable[tuple[str, Floats]]) -> None:
+def refuse_falling(name: str, spec: SchedulerSpec, columns: Iterable[tuple[str, Floats]]) -> None:
     """Refuse a schedule that does what a Schedule-Free optimizer does by averaging, or would undo its average.
 
     Args:
-        optimizer: a Schedule-Free one.
+        name: of a Schedule-Free optimizer.
         spec: what the scheduler is.
         columns: each value that it moves, by its name in a parameter group, float64[steps].
 
     Raises:
         ConfigError: a rate that falls, or may fall, or another value than rate and weight decay.
     """
-    name, remedy = optimizer.cls.__name__, "take scheduler=constant, with scheduler.warmup=5% for a ramp"
+    remedy = "take scheduler=constant, with scheduler.warmup=5% for a ramp"
     if not isinstance(spec, OpenLoopSpec):
         rule = f"may let the rate fall, and {name} averages its weights instead"
         raise ConfigError("scheduler", spec.node.cls.__name__, rule, remedy)

@@ -15,7 +15,7 @@ from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
-from lrsched.assembly.kinds import refuse_falling, spec_of
+from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
@@ -29,9 +29,7 @@ from lrsched.data.batch import Batch, each, samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
-from lrsched.optimizers.switching import switches
 from lrsched.records import with_averages
-from lrsched.schedulers.table import Table
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
@@ -130,9 +128,6 @@ def assemble(
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations_in(horizon, timetable.evaluate), past)
-    if switches(optimizer):
-        moved = scheduler.values() if isinstance(scheduler, Table) else {}
-        refuse_falling(run.optimizer, spec, ((name, values) for (_, name, _), values in moved.items()))
     warned = [
         *lint(spec, planned, timetable.evaluate, rates, past),
         *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
@@ -140,17 +135,8 @@ def assemble(
         *lint_target(run.task, task, splits.like(), splits.facts),
         *lint_average(run.average, planned),
     ]
-    best, early = _trackers(run, task)
-    state = RunState(
-        model,
-        optimizer,
-        scheduler,
-        precision.scaler(),
-        best=best,
-        early=early,
-        window=Window(torch.zeros((), dtype=torch.float64, device=device)),
-        clock=clock,
-    )
+    window = Window(torch.zeros((), dtype=torch.float64, device=device))
+    state = RunState(model, optimizer, scheduler, precision.scaler(), *_trackers(run, task), window, clock)
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
 

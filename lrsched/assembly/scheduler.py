@@ -22,6 +22,7 @@ from lrsched.assembly.kinds import (
     NativeSpec,
     OpenLoopSpec,
     SchedulerSpec,
+    refuse_falling,
     spec_of,
 )
 from lrsched.assembly.native import Span, build_native, depends_on_length, refuse_own_errors, span_of
@@ -35,6 +36,7 @@ from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
+from lrsched.optimizers.switching import switches
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.handover import Handover, Segment
 from lrsched.schedulers.native import Native, nested
@@ -69,17 +71,21 @@ def build_scheduler(
         match spec:
             case OpenLoopSpec():
                 schedule = _corrected(continued_schedule(spec.schedule, past, horizon), optimizer)
-                return Table(optimizer, schedule, horizon)
+                table = Table(optimizer, schedule, horizon)
+                if switches(optimizer):
+                    moved = ((name, values) for (_, name, _), values in table.values().items())
+                    refuse_falling(type(optimizer).__name__, spec, moved)
+                return table
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
-                _refuse_correction(spec, optimizer)
+                _refuse_unknown(spec, optimizer)
                 table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
                 return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
-                _refuse_correction(spec, optimizer)
+                _refuse_unknown(spec, optimizer)
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
-                _refuse_correction(spec, optimizer)
+                _refuse_unknown(spec, optimizer)
                 if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
@@ -107,11 +113,13 @@ def _corrected(schedule: Schedule, optimizer: Optimizer) -> Schedule:
     return replace(schedule, groups={**groups, **schedule.groups}) if groups else schedule
 
 
-def _refuse_correction(spec: SchedulerSpec, optimizer: Optimizer) -> None:
-    """A decay follows a curve that is known beforehand: the table of a schedule of ours."""
+def _refuse_unknown(spec: SchedulerSpec, optimizer: Optimizer) -> None:
+    """Refuse what is not known beforehand where that is needed: the table of a schedule of ours."""
     if any(group.get(CORRECTED) for group in optimizer.param_groups):
         rule = f"is for schedules of ours, and {spec.node.cls.__name__} moves the rate step by step"
         raise ConfigError("optimizer.corrected_decay", UNSET, rule, "take scheduler=cosine, or leave it null")
+    if switches(optimizer):
+        refuse_falling(type(optimizer).__name__, spec, ())
 
 
 def _refuse_extension(past: Iterable[Past], what: str) -> None:

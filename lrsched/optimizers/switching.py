@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lrsched.config.component import Component
 from lrsched.errors import ConfigError
 
 KEPT = "y"
@@ -53,8 +52,11 @@ def rest(optimizer: Any) -> None:
     optimizer.eval()
 
 
-def check_switching(node: Component[Any]) -> None:
+def check_switching(node: Any) -> None:
     """Refuse arguments of a Schedule-Free optimizer under which there is no x, or that hide the rate.
+
+    Args:
+        node: of the config, a ``Component``.
 
     Raises:
         ConfigError: names the argument.
@@ -69,8 +71,11 @@ def check_switching(node: Component[Any]) -> None:
         raise ConfigError(f"{node.key}.warmup_steps", steps, rule, f"give scheduler.warmup={steps}st, the same ramp")
 
 
-def require_same_average(before: Component[Any], now: Component[Any]) -> None:
+def require_same_average(before: Any, now: Any) -> None:
     """Refuse to change in the middle of a run how x follows from y and z.
+
+    Args:
+        before, now: nodes of the config, each a ``Component``.
 
     Raises:
         ConfigError: names the argument.

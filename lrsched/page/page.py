@@ -16,11 +16,10 @@ from lrsched.page.curves import MOST, Band, Curve, band, names_of, read
 from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
 from lrsched.report.compare import Comparison
-from lrsched.report.notes import how_chosen, notes
+from lrsched.report.notes import how_chosen, notes, verdicts
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
 from lrsched.report.runs import count_ends
-from lrsched.report.verdict import sentences
 from lrsched.units import count
 
 HERE = Path(__file__).parent
@@ -156,7 +155,7 @@ def _part(report: Report, number: int, names: Sequence[str], bands: Sequence[Map
     return Part(
         ident,
         comparison,
-        sentences(comparison.pairs, comparison.unit()),
+        verdicts(comparison),
         notes(comparison),
         how_chosen(comparison),
         columns,

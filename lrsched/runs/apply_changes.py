@@ -174,8 +174,7 @@ def _keep_level(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -
     if old.run.scheduler == new.run.scheduler and all(ratio == 1 for ratio in ratios):
         return []
     memory = "it keeps what it has seen" if remembers else "it has seen no evaluation yet"
-    levels: list[float] = state.scheduler.levels() or []
-    where = " ".join(["its level", *(f"{level:.4g}" for level in dict.fromkeys(levels))])
+    where = " ".join(["its level", *(f"{level:.4g}" for level in dict.fromkeys(state.scheduler.levels() or []))])
     return [f"{name} goes on at {where}: {memory}"]
 
 
