@@ -50,9 +50,8 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
     else:
         course = _of_rehearsal(run, spec, name, horizon, grouped, clock)
     if run.optimizer.target.startswith("schedulefree."):
-        refuse_falling(
-            run.optimizer, spec, ((name.partition("/")[0], values) for name, values in course.columns.items())
-        )
+        moved = ((column.partition("/")[0], values) for column, values in course.columns.items())
+        refuse_falling(run.optimizer.cls.__name__, spec, moved)
     return course
 
 

@@ -151,10 +151,11 @@ def _places(columns: Columns) -> tuple[Any, Any, Any]:
     """Where the image, the target and the weight are; a place that is no column where there is none."""
     if 0 in columns:
         return 0, 1, 2
-    names, (_, target, weight) = list(columns), NAMES
+    _, target, weight = NAMES
+    names = [name for name in columns if name != weight]
     image = called(names, 0)
     with suppress(LookupError):  # there may be no target
-        target = next(name for name in (called(names, 1), target) if name != image)
+        target = called([image, *(name for name in names if name != image)], 1)
     return image, target, weight
 
 
