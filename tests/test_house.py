@@ -24,7 +24,7 @@ from tests.helpers.house import (
 FLOORS = [
     {"__main__"},
     {"cli", "_hydra"},
-    {"find"},
+    {"find", "watch"},
     {"sweep", "python"},
     {"runs", "preview", "page"},
     {"assembly"},
@@ -64,6 +64,7 @@ WITHOUT_TORCH = (
     "preview",
     "page",
     "report",
+    "watch",
 )
 LONGEST = 260
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -55,6 +57,8 @@ def write(file: Path, content: bytes, *, folder: bool = False) -> None:
         StorageError: it cannot be written.
     """
     with storage(f"{file} cannot be written"):
+        if not file.name:  # "" and "/"
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
         if folder:
             file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from shutil import get_terminal_size
 
@@ -14,8 +15,9 @@ from lrsched.compose.outside import hydra_of_ours, in_folder
 from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer
-from lrsched.find.request import FindRequest, refuse_other_answer, refuse_taken, request_of
+from lrsched.find.request import FindRequest, as_one_of, refuse_other_answer, refuse_taken, requests_of
 from lrsched.imports import collector_at_rest
+from lrsched.page import write_page
 from lrsched.preview.forecast import forecast
 from lrsched.signals import StopFlag, stop_flag
 
@@ -23,6 +25,7 @@ WIDEST = 110
 EXAMPLES = """\
 examples:
   lrsched find experiment=mnist_cnn name=rate                short runs of its schedule, and the rate for its own length
+  lrsched find experiment=mnist_cnn scheduler=cosine,wsd,onecycle name=which      the rate of each, and which is best
   lrsched find method=range                                  the default run: three ramps of 100 updates
   lrsched find method=range experiment=mnist_cnn find.seeds=5 --png range.png
   lrsched find method=range find.shape=linear find.low=0.001 find.high=0.3 find.steps=1000
@@ -62,11 +65,11 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_intermixed_args(arguments)
     with stop_flag().alone() as stop:
-        asked = request_of(options.overrides, options.config_dir)
-        if asked.find.method == "range":
-            _by_range(asked, options.png, stop)
+        several = requests_of(options.overrides, options.config_dir)
+        if several[0].find.method == "range":
+            _by_range(several, options.png, stop)
         else:
-            _by_runs(asked, options, stop)
+            _by_runs(several, options, stop)
 
 
 def _parser() -> Parser:
@@ -77,10 +80,11 @@ def _parser() -> Parser:
     return parser
 
 
-def _by_range(asked: FindRequest, picture: Path | None, stop: StopFlag) -> None:
-    from lrsched.find.range import answer, range_test
+def _by_range(several: Sequence[FindRequest], picture: Path | None, stop: StopFlag) -> None:
+    from lrsched.find.range import ALIKE, answer, of_each, range_test
     from lrsched.find.show import block, png
 
+    asked = replace(several[0], rivals=1)  # one test: the ramp takes the place of any schedule
     refuse_taken(asked.folder)
     if picture is not None:
         from lrsched.picture import panels
@@ -91,6 +95,9 @@ def _by_range(asked: FindRequest, picture: Path | None, stop: StopFlag) -> None:
     with undisturbed():
         test = range_test(asked, stop)
     found = answer(asked, test)
+    if len(several) > 1:
+        found = of_each(several, found)
+        say(f"warning: {ALIKE}")
     file = found.write(asked.folder)
     if picture is not None:
         write(picture, png(test, str(picture)))
@@ -100,8 +107,9 @@ def _by_range(asked: FindRequest, picture: Path | None, stop: StopFlag) -> None:
     _answered(asked, found, file, [shown])
 
 
-def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
+def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag) -> None:
     """By runs of a sweep: a grid, or short runs."""
+    asked = several[0]
     method, run = asked.find.method, asked.runs[0]
     if options.png is not None:
         rule = f"draws the curves of a range test, and find.method={method} has a table"
@@ -110,28 +118,35 @@ def _by_runs(asked: FindRequest, options: Namespace, stop: StopFlag) -> None:
         rule = f"pauses the runs, and find.method={method} compares their ends"
         raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
     refuse_other_answer(asked.folder, method)
-    if asked.horizon is not None:
-        with traced(run):
-            forecast(run, run.scheduler.target)  # refuse a schedule that cannot be before a run begins
+    for each in several:
+        if each.horizon is not None:
+            with as_one_of(each.own), traced(each.runs[0]):
+                forecast(each.runs[0], each.runs[0].scheduler.target)  # refuse a schedule that cannot be
     with collector_at_rest():
-        from lrsched.find import grid, horizon  # imports torch
+        from lrsched.find import compare, grid, horizon  # imports torch
         from lrsched.find.trained import Trained
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.launchers.choose import launching
     words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
     with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
-        trained = Trained(launch, run, stop)
-        if method == "grid":
-            whole = grid.Grid(asked, trained)
+        trained = [Trained(launch, asked.runs[0], stop, asked.own)]
+        trained += [Trained(launch, each.runs[0], stop, each.own, trained[0].sweep) for each in several[1:]]
+        if len(several) > 1:
+            compared = (compare.by_grid if method == "grid" else compare.by_short_runs)(several, trained)
+            found, lines, warned = compared.answer, compared.table(), []
+        elif method == "grid":
+            whole = grid.Grid(asked, trained[0])
             whole.search()
             found, lines, warned = whole.answer(), whole.table(), []
         else:
-            short = horizon.search(asked, trained)
-            found, lines = short.answer, horizon.table(short, horizon.plan_of(asked).seeds)
+            short = horizon.search(asked, trained[0])
+            found, lines = short.answer, horizon.table(short, asked.seeds)
             warned = horizon.cautions(short.found)
     for caution in warned:
         say(f"warning: {caution}")
-    _answered(asked, found, found.write(asked.folder), lines)
+    file = found.write(asked.folder)
+    write_page(asked.folder)  # the sweep wrote it before there was an answer
+    _answered(asked, found, file, lines)
 
 
 def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:

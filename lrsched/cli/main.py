@@ -20,6 +20,7 @@ COMMANDS = {
     "preview": "[key=value …] [--png F] [--csv F]      the schedule of this config, before it is run",
     "find": "[key=value …] [--png F]                the learning rate of this config: curve, suggestion, override",
     "report": "PATH… [--html F] [--png FOLDER]        runs and sweeps compared fairly",
+    "watch": "PATH…                                    the same page in a browser while runs go on",
     "evaluate": "RUN_FOLDER [--weights best] [--part val]   the metrics of a run's weights",
     "check": "RUN_FOLDER …                           are a run's checkpoints intact?",
 }

@@ -64,7 +64,7 @@ def _parser() -> Parser:
     parser.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
     parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
     steps = "steps until the metric reaches X; auto: what every schedule reaches"
-    parser.add_argument("--target", type=_target, metavar="X", help=steps)
+    parser.add_argument("--target", type=target, metavar="X", help=steps)
     parser.add_argument(
         "--html", type=Path, metavar="F", help="write a page with tables and curves, to open in a browser"
     )
@@ -75,7 +75,8 @@ def _parser() -> Parser:
     return parser
 
 
-def _target(text: str) -> float | str:
+def target(text: str) -> float | str:
+    """A target as typed: a number, or ``auto``."""
     if text == "auto":
         return text
     with suppress(ValueError):

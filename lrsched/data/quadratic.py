@@ -91,7 +91,7 @@ class Quadratic:
         """The rate 1/(Σλ/batch + 1), up to which SGD is stable."""
         return float(1 / (self.spectrum.sum() / batch + 1))
 
-    def expected(self, rates: Floats, batch: int, momentum: float = 0.0) -> Expected:
+    def expected(self, rates: Floats, batch: int, momentum: float | Floats = 0.0) -> Expected:
         """The expected course of SGD on fresh samples, each seen once. ::
 
             n = λ·(Σ λ·p + σ²)/batch                     variance of the gradient's noise
@@ -106,7 +106,7 @@ class Quadratic:
         Args:
             rates: η of each update, float64[steps], or several schedules at once: float64[steps, …].
             batch: samples in an update.
-            momentum: μ, as of torch.optim.SGD.
+            momentum: μ, as of torch.optim.SGD; one number, or that of each update, float64[steps].
         """
         spectrum, sigma2 = self.spectrum, self.noise**2
         shape = (*rates.shape[1:], self.features)
@@ -115,16 +115,16 @@ class Quadratic:
         moving, square, cross = (np.zeros(shape) for _ in range(3))  # E[v], E[v²], E[(w − w*)·v]
         loss = np.empty((len(rates) + 1, *rates.shape[1:]))
         with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest rate it diverges
-            for step, rate in enumerate(rates):
+            for step, (rate, mu) in enumerate(zip(rates, np.broadcast_to(momentum, len(rates)), strict=True)):
                 excess = second @ spectrum
                 loss[step] = excess / 2
                 noise = spectrum * (excess[..., None] + sigma2) / batch
                 eta = np.asarray(rate)[..., None]
-                square = momentum**2 * square + 2 * momentum * spectrum * cross + spectrum**2 * second + noise
-                pull = momentum * cross + spectrum * second
+                square = mu**2 * square + 2 * mu * spectrum * cross + spectrum**2 * second + noise
+                pull = mu * cross + spectrum * second
                 second = second - 2 * eta * pull + eta**2 * square
                 cross = pull - eta * square
-                moving = momentum * moving + spectrum * mean
+                moving = mu * moving + spectrum * mean
                 mean = mean - eta * moving
             loss[-1] = second @ spectrum / 2
         return Expected(loss, mean, second)

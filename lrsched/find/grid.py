@@ -13,7 +13,6 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer, override_of, rounded
 from lrsched.find.request import FindRequest
 from lrsched.find.trained import Job, Trained
-from lrsched.horizon import Horizon
 from lrsched.units import count
 
 AROUND = 30.0
@@ -93,7 +92,7 @@ class Grid:
 
     def table(self) -> list[str]:
         """Each rate, its mean over the seeds and their spread, and the loss of each seed."""
-        seeds = self._seeds
+        seeds = self.asked.seeds
         rows = [["rate", "mean", "sd", *(f"seed {seed}" for seed in seeds)]]
         for rate in self.tried:
             losses = {c.seed: c.loss for c in self.trained.candidates if c.lr == rate}
@@ -106,14 +105,9 @@ class Grid:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
-    @property
-    def _seeds(self) -> list[int]:
-        first = self.asked.runs[0].seed
-        return list(range(first, first + self.asked.find.seeds))
-
     def _refuse_dear(self, coarse: Sequence[float]) -> None:
         """Tell what the grid costs; refuse one that costs more than it may."""
-        runs, full, budget = len(coarse) * len(self._seeds), self.asked.full, self._budget
+        runs, full, budget = len(coarse) * len(self.asked.seeds), self.asked.full, self._budget
         if full is None and self.asked.find.budget is not None:
             rule = "limits the cost, and the config does not say how long a run is"
             raise ConfigError("find.budget", self.asked.find.budget, rule, "give trainer.steps=NUMBER")
@@ -127,28 +121,28 @@ class Grid:
     def _train(self, rates: Sequence[float], why: str) -> None:
         """Train runs of more rates, if the budget allows."""
         rates = sorted(rate for rate in rates if rate > 0)
-        budget, each = self._budget, len(rates) * len(self._seeds) * self._length
+        budget, each = self._budget, len(rates) * len(self.asked.seeds) * self._length
         if self.tried and budget is not None and self.trained.steps + each > budget:
             self.note = f"{why}: {count(each, 'step')} more would exceed find.budget"
             say(f"warning: {self.note} ({count(budget, 'step')}); give more of it, and the same name goes on")
             return
         if self.tried:
             say(f"{why}: {', '.join(f'{rate:g}' for rate in rates)}")
-        self.trained([Job(rate, override_of(rate).split()) for rate in rates], self._seeds)
+        self.trained([Job(rate, override_of(rate).split()) for rate in rates], self.asked.seeds)
         self.tried = sorted({*self.tried, *rates})
 
     @property
     def _budget(self) -> int | None:
         """The most updates that it may cost; None: as long as nobody knows how long a run is."""
         full = self.asked.find.rates * self.asked.find.seeds * self._length
-        return Horizon(full).resolve(self.asked.find.budget or BUDGET, "find.budget", least=1) if full else None
+        return self.asked.budget(BUDGET, full) if full else None
 
     @property
     def _length(self) -> int:
         """Updates of one run; 0: its data will tell."""
         if self.asked.horizon is not None:
             return self.asked.horizon.steps
-        return max((entry.steps_asked for entry in self.trained.sweep.record.entries), default=0)
+        return self.trained.length
 
 
 def coarse_grid(asked: FindRequest) -> list[float]:

@@ -25,7 +25,7 @@ from lrsched.horizon import Horizon
 from lrsched.units import count
 
 if TYPE_CHECKING:
-    from lrsched.find.plan import Found, Plan
+    from lrsched.find.plan import Ask, Found, Plan
 
 BUDGET = "15%"
 """The most that it costs if nobody says it."""
@@ -35,6 +35,9 @@ LEAST = 5
 
 SHORTEST = 200
 """Updates of a run of which a part can stand for the whole."""
+
+WIDE = 10.0
+"""An interval over more than this factor is told to be wide."""
 
 DURATION = re.compile(r"\s*[\d.]+\s*(ep|st|sp)\s*")
 
@@ -62,13 +65,30 @@ def search(asked: FindRequest, trained: Trained) -> Extrapolation:
     plan, horizon = plan_of(asked), foreseen(asked.runs[0], native=False)
     shape = rescaled(asked.runs[0], horizon)
     say(f"short runs of a schedule of {count(horizon.steps, 'step')}: at most {asked.told(plan.budget)}")
-    seeds, number = list(plan.seeds), 0
+    number = 0
     while asks := plan.next(trained.candidates):
         number += 1
-        rates = ", ".join(f"{ask.lr:g}" for ask in asks)
-        say(f"round {number}: {count(asks[0].horizon, 'step')} with {rates}")
-        words = [[*override_of(ask.lr).split(), f"trainer.steps={ask.horizon}", *shape] for ask in asks]
-        trained([Job(ask.lr, own) for ask, own in zip(asks, words, strict=True)], seeds)
+        say(f"round {number}: {told(asks)}")
+        trained(jobs_of(asks, shape), asked.seeds)
+    return concluded(asked, plan, trained)
+
+
+def told(asks: Sequence[Ask]) -> str:
+    """Runs of one length in words."""
+    return f"{count(asks[0].horizon, 'step')} with {', '.join(f'{ask.lr:g}' for ask in asks)}"
+
+
+def jobs_of(asks: Sequence[Ask], shape: Sequence[str]) -> list[Job]:
+    """Short runs, of the schedule whose lengths these words say as parts of the run."""
+    return [Job(ask.lr, [*override_of(ask.lr).split(), f"trainer.steps={ask.horizon}", *shape]) for ask in asks]
+
+
+def concluded(asked: FindRequest, plan: Plan, trained: Trained) -> Extrapolation:
+    """What the runs told.
+
+    Raises:
+        ConfigError: every rate diverged.
+    """
     found = plan.answer(trained.candidates)
     longest = max(candidate.horizon for candidate in trained.candidates)
     stable = any(isfinite(candidate.loss) for candidate in trained.candidates if candidate.horizon == longest)
@@ -78,7 +98,7 @@ def search(asked: FindRequest, trained: Trained) -> Extrapolation:
         raise ConfigError("optimizer.lr", base_rate(asked.runs[0].optimizer), rule, "start from a lower one")
     more: dict[str, Any] = {
         "interval": [found.low, found.high],
-        "horizon": horizon.steps,
+        "horizon": plan.horizon,
         "exponent": dict(zip(("mean", "sd"), found.exponent, strict=True)),
         "largest_stable": found.largest,
         "at_the_edge": found.edge,
@@ -105,11 +125,11 @@ def plan_of(asked: FindRequest) -> Plan:
     if not base:
         raise ConfigError("optimizer.lr", base, "the search begins with it", "give a rate that may be far off")
     full = find.rates * find.seeds * horizon.steps
-    budget = Horizon(full).resolve(find.budget or BUDGET, "find.budget", least=1)
+    budget = asked.budget(BUDGET) or full
     if 100 * budget < LEAST * full:
         rule = f"allows {budget} steps, and at least {LEAST} % of a full grid are needed, of {full} steps"
         raise ConfigError("find.budget", find.budget, rule, "give more of it, or fewer find.seeds")
-    return Plan(horizon=horizon.steps, seeds=range(run.seed, run.seed + find.seeds), start=base, budget=budget)
+    return Plan(horizon=horizon.steps, seeds=asked.seeds, start=base, budget=budget)
 
 
 def _refuse_shape(run: Settings) -> None:
@@ -170,6 +190,16 @@ def cautions(found: Found) -> list[str]:
         end = {"low": "lowest", "high": "highest"}[found.edge]
         said.append(
             f"the best rate of the shortest runs is the {end} that was tried; more find.budget would look beyond it"
+        )
+    if found.flat:
+        said.append(
+            "the rates of the longest short runs differ by no more than the seeds do: the curve is flat there, or "
+            "find.seeds too few to tell"
+        )
+    if found.high > WIDE * found.low:
+        said.append(
+            f"the best rate is known within a factor of {found.high / found.low:.2g} only; more find.budget or "
+            "find.seeds would narrow it"
         )
     if found.rate >= found.largest:
         said.append(f"{found.rate:g} is the largest rate with which the longest of the short runs was stable")

@@ -1,22 +1,26 @@
-"""What a run will come to at its best rate, from what short runs came to at theirs; which of several schedules wins."""
+"""What a run will come to at its best rate, from what short runs came to at theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from lrsched.find.answer import Candidate
 from lrsched.find.curves import Floats
 from lrsched.find.fit import Fit
-from lrsched.find.losses import BAND, by_horizon
+from lrsched.find.losses import by_horizon
 
 FLOOR = 0.005
 """The least error of a prediction that is believed, of ln loss."""
 
 ABOUT = 8.0
 """A rate whose ln loss lies 1 above the least counts e^−8."""
+
+HIGHEST = 0.7
+"""The most, of ln loss, that a rate about the best one is taken to lie above it."""
 
 STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
 """97.5 % quantiles of Student's t for 1, 2, … degrees of freedom; 2.1 beyond."""
@@ -41,15 +45,16 @@ class Bests:
         """Read them off: what the rates about the best one came to, less what the fit says that they lie above it."""
         known = by_horizon(trials, seeds)
         rows, sds = [], []
-        for horizon, values in fit.least.items():
-            of, unit = known[horizon], fit.noise.unit
-            near = of.near(BAND * unit)
+        for horizon in fit.least:
+            of = known[horizon]
+            near = of.near()
             mean, seed = of.mean[near], np.log(of.each[near])
-            weight = np.exp(-ABOUT * (mean - mean.min()) / unit)
-            above = unit * np.log1p(fit.regret(horizon, of.x[near]))
-            rows.append(weight @ ((mean - above - seed.mean(1))[:, None] + seed) / weight.sum())
-            middle = float(values @ fit.weight)
-            sds.append(unit * float(np.sqrt(np.maximum(values**2 @ fit.weight - middle**2, 0))))
+            weight = np.exp(-ABOUT * (mean - mean.min()))
+            weight /= weight.sum()
+            above = np.minimum(fit.rises(horizon, of.x[near]), HIGHEST) @ weight
+            middle = float(above @ fit.weight)
+            rows.append(weight @ ((mean - seed.mean(1))[:, None] + seed) - middle)
+            sds.append(float(np.sqrt(np.maximum(above**2 @ fit.weight - middle**2, 0))))
         return cls(np.array(list(fit.least), dtype=np.float64), np.array(rows), np.array(sds))
 
     def moved(self, x: Floats) -> Floats:
@@ -59,8 +64,7 @@ class Bests:
         return self.each + slope * (x - own)[:, None]
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """A prediction and its 95 % interval."""
 
     mean: float
@@ -102,16 +106,3 @@ def extrapolated(bests: Bests, horizon: int, other: Bests | None = None) -> Inte
     wide = (STUDENT[freedom - 1] if freedom <= len(STUDENT) else 2.1) * sd
     at = float(weights @ mean)
     return Interval(at, at - wide, at + wide)
-
-
-def ranked(bests: Sequence[Bests], horizon: int) -> tuple[list[int], list[int]]:
-    """Order schedules by the loss that is predicted for them.
-
-    Returns:
-        Their numbers, the best first; and those of them that may be as good as the first: an interval of the paired
-        difference holds 0.
-    """
-    order = sorted(range(len(bests)), key=lambda number: extrapolated(bests[number], horizon).mean)
-    first = bests[order[0]]
-    gaps = {number: extrapolated(bests[number], horizon, first) for number in order[1:]}
-    return order, [number for number, gap in gaps.items() if gap.low <= 0 <= gap.high]

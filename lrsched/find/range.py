@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lrsched.console import say
@@ -136,3 +136,18 @@ def answer(asked: FindRequest, test: RangeTest) -> Answer:
     }
     override = override_of(rate, find.group, scaled=group is not None and group.lr_scale is not None)
     return Answer("range", rate, override, candidates, sum(each.steps for each in test.climbs), more)
+
+
+ALIKE = (
+    "a range test knows no schedule: the ramp takes its place, so that all have the same answer, and none is ranked; "
+    "find.method=horizon or grid compares them"
+)
+
+
+def of_each(several: Sequence[FindRequest], found: Answer) -> Answer:
+    """The answer with one for each schedule: the same."""
+    answers = [
+        {"scheduler": each.scheduler, **found.content(), "override": " ".join([*each.own, found.override])}
+        for each in several
+    ]
+    return replace(found, more={**found.more, "answers": answers, "undecided": [each.scheduler for each in several]})

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsched.assembly.horizon import foreseen
+from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.nodes import plain
 from lrsched.compose.outside import composed, hydra_of_ours
-from lrsched.compose.overrides import parse
+from lrsched.compose.overrides import parse, standing
+from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, settings
 from lrsched.errors import UNSET, ConfigError, UserError
 from lrsched.find.answer import FILE
@@ -21,6 +24,7 @@ from lrsched.find.options import FindConfig, options_in
 from lrsched.horizon import Horizon
 from lrsched.python.words import as_open
 from lrsched.records import RunFolder, check_name
+from lrsched.sweep.combinations import words_of
 from lrsched.units import count
 
 if TYPE_CHECKING:
@@ -36,12 +40,20 @@ class FindRequest:
         words: overrides of the run.
         runs: its settings; for a range test once for each seed.
         folder: where the answer goes.
+        scheduler: its name.
+        own: the words that it differs by from the schedules that it is compared with.
+        rivals: how many are compared, itself among them: they share the budget.
+        config_dir: a folder with more configs, as it was given.
     """
 
     find: FindConfig
     words: list[str]
     runs: list[Settings]
     folder: Path
+    scheduler: str = ""
+    own: Sequence[str] = ()
+    rivals: int = 1
+    config_dir: str | None = None
 
     @cached_property
     def horizon(self) -> Horizon | None:
@@ -55,26 +67,50 @@ class FindRequest:
         """Updates of a full grid: each rate and seed trained to the end; None: not known yet."""
         return None if self.horizon is None else self.find.rates * self.find.seeds * self.horizon.steps
 
-    def budget(self) -> int | None:
-        """The most updates that it may cost; None: there is no limit."""
-        asked, full = self.find.budget, self.full
+    @property
+    def seeds(self) -> list[int]:
+        """Those of the runs."""
+        first = self.runs[0].seed
+        return list(range(first, first + self.find.seeds))
+
+    def budget(self, usual: str | None = None, full: int | None = None) -> int | None:
+        """The most updates that it may cost, its part of what all schedules may; None: there is no limit.
+
+        Args:
+            usual: the limit if nobody gives one.
+            full: updates of a full grid, where its runs have told; else by the config.
+        """
+        asked, full = self.find.budget or usual, full or self.full
         if asked is None:
             return None
         if full is None and asked.strip().endswith("%"):
             rule = "is a part of a full grid, and the config does not say how long a run is"
             raise ConfigError("find.budget", asked, rule, "give steps, as in find.budget=4000st")
-        return Horizon(full or 1).resolve(asked, "find.budget", least=1)
+        pace = self.horizon or Horizon(1)
+        whole = Horizon((full or 1) * self.rivals, pace.steps_per_epoch, pace.samples_per_step)
+        return whole.resolve(asked, "find.budget", least=1) // self.rivals
 
     def told(self, cost: int) -> str:
-        """A cost in words: steps, and the part of a full grid."""
+        """A cost of all schedules in words: steps, and the part of their full grids."""
         if not self.full:
             return count(cost, "step")
-        what = f"{self.find.rates} rates × {count(self.find.seeds, 'seed')}"
-        return f"{count(cost, 'step')}, {100 * cost / self.full:.3g} % of a full grid ({what}, {self.full} steps)"
+        many = f"{count(self.rivals, 'schedule')} × " if self.rivals > 1 else ""
+        what = f"{many}{self.find.rates} rates × {count(self.find.seeds, 'seed')}"
+        full = self.full * self.rivals
+        return f"{count(cost, 'step')}, {100 * cost / full:.3g} % of a full grid ({what}, {full} steps)"
 
 
 def request_of(words: Sequence[str], config_dir: str | None) -> FindRequest:
+    """The question of a command line that names one schedule; see :func:`requests_of`."""
+    (asked,) = requests_of(words, config_dir)
+    return asked
+
+
+def requests_of(words: Sequence[str], config_dir: str | None) -> list[FindRequest]:
     """Read a command line, and compose and check the config of every run that it means.
+
+    Returns:
+        A question for each schedule.
 
     Raises:
         ConfigError: a word cannot be used here.
@@ -82,25 +118,54 @@ def request_of(words: Sequence[str], config_dir: str | None) -> FindRequest:
     """
     find, rest = options_in(words)
     with hydra_of_ours() as loader:
-        for override in parse(rest, loader):
+        left = standing(parse(rest, loader))
+        for override in left:
             key = override.key_or_group.replace("/", ".")
-            if override.is_sweep_override():
-                rule = f"has several values, and find.method={find.method} answers for one run"
+            if override.is_sweep_override() and key.partition(".")[0] != "scheduler":
+                rule = "has several values, and only schedules are compared (scheduler=cosine,wsd)"
                 raise ConfigError(key, UNSET, rule, "give one value, and the command once for each")
             if key == "resume" and override.value() is not None:
                 raise ConfigError(key, override.value(), "a finder looks before a run begins", "leave it out")
-        config = _composed(rest, config_dir)
-        runs, name = [settings(plain(config))], check_name("name", str(config.name))
-        others = range(runs[0].seed + 1, runs[0].seed + find.seeds) if find.method == "range" else ()
-        for seed in others:
-            runs.append(settings(plain(_composed([*rest, f"seed={seed}"], config_dir))))
+        chosen = {override.get_key_element() for override in left if override.is_sweep_override()}
+        jobs = list(dict.fromkeys(product(*map(words_of, left))))
+        found: list[FindRequest] = []
+        for job in jobs:
+            own = [word for word in job if word.partition("=")[0] in chosen]
+            name = [f"name={found[0].folder.name}"] if found else []  # now() moves
+            with as_one_of(own):
+                found.append(_request(find, [*(job if chosen else rest), *name], own, config_dir, len(jobs)))
+    return found
+
+
+def _request(find: FindConfig, words: list[str], own: list[str], config_dir: str | None, rivals: int) -> FindRequest:
+    config = composed(words, config_dir, key="--config-dir")
+    others = [word for word in own if key_of(word) != "scheduler"]
+    scheduler = " ".join([str(config.hydra.runtime.choices.scheduler), *others])
+    config = _bare(config)
+    runs, name = [settings(plain(config))], check_name("name", str(config.name))
     if runs[0].resume is not None:
         raise ConfigError("resume", runs[0].resume, "a finder looks before a run begins", "leave it out")
-    return FindRequest(find, rest, runs, Path("outputs") / name)
+    others = range(runs[0].seed + 1, runs[0].seed + find.seeds) if find.method == "range" else ()
+    for seed in others:
+        again = composed([*words, f"seed={seed}"], config_dir, key="--config-dir")
+        runs.append(settings(plain(_bare(again))))
+    return FindRequest(find, words, runs, Path("outputs") / name, scheduler, own, rivals, config_dir)
 
 
-def _composed(words: list[str], config_dir: str | None) -> DictConfig:
-    config = as_open(composed(words, config_dir, key="--config-dir"))
+@contextmanager
+def as_one_of(own: Sequence[str]) -> Generator[None]:
+    """Say in a message which of several schedules cannot be used."""
+    try:
+        yield
+    except RAISED as error:
+        known = as_user_error(error, list(own))
+        if not own or not isinstance(known, ConfigError):
+            raise
+        raise ConfigError(known.key, known.value, f"{known.rule} (with {' '.join(own)})", known.remedy) from error
+
+
+def _bare(config: DictConfig) -> DictConfig:
+    config = as_open(config)
     del config["hydra"]
     return config
 

@@ -15,6 +15,7 @@ from lrsched.errors import ConfigError, Incomplete, Stopped
 from lrsched.find.answer import Candidate
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
+from lrsched.sweep.record import Entry
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class Job(NamedTuple):
     words: Sequence[str]
 
 
+class Planned(NamedTuple):
+    """A run with one seed, of a rate."""
+
+    lr: float
+    seed: int
+    job: Valid
+
+
 @dataclass
 class Trained:
     """Runs of one sweep, and what they came to.
@@ -41,6 +50,8 @@ class Trained:
         launch: the config and the launcher of the sweep.
         run: the settings of one.
         stop: raised by a signal.
+        words: overrides that all of them have, beside those of the launch: a schedule that is compared.
+        shared: the sweep of others; None: of its own.
         candidates: every run that ended, in order.
         cost: updates that were made for them.
     """
@@ -48,18 +59,26 @@ class Trained:
     launch: Launch
     run: Settings
     stop: StopFlag
+    words: Sequence[str] = ()
+    shared: Sweep | None = None
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     cost: int = 0
+    _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
 
     @cached_property
     def sweep(self) -> Sweep:
         """The sweep."""
-        return Sweep(self.launch.context.config_loader, self.launch.config)
+        return self.shared or Sweep(self.launch.context.config_loader, self.launch.config)
 
     @property
     def steps(self) -> int:
         """Updates that the runs have, those of earlier commands among them."""
-        return sum(entry.steps_asked for entry in self.sweep.record.entries)
+        return sum(entry.steps_asked for entry in self._entries.values())
+
+    @property
+    def length(self) -> int:
+        """Updates of the longest run; 0: there is none."""
+        return max((entry.steps_asked for entry in self._entries.values()), default=0)
 
     def __call__(self, asked: Sequence[Job], seeds: Sequence[int]) -> None:
         """Train runs, each with all seeds.
@@ -69,26 +88,37 @@ class Trained:
             Incomplete: a run did not finish, and did not diverge either.
             Stopped: by a signal; the runs that were under way are saved.
         """
-        keys = {key_of(word) for each in asked for word in each.words} | {"seed"}
+        train([(self, asked)], seeds)
+
+    def planned(self, asked: Sequence[Job], seeds: Sequence[int]) -> list[Planned]:
+        """Compose and check the runs."""
+        keys = {key_of(word) for each in asked for word in [*self.words, *each.words]} | {"seed"}
         common = [word for word in self.launch.words if key_of(word) not in keys]
-        self.sweep.swept = keys
-        jobs: list[tuple[float, int, Valid]] = []
+        self.sweep.swept = {*self.sweep.swept, *keys}
+        jobs: list[Planned] = []
         for each in asked:
             for seed in seeds:
-                job = self.sweep.plan([*common, *each.words, f"seed={seed}"])
+                job = self.sweep.plan([*common, *self.words, *each.words, f"seed={seed}"])
                 if isinstance(job, Invalid):
                     raise job.error
-                jobs.append((each.lr, seed, job))
-        try:
-            self._train([job for *_, job in jobs])
-        except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
-            error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
-            raise
+                self._entries[job.run_id] = job.entry
+                jobs.append(Planned(each.lr, seed, job))
+        return jobs
+
+    def take(self, jobs: Sequence[Planned]) -> None:
+        """Keep what they came to."""
         self.candidates += [Candidate(lr, job.entry.steps_asked, seed, _loss(job)) for lr, seed, job in jobs]
         self.cost += sum(_steps(job) for *_, job in jobs)
 
-    def _train(self, jobs: Sequence[Valid]) -> None:
+    def train(self, jobs: Sequence[Valid]) -> None:
         """Train what is not finished; a run that diverged would do so again."""
+        try:
+            self._train(jobs)
+        except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
+            error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
+            raise
+
+    def _train(self, jobs: Sequence[Valid]) -> None:
         make_folder(self.sweep)
         hand_over(self.sweep, self.launch.launcher, [job for job in jobs if not _diverged(job)])
         self.sweep.record.write()
@@ -109,6 +139,18 @@ class Trained:
         from lrsched.assembly.checks import all_metrics  # imports torch
 
         return 1 if direction(all_metrics(self.run), self.run.checkpoint.monitor) == "min" else -1
+
+
+def train(asked: Sequence[tuple[Trained, Sequence[Job]]], seeds: Sequence[int]) -> None:
+    """Train runs of one sweep, those of several schedules side by side, each with all seeds.
+
+    Raises:
+        UserError, Incomplete, Stopped: as for :class:`Trained`.
+    """
+    planned = [(trained, trained.planned(jobs, seeds)) for trained, jobs in asked]
+    asked[0][0].train([each.job for _, jobs in planned for each in jobs])
+    for trained, jobs in planned:
+        trained.take(jobs)
 
 
 def _diverged(job: Valid) -> bool:

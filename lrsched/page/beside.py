@@ -7,11 +7,12 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lrsched.records import RunFolder
+from lrsched.records import NAME as RUN_ID
+from lrsched.records import RunFolder, read_rows
 from lrsched.report.runs import RunRecord
 
 PICTURES = 12
@@ -25,17 +26,24 @@ SWEEP, FIND = "sweep.json", "find.json"
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a sweep: the updates it was asked for, and those that were made for it alone."""
+    """A job of a sweep.
+
+    Args:
+        run_id: name of its run's folder.
+        words: the overrides that not all jobs of the sweep have.
+        asked, trained: the updates that it was to make, and those that were made for it alone.
+        taken: updates that it took over from the run ``source``, whose schedule is the same until then.
+        source: that one's words; empty where none, or nobody knows.
+        depth: how many runs stand above it in its tree.
+    """
 
     run_id: str
     words: str
     asked: int
     trained: int
-
-    @property
-    def taken(self) -> int:
-        """Updates that it took over from another run."""
-        return max(0, self.asked - self.trained)
+    taken: int = 0
+    source: str = ""
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,12 @@ class Cost:
     @property
     def shares(self) -> bool:
         """Whether any run took steps over from another one."""
-        return self.trained < self.asked
+        return any(job.taken for job in self.jobs)
 
     @property
     def longest(self) -> int:
         """The most updates of a job, at least 1."""
-        return max((max(job.asked, job.trained) for job in self.jobs), default=0) or 1
+        return max((max(job.asked, job.taken + job.trained) for job in self.jobs), default=0) or 1
 
 
 def costs(folders: Iterable[Path]) -> list[Cost]:
@@ -120,7 +128,7 @@ def shown(run: RunRecord) -> list[Look]:
     found = []
     for name, (step, file) in last.items():
         try:
-            with open(file, "rb") as source:
+            with open(file, "rb", opener=_no_link) as source:
                 content = source.read(LARGEST + 1)
         except OSError:
             continue
@@ -133,14 +141,19 @@ def shown(run: RunRecord) -> list[Look]:
     return found
 
 
+def _no_link(path: str, flags: int) -> int:
+    """Open a file of the run's own, and none that a link leads to."""
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
 def _cost(folder: Path) -> Cost | None:
     content = _read(folder / SWEEP)
     jobs = content.get("jobs")
     if not isinstance(jobs, list):
         return None
     asked, trained, seconds = (_number(content.get(key)) for key in ("steps_asked", "steps_trained", "wall_seconds"))
-    read = [_job(job) for job in jobs if isinstance(job, dict)]
-    return Cost(folder, _told_apart(read), int(asked), int(trained), seconds)
+    read = _told_apart([_job(job) for job in jobs if isinstance(job, dict)])
+    return Cost(folder, _with_forks(folder, read) if trained < asked else read, int(asked), int(trained), seconds)
 
 
 def _job(job: Mapping[str, Any]) -> Job:
@@ -155,7 +168,32 @@ def _told_apart(jobs: Sequence[Job]) -> list[Job]:
     sets = [set(job.words.split()) for job in jobs]
     common = set.intersection(*sets) if len(sets) > 1 else set()
     apart = [" ".join(word for word in job.words.split() if word not in common) for job in jobs]
-    return [Job(job.run_id, words or job.words, job.asked, job.trained) for job, words in zip(jobs, apart, strict=True)]
+    return [replace(job, words=words or job.words) for job, words in zip(jobs, apart, strict=True)]
+
+
+def _with_forks(folder: Path, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs as trees: each below the one that it took steps over from, with these steps."""
+    words = {job.run_id: job.words for job in jobs}
+    below: dict[str, list[Job]] = {}
+    for job in jobs:
+        step, source = _fork(folder / job.run_id) if RUN_ID.fullmatch(job.run_id) else (0, "")
+        root = source not in words or source == job.run_id
+        below.setdefault("" if root else source, []).append(replace(job, taken=step, source=words.get(source, "")))
+    waiting, order = below.pop("", [])[::-1], list[Job]()
+    while waiting:
+        job = waiting.pop()
+        order.append(job)
+        waiting += [replace(other, depth=job.depth + 1) for other in below.pop(job.run_id, [])[::-1]]
+    return [*order, *(job for rest in below.values() for job in rest)]  # a stranger's file may go in circles
+
+
+def _fork(run: Path) -> tuple[int, str]:
+    """The step to which a run took over another one's, and the name of that one's folder."""
+    try:
+        first = next(read_rows(RunFolder(run).timing), {})
+        return (int(first["step"]), str(first.get("source"))) if first.get("event") == "fork" else (0, "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return 0, ""
 
 
 def _read(file: Path) -> dict[str, Any]:

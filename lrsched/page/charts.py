@@ -22,7 +22,7 @@ ROW = 44.0
 def rates(ident: str, comparison: Comparison) -> Figure | None:
     """The choosing metric against the learning rate; None where no candidate was trained at two rates."""
     drawn = [(n, row) for n, row in enumerate(comparison.candidates) if len(_points(row)) > 0][:MOST]
-    if not any(len(row.rates) > 1 for _, row in drawn):
+    if len({lr for _, row in drawn for lr, _ in _points(row)}) < 2:
         return None
     name = comparison.metric.chosen_by
     unit = comparison.unit(name)

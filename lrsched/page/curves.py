@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,9 +30,10 @@ class Curve:
     values: Floats
 
     def thin(self, most: int = MOST) -> Curve:
-        """The same with at most about so many points: the least and the most of each stretch, in their order.
+        """The same with at most about so many points: the least and the most of each stretch.
 
-        They stand at the start and in the middle of their stretch, so that runs with the same steps keep the same.
+        They stand at its start and in its middle, the most first where it falls. So runs with the same steps keep the
+        same steps.
 
         >>> import numpy as np
         >>> thin = Curve(np.arange(8.0), np.array([0.0, 9, 1, 2, 7, 3, 4, 5])).thin(4)
@@ -42,12 +43,11 @@ class Curve:
         if len(self.steps) <= most:
             return self
         starts = np.array(_starts(len(self.steps), max(1, most // 2)))
-        middles = (starts + np.append(starts[1:], len(self.steps))) // 2
+        ends = np.append(starts[1:], len(self.steps))
         low, high = np.minimum.reduceat(self.values, starts), np.maximum.reduceat(self.values, starts)
-        stretches = np.split(self.values, starts[1:])
-        falls = np.array([part.argmin() > part.argmax() for part in stretches])
+        falls = self.values[starts] > self.values[ends - 1]
         pairs = np.stack([np.where(falls, high, low), np.where(falls, low, high)], axis=1)
-        return Curve(np.stack([self.steps[starts], self.steps[middles]], axis=1).ravel(), pairs.ravel())
+        return Curve(np.stack([self.steps[starts], self.steps[(starts + ends) // 2]], axis=1).ravel(), pairs.ravel())
 
 
 @dataclass(frozen=True)
@@ -99,27 +99,52 @@ def band(curves: Sequence[Curve]) -> Band | None:
     return Band(steps, values.mean(0), values.min(0), values.max(0), len(there))
 
 
-def read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
-    """Some metrics of a run, by name; those that it has."""
+class Reader(Protocol):
+    """Where the curves of runs come from."""
+
+    def names(self, run: RunRecord) -> Iterable[str]:
+        """What the later rows of a run hold."""
+        ...
+
+    def curves(self, run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
+        """Some metrics of a run, by name; those that it has. Of two rows with one step, the later holds."""
+        ...
+
+
+class Files:
+    """Reads each curve from its run's ``metrics.jsonl``."""
+
+    def names(self, run: RunRecord) -> Iterable[str]:
+        return dict.fromkeys(name for row in _rows(run)[-200:] for name in row)
+
+    def curves(self, run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
+        return _read(run, names)
+
+
+def _read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
     rows = _rows(run)
     found = {}
     for name in names:
-        points: dict[float, float] = {}  # of two rows with one step, the later holds
-        for row in rows:
-            value = row.get(name)
-            if isinstance(value, (float, int)):
-                points[row["step"]] = value
-        if points:
-            steps, values = (np.array(list(part), dtype=np.float64) for part in (points.keys(), points.values()))
-            order = np.argsort(steps, kind="stable")
-            keep = order[np.isfinite(values[order]) & np.isfinite(steps[order])]
-            found[name] = Curve(steps[keep], values[keep])
+        try:
+            steps = np.array([row["step"] for row in rows if name in row], dtype=np.float64)
+            values = np.array([row[name] for row in rows if name in row], dtype=np.float64)
+        except (KeyError, TypeError, ValueError):  # a stranger's file
+            continue
+        if not np.all(np.diff(steps) > 0):
+            places = list({step: place for place, step in enumerate(steps.tolist())}.values())
+            places.sort(key=steps.__getitem__)
+            steps, values = steps[places], values[places]
+        there = np.isfinite(steps) & np.isfinite(values)
+        if there.any():
+            found[name] = Curve(steps[there], values[there])
     return found
 
 
-def names_of(runs: Sequence[RunRecord], comparison: Comparison, most: int = 6) -> list[str]:
+def names_of(reader: Reader, runs: Sequence[RunRecord], comparison: Comparison, most: int = 6) -> list[str]:
     """The metrics to draw, the compared one first and rates last: of a few runs, which stand for all."""
-    there = dict.fromkeys(name for run in _some(runs) for row in _rows(run)[-200:] for name in row)
+    there = dict.fromkeys(name for run in _some(runs) for name in reader.names(run))
+    if not there:  # those have just begun
+        there = dict.fromkeys(next((found for run in runs if (found := list(reader.names(run)))), []))
     drawn = [name for name in there if name.partition("/")[0] in ("val", "train", "test")]
     first = [comparison.metric.name, comparison.metric.chosen_by, "train/loss", "val/loss"]
     found = [name for name in dict.fromkeys([*first, *drawn]) if name in there]
@@ -132,17 +157,21 @@ def _some(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return finished[:2] + finished[-1:]
 
 
-def _rows(run: RunRecord) -> list[dict[str, Any]]:
+def _rows(run: RunRecord) -> Sequence[Mapping[str, Any]]:
     """The rows of a run that can be read: all of them at once if none is damaged, which is several times as fast."""
     try:
         content = RunFolder(run.path).metrics.read_bytes()
         lines = content[: content.rfind(b"\n") + 1].splitlines()
-        rows = json.loads(b"[" + b",".join(lines) + b"]")
+        rows: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
     except OSError:
         return []
     except (ValueError, RecursionError):
         rows = list(run.rows())
-    return [row for row in rows if isinstance(row, dict) and type(row.get("step")) in (int, float)]
+    return rows if all(map(_is_row, rows)) else []
+
+
+def _is_row(row: Any) -> bool:
+    return type(row) is dict
 
 
 def _starts(length: int, parts: int) -> list[int]:

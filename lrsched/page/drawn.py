@@ -67,20 +67,20 @@ def curves(
     rates = {number: bands[number][rate].thin(POINTS) for number in drawn if rate in bands[number]} if rate else {}
     steps = [step for one in [*of.values(), *rates.values()] for step in (one.steps[0], one.steps[-1])]
     x = svg.scale(steps, svg.LEFT, 520 - svg.RIGHT, log=False, room=0.0)
-    above, height = (220.0, 360.0) if rates else (250.0, 300.0)
+    above, height = (226.0, 390.0) if rates else (256.0, 300.0)
     unit = comparison.unit(name)
     y = svg.scale(_heights(list(of.values())), above, svg.TOP)
     both = ("" if rates else "step", _labelled(name, unit))
     inside = [svg.axes(x, y, both, percent=unit == PERCENT), *_lines(of, x, y)]
     if rates and rate:
-        lower = svg.scale([v for one in rates.values() for v in _positive(one)], height - svg.BOTTOM, above + 16)
+        lower = svg.scale([v for one in rates.values() for v in _positive(one)], height - svg.BOTTOM, above + 34)
         inside += [svg.axes(x, lower, ("step", rate)), *_lines(rates, x, lower)]
     seeds = {one.runs for one in of.values()}
-    each = "of its one run" if seeds == {1} else "the mean of its seeds, with a band from the least to the most"
+    each = "one run each" if seeds == {1} else "the mean of the seeds, with a band from the least to the most"
     left = len([one for one in bands if name in one]) - len(drawn)
     more = f" The best {MOST} are drawn; {count(left, 'more candidate')} in the table." if left else ""
     logs = " The axis is logarithmic." if y.log else ""
-    caption = f"{name} over the steps, each at its best rate: {each}.{more}{logs}"
+    caption = f"{name} over the steps, each schedule at its best rate: {each}.{more}{logs}"
     caption += f" Below it {rate}, over the same steps." if rates else ""
     title = f"{comparison.name}: {name}" + (" and learning rate" if rates else "")
     picture = svg.picture(520, height, ident, title, caption, inside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from markupsafe import Markup
 
 import lrsched
 from lrsched.page import beside, block, charts, drawn, found, rows
-from lrsched.page.curves import MOST, Band, Curve, band, names_of, read
+from lrsched.page.curves import MOST, Band, Curve, Files, Reader, band, names_of
 from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
+from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
+from lrsched.report.format import brief
 from lrsched.report.notes import how_chosen, notes, verdicts
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
@@ -39,7 +42,7 @@ class Part:
     verdicts: Sequence[str]
     notes: Sequence[str]
     chosen: str
-    columns: Sequence[Any]
+    columns: Sequence[TableColumn]
     cells: Sequence[Sequence[rows.Cell]]
     figures: Sequence[drawn.Figure]
     keys: Sequence[str]
@@ -52,27 +55,40 @@ class Part:
         return int(self.ident[1:])
 
     @property
+    def heads(self) -> list[Any]:
+        """The titles of the table of candidates."""
+        return [(column.title, 1) if column.text else column.title for column in self.columns]
+
+    @property
+    def best(self) -> int | None:
+        """The number of the best candidate; None where there is no other one, or all diverged."""
+        rows = self.comparison.candidates
+        return 0 if len(rows) > 1 and rows[0].finite else None
+
+    @property
     def result(self) -> str:
         """The value of the only candidate, as the table has it."""
-        titles = [column.title for column in self.columns]
         name = self.comparison.metric.name
-        place = next(place for place, title in enumerate(titles) if title.startswith(name))
+        place = next(place for place, column in enumerate(self.columns) if column.title.startswith(name))
         return f"{name} {self.cells[0][place].text}"
 
 
-def page(report: Report, paths: Sequence[Path] = ()) -> str:
+def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = None, live: int | None = None) -> str:
     """The whole page as text, all of it in one file.
 
     Args:
         report: what to show.
         paths: the folders that were asked for: what sweeps and finders wrote there is shown too.
+        reader: where the curves come from; the runs' files by default.
+        live: the number of this version of a page that asks its server for what has changed since.
     """
     listed = rows.runs(report)
-    names, bands, curves = _curves(report, listed)
+    names, bands, curves = _curves(report, listed, reader or Files())
     axes = block.Axes()
     data = {"version": block.VERSION, "workloads": block.workloads(report, names, bands, axes)}
     runs = [block.run_of(row, curves[row.number], axes) for row in listed]
     folders = beside.folders(report.runs, paths)
+    answers = beside.answers(folders)
     parts = [_part(report, number, names[number], bands[number]) for number in range(len(report.comparisons))]
     look = (HERE / "page.css").read_text("utf-8") + style()
     return (
@@ -81,37 +97,45 @@ def page(report: Report, paths: Sequence[Path] = ()) -> str:
         .render(
             title=_title(report, paths),
             version=lrsched.__version__,
-            policy=_policy(look, script()),
+            policy=_policy(look, script(), asks=live is not None),
             style=look,
             script=script(),
-            ends=f"{count(len(report.runs), 'run')}: {_ends(report)}",
+            ends=_ends(report),
             report=report,
             parts=parts,
             rows=listed,
-            unfinished=[(row, rows.so_far(row.run, report)) for row in listed if not row.run.finished],
+            unfinished=[
+                (row, brief(row.run.reason), rows.so_far(row.run, report)) for row in listed if not row.run.finished
+            ],
             same=rows.same(report),
             costs=beside.costs(folders),
-            finds=found.finds(beside.answers(folders)),
-            data=[block.block("lrs-data", {**data, "axes": axes.content}), block.block("lrs-runs", runs)],
+            finds=found.finds(answers),
+            rankings=found.rankings(answers),
+            data=[
+                block.block("lrs-data", {**data, "axes": axes.content}),
+                block.block("lrs-runs", runs),
+                *([] if live is None else [block.block("lrs-live", {"version": live})]),
+            ],
             swatch=swatch,
         )
     )
 
 
 def _curves(
-    report: Report, listed: Sequence[rows.RunRow]
+    report: Report, listed: Sequence[rows.RunRow], reader: Reader
 ) -> tuple[list[list[str]], list[list[dict[str, Band]]], list[dict[str, Curve]]]:
     """The metrics drawn of each workload, the bands of each candidate, and the thin curves of each run."""
     most = 6 if len(listed) <= MANY else 4
     points = max(40, MOST * CROWD // max(CROWD, len(listed)))
-    names = [names_of([run for row in one.candidates for rate in row.rates for run in rate.runs.values()], one, most)
-             for one in report.comparisons]  # fmt: skip
+    of = [[run for row in one.candidates for rate in row.rates for run in rate.runs.values()]
+          for one in report.comparisons]  # fmt: skip
+    names = [names_of(reader, runs, one, most) for runs, one in zip(of, report.comparisons, strict=True)]
     best = {id(run): (w, c) for w, one in enumerate(report.comparisons) for c, row in enumerate(one.candidates)
             for run in _drawn(row)}  # fmt: skip
     whole: dict[tuple[int, int], list[Mapping[str, Curve]]] = {}
     thin: list[dict[str, Curve]] = []
     for row in listed:
-        curves = read(row.run, names[row.place.workload]) if row.place else {}
+        curves = reader.curves(row.run, names[row.place.workload]) if row.place else {}
         if id(row.run) in best:
             whole.setdefault(best[id(row.run)], []).append(curves)
         thin.append({name: curve.thin(points) for name, curve in curves.items()})
@@ -123,8 +147,8 @@ def _curves(
 
 
 def _drawn(row: Candidate) -> list[Any]:
-    """The runs of a candidate that its band is made of: those that finished at its best rate, or else any."""
-    rate = row.best or next(iter(row.rates), None)
+    """The runs of a candidate that its band is made of: at its best rate, or else where one came furthest."""
+    rate = row.best or max(row.rates, key=lambda rate: max(run.step or 0 for run in rate.runs.values()), default=None)
     runs = list(rate.runs.values()) if rate else []
     return [run for run in runs if run.finished] or runs
 
@@ -172,17 +196,20 @@ def _title(report: Report, paths: Sequence[Path]) -> str:
 
 
 def _ends(report: Report) -> str:
-    return ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    ends = ", ".join(f"{number} {end}" for end, number in count_ends(report.runs).most_common())
+    return f"{count(len(report.runs), 'run')}: {ends}" if ends else ""
 
 
-def _policy(style: str, script: str) -> str:
-    """What the page may do: run its own script, use its own style, show the pictures in it. Nothing is loaded."""
+def _policy(style: str, script: str, *, asks: bool) -> str:
+    """What the page may do: run its own script, use its own style, show its pictures; a live one asks its server."""
+    asking = "connect-src 'self'; " if asks else ""
     return (
         f"default-src 'none'; script-src '{script_hash(script)}'; style-src '{script_hash(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src data:; {asking}base-uri 'none'; form-action 'none'"
     )
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),

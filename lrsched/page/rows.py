@@ -63,8 +63,8 @@ class RunRow:
 
 
 def candidates(comparison: Comparison) -> tuple[list[TableColumn], list[list[Cell]]]:
-    """All columns of the terminal's table, and its rows."""
-    columns = all_columns(comparison)
+    """All columns of the terminal's table but the one that marks the best, and its rows."""
+    columns = [column for column in all_columns(comparison) if column.title]
     rows = zip(*(column.cells for column in columns), strict=True)
     return columns, [
         [Cell(text, "" if column.text else _key(text)) for column, text in zip(columns, row, strict=True)]
@@ -112,9 +112,11 @@ def so_far(run: RunRecord, report: Report) -> str:
 
 
 def differences(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """The keys that differ between the candidates, and the values of each."""
+    """The keys that differ between the candidates, and the values of each; none if the name of the class says all."""
     entries = differing([row.entries for row in comparison.candidates], always=("scheduler._target_",))
     keys = list(dict.fromkeys(key for one in entries for key in one))
+    if set(keys) <= {"scheduler._target_"}:
+        return [], []
     rows = [
         [row.name, *(_entry(one, key) for key in keys)] for row, one in zip(comparison.candidates, entries, strict=True)
     ]

@@ -12,7 +12,21 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ("state", "make", "theme", "numbers", "data", "axes", "tables", "zoom", "legend", "keys", "plots", "start")
+ORDER = (
+    "state",
+    "make",
+    "theme",
+    "numbers",
+    "data",
+    "axes",
+    "tables",
+    "zoom",
+    "legend",
+    "keys",
+    "plots",
+    "watch",
+    "start",
+)
 """The files of ``js/``: what runs when it is read comes after what it needs."""
 
 

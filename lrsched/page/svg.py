@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lrsched.report.stats import Floats
 
-LEFT, RIGHT, TOP, BOTTOM = 66.0, 12.0, 10.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 66.0, 12.0, 26.0, 44.0
 WIDE = 10.0
 """Positive values that differ by more than this factor go on a logarithmic axis."""
 
@@ -149,7 +149,7 @@ def axes(x: Scale, y: Scale, labels: tuple[str, str], *, percent: bool = False, 
         made.append(text(x.start - 6, at + 4, f"{100 * tick:g}%" if percent else f"{tick:g}", "tick", "end"))
     if labels[0]:
         made.append(text((x.start + x.end) / 2, y.start + 36, labels[0], "label", "middle"))
-    made.append(text(x.start + 6, y.end + 12, labels[1], "label"))
+    made.append(text(4, y.end - 10, labels[1], "label"))
     return Markup("").join(made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -42,9 +43,7 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
         horizon = foreseen(run, native=isinstance(spec, NativeSpec))
     else:
         horizon = run_horizon(run.trainer, clock.pace)
-    own = run.optimizer.own
-    by_model = own.layer_decay is not None or own.corrected_decay is not None or bool(own.groups)
-    grouped = by_model or bool(run.scheduler.arguments.get("groups"))
+    grouped = _is_grouped(run)
     if isinstance(spec, OpenLoopSpec) and not grouped:
         course = _of_schedule(run, spec, name, horizon, clock)
     else:
@@ -53,6 +52,26 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
         moved = ((column.partition("/")[0], values) for column, values in course.columns.items())
         refuse_falling(run.optimizer.cls.__name__, spec, moved)
     return course
+
+
+def check_schedule(run: Settings) -> None:
+    """Refuse a schedule of ours that cannot be followed, as far as the length of the run is known without its data.
+
+    Raises:
+        ConfigError: a value that cannot be used.
+    """
+    spec, horizon = spec_of(run.scheduler), None
+    with suppress(ConfigError):  # the data will tell the length
+        horizon = foreseen(run, native=False)
+    if isinstance(spec, OpenLoopSpec) and horizon is not None and not _is_grouped(run):
+        _of_schedule(run, spec, "", horizon, None)
+
+
+def _is_grouped(run: Settings) -> bool:
+    """Whether the values of its groups depend on the model."""
+    own = run.optimizer.own
+    by_model = own.layer_decay is not None or own.corrected_decay is not None or bool(own.groups)
+    return by_model or bool(run.scheduler.arguments.get("groups"))
 
 
 def _of_rehearsal(

@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from lrsched.console import typed
+from lrsched.records import AVERAGE
 from lrsched.report.candidates import RATE, SEED
 from lrsched.report.compare import Comparison
 from lrsched.report.format import of_seeds, value
 from lrsched.report.rates import Candidate, Rate, mean
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import USED, RunRecord
 from lrsched.report.verdict import sentences
 from lrsched.units import PERCENT, count, metric_of
 
@@ -36,6 +37,7 @@ SURE = 0.9
 def notes(comparison: Comparison) -> list[str]:
     """Sentences, the most important first."""
     return [
+        *_used(comparison),
         *_another_measure(comparison),
         *_nothing_to_compare(comparison),
         *_incomplete(comparison),
@@ -98,6 +100,18 @@ def how_chosen(comparison: Comparison) -> str:
     return chosen
 
 
+def _used(comparison: Comparison) -> Iterator[str]:
+    """What a metric of the weights that are used is."""
+    name = comparison.metric.name
+    if f"/{USED}" in name:
+        average, plain = name.replace(USED, AVERAGE), name.replace(USED, "")
+        have = [row.name for row in comparison.candidates if average in row.metrics]
+        yield (
+            f"{name} is {average} of {', '.join(have) or 'no row'}, and {plain} of the others, which have no average; "
+            f"--metric {plain} compares the weights as they are trained"
+        )
+
+
 def _another_measure(comparison: Comparison) -> Iterator[str]:
     """Rows of different tasks or losses: which of their numbers can be compared."""
     name, rows = comparison.metric.name, comparison.candidates
@@ -121,14 +135,16 @@ def _is_incomplete(comparison: Comparison) -> bool:
 
 def _incomplete(comparison: Comparison) -> Iterator[str]:
     """Which rates lack runs; with these, notes on the rates tried would be premature."""
-    lacking = []
-    for row in comparison.candidates:
-        rates = [f"{rate.lr} ({of_seeds(rate.lacking)})" for rate in row.rates if rate.incomplete]
-        if rates:
-            lacking.append(f"{row.name} at {', '.join(rates)}")
-    if lacking:
-        chosen_by = comparison.metric.chosen_by
-        yield f"incomplete: there is no {chosen_by} of {'; '.join(lacking)}; such a rate is not eligible"
+    chosen_by = comparison.metric.chosen_by
+    for paused, why in ((False, "incomplete"), (True, "paused before their end")):
+        lacking = []
+        for row in comparison.candidates:
+            found = [rate for rate in row.rates if rate.incomplete and rate.paused is paused]
+            if found:
+                rates = [f"{rate.lr} ({of_seeds(rate.lacking)})" for rate in found]
+                lacking.append(f"{row.name} at {', '.join(rates)}")
+        if lacking:
+            yield f"{why}: there is no {chosen_by} of {'; '.join(lacking)}; such a rate is not eligible"
     if comparison.unread:
         asked = {item for run in comparison.unread for item in run.overrides if item.lstrip("+").startswith(f"{RATE}=")}
         rates = f" (among them {', '.join(sorted(asked))})" if asked else ""

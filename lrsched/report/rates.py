@@ -68,6 +68,11 @@ class Rate:
         return bool(self.lacking) and all(seed in self.runs and self.runs[seed].dropped for seed in self.lacking)
 
     @property
+    def paused(self) -> bool:
+        """Whether its sweep paused all the runs that it lacks."""
+        return bool(self.lacking) and all(seed in self.runs and self.runs[seed].paused for seed in self.lacking)
+
+    @property
     def tried(self) -> bool:
         return bool(self.choosing) or self.dropped
 

@@ -28,6 +28,9 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is five times 
 TRACES = ("result.json", "metrics.jsonl", "train.log", "checkpoints")
 """What tells a run folder from another one that holds a ``config.yaml``."""
 
+ANSWER = "find.json"
+"""What a finder wrote: a folder with it may be shown without a run."""
+
 SweepJob = Mapping[str, Any]
 """What a sweep says of one of its runs; empty where there is none."""
 
@@ -36,12 +39,12 @@ def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
     """All runs in and below some folders, each once, in the order of their paths.
 
     Raises:
-        ConfigError: a path is not there, or holds no run.
+        ConfigError: a path is not there, or holds neither a run nor a finder's answer.
     """
     found: dict[str, RunRecord] = {}
     for path in paths:
         here = list(_below(path)) if path.is_dir() else []
-        if not here:
+        if not here and not (path / ANSWER).is_file():
             raise ConfigError("PATH", path, *_nothing(path))
         for run in here:
             known = found.setdefault(os.path.realpath(run.path), run)

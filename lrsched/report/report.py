@@ -9,7 +9,7 @@ from pathlib import Path
 from lrsched.report.compare import Comparison, compare
 from lrsched.report.metric import Metric, metric_of
 from lrsched.report.read import read_runs
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import RunRecord, with_used
 from lrsched.report.time_to_target import Race, races
 
 
@@ -44,7 +44,21 @@ def compare_paths(
     Raises:
         ConfigError: a path holds no run, or no run has the metric.
     """
-    runs = read_runs(paths)
+    return compare_runs(read_runs(paths), metric, mode, target)
+
+
+def compare_runs(
+    runs: Sequence[RunRecord],
+    metric: str | None = None,
+    mode: str | None = None,
+    target: float | str | None = None,
+) -> Report:
+    """Compare runs that were read; the other arguments are those of :func:`compare_paths`.
+
+    Raises:
+        ConfigError: no run has the metric.
+    """
+    runs = with_used(runs)
     chosen = metric_of(runs, metric, mode)
     comparisons = compare(runs, chosen)
     raced = [] if target is None else races(comparisons, None if isinstance(target, str) else target)

@@ -49,7 +49,10 @@ def render(report: Report, width: int | None = None, colour: bool = False) -> st
         markup=False,
     )
     found = count_ends(report.runs)
-    console.print(f"{count(len(report.runs), 'run')}: {', '.join(f'{n} {end}' for end, n in found.most_common())}")
+    ends = ", ".join(f"{number} {end}" for end, number in found.most_common())
+    console.print(
+        f"{count(len(report.runs), 'run')}: {ends}" if ends else "no run; --html F shows what a finder answered"
+    )
     for comparison in report.comparisons:
         _comparison(console, comparison)
     if report.races:

@@ -33,6 +33,7 @@ from lrsched.runs.newest import Newest, newest, settings_at
 from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
+from lrsched.runs.snapshots import opened
 from lrsched.runs.steps import FORK
 from lrsched.signals import StopFlag
 from lrsched.train.environment import fingerprint, prepare
@@ -177,7 +178,7 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
             outcome = _trainer(made, journal).run()
         result = result_of(parts, outcome, made.about)
         if outcome.ended.status == "finished":
-            result, outcome = with_test(result, parts, outcome, made.stop)
+            result, outcome = with_test(result, parts, outcome, made.stop, folder)
         return result, outcome
     except BaseException as error:
         log.exception("the run failed")
@@ -212,6 +213,7 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
         stop=stop,
         recovery=Recovery(made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say, go_back),
         show=parts.show,
+        snapshots=opened(parts, made.run, request.folder),
         forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
     )
 
@@ -252,6 +254,7 @@ def _journal(made: _Execution) -> Journal:
         logger.open(info)
     journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
     if forked:
-        journal.timing(FORK, step=parts.state.step)
+        point = made.request.context.share.begin
+        journal.timing(FORK, step=parts.state.step, source=None if point is None else point.source.path.name)
         journal.flush()
     return journal

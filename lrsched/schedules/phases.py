@@ -192,3 +192,16 @@ class Plan:
 
     def __getitem__(self, t: int) -> float:
         return float(self.at(np.array([t]))[0])
+
+    def minima(self) -> list[int]:
+        """Steps up to the end of each fall: up to a rise after it, or up to the end.
+
+        >>> Plan((Phase(2, 0.0, 1.0), Phase(2, 1.0, 0.0), hold(2, 0.5, ""), Phase(2, 0.5, 1.0, ends="(]"))).minima()
+        [6]
+        """
+        values = self.table()
+        moves = np.sign(np.diff(values))
+        at = np.flatnonzero(moves)  # value i + 1 is another one than value i
+        falls = moves[at] < 0
+        inner = at[1:][falls[:-1] & ~falls[1:]] + 1
+        return [*inner.tolist(), *([self.steps] if len(at) and falls[-1] else [])]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from lrsched.compose.nodes import raw
 from lrsched.console import tell, terminal
 from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
+from lrsched.page import write_page
 from lrsched.records import RunFolder
 from lrsched.signals import StopFlag
 from lrsched.sweep.sweep import Sweep
+
+if TYPE_CHECKING:
+    from lrsched.report.report import Report
 
 
 def close(sweep: Sweep, stop: StopFlag) -> None:
@@ -22,8 +27,10 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         Stopped: by a signal; the runs that were under way are saved.
     """
     if sweep.record.folder.is_dir():
-        _compare(sweep)
+        report = _compare(sweep)
         sweep.record.write()
+        if report is not None:
+            write_page(sweep.record.folder, report)  # after the record, which it shows
     stop.check()
     entries = sweep.record.entries
     undone = [entry for entry in entries if not entry.is_done]
@@ -33,12 +40,11 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         raise Incomplete(len(undone), len(entries), all_invalid=all_invalid)
 
 
-def _compare(sweep: Sweep) -> None:
-    """Write ``sweep.csv`` and ``report.html``, and print the comparison.
+def _compare(sweep: Sweep) -> Report | None:
+    """Write ``sweep.csv`` and print the comparison; None where there is no run.
 
     A run whose files are damaged is no longer done.
     """
-    from lrsched.page import write_page
     from lrsched.report import compare_paths, render, write_sweep_csv
     from lrsched.report.read import read_runs
 
@@ -53,7 +59,8 @@ def _compare(sweep: Sweep) -> None:
         write_sweep_csv(folder, runs)
         report = compare_paths([folder])
         tell(render(report, *terminal()).removesuffix("\n"))
-        write_page(report, folder)
+        return report
+    return None
 
 
 @contextmanager

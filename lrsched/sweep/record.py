@@ -74,6 +74,10 @@ class Entry:
         """Record that the sweep leaves it at its pause for good."""
         self.status, self.why, self.reason = "stopped", Why.DROPPED, reason
 
+    def leave(self, reason: str) -> None:
+        """Record that the sweep leaves it at its pause, where it may be resumed."""
+        self.status, self.ended, self.why, self.reason = "stopped", Ended.PAUSED, Why.PAUSED, reason
+
     def reopen(self) -> None:
         """Forget its end, because it continues."""
         self.status = self.ended = self.why = None

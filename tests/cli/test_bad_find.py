@@ -27,7 +27,7 @@ WRONG = {
     "shape": (("find.shape=exp",), ("find.shape=exp", "exponential, linear")),
     "budget without a unit": (("find.budget=100",), ("find.budget=100", "unit")),
     "budget too small": (("find.budget=100st",), ("find.budget=100st", "take 300 steps", "fewer find.steps")),
-    "several values": (("scheduler=cosine,step",), ("scheduler", "has several values", "once for each")),
+    "several values": (("optimizer=sgd,adamw",), ("optimizer", "has several values", "once for each")),
     "several finders": (("find.seeds=1,2",), ("find.seeds", "write find.KEY=VALUE")),
     "a run that goes on": (("resume=outputs/x",), ("resume=outputs/x", "before a run begins", "leave it out")),
     "no such group": ((HEAD, "find.group=haed"), ("find.group=haed", "did you mean 'head'?")),
@@ -103,7 +103,7 @@ SHORT_RUNS = {
     "rate 0": (("optimizer.lr=0", "trainer.steps=300"), ("optimizer.lr=0", "may be far off")),
     "budget": (("find.budget=4%", "trainer.steps=300"), ("find.budget=4%", "more of it, or fewer find.seeds")),
     "low": (("find.low=0.1",), ("find.low=0.1", "find.method=range or grid, and this is horizon")),
-    "several schedules": (("scheduler=cosine,wsd",), ("scheduler", "has several values")),
+    "several optimizers": (("optimizer=sgd,adamw", "trainer.steps=300"), ("optimizer", "only schedules are compared")),
     "a picture": (("--png", "x.png"), ("--png=x.png", "has a table")),
 }
 
@@ -115,6 +115,46 @@ def test_short_runs_are_refused_before_one_begins(name: str, run_cli) -> None:
     assert ended.code == 2, ended.err
     assert "Traceback" not in ended.err
     (message,) = ended.err.splitlines()
+    for word in said:
+        assert word in message
+    assert not list(Path().iterdir())
+
+
+SEVERAL = {
+    "no such schedule": (("scheduler=cosine,wsdd",), ("scheduler=wsdd", "did you mean", "wsd")),
+    "a key that one has not": (("scheduler=wsd,linear", "scheduler.decay=10%"), ("decay", "with scheduler=linear")),
+    "a value that one cannot take": (
+        ("scheduler=wsd,linear", "trainer.steps=300", "scheduler.warmup=2"),
+        ("scheduler.warmup=2", "unit", "with scheduler=wsd"),
+    ),
+    "one without a shape": (
+        ("scheduler=cosine,plateau", "trainer.steps=300"),
+        ("scheduler._target_=", "by what it sees", "with scheduler=plateau"),
+    ),
+    "an interval": (("scheduler=wsd", "scheduler.decay=interval(1,2)"), ("scheduler.decay", "list them")),
+    "too short": (("scheduler=cosine,linear",), ("find.method=horizon", "at least 200", "with scheduler=cosine")),
+    "budget": (
+        ("scheduler=cosine,linear", "trainer.steps=300", "find.budget=4%"),
+        ("find.budget=4%", "more of it, or fewer find.seeds"),
+    ),
+    "budget of all": (
+        ("scheduler=cosine,linear", "method=grid", "find.budget=251st"),
+        ("find.budget=251st", "fewer find.rates", "2 schedules"),
+    ),
+    "seeds as values": (("scheduler=cosine,linear", "seed=0,1"), ("seed", "only schedules are compared")),
+    "a run that goes on": (("scheduler=cosine,linear", "resume=outputs/x"), ("resume=outputs/x", "leave it out")),
+    "a pause": (("scheduler=cosine,linear", "sweep.until=3"), ("sweep.until=3", "leave it out")),
+    "nothing": (("scheduler=glob(nix*)",), ("scheduler", "stands for no value")),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_schedules_are_refused_before_a_run_begins(name: str, run_cli) -> None:
+    words, said = SEVERAL[name]
+    ended = run_cli(*WORDS, *words, command="find")
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+    message = ended.err.splitlines()[-1]
     for word in said:
         assert word in message
     assert not list(Path().iterdir())

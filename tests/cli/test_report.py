@@ -142,6 +142,11 @@ def test_the_steps_to_a_target_come_from_the_rows(sweep: Path, run_cli) -> None:
     assert content["scores"] == {"constant": 1, "cosine": 1}
 
 
+def test_a_real_sweep_left_its_page(sweep: Path, run_cli) -> None:
+    assert run_cli("outputs/sweep", "--html", "page.html", command="report").code == 0
+    assert (sweep / "report.html").read_text("utf-8") == Path("page.html").read_text("utf-8")
+
+
 def test_the_sheet_of_a_real_sweep(sweep: Path) -> None:
     write_sweep_csv(sweep, read_runs([sweep]))
     with open(sweep / "sweep.csv", encoding="utf-8", newline="") as file:

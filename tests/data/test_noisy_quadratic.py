@@ -30,8 +30,8 @@ def test_two_steps_by_hand() -> None:
     np.testing.assert_allclose(found.mean, [-0.5 * 0.6, -0.875 * 0.9], rtol=1e-15)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_the_expectation_is_the_mean_over_all_data_there_can_be(momentum: float) -> None:
+@pytest.mark.parametrize("momentum", [0.0, 0.9, (0.4, 0.9)], ids=["0.0", "0.9", "of each update"])
+def test_the_expectation_is_the_mean_over_all_data_there_can_be(momentum: float | tuple[float, float]) -> None:
     """All 32 equally likely samples of two features, in both updates: 1,024 courses of torch.optim.SGD."""
     scale = np.sqrt(2 * PROBLEM.spectrum)
     solution = np.sqrt(PROBLEM.start)
@@ -40,14 +40,15 @@ def test_the_expectation_is_the_mean_over_all_data_there_can_be(momentum: float)
         for a, b, c, d, e in product((0, 1), (0, 1), (0, 1), (0, 1), (-1, 1))
     ]
     rates, losses, ends = (0.3, 0.2), [[], []], []
+    moments = np.broadcast_to(momentum, 2)
     for course in product(samples, repeat=2):
         w, v = np.zeros(2), np.zeros(2)
         for step, (x, y) in enumerate(course):
-            v = momentum * v + x * (x @ w - y)
+            v = moments[step] * v + x * (x @ w - y)
             w = w - rates[step] * v
             losses[step].append(PROBLEM.spectrum @ (w - solution) ** 2 / 2)
         ends.append(w - solution)
-    found = PROBLEM.expected(np.array(rates), batch=1, momentum=momentum)
+    found = PROBLEM.expected(np.array(rates), batch=1, momentum=moments if np.ndim(momentum) else momentum)
     np.testing.assert_allclose(found.loss[1:], [np.mean(each) for each in losses], rtol=1e-12)
     np.testing.assert_allclose(found.mean, np.mean(ends, 0), rtol=1e-12)
     np.testing.assert_allclose(found.second, np.mean(np.square(ends), 0), rtol=1e-12)

@@ -9,7 +9,8 @@ import pytest
 
 from lrsched.find.answer import Candidate
 from lrsched.find.plan import Plan
-from lrsched.find.predict import FLOOR, Bests, extrapolated, ranked
+from lrsched.find.predict import FLOOR, Bests, Interval, extrapolated
+from lrsched.find.rivals import Gaps, measured, ranked, student
 
 STEPS = np.array([50.0, 100.0, 500.0])
 SEEDS = range(3)
@@ -58,9 +59,67 @@ def test_horizons_that_differ_a_little_are_brought_together() -> None:
 
 
 def test_schedules_are_ranked_and_near_ones_undecided() -> None:
-    order, undecided = ranked([law(-0.5, 0.2), law(-0.5, 0.003), law(-0.5, 0.0)], 2000)
-    assert order == [2, 1, 0]
-    assert undecided == [1]
+    places = ranked([law(-0.5, 0.2), law(-0.5, 0.003), law(-0.5, 0.0)], 2000)
+    assert [place.number for place in places] == [2, 1, 0]
+    assert places[0].behind is None
+    near, far = (place.behind for place in places[1:])
+    assert near is not None
+    assert near.low < 0 < near.high
+    assert far is not None
+    assert 15 < far.low < 100 * (math.exp(0.2) - 1) < far.high
+    assert [place.predicted.mean for place in places] == pytest.approx([1.0, math.exp(0.003), math.exp(0.2)], rel=2e-3)
+
+
+def test_a_gap_that_moves_is_followed_and_widens_the_intervals() -> None:
+    """It falls by 0.02 with ln steps, from 0.1 at 50 steps to 0.026 at 2,000."""
+    level, moving = law(-0.5, 0.0), law(-0.52, 0.1 - 0.02 * math.log(40))
+    assert moving.each[0, 0] - level.each[0, 0] == pytest.approx(0.1)
+    gaps = Gaps.of([moving, level], 2000)
+    assert gaps.mean[0, 1] == pytest.approx(0.1 - 0.02 * math.log(40), abs=0.004)
+    assert gaps.sd[0, 1] > Gaps.of([law(-0.5, 0.1), level], 2000).sd[0, 1]
+
+
+def test_more_seeds_decide_more() -> None:
+    def pair(seeds: int) -> Interval:
+        spread = np.resize([-0.06, 0.0, 0.06], seeds)
+        first, second = law(-0.5), law(-0.5, 0.08)
+        return Gaps.of(
+            [
+                Bests(STEPS, first.each[:, :1] + 0 * spread, first.sd),
+                Bests(STEPS, second.each[:, :1] + spread, first.sd),
+            ],
+            2000,
+        ).between(1, 0)
+
+    assert pair(3).low < 0 < pair(30).low
+
+
+def test_several_comparisons_have_wider_intervals() -> None:
+    assert student(0.05 / 3, 1e9) == pytest.approx(2.394, abs=1e-3)
+    assert student(0.05, 6) == pytest.approx(2.447, abs=0.005)
+    for many, tail in ((2, 0.05), (4, 0.05 / 3)):
+        gaps = Gaps.of([law(-0.5, 0.1 * n, noise=0.1 * n) for n in range(many)], 2000)
+        found = gaps.between(1, 0)
+        assert (found.high - found.mean) / gaps.sd[1, 0] == pytest.approx(student(tail, gaps.freedom))
+
+
+def test_whole_runs_are_ranked_by_their_paired_differences() -> None:
+    """More is better: 0.02 ± 0.01 below a mean of 0.8 is 2.5 ± 1.25 percent behind."""
+    first, second = [0.7, 0.8, 0.9], [0.69, 0.78, 0.87]
+    best, other = measured([second, first], sign=-1)
+    assert (best.number, other.number) == (1, 0)
+    assert other.behind is not None
+    assert other.behind.mean == pytest.approx(2.5)
+    assert other.behind.low == pytest.approx(2.5 - 4.303 * 1.25 / 3**0.5, abs=0.1)
+    assert other.spread == pytest.approx(1.25)
+    assert best.predicted.mean == pytest.approx(0.8)
+
+
+def test_two_ends_of_one_seed_decide_nothing() -> None:
+    _, other = measured([[1.0], [2.0]], sign=1)
+    assert other.behind == (pytest.approx(100.0), -math.inf, math.inf)
+    gaps = Gaps.of([Bests(STEPS, law(-0.5, a).each[:, :1], np.zeros(3)) for a in (0.0, 1.0)], 2000)
+    assert gaps.between(1, 0)[1:] == (-math.inf, math.inf)
 
 
 def test_one_seed_decides_nothing() -> None:

@@ -51,6 +51,17 @@ def test_each_is_taken_at_its_own_best_rate(leave, tmp_path: Path) -> None:
     assert found.pairs[0].differences == pytest.approx((0.6 - 0.4, 0.8 - 0.6))
 
 
+def test_what_a_run_measured_before_it_diverged_is_no_result(leave, tmp_path: Path) -> None:
+    for seed in range(3):
+        leave("Cosine", 0.1, seed, 0.5)
+        leave("Constant", 0.1, seed, 0.25)
+    leave("Cosine", 0.1, 3, 0.5)
+    leave("Constant", 0.1, 3, status="failed", reason="NotFinite: step 9", metrics={"val/loss": 0.25})
+    (found,) = compare_paths([tmp_path]).comparisons
+    assert [row.name for row in found.candidates] == ["cosine", "constant"]
+    assert found.candidates[1].values == {0: 0.25, 1: 0.25, 2: 0.25, 3: math.inf}
+
+
 def test_six_seeds_can_decide_and_five_cannot(leave, tmp_path: Path) -> None:
     for count, kind in ((5, "undecided"), (6, "better")):
         values = SIX[:count]

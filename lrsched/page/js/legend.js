@@ -21,7 +21,8 @@ function drawTools(plot) {
     tools.push(named(made, `${axis}axis.${id}`));
   }
   if (first && zoomed(plot.group)) tools.push(named(button("reset zoom", () => (zoom(plot.group, null), plot.surface.focus())), "reset"));
-  replace(plot.tools, tools);
+  const same = tools.length === plot.tools.children.length && tools.every((tool, i) => tool.isEqualNode(plot.tools.children[i]));
+  if (!same) replace(plot.tools, tools); // one that is open stays open
 
   /** A switch whose press draws the figure again. */
   function toggle(text, pressed, press) {
@@ -30,8 +31,7 @@ function drawTools(plot) {
 
   function select(name, label, options, value, chosen) {
     const field = named(element("select"), name);
-    for (const [key, text] of options) field.append(element("option", { value: key }, text));
-    field.value = value;
+    for (const [key, text] of options) field.append(element("option", { value: key, ...(key === value && { selected: "" }) }, text));
     field.addEventListener("change", () => (chosen(field.value), redraw(figure)));
     return element("label", {}, `${label} `, field);
   }

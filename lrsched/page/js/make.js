@@ -13,7 +13,7 @@ function button(text, press, attributes = {}) {
   return made;
 }
 
-const spoken = element("div", { "aria-live": "polite", role: "status", class: "unseen", id: "spoken" });
+const spoken = element("div", { "aria-live": "polite", role: "status", class: "unseen", id: "spoken", "data-made": "" });
 document.body.append(spoken);
 let speaking = 0;
 

@@ -52,12 +52,14 @@ class Plot {
     this.group = panel.sync ?? this.id;
     this.surface.setAttribute("aria-label", `${panel.title}. Arrow keys move the cursor, plus and minus zoom, 0 resets.`);
     const { columns, series, bands } = this.columns();
+    const { left, top } = this.chart?.cursor ?? { left: -10, top: -10 };
     this.chart?.destroy();
     this.span = panel.span ?? [columns[0][0], columns[0].at(-1)];
     this.chart = new uPlot(this.options(series, bands), columns, this.surface);
     this.chart.setScale("x", this.shownSpan());
     drawTools(this);
     drawKeys(this);
+    if (left >= 0) this.chart.setCursor({ left, top });
   }
 
   /** What uPlot is given: one column of x, the columns of the lines, their bands. */
@@ -145,7 +147,7 @@ function seriesOf(line) {
     stroke: line.thin ? faint(solid, 0.45) : solid,
     width: line.thin ? 1 : 2,
     dash: line.thin ? [] : dashOf(line.number),
-    points: { show: Boolean(line.marks) || line.y.length === 1, size: 7, fill: solid, stroke: solid },
+    points: { show: line.y.length === 1, size: 7, fill: solid, stroke: solid },
   };
 }
 

@@ -9,17 +9,30 @@ const near = new IntersectionObserver(
   { rootMargin: "800px" },
 );
 
-function startFigures(within) {
-  for (const figure of within.querySelectorAll("figure.plot")) {
+/** Have each figure with panels drawn; figures that are gone, or have other panels now, are forgotten. */
+function startFigures() {
+  for (const [figure, own] of figures) if (!figure.isConnected || panelsOf(figure).length !== own.length) stop(figure, own);
+  for (const figure of document.querySelectorAll("figure.plot")) {
     const panels = panelsOf(figure);
-    if (!panels.length) continue;
+    if (!panels.length || figures.has(figure)) continue;
     const own = panels.map((_, i) => new Plot(figure, figure.id + (i ? `.${i}` : "")));
-    const box = element("div", { class: "panels" }, ...own.flatMap((plot) => [plot.tools, plot.surface, plot.keys]));
+    const box = element("div", { class: "panels", "data-made": "" }, ...own.flatMap((plot) => [plot.tools, plot.surface, plot.keys]));
     figure.querySelector(".drawn").after(box);
     for (const plot of own) plots.set(plot.id, plot);
     figures.set(figure, own);
     near.observe(figure);
   }
+}
+
+function stop(figure, own) {
+  near.unobserve(figure);
+  for (const plot of own) {
+    plot.chart?.destroy();
+    plots.delete(plot.id);
+  }
+  figure.querySelector(".panels")?.remove();
+  figure.classList.remove("live");
+  figures.delete(figure);
 }
 
 /** Draw a figure from what the page holds and the reader chose. */
@@ -34,8 +47,9 @@ function redrawAll() {
   for (const [figure, own] of figures) if (own.drawn) redraw(figure);
 }
 
-startTables(document);
+startTables();
 readData();
-startFigures(document);
+startFigures();
 onTheme(redrawAll);
 onAddress(redrawAll);
+startWatching();

@@ -1,15 +1,26 @@
 // Tables: sort by any column, filter rows by words.
 // The order that Python wrote is kept in `order`; a third press on a column brings it back.
 
-const order = new WeakMap();
+const FEW = 6; // rows that need no filter
 
-function startTables(within) {
-  for (const table of within.querySelectorAll("table.sortable")) {
-    for (const body of table.tBodies) [...body.rows].forEach((row, index) => order.set(row, index));
+const order = new WeakMap();
+const started = new WeakSet();
+
+function startTables() {
+  for (const table of document.querySelectorAll("table.sortable")) {
+    if (started.has(table)) continue;
+    started.add(table);
     [...table.tHead.rows].at(-1).querySelectorAll("th").forEach((head) => startHead(table, head));
     startFilter(table);
-    arrange(table);
+    startRows(table);
   }
+}
+
+/** Take the rows of a table as Python ordered them, now or again. */
+function startRows(table) {
+  for (const body of table.tBodies) [...body.rows].forEach((row, index) => order.set(row, index));
+  if (choice(`sort.${table.id}`)) arrange(table);
+  table.refilter();
 }
 
 function startHead(table, head) {
@@ -36,13 +47,13 @@ function startFilter(table) {
     speak(count.textContent);
   });
   const label = element("label", { for: field.id }, "Filter rows ");
-  const box = table.closest(".scroll") ?? table;
-  box.before(element("div", { class: "filter" }, label, field, " ", count));
+  const box = element("div", { class: "filter", "data-made": "" }, label, field, " ", count);
+  (table.closest(".scroll") ?? table).before(box);
   table.refilter = () => {
     field.value = choice(`filter.${table.id}`);
+    box.hidden = !field.value && [...table.tBodies].every((body) => body.rows.length <= FEW);
     filter(table, field, count);
   };
-  filter(table, field, count);
 }
 
 /** Show the rows that contain every word. */

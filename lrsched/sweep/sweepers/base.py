@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.core.override_parser.types import Override
 from hydra.plugins.launcher import Launcher
@@ -18,7 +18,7 @@ from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
 from lrsched.sweep.launchers.dispatch import hand_over
 from lrsched.sweep.sweep import Sweep, Valid
-from lrsched.sweep.sweepers.params import with_params
+from lrsched.sweep.sweepers.params import typed_in, with_params
 
 
 @dataclass
@@ -41,6 +41,8 @@ class SweepRunner(ABC):
     """
 
     options_class: type[Any] = NoOptions
+    conditions: ClassVar[bool] = False
+    """Whether ``hydra.sweeper.params`` may hold keys under a condition."""
 
     def __init__(
         self, context: HydraContext, config: DictConfig, launcher: Launcher, stop: StopFlag, options: Mapping[str, Any]
@@ -58,7 +60,9 @@ class SweepRunner(ABC):
             Stopped: by a signal; the interrupted runs are saved.
         """
         with hinting(self._sweep):
-            self._run(parse(with_params(self._sweep.config, arguments), self._loader))
+            self._typed = typed_in(arguments)
+            words = with_params(self._sweep.config, arguments, conditions=self.conditions)
+            self._run(parse(words, self._loader))
 
     @abstractmethod
     def _run(self, overrides: Sequence[Override]) -> None:

@@ -3,6 +3,7 @@
 Every trial counts towards ``n_trials``, however it ended:
 
 - finished: its value is the monitored metric, the mean of it over several seeds;
+- paused at a rung by a pruner: pruned, with its values at the rungs. Its runs can be resumed;
 - diverged: pruned, which a sampler takes as worse than any value, so that it avoids the region. The same steps would
   diverge again: it is not retried;
 - failed in another way: failed, from which a sampler learns nothing. The same command retries it, as a trial of the
@@ -12,51 +13,47 @@ Every trial counts towards ``n_trials``, however it ended:
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.types import Override
 
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import as_written, plain
+from lrsched.compose.nodes import plain
+from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction, settings
-from lrsched.config.targets import needed_trust
-from lrsched.console import say, typed
-from lrsched.ended import Ended
+from lrsched.ended import Ended, Why, ending_of
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy
-from lrsched.records import RunFolder
+from lrsched.preview.forecast import check_schedule
 from lrsched.runs.resume import finished
 from lrsched.sweep.finish import close
 from lrsched.sweep.launchers.dispatch import make_folder
 from lrsched.sweep.launchers.gpus import gpus_for
 from lrsched.sweep.processes import cores
+from lrsched.sweep.record import Entry
 from lrsched.sweep.sweep import Invalid, Valid
+from lrsched.sweep.sweepers.announce import say_best, say_known, say_pruned
 from lrsched.sweep.sweepers.base import SweepRunner
-from lrsched.sweep.sweepers.space import SEED, space
-from lrsched.sweep.sweepers.study import Study, StudyOptions
-from lrsched.units import count, exactly, unit_of
+from lrsched.sweep.sweepers.conditions import branches
+from lrsched.sweep.sweepers.define import defined
+from lrsched.sweep.sweepers.options import StudyOptions
+from lrsched.sweep.sweepers.pruning import BATCH
+from lrsched.sweep.sweepers.space import space
+from lrsched.sweep.sweepers.study import Study, why_paused
+from lrsched.sweep.sweepers.trials import Judge, Metric, Trial, is_at, shared_rungs
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
-
-@dataclass
-class Trial:
-    """A running trial of a study, and its runs."""
-
-    stored: FrozenTrial
-    runs: list[Valid | Invalid]
+DRAWN = 8
+"""Random points of a space that the user's function defines, which are checked beforehand."""
 
 
 class OptunaSearch(SweepRunner):
     """A sweep by a study: trains until the study has its trials."""
 
     options_class = StudyOptions
+    conditions = True
     _options: StudyOptions
 
     def _run(self, overrides: Sequence[Override]) -> None:
@@ -69,70 +66,119 @@ class OptunaSearch(SweepRunner):
         """
         from lrsched.assembly.checks import all_metrics  # imports torch
 
-        self._space = space(overrides)
-        self._sweep.swept = self._space.varied
-        run = self._checked()
-        _refuse(run)
+        given = {key_of(override.get_key_element()) for override in overrides if not override.is_sweep_override()}
+        define = defined(self._options.custom_search_space, self._sweep.config, given)
+        conditional = branches(self._sweep.config, self._typed, self._loader)
+        self._space = space(overrides, conditional, self._typed, define)
+        run, rungs = self._checked()
         self._monitor = run.checkpoint.monitor
         make_folder(self._sweep)
         folder = self._sweep.record.folder
         with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
             way = direction(all_metrics(run), self._monitor)
-            self._study = Study(self._options, folder, self._space.searched, self._monitor, way)
+            self._study = Study(self._options, folder, self._space.always, self._monitor, way, self._space)
             ends.callback(self._study.close)
             running = self._recalled()
-            self._say_known(len(running))
-            self._search(running, self._options.n_jobs or self._batch_size(run))
+            say_known(self._study, self._options.n_trials, len(running), folder)
+            size = self._options.n_jobs or self._batch_size(run)
+            self._judge = Judge(self._study, self._options, rungs, size, Metric(self._monitor, way, folder))
+            self._search(running, size)
             try:
                 close(self._sweep, self._stop)
             finally:
-                self._say_best()
+                say_best(self._study, self._sweep, self._space, self._judge.metric)
+                say_pruned(self._study, self._sweep, self._judge.metric)
 
-    def _checked(self) -> Settings:
-        """The settings of one job; refuses a space with an invalid corner before a trial is spent."""
+    def _checked(self) -> tuple[Settings, list[int]]:
+        """The settings of one job and its rungs; refuses a space with an invalid corner before a trial is spent."""
         from lrsched.assembly.checks import check_choices  # imports torch
 
-        for job in (job for values in self._space.corners() for job in self._space.jobs(values)):
-            with as_user_errors(job):
+        runs: list[Settings] = []
+        for job in (job for values in self._points() for job in self._space.jobs(values)):
+            with as_user_errors(job), self._space.explaining():
                 run = settings(plain(self._sweep.composer.bare(job)))
-            check_choices(run)
-        return run
+                check_choices(run)
+                _refuse(run)
+                check_schedule(run)
+            runs.append(run)
+        return runs[-1], shared_rungs(runs, self._options)
+
+    def _points(self) -> list[dict[str, Any]]:
+        """Points of the space that are composed before a trial is spent."""
+        return [*self._space.corners(), *(self._space.drawn(DRAWN) if self._space.define else ())]
 
     def _recalled(self) -> list[Trial]:
         """The running trials of an earlier process, and retries of failed ones; enters all runs on the record."""
         from optuna.trial import TrialState
 
         running = []
-        for trial in self._study.trials():
+        for place, trial in enumerate(self._study.trials()):
             runs = self._planned(trial.params)
             self._study.same_runs(trial, _digests(runs))
             if trial.state == TrialState.FAIL and all(isinstance(run, Valid) for run in runs):
                 trial = self._study.begin(trial.params, _digests(runs), again=trial)
             if trial.state == TrialState.RUNNING:
-                running.append(Trial(trial, runs))
+                running.append(Trial(place, trial, runs))
             for run in runs:
                 result = (run.folder.read_result() if isinstance(run, Valid) else None) or {}
                 if trial.state == TrialState.COMPLETE:
                     run.entry.skip(result)
                 elif trial.state == TrialState.PRUNED and run.entry.status is None:
-                    run.entry.record_end(NotFinite(str(result.get("reason", "it diverged"))))
+                    reason = why_paused(trial) or result.get("reason", "it diverged")
+                    if why_paused(trial) or ending_of(result).ended is Ended.PAUSED:
+                        run.entry.leave(str(reason))
+                    else:
+                        run.entry.record_end(NotFinite(str(reason)))
         return running
 
     def _batch_size(self, run: Settings) -> int:
-        """The number of trials that keep the launcher's processes busy."""
+        """The number of trials that keep the launcher's processes busy; with a pruner, one for every machine."""
+        if self._options.pruner != "none":
+            return BATCH
         return -(-(run.sweep.jobs or len(gpus_for([run])) or cores()) // self._space.repeats)
 
     def _search(self, running: list[Trial], size: int) -> None:
         while batch := self._filled(running, size):
-            runs = {run.run_id: run for trial in batch for run in trial.runs}  # two trials may share a run
-            due = [run for run in runs.values() if isinstance(run, Valid) and run.entry.status is None]
-            self._launch(due)
+            failed = self._train(batch)
             for trial in batch:
                 self._tell(trial)
-            failed = any(not run.entry.is_done for run in due)
             if self._stop.number is not None or (failed and self._sweep.options.fail_fast):
                 break
             running = []
+
+    def _train(self, batch: Sequence[Trial]) -> bool:
+        """Train the trials of a batch from rung to rung, those that go on at each, and the last ones to their end.
+
+        Returns:
+            Whether a run failed.
+        """
+        going = list(batch)
+        for rung in self._judge.rungs:
+            judged = [trial for trial in going if self._judge.judges(trial, rung)]
+            failed = self._train_until(judged, rung)
+            if self._stop.number is not None or (failed and self._sweep.options.fail_fast):
+                return failed
+            there = [trial for trial in judged if trial.is_at(rung)]
+            self._judge(there, rung)
+            going = [trial for trial in going if trial not in judged or (trial in there and not trial.pruned)]
+            self._sweep.record.write()
+        return self._train_until(going, None)
+
+    def _train_until(self, trials: Sequence[Trial], rung: int | None) -> bool:
+        """Train the runs of trials up to a rung, or to their end.
+
+        Returns:
+            Whether one failed.
+        """
+        runs = {run.run_id: run for trial in trials for run in trial.runs if isinstance(run, Valid)}  # trials may share
+        due = [run for run in runs.values() if rung is None or not is_at(run, rung)]
+        for run in due:
+            if run.entry.why is Why.PAUSED:
+                run.entry.reopen()
+        due = [run for run in due if run.entry.status is None]
+        asked = [self._sweep.plan([*run.overrides, f"sweep.until={rung}"]) for run in due] if rung else due
+        self._launch([run for run in asked if isinstance(run, Valid)])
+        return any(not run.entry.is_done for run in due)
 
     def _filled(self, running: Sequence[Trial], size: int) -> list[Trial]:
         """Fill a batch: the running trials, and new ones.
@@ -147,11 +193,12 @@ class OptunaSearch(SweepRunner):
             for run in runs:
                 if isinstance(run, Valid) and run.entry.status == "skipped" and not finished(run.folder):
                     run.entry.reopen()  # an equal trial ran in another folder
-            batch.append(Trial(self._study.begin(values, _digests(runs)), runs))
+            batch.append(Trial(proposed, self._study.begin(values, _digests(runs)), runs))
             proposed += 1
         return batch
 
     def _planned(self, values: Mapping[str, Any]) -> list[Valid | Invalid]:
+        self._sweep.swept = {*self._space.varied, *map(key_of, values)}
         return [self._sweep.plan(job) for job in self._space.jobs(values)]
 
     def _tell(self, trial: Trial) -> None:
@@ -159,42 +206,25 @@ class OptunaSearch(SweepRunner):
         from optuna.trial import TrialState
 
         entries = [run.entry for run in trial.runs]
+        if trial.pruned or any(_is_to_go_on(entry) for entry in entries):
+            return
         if all(entry.status in ("finished", "skipped") for entry in entries):
             results = [run.folder.read_result() or {} for run in trial.runs if isinstance(run, Valid)]
             value = fmean(result["metrics"][self._monitor] for result in results)
+            if self._judge.rungs:
+                last = max(result["step"] for result in results)
+                self._judge.report(trial, last)
+                self._study.report(trial.stored, {last: value})
             self._study.tell(trial.stored, TrialState.COMPLETE, value)
-        elif not any(entry.status == "stopped" or entry.exit_code == RunFolderBusy.exit_code for entry in entries):
+        elif any(entry.status == "failed" for entry in entries):
             diverged = any(entry.ended is Ended.DIVERGED for entry in entries)
             self._study.tell(trial.stored, TrialState.PRUNED if diverged else TrialState.FAIL)
 
-    def _say_known(self, running: int) -> None:
-        trials, wanted = len(self._study.trials()), self._options.n_trials
-        known = count(wanted, "trial")
-        if trials >= wanted and not running:
-            known = f"all {count(trials, 'trial')} were made before; a greater hydra.sweeper.n_trials asks for more"
-        elif trials:
-            known = f"{trials} of {count(wanted, 'trial')} were made before, {running} of them to be resumed"
-        say(f"study {self._study.name} in {self._sweep.record.folder}: {known}")
 
-    def _units(self) -> dict[str, str]:
-        """The units of the metrics, as some run says them: they all have one task."""
-        files = sorted(self._sweep.record.folder.glob("*/result.json"))
-        results = (RunFolder(file.parent).read_result() or {} for file in files)
-        return next((result["units"] for result in results if "units" in result), {})
-
-    def _say_best(self) -> None:
-        best = self._study.best()
-        if best is None or best.value is None:
-            return
-        job, *others = self._space.jobs(best.params)
-        left_out = ("name=", "resume=", *([f"{SEED}="] if others else []))
-        words = [word for word in job if not word.startswith(left_out)]
-        if "hydra.mode=MULTIRUN" not in self._sweep.config.hydra.overrides.hydra:  # of -m: else the config asks for it
-            words.append("hydra.mode=RUN")
-        trials = count(len(self._study.trials()), "trial")
-        value = exactly(unit_of(self._monitor, self._units()), best.value)
-        found = f"best of {trials}: {self._monitor} {value}, trial {best.number}"
-        say(f"{found}: {typed(shlex.join(words), needed_trust(as_written(self._sweep.config)))}")
+def _is_to_go_on(entry: Entry) -> bool:
+    """Whether a run was stopped, or left to another process, and will be resumed."""
+    stopped = entry.status == "stopped" and entry.why is not Why.PAUSED
+    return stopped or entry.status is None or entry.exit_code == RunFolderBusy.exit_code
 
 
 def _refuse(run: Settings) -> None:

@@ -12,47 +12,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal
 
-from lrsched.config.rules import at_least, one_of, ruled
 from lrsched.errors import ConfigError, StorageError
 from lrsched.seeds import key
-from lrsched.sweep.sweepers.space import rounded
+from lrsched.sweep.sweepers.distributions import rounded_all
+from lrsched.sweep.sweepers.options import StudyOptions
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
 
-RUNS, AGAIN, MONITOR = "runs", "again", "monitor"
-"""Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, and the metric of the study."""
+    from lrsched.sweep.sweepers.space import Space
 
-
-def _database(key: str, url: Any) -> None:
-    """Check a URL, without connecting."""
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        if url is not None:
-            create_engine(url)
-    except (ArgumentError, ImportError, ValueError) as error:  # (the URL may hold a password)
-        remedy = "give a URL, as in sqlite:///study.db, and install what speaks to it"
-        raise ConfigError(key, "…", str(error), remedy) from error
-
-
-@dataclass
-class StudyOptions:
-    """The keys of ``hydra.sweeper``, explained in conf/hydra/sweeper/optuna.yaml."""
-
-    n_trials: int = ruled(20, at_least(1))
-    n_jobs: Optional[int] = ruled(None, at_least(1))  # noqa: UP045
-    sampler: str = ruled("tpe", one_of("tpe", "random"))
-    seed: int = ruled(0, at_least(0))
-    storage: Optional[str] = ruled(None, _database)  # noqa: UP045
-    study_name: Optional[str] = None  # noqa: UP045
+RUNS, AGAIN, PAUSED, MONITOR = "runs", "again", "paused", "monitor"
+"""Attributes in Optuna's storage: the runs of a trial, the trial that it repeats, why a pruner paused it, and the
+metric of the study."""
 
 
 class Study:
@@ -64,6 +42,7 @@ class Study:
         searched: the distributions by name.
         monitor: the metric.
         mode: ``min`` or ``max``: which of its values are better.
+        space: tells what a trial searches beyond these, by the values that it has; or None.
 
     Raises:
         StorageError: it cannot be opened.
@@ -71,14 +50,21 @@ class Study:
     """
 
     def __init__(
-        self, options: StudyOptions, folder: Path, searched: Mapping[str, BaseDistribution], monitor: str, mode: str
+        self,
+        options: StudyOptions,
+        folder: Path,
+        searched: Mapping[str, BaseDistribution],
+        monitor: str,
+        mode: str,
+        space: Space | None = None,
     ) -> None:
         import optuna
         from sqlalchemy.pool import NullPool
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.name = options.study_name or folder.name
-        self._options, self._searched = options, dict(searched)
+        self._options, self._searched, self._space = options, dict(searched), space
+        self._distributions = dict(searched) if space is None else dict(space.searched)
         self._direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
         with self._storage():
             self._database = optuna.storages.RDBStorage(  # NullPool: no connection is open when jobs are forked
@@ -124,9 +110,12 @@ class Study:
         known = self._stored()
         seed = key(self._options.seed, "study", len(self.trials())) % 2**32
         scratch = optuna.create_study(sampler=_sampler(self._options.sampler, seed), direction=self._direction)
-        scratch.add_trials(known)
-        values = scratch.ask(self._searched).params
-        return {name: rounded(value, self._searched[name]) for name, value in values.items()}
+        scratch.add_trials([_as_sampled_from(trial) for trial in known])
+        trial = scratch.ask(self._searched)
+        if self._space is not None:
+            self._space.suggest(trial)
+        self._distributions |= trial.distributions
+        return rounded_all(trial)
 
     def begin(
         self, values: Mapping[str, Any], runs: Mapping[str, str], again: FrozenTrial | None = None
@@ -141,8 +130,9 @@ class Study:
         from optuna.trial import TrialState, create_trial
 
         notes: dict[str, Any] = {RUNS: dict(runs)}
-        searched = self._searched
-        if again is not None:
+        if again is None:
+            searched = {name: self._distributions[name] for name in values}
+        else:
             notes[AGAIN], searched = _first_number(again), again.distributions  # (an interval may be narrower by now)
         trial = create_trial(state=TrialState.RUNNING, params=dict(values), distributions=searched, user_attrs=notes)
         with self._storage():
@@ -153,6 +143,21 @@ class Study:
         """Store the outcome of a trial."""
         with self._storage():
             self._study.tell(trial.number, value, state=state, skip_if_finished=True)
+
+    def report(self, trial: FrozenTrial, values: Mapping[int, float]) -> None:
+        """Store what a running trial had reached at some steps, unless it is known already."""
+        for step, value in values.items():
+            if trial.intermediate_values.get(step) != value:
+                with self._storage():
+                    self._database.set_trial_intermediate_value(trial._trial_id, step, value)
+
+    def prune(self, trial: FrozenTrial, why: str) -> None:
+        """Store that a pruner paused a running trial; its value is its last one."""
+        from optuna.trial import TrialState
+
+        with self._storage():
+            self._database.set_trial_user_attr(trial._trial_id, PAUSED, why)
+        self.tell(trial, TrialState.PRUNED)
 
     def best(self) -> FrozenTrial | None:
         """The complete trial with the best value, the first of equals; None if none is complete."""
@@ -175,11 +180,13 @@ class Study:
     def _check(self, trial: FrozenTrial) -> None:
         from optuna.distributions import check_distribution_compatibility
 
-        if set(trial.params) != set(self._searched):
+        expected = self._searched if self._space is None else self._space.expected(trial.params)
+        further = trial.params.keys() - expected.keys()
+        if expected.keys() - trial.params.keys() or (further and (self._space is None or self._space.define is None)):
             raise self._other(f"trial {trial.number} searched {', '.join(trial.params) or 'nothing'}")
         for name, distribution in trial.distributions.items():
             try:
-                check_distribution_compatibility(distribution, self._searched[name])
+                check_distribution_compatibility(distribution, expected.get(name, distribution))
             except ValueError as error:
                 raise self._other(f"trial {trial.number} searched another {name}: {distribution}") from error
 
@@ -208,6 +215,27 @@ class Study:
 def _first_number(trial: FrozenTrial) -> int:
     """The number of the trial that first had these values: its own, or that of the failed trial it repeats."""
     return trial.user_attrs.get(AGAIN, trial.number)
+
+
+def why_paused(trial: FrozenTrial) -> str | None:
+    """Why a pruner paused a trial; None if none did."""
+    from optuna.trial import TrialState
+
+    return trial.user_attrs.get(PAUSED) if trial.state == TrialState.PRUNED else None
+
+
+def _as_sampled_from(trial: FrozenTrial) -> FrozenTrial:
+    """A trial as the sampler is to see it.
+
+    One that diverged counts as the worst, however far it came: Optuna ranks those that are pruned by their last step.
+    """
+    from optuna.trial import TrialState
+
+    if trial.state != TrialState.PRUNED or why_paused(trial) is not None or not trial.intermediate_values:
+        return trial
+    seen = copy(trial)
+    seen.intermediate_values = {}
+    return seen
 
 
 def _sampler(name: str, seed: int) -> BaseSampler:

@@ -36,8 +36,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Opened]]:
     """``visit(file)`` opens a page; at the end of the test nothing may have gone wrong in any of them."""
     all_opened: list[Opened] = []
 
-    def visit(address: Path | str, **options: Any) -> Opened:
-        all_opened.append(Opened(browser, address, **options))
+    def visit(address: Path | str, kind: type[Opened] = Opened, **options: Any) -> Opened:
+        all_opened.append(kind(browser, address, **options))
         return all_opened[-1]
 
     yield visit
