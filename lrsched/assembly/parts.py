@@ -156,13 +156,11 @@ def assemble(
     )
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
-    validation, test = in_order("validation"), in_order("test")
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
-    timed = (precision, horizon, timetable, minima)
+    timed = (in_order("validation"), in_order("test"), precision, horizon, timetable, minima)
     units = _units(run, task, splits.facts, minima)
-    batches = batches_at_rest(optimizer, model, reserved.eval_batch_size)
-    renewing = in_order("train", batches) if batches else None
-    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named, renewing)
+    renewing = in_order("train", n) if (n := batches_at_rest(optimizer, model, reserved.eval_batch_size)) else None
+    return Parts(state, update, task, loader, *timed, warned, data, units, show, named, renewing)
 
 
 def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int]) -> dict[str, str]:

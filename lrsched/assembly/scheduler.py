@@ -44,8 +44,6 @@ from lrsched.schedulers.table import Table
 from lrsched.schedules import Schedule
 from lrsched.units import count
 
-_ROOTS = ("scheduler", "trainer", "optimizer")
-
 
 def build_scheduler(
     spec: SchedulerSpec,
@@ -69,6 +67,8 @@ def build_scheduler(
     past = list(past)
     first, counted = (past[0].planned, past[0].evaluations) if past else (horizon, evaluations)  # as it was planned
     try:
+        if not isinstance(spec, OpenLoopSpec):
+            _refuse_unknown(spec, optimizer)
         match spec:
             case OpenLoopSpec():
                 schedule = _corrected(continued_schedule(spec.schedule, past, horizon), optimizer)
@@ -79,14 +79,11 @@ def build_scheduler(
                 return table
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
-                _refuse_unknown(spec, optimizer)
                 table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
                 return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
-                _refuse_unknown(spec, optimizer)
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
-                _refuse_unknown(spec, optimizer)
                 if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
@@ -95,14 +92,13 @@ def build_scheduler(
                 inner = _native(node, optimizer, span_of(first, counted, interval), calls)
                 return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
-        raise error if error.key.startswith(_ROOTS) else error.under("scheduler") from error
+        raise (
+            error if error.key.startswith(("scheduler", "trainer", "optimizer")) else error.under("scheduler")
+        ) from error
 
 
 def _corrected(schedule: Schedule, optimizer: Optimizer) -> Schedule:
-    """The schedule under which the weight decay of the groups that ask for it goes with the rate.
-
-    An optimizer that decouples the decay multiplies it by the rate: a weight loses lr_t·λ·lr_t/lr_max of itself.
-    """
+    """The schedule under which groups that ask for it lose lr_t·λ·lr_t/lr_max of themselves: λ goes with the rate."""
     groups: dict[str, Schedule] = {}
     for name, group in zip(group_names(optimizer), optimizer.param_groups, strict=True):
         if group.get(CORRECTED):
