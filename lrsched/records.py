@@ -25,6 +25,10 @@ AVERAGE = "average/"
 """Stands between the part and the name of a metric of averaged weights, as in ``val/average/loss``."""
 
 
+ENSEMBLE = "ensemble/"
+"""Stands there for a metric of the snapshots of a run together, as in ``test/ensemble/loss``."""
+
+
 def with_averages(of: Mapping[str, str]) -> dict[str, str]:
     """What is said of each metric, also said of it for averaged weights.
 
@@ -32,6 +36,15 @@ def with_averages(of: Mapping[str, str]) -> dict[str, str]:
     {'loss': 'min', 'average/loss': 'min'}
     """
     return {**of, **{f"{AVERAGE}{name}": said for name, said in of.items()}}
+
+
+def of_ensembles(of: Mapping[str, str]) -> dict[str, str]:
+    """What is said of each metric, said of it for snapshots together.
+
+    >>> of_ensembles({"loss": "min"})
+    {'ensemble/loss': 'min'}
+    """
+    return {f"{ENSEMBLE}{name}": said for name, said in of.items()}
 
 
 def check_name(key: str, name: str) -> str:
@@ -58,6 +71,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.log = path / "train.log"
         self.shown = path / "shown"
+        self.snapshots = path / "snapshots"
 
     def __str__(self) -> str:
         return str(self.path)

@@ -13,13 +13,20 @@ FIRST_UNITS: Mapping[str, str] = {"accuracy": PERCENT}
 """What a result of 0.1.0 leaves out: every run of it was a classification."""
 
 
+OF_WEIGHTS = ("average/", "ensemble/", "used/")
+"""What may stand before a metric: averaged weights, snapshots together, and in a report the weights that a run uses."""
+
+
 def metric_of(name: str) -> str:
     """The task's metric in the name of a row.
 
-    >>> metric_of("val/loss"), metric_of("val/average/top/5"), metric_of("loss")
-    ('loss', 'top/5', 'loss')
+    >>> metric_of("val/loss"), metric_of("val/average/top/5"), metric_of("test/ensemble/loss"), metric_of("loss")
+    ('loss', 'top/5', 'loss', 'loss')
     """
-    return name.partition("/")[2].removeprefix("average/") or name
+    rest = name.partition("/")[2]
+    for of in OF_WEIGHTS:
+        rest = rest.removeprefix(of)
+    return rest or name
 
 
 def unit_of(name: str, units: Mapping[str, str]) -> str:

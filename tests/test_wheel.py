@@ -81,6 +81,9 @@ def test_an_installed_wheel_trains_from_an_empty_folder(installed: Path, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
     result = json.loads((tmp_path / "outputs/first/result.json").read_text("utf-8"))
     assert result["status"] == "finished"
+    call(installed / "lrsched", "report", "outputs/first", "--html", "first.html", cwd=tmp_path)
+    page = (tmp_path / "first.html").read_text("utf-8")
+    assert all(part in page for part in ("<h1>first</h1>", '<svg viewBox="0 0 520', "uPlot", "--ground"))
 
 
 def test_an_installed_wheel_says_what_it_can_do(installed: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.extend import Past, stepped
 from lrsched.assembly.horizon import evaluated_epochs, evaluations_in, lengths
@@ -16,6 +16,9 @@ from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
 from lrsched.schedules.shapes import Floats
 from lrsched.units import count
+
+if TYPE_CHECKING:
+    from lrsched.train.averaging import Averaged
 
 LOW = 0.01
 """The share of its highest rate below which a run learns next to nothing."""
@@ -233,17 +236,8 @@ def _of_unit(node: Mapping[str, Any], lengths: Mapping[str, int]) -> list[str]:
     ]
 
 
-def lint_average(node: Component[None] | None, horizon: Horizon) -> list[str]:
-    """Warn of an average that takes the weights but once.
-
-    Args:
-        node: of the average, or None.
-        horizon: of the run.
-    """
-    if node is None:
-        return []
-    from lrsched.train.averaging import table_of  # imports torch, and a preview starts without it
-
-    if (table_of(node, horizon)[1] > 0).sum() > 1:
+def lint_average(average: Averaged | None) -> list[str]:
+    """Warn of an average that takes the weights but once."""
+    if average is None or average.takes > 1:
         return []
     return ["average: takes the weights once, at the run's end, and is the last weights; give a shorter average.every"]

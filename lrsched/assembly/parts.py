@@ -4,33 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, task_for, ways
+from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
-from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
 from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
-from lrsched.assembly.scheduler import build_scheduler
-from lrsched.assembly.task import facts_of, fitting_model, labels_of, lint_target, task_of
-from lrsched.assembly.trial import initialise_lazy, try_metrics, try_model
-from lrsched.assembly.weights import Initial
+from lrsched.assembly.scheduler import build_scheduler, snapshots_of
+from lrsched.assembly.task import fitting_model, labels_of, lint_target, task_of
+from lrsched.assembly.trial import try_ensemble, try_metrics, try_model
+from lrsched.assembly.weights import Initial, first_model
 from lrsched.config.settings import Settings, direction
 from lrsched.console import say
-from lrsched.data.batch import Batch, each, samples
+from lrsched.data.batch import samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
-from lrsched.records import with_averages
-from lrsched.seeds import key
+from lrsched.records import of_ensembles, with_averages
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
 from lrsched.train.loop import Timetable
@@ -52,7 +50,8 @@ if TYPE_CHECKING:
 class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
-    ``units`` are those of the metrics; ``cautions`` are for the user to read.
+    ``minima`` are steps of the plan at which the weights are kept as snapshots, ``units`` those of the metrics;
+    ``cautions`` are for the user to read.
     """
 
     state: RunState
@@ -64,6 +63,7 @@ class Parts:
     precision: Precision
     horizon: Horizon
     timetable: Timetable
+    minima: list[int]
     cautions: list[str]
     data_sha256: str
     units: Mapping[str, str]
@@ -74,7 +74,8 @@ class Parts:
     def better(self) -> dict[str, str]:
         """Every metric of an evaluation, and which way it is better."""
         found = {**self.task.better, **(self.named.better if self.named else {})}
-        return found if self.state.average is None else with_averages(found)
+        both = found if self.state.average is None else with_averages(found)
+        return {**both, **(of_ensembles(self.task.better) if self.minima else {})}
 
 
 def assemble(
@@ -120,50 +121,57 @@ def assemble(
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             try_model(model, few, task, precision, run.model, run.task)
             try_metrics(model, few, task, precision, named, run.task)
-    units = units_of(task, splits.facts)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
     planned, past = at_pace(horizon, clock), pasts(t, loader.pace, clock)
     scheduler = build_scheduler(spec, optimizer, planned, evaluations_in(horizon, timetable.evaluate), past)
-    warned = [
-        *lint(spec, planned, timetable.evaluate, rates, past),
-        *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
-        *overlaps(clock, splits, earlier),
-        *lint_target(run.task, task, splits.like(), splits.facts),
-        *lint_average(run.average, planned),
-    ]
-    best, early = _trackers(run, task)
-    state = RunState(
-        model,
-        optimizer,
-        scheduler,
-        precision.scaler(),
-        best=best,
-        early=early,
-        window=Window(torch.zeros((), dtype=torch.float64, device=device)),
-        clock=clock,
-    )
-    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
-    update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
 
     def in_order(part: str, limit: int | None = t.limit_eval_batches) -> InOrder | ItemsInOrder:
         size = reserved.eval_batch_size
         return splits.in_order(part, transform, labels, batch_size=size, device=device, limit=limit)
 
+    ensemble = partial(try_ensemble, model, few, task, precision, run.task)
+    minima, unkept = snapshots_of(run, spec, planned, past, ensemble)
+    average = run.average and build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
+    warned = [
+        *lint(spec, planned, timetable.evaluate, rates, past),
+        *lint_early_stop(t.early_stop, timetable.patient_from, horizon.steps, timetable.evaluate),
+        *overlaps(clock, splits, earlier),
+        *lint_target(run.task, task, splits.like(), splits.facts),
+        *lint_average(average),
+        *unkept,
+    ]
+    state = RunState(
+        model,
+        optimizer,
+        scheduler,
+        precision.scaler(),
+        **_trackers(run, task),
+        window=Window(torch.zeros((), dtype=torch.float64, device=device)),
+        clock=clock,
+        average=average,
+    )
+    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
+    update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
     validation, test = in_order("validation"), in_order("test")
-    if run.average is not None:
-        units = with_averages(units)
-        state.average = build_average(run.average, planned, model, in_order, reserved.eval_batch_size)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
-    timed = (precision, horizon, timetable)
+    timed = (precision, horizon, timetable, minima)
+    units = _units(run, task, splits.facts, minima)
     return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
 
 
-def _trackers(run: Settings, task: Task) -> tuple[Tracker, Tracker]:
+def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int]) -> dict[str, str]:
+    """The units of all metrics that a run may have."""
+    found = units_of(task, facts)
+    both = found if run.average is None else with_averages(found)
+    return {**both, **(of_ensembles(found) if minima else {})}
+
+
+def _trackers(run: Settings, task: Task) -> dict[str, Any]:
     """What remembers the best evaluation, and when to stop early."""
     better, early = {**task.better, **ways(run)}, run.trainer.early_stop
     best = Tracker(run.checkpoint.monitor, direction(better, run.checkpoint.monitor))
-    return best, Tracker(early.monitor, direction(better, early.monitor), early.threshold)
+    return {"best": best, "early": Tracker(early.monitor, direction(better, early.monitor), early.threshold)}
 
 
 def _loader(
@@ -212,29 +220,3 @@ def build_task(run: Settings, splits: AnySplits) -> Task:
 def named_metrics(run: Settings, task: Task, facts: Mapping[str, Any], device: torch.device) -> NamedMetrics | None:
     """The metrics of ``trainer.metrics``, told the facts of the data; None: there are none."""
     return NamedMetrics(run.trainer.metrics, task, facts, device) if run.trainer.metrics else None
-
-
-def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device, *, begun: bool = False) -> nn.Module:
-    """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device.
-
-    Args:
-        run: the settings.
-        facts: of the data.
-        device: where it goes.
-        begun: the weights of a checkpoint will follow: those that the run began with are not read.
-    """
-    node = run.model.without(getattr(run.model.cls, "begins", ())) if begun else run.model
-    check_model_fits(node, facts)
-    torch.manual_seed(key(run.seed, "init"))
-    with enough_for(node), few_modules(node):
-        return node.build_for(facts).to(device)
-
-
-def first_model(
-    run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device, *, begun: bool = False
-) -> tuple[nn.Module, Batch, Task]:
-    """The model as it is initialised, two training samples in the form that it is given, and the task for these."""
-    model = build_model(run, facts_of(run.task, task, splits.facts), device, begun=begun)
-    few = transform(each(splits.like(), lambda column: column[:2].to(device)))
-    initialise_lazy(model, few, task, run.model)
-    return model, few, task_for(run, task, model, few)

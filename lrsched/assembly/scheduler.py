@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -40,6 +40,7 @@ from lrsched.schedulers.handover import Handover, Segment
 from lrsched.schedulers.native import Native, nested
 from lrsched.schedulers.table import Table
 from lrsched.schedules import Schedule
+from lrsched.units import count
 
 _ROOTS = ("scheduler", "trainer", "optimizer")
 
@@ -112,6 +113,50 @@ def _refuse_correction(spec: SchedulerSpec, optimizer: Optimizer) -> None:
     if any(group.get(CORRECTED) for group in optimizer.param_groups):
         rule = f"is for schedules of ours, and {spec.node.cls.__name__} moves the rate step by step"
         raise ConfigError("optimizer.corrected_decay", UNSET, rule, "take scheduler=cosine, or leave it null")
+
+
+def takes_snapshots(run: Settings, spec: SchedulerSpec) -> bool:
+    """Whether a run keeps its weights at the minima of its schedule; ``scheduler=snapshot`` does unless it is told."""
+    asked = run.checkpoint.snapshots
+    return getattr(spec.node.cls, "snapshots", False) if asked is None else asked > 0
+
+
+def snapshots_of(
+    run: Settings, spec: SchedulerSpec, horizon: Horizon, past: Sequence[Past], try_ensemble: Callable[[], None]
+) -> tuple[list[int], list[str]]:
+    """The steps of the plan at which a run keeps its weights as snapshots, none where it keeps none; and warnings.
+
+    Args:
+        run: the settings.
+        spec: what the config's ``scheduler`` is.
+        horizon: the run.
+        past: lengths that it was planned for before, oldest first.
+        try_ensemble: refuses a task that makes no ensemble.
+
+    Raises:
+        ConfigError: they are asked for, and there can be none.
+    """
+    if not takes_snapshots(run, spec):
+        return [], []
+    asked, name = run.checkpoint.snapshots, spec.node.cls.__name__
+    remedy = "take scheduler=snapshot, sgdr or cyclic, or checkpoint.snapshots=0"
+    if not isinstance(spec, OpenLoopSpec):
+        rule = f"are taken at the minima of a schedule, and those of {name} are not known beforehand"
+        raise ConfigError("checkpoint.snapshots", asked, rule, remedy)
+    minima = continued_schedule(spec.schedule, past, horizon).minima(horizon)
+    if not minima:
+        rule = f"are taken where the rate has fallen, and {name} never falls in {count(horizon.steps, 'step')}"
+        raise ConfigError("checkpoint.snapshots", asked, rule, remedy)
+    try:
+        try_ensemble()
+    except ConfigError as error:
+        if asked:
+            raise
+        return [], [f"checkpoint.snapshots: none are kept; {error}"]
+    if len(minima) == 1 and asked:
+        rule = f"{name} has one minimum in this run, and an ensemble of one is its weights there"
+        return minima, [f"checkpoint.snapshots={asked}: {rule}; scheduler=snapshot has several"]
+    return minima, []
 
 
 def _refuse_extension(past: Iterable[Past], what: str) -> None:

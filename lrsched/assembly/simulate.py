@@ -17,7 +17,7 @@ from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import OpenLoopSpec, SchedulerSpec, spec_of
 from lrsched.assembly.lint import lint, lint_rest
 from lrsched.assembly.parts import build_optimizer, timetable_of
-from lrsched.assembly.scheduler import build_scheduler
+from lrsched.assembly.scheduler import build_scheduler, takes_snapshots
 from lrsched.config.settings import Settings, base_rate
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
@@ -103,7 +103,8 @@ class Foreseen:
 
 
 def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen | None:
-    """What a run will set, to the bit; None where nobody knows beforehand: a closed loop, a user's own class.
+    """What a run will set, to the bit; None where nobody knows beforehand (a closed loop, a user's own class), and of a
+    run that keeps snapshots.
 
     Args:
         run: the settings.
@@ -113,6 +114,8 @@ def foresee(run: Settings, model: nn.Module, pace: Pace | Horizon) -> Foreseen |
     Raises:
         ConfigError: a value that cannot be used.
     """
+    if takes_snapshots(run, spec_of(run.scheduler)):  # the weights at each minimum are to lie in its own folder
+        return None
     horizon = run_horizon(run.trainer, pace)
     timetable = timetable_of(run, horizon)
     optimizer = build_optimizer(run.optimizer, model)

@@ -17,6 +17,7 @@ from lrsched.config.component import Component
 from lrsched.config.targets import within
 from lrsched.data.batch import Batch, column, columns, each, named
 from lrsched.errors import ConfigError, UserError
+from lrsched.tasks._call import Answers
 from lrsched.tasks.task import Task
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -115,6 +116,38 @@ def try_metrics(
                 with blamed(asked, "trainer.metrics are given what forward() gives for the model's first answers:"):
                     named.update(task, batch)
             named.compute()
+    finally:
+        set_generators(generators, device)
+
+
+def try_ensemble(model: nn.Module, batch: Batch, task: Task, precision: Precision, asked: Component[Any]) -> None:
+    """Ask a task for an ensemble of a model with itself on a batch, with a copy of it: nothing notices.
+
+    Args:
+        model, batch, task, precision, asked: as for :func:`try_model`.
+
+    Raises:
+        ConfigError: it makes none that it can measure; names what came.
+    """
+    remedy = "write ensemble(outputs, batch) in the task, or give checkpoint.snapshots=0"
+    device = next(iter(columns(batch).values())).device
+    generators, copy = generators_state(device), deepcopy(model).eval()
+    try:
+        with torch.inference_mode(), precision(), blamed(asked, "its ensemble() raised", remedy):
+            output = task.forward(copy, batch)
+            merged: Any = task.ensemble([output, output], batch)
+            wanted = task.complaint(merged, batch)
+            if wanted:
+                raise ConfigError(
+                    asked.key, asked.target, f"its ensemble() gives {_shown(merged)}, and {wanted}", remedy
+                )
+            model_of = Answers(copy, [merged])
+            found: list[Any] = [task.measure(copy, batch), task.measure(model_of, batch)]  # type: ignore[arg-type]
+            if not model_of.called:
+                rule = "its measure() looks at the model itself, which an ensemble has not"
+                raise ConfigError(asked.key, asked.target, rule, "give checkpoint.snapshots=0")
+            task.compared(output, batch)
+        _check_sums(found, asked)
     finally:
         set_generators(generators, device)
 

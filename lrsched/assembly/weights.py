@@ -1,16 +1,29 @@
-"""Put weights into a model: all of them, or those that a regular expression names; refuse what does not fit."""
+"""The weights that a run starts from: those of a model as it is initialised, or others, which must fit."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
+from lrsched.assembly.checks import task_for
+from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
+from lrsched.assembly.task import facts_of
+from lrsched.assembly.trial import initialise_lazy
+from lrsched.config.settings import Settings
+from lrsched.data.batch import Batch, each
+from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError
 from lrsched.models.fit import SHOWN, form, misfits
+from lrsched.seeds import key
+from lrsched.tasks.task import Task
+
+if TYPE_CHECKING:
+    from lrsched.assembly.data import AnySplits
 
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.")
 """What wrappers (DistributedDataParallel, Lightning, torch.compile) put before every name."""
@@ -76,3 +89,29 @@ class Initial:
         if fits is None:
             return "are they of this model?"
         return f"choose those that fit by init_match, a regular expression of names, as in init_match='{fits}'"
+
+
+def build_model(run: Settings, facts: Mapping[str, Any], device: torch.device, *, begun: bool = False) -> nn.Module:
+    """The model, its weights drawn from the run's seed on the CPU, so that they are the same on every device.
+
+    Args:
+        run: the settings.
+        facts: of the data.
+        device: where it goes.
+        begun: the weights of a checkpoint will follow: those that the run began with are not read.
+    """
+    node = run.model.without(getattr(run.model.cls, "begins", ())) if begun else run.model
+    check_model_fits(node, facts)
+    torch.manual_seed(key(run.seed, "init"))
+    with enough_for(node), few_modules(node):
+        return node.build_for(facts).to(device)
+
+
+def first_model(
+    run: Settings, splits: AnySplits, task: Task, transform: Transform, device: torch.device, *, begun: bool = False
+) -> tuple[nn.Module, Batch, Task]:
+    """The model as it is initialised, two training samples in the form that it is given, and the task for these."""
+    model = build_model(run, facts_of(run.task, task, splits.facts), device, begun=begun)
+    few = transform(each(splits.like(), lambda column: column[:2].to(device)))
+    initialise_lazy(model, few, task, run.model)
+    return model, few, task_for(run, task, model, few)

@@ -23,8 +23,8 @@ EPILOG = """\
 Each checkpoint is read whole: its manifest, its size, its SHA-256, the form of its archive; then it is loaded as data
 (weights_only=True) into nothing. It is compared with nothing: an intact checkpoint may still be that of another run.
 
-exit code: 0 the newest checkpoint is valid; 4 it is damaged, or there is none; 2 there is no run in the folder;
-6 the file system refused. Of several folders, the highest.
+exit code: 0 the newest checkpoint and all snapshots are valid; 4 one is damaged, or there is no checkpoint; 2 there is
+no run in the folder; 6 the file system refused. Of several folders, the highest.
 """
 
 
@@ -48,7 +48,7 @@ def report(folder: RunFolder) -> Iterator[str]:
 
     Raises:
         ConfigError: there is no run in it.
-        CheckpointError: its newest checkpoint is not valid; raised after the last line.
+        CheckpointError: its newest checkpoint or a snapshot is not valid; raised after the last line.
     """
     must_hold_a_run("RUN_FOLDER", folder)
     found = _looked_at(folder)
@@ -57,16 +57,27 @@ def report(folder: RunFolder) -> Iterator[str]:
     if found:
         yield _printable(f"  config {found[0][0].manifest.get('config_sha256', 'unknown')}")
         yield f"  {'step':>10}  {'bytes':>13}  {'sha256':<16}"
-    for checkpoint, complaint in found:
-        size, digest = checkpoint.manifest.get("bytes", "?"), checkpoint.manifest.get("sha256", "?")[:16]
-        shown = f"{size:>13,}" if isinstance(size, int) else f"{size:>13}"
-        yield _printable(f"  {checkpoint.step:>10}  {shown}  {digest:<16}  {complaint or 'intact'}")
+    yield from (_line(checkpoint, complaint) for checkpoint, complaint in found)
+    snapshots: list[tuple[Checkpoint, str | None]] = []
+    if folder.snapshots.is_dir():
+        snapshots = [(snapshot, _complaint(snapshot)) for snapshot in survey(folder.snapshots)]
+        yield "  snapshots"
+    yield from (_line(snapshot, complaint) for snapshot, complaint in snapshots if complaint is not None)
     if not found:
         raise CheckpointError(f"no valid checkpoint in {folder.checkpoints}: there is none")
     if newest := found[0][1]:
         intact = any(not complaint for _, complaint in found)
         older = "resume takes an older one" if intact else "none is left to resume from"
         raise CheckpointError(f"the newest checkpoint is not valid: {newest}; {older}")
+    if damaged := next((complaint for _, complaint in snapshots if complaint), ""):
+        raise CheckpointError(f"a snapshot is not valid: {damaged}; an ensemble passes it over")
+
+
+def _line(checkpoint: Checkpoint, complaint: str) -> str:
+    """Describe a checkpoint or a snapshot."""
+    size, digest = checkpoint.manifest.get("bytes", "?"), checkpoint.manifest.get("sha256", "?")[:16]
+    shown = f"{size:>13,}" if isinstance(size, int) else f"{size:>13}"
+    return _printable(f"  {checkpoint.step:>10}  {shown}  {digest:<16}  {complaint or 'intact'}")
 
 
 def _looked_at(folder: RunFolder) -> list[tuple[Checkpoint, str]]:

@@ -13,11 +13,13 @@ from lrsched.console import tell
 from lrsched.python.finished import Run
 from lrsched.records import RunFolder
 from lrsched.runs.resume import must_hold_a_run
+from lrsched.units import count
 
 EPILOG = """\
 examples:
   lrsched evaluate outputs/first
   lrsched evaluate outputs/first --weights best --part val --json best.json
+  lrsched evaluate outputs/cycles --weights snapshots
 
 The model is built from the run's own config, and the data set is loaded and split as in training. On the machine and
 with the threads of the run, the metrics are those of its result.json to the last bit.
@@ -39,14 +41,18 @@ def _run(arguments: Sequence[str]) -> None:
     if trusted():  # a trusted module may lie in the current folder
         sys.path.insert(0, "")
     from lrsched.python.rebuild import PARTS, Rebuilt  # imports torch
+    from lrsched.runs.weights import check_weights, is_ensemble
     from lrsched.train.environment import prepare
 
+    check_weights(options.weights)
     parts = Rebuilt.of(folder)
     prepare(parts.run.device, parts.run.threads, parts.run.trainer.deterministic)
     found, step = Run(options.folder, parts=parts).evaluated(options.part, options.weights)
     if options.json is not None:
         write(options.json, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode(), folder=True)
-    tell(f"{options.folder}: {options.weights} weights, of step {step}, on the {PARTS[options.part]} part")
+    together = is_ensemble(options.weights)
+    which = f"{count(step, 'snapshot')} together" if together else f"{options.weights} weights, of step {step}"
+    tell(f"{options.folder}: {which}, on the {PARTS[options.part]} part")
     names = {name.partition("/")[2]: value for name, value in found.items()}
     for name, value in names.items():
         tell(f"  {name:<{max(map(len, names))}}  {parts.in_words(name, value)}")
@@ -57,8 +63,9 @@ def _parser() -> Parser:
     parser = Parser("evaluate", description=about, epilog=EPILOG)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="as outputs/first")
     kinds = "last: of the newest checkpoint (default); best: of the best evaluation by checkpoint.monitor; "
-    kinds += "average: of a run with average=NAME"
-    parser.add_argument("--weights", choices=("last", "best", "average"), default="last", help=kinds)
+    kinds += "average: of a run with average=NAME; snapshots: all that the run has kept, together; snapshots:3: the "
+    kinds += "latest three; snapshot:STEP: one"
+    parser.add_argument("--weights", default="last", help=kinds)
     parser.add_argument("--part", choices=("test", "val"), default="test", help="of the data; default: test")
     parser.add_argument("--json", type=Path, metavar="F", help='write the metrics: {"test/loss": …}')
     return parser

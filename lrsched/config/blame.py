@@ -74,12 +74,13 @@ def _is_theirs(file: str, module: str) -> bool:
 
 
 @contextmanager
-def blamed(node: Component[Any], doing: str) -> Generator[None]:
-    """Around a call of a user's own code: what it raises is an error of its author's.
+def blamed(node: Component[Any], doing: str, remedy: str = "") -> Generator[None]:
+    """Around a call of code that is not ours: what it raises is an error of its author's, or of who chose it.
 
     Args:
         node: of the code, for the message.
         doing: what the call did, as ``its check() raised``.
+        remedy: what to do about it.
 
     Raises:
         ConfigError: it raised an error, which is shown with the line that it comes from.
@@ -91,7 +92,7 @@ def blamed(node: Component[Any], doing: str) -> Generator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise ConfigError(node.key, node.target, f"{doing} {raised(error)}") from error
+        raise ConfigError(node.key, node.target, f"{doing} {raised(error)}", remedy) from error
 
 
 class called:

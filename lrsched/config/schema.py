@@ -99,6 +99,7 @@ class CheckpointConfig:
 
     every: str = ruled("auto", auto_or_duration)
     keep: int = ruled(2, at_least(1))
+    snapshots: Optional[int] = ruled(None, at_least(0))
     monitor: str = "val/loss"
     mode: Optional[str] = ruled(None, one_of("min", "max"))
     allow_change: list[str] = field(default_factory=list[str])

@@ -1,89 +1,180 @@
-"""Forms that a curve of losses over rates may have: two arms, or two arms and a wall."""
+"""Curves that the loss may follow over rates and horizons: a valley that moves, and a wall that stands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-STEP = 0.02
-"""Of the distances ln(rate / best rate) at which the forms are tabulated."""
 
-FARTHEST = 9.0
-LEFT = (0.1, 0.2, 0.35, 0.55, 0.8, 1.2, 2.0)
-RIGHT = (0.3, 0.5, 0.7, 0.95, 1.3, 2.0)
-TYPICAL = (0.6, 0.7), (0.8, 0.6)
-"""The slope of either arm, and the standard deviation of its logarithm: what is believed before there are losses."""
+class Belief(NamedTuple):
+    """What is believed of a number before there are losses: a normal distribution."""
 
-OF_WALLS = ((0.25, 0.4, 0.6, 0.85), (0.0, 0.4, 0.9, 1.6), (8.0, 25.0))
-"""The slope of the valley, how far beyond the wall its floor would lie, the steepness of the wall."""
+    mean: float
+    sd: float
 
-SHARE_OF_WALLS = 0.25
-HIGHEST = 8.0
+    def density(self, value: Floats) -> Floats:
+        """Its logarithm."""
+        return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd)
+
+
+OF_VALLEYS = Belief(-0.38, 0.14)
+"""q in best rate ∝ horizon^q: the mean of −.32 measured, −.5 in the convex worst case, −.33 and −.40 for regressions;
+https://arxiv.org/abs/2409.19913, https://arxiv.org/abs/2501.18965, https://arxiv.org/abs/2602.04774."""
+
+OF_HARD = Belief(-0.03, 0.08)
+"""q where the valley lies beyond the wall: in a hard problem the largest stable rate is the best one at any horizon,
+https://arxiv.org/abs/2602.06797."""
+
+HARD = 0.4
+"""How likely it is then."""
+
+OF_WALLS = Belief(-0.05, 0.04)
+"""What is stable hardly moves: it is a matter of the curvature, not of the time."""
+
+ARMS = Belief(np.log(0.6), 0.7), Belief(np.log(0.8), 0.6)
+"""ln of the slope of either arm."""
+
+STEEP = Belief(3.0, 0.8)
+"""ln of a wall's steepness at the middle horizon."""
+
+STEEPER = 0.7
+"""It grows with horizon^0.7: what is unstable grows with every update."""
+
+UNITS = Belief(-0.4, 0.9)
+"""ln of the size of all rises: 1 for a regression, .05 for a language model."""
+
+ERRORS = Belief(np.log(0.03), 0.6)
+"""ln of the error of the forms, in that unit: no curve is one of ours."""
+
+LEFT, RIGHT, PLACE, EXPONENT, WALL, STEEPNESS, DRIFT, UNIT, ERROR, NOISE = range(10)
+"""Columns of the numbers of a curve."""
+
+COLUMNS = 10
+HIGHEST = 3.0
+"""A wall higher than e³ counts as that."""
+
+
+class Ranges(NamedTuple):
+    """Where the valley and the wall may lie at the middle horizon, in ln rate: anywhere between two ends."""
+
+    valley: tuple[float, float]
+    wall: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Forms of ln(loss / least loss) over d = ln(rate / best rate), tabulated. ::
+    """Curves of ln(loss) over x = ln rate, at horizon h. ::
 
-        valley  ln(e^(−αd)/α + e^(γd)/γ) − ln(1/α + 1/γ)      falls with slope α, rises with γ, flat at d = 0
-        wall    valley(d − δ), α = γ, + e^(Wd)/W               what a rate does beyond the stable ones
+        rise    u·valley(x − c − q·z) + e^(S·(x − w − v·z))          z = ln(h / middle), S ∝ h^0.7
+        valley  ln(e^(−αd)/α + e^(γd)/γ) − ln(1/α + 1/γ)             falls with slope α, rises with γ, least at d = 0
 
-    A wall is moved so that its least place is d = 0 too.
+    The best rate is at the bottom of the valley, or before the wall where that comes first.
 
     Args:
-        rises: float64[forms, places], from −9 to 9.
-        wall: whether a form has a wall.
-        prior: the logarithm of a form's weight before any loss is known.
+        numbers: of each curve, float64[curves, 10]: ln α, ln γ, c, q, w, ln S, v, ln u; then ln of the error of the
+            forms, and ln of the noise over what was estimated.
     """
 
-    rises: Floats
-    wall: NDArray[np.bool_]
-    prior: Floats
+    numbers: Floats
 
-    @property
-    def excess(self) -> Floats:
-        """loss / least loss − 1 at the same places."""
-        return np.expm1(np.minimum(self.rises, 3.0))
+    @classmethod
+    def believed(cls, count: int, ranges: Ranges, noise: float, chance: np.random.Generator) -> Curves:
+        """Draw curves before there are losses.
 
-    def places(self, distance: Floats) -> NDArray[np.intp]:
-        """Where in the table a distance lies; beyond its ends: the end."""
-        return np.clip(((distance + FARTHEST) / STEP + 0.5).astype(np.intp), 0, self.rises.shape[1] - 1)
+        Args:
+            count: how many.
+            ranges: of the places.
+            noise: standard deviation of ln noise.
+            chance: draws them.
+        """
+        numbers = chance.standard_normal((count, COLUMNS))
+        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, DRIFT: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
+        for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
+            numbers[:, column] = belief.mean + belief.sd * numbers[:, column]
+        numbers[:, PLACE] = chance.uniform(*ranges.valley, count)
+        numbers[:, WALL] = chance.uniform(*ranges.wall, count)
+        hard = (numbers[:, PLACE] > numbers[:, WALL]) & (chance.uniform(size=count) < HARD)
+        mean, sd = np.where(hard[:, None], OF_HARD, OF_VALLEYS).T
+        numbers[:, EXPONENT] = mean + sd * numbers[:, EXPONENT]
+        return cls(numbers)
+
+    def density(self, ranges: Ranges, noise: float) -> Floats:
+        """The logarithm of how much each is believed before there are losses; −inf: not at all."""
+        n = self.numbers
+        easy = OF_VALLEYS.density(n[:, EXPONENT])
+        hard = np.logaddexp(np.log(1 - HARD) + easy, np.log(HARD) + OF_HARD.density(n[:, EXPONENT]))
+        sum_ = np.where(n[:, PLACE] > n[:, WALL], hard, easy)
+        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, DRIFT: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
+        for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
+            sum_ = sum_ + belief.density(n[:, column])
+        within = np.ones(len(n), dtype=bool)
+        for column, (low, high) in ((PLACE, ranges.valley), (WALL, ranges.wall)):
+            within &= (n[:, column] > low) & (n[:, column] < high)
+        return np.where(within, sum_, -np.inf)
+
+    def valley(self, z: float) -> Floats:
+        """Where it is least, at a horizon e^z times the middle one."""
+        return self.numbers[:, PLACE] + self.numbers[:, EXPONENT] * z
+
+    def wall(self, z: float, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
+        """Where it stands, ``lag`` before where it seems to, and how steep it is."""
+        n = self.numbers
+        return n[:, WALL] + n[:, DRIFT] * z - lag, np.exp(n[:, STEEPNESS] + STEEPER * z)
+
+    def rises(self, z: float, x: Floats, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
+        """The rise in the valley, and before the wall, at rates e^x: float64[curves, rates].
+
+        Args:
+            z: ln of the horizon over the middle one.
+            x: float64[rates], or float64[curves, rates].
+            lag: as of :meth:`wall`.
+        """
+        left, right, unit = (np.exp(self.numbers[:, [column]]) for column in (LEFT, RIGHT, UNIT))
+        place, steep = self.wall(z, lag)
+        wall = np.exp(np.minimum(steep[:, None] * (x - place[:, None]), HIGHEST))
+        d = x - self.valley(z)[:, None]
+        arms = np.logaddexp(-left * d - np.log(left), right * d - np.log(right))
+        return unit * (arms - np.log(1 / left + 1 / right)), wall
+
+    def best(self, z: float, lag: Floats | float = 0.0) -> Floats:
+        """ln of each one's best rate, by bisection: a curve is convex."""
+        left, right, unit = np.exp(self.numbers[:, [LEFT, RIGHT, UNIT]]).T
+        bottom, (place, steep) = self.valley(z), self.wall(z, lag)
+        low, high = np.minimum(bottom, place) - 4.0, bottom
+        for _ in range(28):
+            x = 0.5 * (low + high)
+            d = np.clip((left + right) * (x - bottom) + np.log(left / right), -60, 60)
+            arms = (right - left * np.exp(-d)) / (1 + np.exp(-d))
+            falls = unit * arms + steep * np.exp(np.minimum(steep * (x - place), 30.0)) < 0
+            low, high = np.where(falls, x, low), np.where(falls, high, x)
+        return np.asarray(0.5 * (low + high))
 
 
-@lru_cache(maxsize=1)
-def curves() -> Curves:
-    """All forms: 42 without a wall, 32 with one."""
-    distance = np.arange(-FARTHEST, FARTHEST + STEP / 2, STEP)
-    rises, prior = [], []
-    for left in LEFT:
-        for right in RIGHT:
-            rises.append(_valley(distance, left, right))
-            known = zip((left, right), TYPICAL, strict=True)
-            prior.append(-0.5 * sum((np.log(slope / middle) / sd) ** 2 for slope, (middle, sd) in known))
-    valleys = len(rises)
-    for slope in OF_WALLS[0]:
-        for beyond in OF_WALLS[1]:
-            for steep in OF_WALLS[2]:
-                fine = np.linspace(-3.0, 2.0, 5001)
-                least = fine[_walled(fine, slope, beyond, steep).argmin()]
-                rise = _walled(distance + least, slope, beyond, steep)
-                rises.append(rise - rise.min())
-    wall = np.arange(len(rises)) >= valleys
-    weights = np.exp(np.array([*prior, *[0.0] * int(wall.sum())]))
-    weights[~wall] *= (1 - SHARE_OF_WALLS) / weights[~wall].sum()
-    weights[wall] *= SHARE_OF_WALLS / weights[wall].sum()
-    return Curves(np.minimum(np.array(rises), HIGHEST), wall, np.log(weights))
+def step_of(likely: Floats, most: float, count: int) -> float:
+    """How far the losses may count more at once, so that ``count`` / 2 of them still count."""
+    low, high = 0.0, most
+    for step in [most, *[0.0] * 30]:
+        step = step or 0.5 * (low + high)
+        weight = np.exp(step * (likely - likely.max()))
+        if weight.sum() ** 2 / (weight**2).sum() < count / 2:
+            high = step
+        else:
+            low = step
+        if low == most:
+            break
+    return low
 
 
-def _valley(distance: Floats, left: float, right: float) -> Floats:
-    arms = np.logaddexp(-left * distance - np.log(left), right * distance - np.log(right))
-    return arms - np.log(1 / left + 1 / right)
-
-
-def _walled(distance: Floats, slope: float, beyond: float, steep: float) -> Floats:
-    return _valley(distance - beyond, slope, slope) + np.exp(np.minimum(steep * distance, 6.0)) / steep
+def moved(numbers: Floats, chance: np.random.Generator) -> Floats:
+    """Where each may move: along the difference of two others, in some of its numbers."""
+    one, other = chance.integers(0, len(numbers), (2, len(numbers)))
+    usual = chance.uniform(0.3, 1.0, len(numbers)) * 2.38 / np.sqrt(2 * COLUMNS)
+    length = np.where(chance.uniform(size=len(numbers)) < 0.15, 1.0, usual)
+    some = chance.uniform(size=numbers.shape) < chance.choice([1.0, 0.5, 0.25], size=(len(numbers), 1))
+    along = length[:, None] * (numbers[one] - numbers[other]) + 0.003 * chance.standard_normal(numbers.shape)
+    return numbers + some * along

@@ -8,158 +8,224 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.find.curves import STEP, Curves, Floats, curves
+from lrsched.find.curves import ERROR, NOISE, UNIT, Belief, Curves, Floats, Ranges, moved, step_of
 from lrsched.find.losses import BAND, Losses, Noise
 
+COUNT, MOVES, LAST_MOVES = 1000, 3, 5
+"""Explanations, and how often each moves at every temperature, and at the last one."""
 
-class Exponent(NamedTuple):
-    """What is believed of q in best rate ∝ horizon^q before any loss is known: mean and standard deviation."""
-
-    mean: float
-    sd: float
-
-
-OF_VALLEYS = Exponent(-0.33, 0.15)
-"""−.32 measured, −.5 in the convex worst case, −.33 and −.40 for regressions: https://arxiv.org/abs/2409.19913,
-https://arxiv.org/abs/2501.18965, https://arxiv.org/abs/2602.04774."""
-
-OF_WALLS = Exponent(-0.06, 0.12)
-"""What is stable hardly moves: it is a matter of the curvature, not of the time."""
-
-NUGGET = 0.03
-"""The error of the forms: no curve is one of ours."""
-
-SOFT = 1.2
-"""On the far side of the best rate a wall may be softer than ours: its rise is off by so many times itself."""
+SOFT = 0.8
+"""What a wall adds to a loss is off by so many times itself: near it, few seeds say little about their mean."""
 
 SHORT = 0.15
 """How far a bad rate may fall short of the band, in ln loss."""
 
-MARGIN = 1.2
-PLACES, EXPONENTS = 91, 23
-LEAST_WEIGHT = 1e-6
+BEYOND = 2.5
+"""How far beyond the rates that were tried the valley or the wall may lie, in ln rate."""
+
+LAG = Belief(0.5, 0.3)
+"""A wall stands before where a few seeds see it, by so many times one seed's ln noise: what every seed survives for a
+while, one in many does not to the end."""
+
+
+RISE = 0.4
+"""A horizon is looked at where the expected rise is this, on either side of the best rate."""
+
+FAR, APART = 1.2, 0.12
+"""And at most, and at least, so far from it in ln rate."""
+
+
+OF_WALL = (0.15, 0.6)
+"""Where losses soar beyond the best rate, a horizon is looked at on these quantiles of it: the wall lies
+somewhere between them."""
+
+
+class Block(NamedTuple):
+    """The losses of one horizon, as an explanation is judged by them.
+
+    Args:
+        z: ln of the horizon over the middle one.
+        x, y: ln rate and ln loss, of the rates near the least loss.
+        shape: of the covariance of y.
+        bad: ln of the other rates, whose loss is at least ``band``.
+    """
+
+    z: float
+    x: Floats
+    y: Floats
+    shape: Floats
+    bad: Floats
+    band: float
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Weighted explanations of all losses. ::
+    """Explanations of all losses, drawn as they are believed. ::
 
-        ln loss(rate, h) = m_h + unit·f(ln rate − c − q·ln(h/h₀)) + noise
+        ln loss(rate, h) = m_h + rise(ln rate, h) + noise
 
-    f is one of :func:`lrsched.find.curves.curves`, the same for all horizons, c a place, q an exponent; m_h is free.
-    The grid of (f, c, q) is weighed by the likelihood: normal noise that correlates over the rates of a seed, of a
-    variance that is estimated (Student's t), m_h integrated out. A rate whose loss lies beyond the band, or diverged,
-    says only that f is at least so high there.
+    The rise is that of :class:`lrsched.find.curves.Curves`, m_h is free, the noise correlates over the rates of a
+    seed. A rate whose loss lies beyond the band, or diverged, says only that the rise is at least so high there. The
+    draws: sequential Monte Carlo with moves along differences of others, always with the same random numbers.
 
     Args:
-        form, place, exponent, weight: of the explanations; weights sum to 1.
-        least: m_h for each, by horizon.
-        middle: ln h₀.
+        curves: one for each explanation.
+        weight: of the explanations; they sum to 1.
+        least: ln of the least loss for each, by horizon.
+        middle: ln of the middle horizon.
         noise: that of the losses.
+        lag: how far a wall stands before where it was seen, for each.
     """
 
-    form: np.ndarray
-    place: Floats
-    exponent: Floats
+    curves: Curves
     weight: Floats
     least: Mapping[int, Floats]
     middle: float
     noise: Noise
+    lag: Floats
 
     @classmethod
     def of(cls, losses: Mapping[int, Losses]) -> Fit:
-        """Weigh all explanations of some losses, of which at least one is finite."""
-        noise, forms = Noise.of(losses), curves()
-        losses = {horizon: of for horizon, of in losses.items() if of.near().any()}
-        near = {horizon: of.near(BAND * noise.unit) for horizon, of in losses.items()}
-        seen = np.concatenate([of.x[near[horizon]] for horizon, of in losses.items()])
-        middle = float(sum(near[h].sum() * np.log(h) for h in losses) / len(seen))
-        place = np.linspace(seen.min() - MARGIN, seen.max() + MARGIN, PLACES)
-        exponent = OF_VALLEYS.mean + OF_VALLEYS.sd * np.linspace(-2.6, 3.4, EXPONENTS)
-        c, q = (each.ravel() for each in np.meshgrid(place, exponent, indexing="ij"))
-        belief = np.where(forms.wall[:, None], _normal(q, OF_WALLS), _normal(q, OF_VALLEYS)) + forms.prior[:, None]
-        misfit, least, count = np.zeros(belief.shape), {}, 0
-        for horizon, of in losses.items():
-            centre = c + q * (np.log(horizon) - middle)
-            part, determinant, short, least[horizon] = _explain(of, near[horizon], centre, noise, forms)
-            misfit += part
-            belief -= determinant[:, None] + short
-            count += int(near[horizon].sum()) - 1
-        belief -= 0.5 * (noise.freedom + count) * np.log1p(misfit / noise.freedom)
-        weight = np.exp(belief - belief.max())
-        form, which = np.nonzero(weight > LEAST_WEIGHT)
-        kept = weight[form, which] / weight[form, which].sum()
-        at = {horizon: values[form, which] for horizon, values in least.items()}
-        return cls(form, c[which], q[which], kept, at, middle, noise)
-
-    def centre(self, horizon: int) -> Floats:
-        """ln of the best rate at a horizon, for each explanation."""
-        return self.place + self.exponent * (np.log(horizon) - self.middle)
+        """Draw explanations of some losses, of which at least one is finite."""
+        losses = {horizon: of for horizon, of in sorted(losses.items()) if of.near().any()}
+        noise, middle = Noise.of(losses), float(np.mean([np.log(horizon) for horizon in losses]))
+        blocks = [_block(of, noise, float(np.log(horizon)) - middle) for horizon, of in losses.items()]
+        finite = np.concatenate([of.x[np.isfinite(of.mean)] for of in losses.values()])
+        low = float(finite.min())
+        high = min(float(max(of.x.max() for of in losses.values())), float(finite.max()) + BEYOND / 2) + BEYOND
+        ranges = Ranges((low - BEYOND, high), (low, high))
+        chance = np.random.default_rng(0)
+        curves = _drawn(blocks, noise, ranges, chance)
+        floors = _judged(curves, blocks, noise)[1]
+        least = {}
+        for horizon, block, floor in zip(losses, blocks, floors, strict=True):
+            valley, wall = curves.rises(block.z, curves.best(block.z)[:, None])
+            least[horizon] = floor + (valley + wall)[:, 0]
+        lag = np.sqrt(noise.variance) * np.abs(LAG.mean + LAG.sd * chance.standard_normal(COUNT))
+        return cls(curves, np.full(COUNT, 1 / COUNT), least, middle, noise, lag)
 
     @property
-    def wall(self) -> float:
-        """How likely it is that the best rate is the largest stable one."""
-        return float(self.weight[curves().wall[self.form]].sum())
+    def exponent(self) -> Floats:
+        """Of the best rate over horizons, for each explanation: from the shortest to e times the longest."""
+        shortest, longest = (float(np.log(end)) - self.middle for end in (min(self.least), np.e * max(self.least)))
+        return (self.curves.best(longest) - self.curves.best(shortest)) / (longest - shortest)
 
-    def quantiles(self, horizon: int, shares: Sequence[float]) -> Floats:
-        """Of ln best rate at a horizon."""
-        centre = self.centre(horizon)
-        order = np.argsort(centre)
-        below = np.cumsum(self.weight[order]) - 0.5 * self.weight[order]
-        return np.asarray(np.interp(shares, below, centre[order]), dtype=np.float64)
+    def centre(self, horizon: int, *, seen: bool = False) -> Floats:
+        """ln of the best rate at a horizon, for each explanation.
 
-    def rises(self, horizon: int, x: Floats) -> Floats:
+        Args:
+            horizon: in steps.
+            seen: as a few seeds see it; otherwise as the mean of all does.
+        """
+        return self.curves.best(float(np.log(horizon)) - self.middle, 0.0 if seen else self.lag)
+
+    def rises(self, horizon: int, x: Floats, *, seen: bool = True) -> Floats:
         """ln(loss / least loss) at rates e^x, for each explanation: float64[explanations, rates]."""
-        forms = curves()
-        return self.noise.unit * forms.rises[self.form[:, None], forms.places(x - self.centre(horizon)[:, None])]
+        z, lag = float(np.log(horizon)) - self.middle, 0.0 if seen else self.lag
+        valley, wall = self.curves.rises(z, np.asarray(x), lag)
+        bottom = self.curves.rises(z, self.centre(horizon, seen=seen)[:, None], lag)
+        return valley + wall - bottom[0] - bottom[1]
 
-    def regret(self, horizon: int, x: Floats, most: float = 1.0) -> Floats:
+    def wall(self, horizon: int) -> float:
+        """How likely it is that the best rate there is the largest stable one."""
+        before = self.centre(horizon) < self.curves.valley(float(np.log(horizon)) - self.middle) - 0.1
+        return float(before @ self.weight)
+
+    def quantiles(self, horizon: int, shares: Sequence[float], *, seen: bool = False) -> Floats:
+        """Of ln best rate at a horizon."""
+        return np.asarray(np.quantile(self.centre(horizon, seen=seen), shares), dtype=np.float64)
+
+    def regret(self, horizon: int, x: Floats, most: float = 1.0, *, seen: bool = False) -> Floats:
         """The loss at rates e^x over the least, minus 1, on the average; more than ``most`` counts as that."""
-        forms = curves()
-        place = np.round(self.centre(horizon) / STEP).astype(np.intp)
-        first, width = place.min(), int(np.ptp(place)) + 1
-        sums = np.bincount(self.form * width + place - first, self.weight, len(forms.prior) * width)
-        form, column = np.nonzero(sums.reshape(-1, width))
-        distance = np.asarray(x)[:, None] - (column + first) * STEP
-        excess: Floats = np.minimum(forms.excess[form, forms.places(distance)], most)
-        return excess @ sums.reshape(-1, width)[form, column]
+        rises = self.rises(horizon, x, seen=seen)
+        return np.minimum(np.expm1(np.minimum(rises, 3.0)), most).T @ self.weight
 
-    def best(self, horizon: int, cap: float = np.inf, most: float = 1.0) -> float:
+    def best(self, horizon: int, cap: float = np.inf, most: float = 1.0, *, seen: bool = False) -> float:
         """ln of the rate with the least expected regret, at most ``cap``."""
-        low, high = self.quantiles(horizon, (0.005, 0.995))
-        x = np.linspace(low - 0.3, high + 0.1, 101)
+        low, high = self.quantiles(horizon, (0.005, 0.995), seen=seen)
+        x = np.linspace(low - 0.3, high + 0.1, 161)
         allowed = x[x <= cap + 1e-9]
-        return float(allowed[self.regret(horizon, allowed, most).argmin()]) if len(allowed) else cap
+        return float(allowed[self.regret(horizon, allowed, most, seen=seen).argmin()]) if len(allowed) else cap
+
+    def sides(self, horizon: int) -> tuple[float, float, float]:
+        """Where few seeds will see that the loss has risen, the best rate, and where it has risen beyond."""
+        middle = self.best(horizon, seen=True)
+        x = middle + np.linspace(-FAR, FAR, 97)
+        rise = self.regret(horizon, x, seen=True)
+        x = x[rise < rise.min() + RISE]
+        return min(float(x[0]), middle - APART), middle, max(float(x[-1]), middle + APART)
+
+    def pair(self, horizon: int) -> tuple[float, float]:
+        """Two rates to try at a horizon, in ln rate."""
+        if self.wall(horizon) > 0.5:
+            low, top = self.quantiles(horizon, OF_WALL, seen=True).tolist()
+            return low, max(top, low + APART)
+        low, middle, top = self.sides(horizon)
+        return middle if middle - low > 0.5 * (top - low) else low, top
+
+    def third(self, horizon: int, known: Losses) -> float:
+        """One more: beyond an end if the best one may lie there, else between them where nothing is yet."""
+        low, middle, top = self.sides(horizon)
+        if self.wall(horizon) > 0.5:
+            middle = float(self.quantiles(horizon, [0.5], seen=True)[0])
+        if middle > known.x.max() - APART:
+            return max(top, float(known.x.max()) + APART)
+        if middle < known.x.min() + APART:
+            return min(low, float(known.x.min()) - APART)
+        if np.abs(known.x - middle).min() < APART:
+            return max(low, top, key=lambda side: float(np.abs(known.x - side).min()))
+        return middle
 
 
-def _normal(value: Floats, belief: Exponent) -> Floats:
-    return -0.5 * ((value - belief.mean) / belief.sd) ** 2 - np.log(belief.sd)
+def _block(of: Losses, noise: Noise, z: float) -> Block:
+    near = of.near()
+    return Block(z, of.x[near], of.mean[near], noise.shape(of, near), of.x[~near], float(of.mean[near].min()) + BAND)
 
 
-def _explain(
-    of: Losses, near: np.ndarray, centre: Floats, noise: Noise, forms: Curves
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """How well each form at each centre explains one horizon.
+def _judged(curves: Curves, blocks: Sequence[Block], noise: Noise) -> tuple[Floats, list[Floats]]:
+    """The logarithm of how likely the losses are for each curve, and m_h for each, by horizon."""
+    numbers = curves.numbers
+    error = np.exp(2 * (numbers[:, ERROR] + np.minimum(numbers[:, UNIT], 0.0)))
+    variance = noise.variance * np.exp(2 * numbers[:, NOISE])
+    width = np.sqrt(SHORT**2 + variance / 3)
+    likely, floors = np.zeros(len(numbers)), list[Floats]()
+    for block in blocks:
+        valley, wall = curves.rises(block.z, np.concatenate([block.x, block.bad]))
+        near, rise = np.arange(len(block.x)), valley + wall
+        covariance = variance[:, None, None] * block.shape
+        covariance[:, near, near] += error[:, None] + (SOFT * wall[:, near]) ** 2
+        lower = np.linalg.cholesky(covariance)
+        rest = block.y - rise[:, near]
+        solved = np.linalg.solve(lower, np.stack([rest, np.ones_like(rest)], -1))
+        square, cross, ones = ((solved[..., a] * solved[..., b]).sum(1) for a, b in ((0, 0), (0, 1), (1, 1)))
+        floor = cross / ones
+        likely -= 0.5 * (square - cross * floor) + np.log(lower[:, near, near]).sum(1) + 0.5 * np.log(ones)
+        lacking = np.maximum(block.band - floor[:, None] - rise[:, len(near) :], 0) / width[:, None]
+        likely -= 0.5 * (lacking**2).sum(1)
+        floors.append(floor)
+    return likely, floors
 
-    Returns:
-        The squared distance [forms, centres], ½ ln of the determinants [forms], the penalty for bad rates
-        [forms, centres], and m_h / unit [forms, centres].
-    """
-    rises = forms.rises[:, forms.places(of.x - centre[:, None])]
-    y = of.mean / noise.unit
-    rest = y[near] - rises[:, :, near]
-    after = np.arange(int(near.sum())) > y[near].argmin()
-    rise = np.where(after, y[near] - y[near].min(), 0.0)
-    plain = noise.covariance(of, near, NUGGET)
-    misfit, least, determinant = np.empty(rest.shape[:2]), np.empty(rest.shape[:2]), np.empty(len(rest))
-    for which, covariance in ((~forms.wall, plain), (forms.wall, plain + np.diag((SOFT * rise) ** 2))):
-        inverse = np.linalg.inv(covariance)
-        sums = inverse.sum(1)
-        free = inverse - np.outer(sums, sums) / sums.sum()
-        misfit[which] = ((rest[which] @ free) * rest[which]).sum(-1)
-        least[which] = rest[which] @ sums / sums.sum()
-        determinant[which] = 0.5 * (np.linalg.slogdet(covariance)[1] + np.log(sums.sum()))
-    threshold = y[near].min() + BAND
-    lacking = np.maximum(threshold - least[:, :, None] - rises[:, :, ~near], 0.0)
-    width = SHORT + float(np.sqrt(noise.variance / of.each.shape[1]))
-    return misfit, determinant, 0.5 * ((lacking / width) ** 2).sum(-1), least
+
+def _drawn(blocks: Sequence[Block], noise: Noise, ranges: Ranges, chance: np.random.Generator) -> Curves:
+    """Curves as they are believed after the losses: first as before them, then more and more so."""
+    spread = float(1 / np.sqrt(2 * noise.freedom))
+    numbers = Curves.believed(4 * COUNT, ranges, spread, chance).numbers
+    likely, heat = _judged(Curves(numbers), blocks, noise)[0], 0.0
+    while heat < 1:
+        step = step_of(likely, 1 - heat, COUNT)
+        heat = 1.0 if step >= 1 - heat else heat + step
+        weight = np.cumsum(np.exp(step * (likely - likely.max())))
+        picked = np.searchsorted(weight, weight[-1] * (np.arange(COUNT) + chance.uniform()) / COUNT)
+        picked = np.minimum(picked, len(weight) - 1)
+        numbers, likely = numbers[picked], likely[picked]
+        believed = Curves(numbers).density(ranges, spread)
+        for _ in range(MOVES if heat < 1 else LAST_MOVES):
+            there = moved(numbers, chance)
+            new = Curves(there).density(ranges, spread)
+            within = np.isfinite(new)
+            value = np.full(COUNT, -np.inf)
+            value[within] = _judged(Curves(there[within]), blocks, noise)[0]
+            taken = np.log(chance.uniform(size=COUNT)) < heat * (value - likely) + new - believed
+            numbers = np.where(taken[:, None], there, numbers)
+            likely, believed = np.where(taken, value, likely), np.where(taken, new, believed)
+    return Curves(numbers)

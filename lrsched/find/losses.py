@@ -16,8 +16,6 @@ BAND = 1.0
 """A loss e times the least of its horizon says only that its rate is bad."""
 
 OCTAVE = float(np.log(2))
-WIDEST = 0.3
-"""The rise, of a logarithm, from which on the forms fit as they are."""
 
 GROWTH = 0.3
 """The noise of a loss grows with rate^0.3."""
@@ -25,8 +23,17 @@ GROWTH = 0.3
 BEND = 1.6
 """Noise at rates d octaves apart correlates as ρ^(d^1.6)."""
 
-FEW = 2.0
-"""How many degrees of freedom a guess of the noise counts, before there are losses: 5 %."""
+USUAL, FULL = 0.05, 0.3
+"""A guess of the noise, 5 %, where losses rise by .3 or more in ln; less where they rise by less."""
+
+FEW, SHARE = 0.5, 0.6
+"""How many degrees of freedom the guess counts; and how many each one of a rate, since rates of a seed go together."""
+
+STEADY = 0.4
+"""Beyond the best rate, losses that rise by more are near a wall: what seeds differ by there is not the noise."""
+
+OUTLYING = 6.0
+"""A rate's variance counts at most so many times the median."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,15 @@ class Losses:
         mean = self.mean
         return np.isfinite(mean) & (mean <= np.min(mean, initial=np.inf) + band)
 
+    def steady(self) -> NDArray[np.bool_]:
+        """Those of them that are not near a wall beyond the best one."""
+        beyond = np.arange(len(self.x)) > self.mean.argmin()
+        return self.near() & (~beyond | self.near(STEADY))
+
+    def growth(self, near: NDArray[np.bool_]) -> Floats:
+        """How the standard deviation of the noise grows with the rate; 1 at the best one."""
+        return np.exp(GROWTH * np.clip(self.x[near] - self.x[self.mean.argmin()], -2, 1))
+
 
 def by_horizon(trials: Sequence[Candidate], seeds: Sequence[int]) -> dict[int, Losses]:
     """Sort what is known by horizon; a rate counts when all seeds have trained with it.
@@ -75,62 +91,57 @@ def by_horizon(trials: Sequence[Candidate], seeds: Sequence[int]) -> dict[int, L
 
 @dataclass(frozen=True)
 class Noise:
-    """What a seed does to ln loss, in units of ``unit``.
+    """What a seed does to ln loss.
 
     Args:
-        variance: of one seed's loss about the mean of its rate.
+        variance: of one seed's ln loss about the mean of its rate, at the best one.
         correlation: of the noise of one seed at rates a factor 2 apart: all rates see the same data.
         freedom: degrees of freedom of the variance.
-        unit: the size of the rises: 1, or less where rates hardly differ.
     """
 
     variance: float
     correlation: float
     freedom: float
-    unit: float
 
     @classmethod
     def of(cls, losses: Mapping[int, Losses]) -> Noise:
         """Estimate it from the residuals of all horizons; a weak guess (5 %, .7) stands for what is missing."""
-        unit = _unit(losses)
-        total, freedom, shared, alone = 0.0, 0.0, 0.0, 0.0
+        rise, squares, shared, alone, own = 0.0, list[float](), 0.0, 0.0, 1
         for of in losses.values():
-            near = of.near(BAND * unit)
-            if of.each.shape[1] < 2 or not near.any():
+            near, own = of.steady(), of.each.shape[1] - 1
+            if not near.any():
                 continue
-            residual = (of.each[near] / of.each[near].mean(1, keepdims=True) - 1) / unit / growth(of, near)[:, None]
-            total += float((residual**2).sum())
-            freedom += float((of.each.shape[1] - 1) * near.sum())
+            rise = max(rise, float(np.ptp(of.mean[near])))
+            if not own:
+                continue
+            seeds = np.log(of.each[near])
+            residual = (seeds - seeds.mean(1, keepdims=True)) / of.growth(near)[:, None]
+            squares += ((residual**2).sum(1) / own).tolist()
             for a, b, gap in zip(residual, residual[1:], np.diff(of.x[near]), strict=False):
                 size = float(np.sqrt((a @ a) * (b @ b)))
                 r = float(a @ b) / size if size else 0.0
                 octave = (OCTAVE / max(float(gap), 0.35)) ** BEND
                 shared += size * np.sign(r) * min(abs(r) ** octave, 1.0)
                 alone += size
-        guess = FEW * 0.05**2
-        variance = (guess + total / 2) / (FEW + freedom / 2)
+        guess = (USUAL * float(np.clip(rise / FULL, 0.01, 1.0))) ** 2
+        if not squares:
+            return cls(guess, 0.7, 2 * FEW)
+        freedom = 0.5 * SHARE * own * len(squares)
+        mean = float(np.minimum(squares, OUTLYING * np.median(squares)).mean())
+        variance = (FEW * guess + freedom * mean) / (FEW + freedom)
         correlation = (2.8 * variance + shared) / (4 * variance + alone)
-        return cls(variance, float(np.clip(correlation, 0.0, 0.97)), FEW + freedom / 2, unit)
+        return cls(variance, float(np.clip(correlation, 0.0, 0.97)), FEW + freedom)
 
-    def covariance(self, of: Losses, near: NDArray[np.bool_], nugget: float) -> Floats:
-        """Of the means of the rates near the least loss, the error of the forms (nugget) among it."""
-        x, scale = of.x[near], growth(of, near)
+    def shape(self, of: Losses, near: NDArray[np.bool_]) -> Floats:
+        """The covariance of the means of these rates, over the variance of one seed."""
+        x, scale = of.x[near], of.growth(near)
         apart = (np.abs(x[:, None] - x) / OCTAVE) ** BEND
-        noise = self.variance * np.outer(scale, scale) * self.correlation**apart / of.each.shape[1]
-        return noise + nugget**2 * np.eye(len(x))
+        return np.outer(scale, scale) * self.correlation**apart / of.each.shape[1]
 
-
-def growth(of: Losses, near: NDArray[np.bool_]) -> Floats:
-    """How the standard deviation of the noise grows with the rate; 1 at the best one."""
-    x = of.x[near]
-    return np.exp(GROWTH * np.clip(x - x[of.mean[near].argmin()], -2, 1))
-
-
-def _unit(losses: Mapping[int, Losses]) -> float:
-    """How much ln loss rises over the rates of the shortest horizon, beside what the forms expect."""
-    for of in losses.values():
-        near = of.near()
-        if near.sum() > 1:
-            rise = float(np.ptp(of.mean[near]))
-            return 1.0 if rise >= WIDEST else float(np.clip(rise / WIDEST, 0.01, 1.0))
-    return 1.0
+    def alike(self, of: Losses) -> NDArray[np.bool_]:
+        """Which losses lie within two standard errors of their difference from the least."""
+        near, best = of.near(), int(of.mean.argmin())
+        shape = self.shape(of, np.ones_like(near))
+        variance = np.diag(shape) + shape[best, best] - 2 * shape[best]
+        within = 2 * np.sqrt(self.variance * np.maximum(variance, 0.0))
+        return near & (of.mean <= of.mean[best] + within)

@@ -12,7 +12,7 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Candidate, rounded
 from lrsched.find.curves import Floats
 from lrsched.find.fit import Fit
-from lrsched.find.losses import BAND, Losses, by_horizon
+from lrsched.find.losses import BAND, Losses, Noise, by_horizon
 
 FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 """Horizons, as parts of the run, where the budget is 15 % of a full grid of 7 rates."""
@@ -20,19 +20,13 @@ FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 USUAL, MOST = 6, 16
 """Rates at the first horizon: the first number is paid for in full, more shorten the later horizons."""
 
+CLEAR = 10
+"""Up to so many, while the first or the last differs from the best by no more than seeds do: a flat curve has its best
+rate anywhere, and perhaps two dips."""
+
 THREE = 3
-RISE = 0.4
-"""The later horizons look where the expected rise is this, on either side of the best rate."""
-
-FAR, APART = 1.0, 0.15
-"""And at most, and at least, so far from it in ln rate."""
-
-OF_WALL = (0.1, 0.4, 0.7)
-"""Where losses soar beyond the best rate, they look at these quantiles of it: the wall lies somewhere between them."""
-
-SAFE, QUANTILE = 0.2, 0.25
-"""Where losses soar beyond the best rate: how far below the largest stable one the answer stays, in ln rate, for what
-every seed survives for a while, one in many does not to the end; and which quantile of the best rate it is at most."""
+WORST = 1.0
+"""A rate is chosen by its expected regret, of which more than this counts as this."""
 
 NEAR, NEAR_WALL = 2.9, 1.5
 """Neighbours of the best rate at the first horizon that are further off, by this factor, have one put between them."""
@@ -54,13 +48,14 @@ class Found:
     """What follows from the losses.
 
     Args:
-        rate: with the least expected regret at the run's horizon; lower where losses soar beyond the best.
-        low, high: its 95 % interval.
+        rate: with the least expected regret at the run's horizon.
+        low, high: its 95 % interval; where the curve is flat, it holds every rate that does not differ.
         exponent: of the best rate over horizons: mean and standard deviation.
         wall: how likely the best rate is the largest stable one.
         largest: the largest rate with which no seed of the longest horizon came to grief: no answer is above.
         edge: low or high where the best rate may lie beyond what was tried.
         regret: expected, of the rate.
+        flat: at the longest horizon no rate is worse than the best by more than seeds differ.
         fit: all of it.
     """
 
@@ -72,6 +67,7 @@ class Found:
     largest: float
     edge: Literal["low", "high"] | None
     regret: float
+    flat: bool
     fit: Fit
 
 
@@ -79,10 +75,12 @@ class Found:
 class Plan:
     """Short runs of the real schedule: many at a short horizon discard rates, few at longer ones measure the rest.
 
-    The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side. The
-    other two take three rates each: the best one that :class:`Fit` expects, and one on either side where the loss is
-    expected to have risen; where losses soar beyond the best rate, quantiles of it. All seeds train with every rate, so
-    that their noise cancels. What to run next follows from the losses alone, in whatever order they came.
+    The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side, by
+    more than seeds differ. The other two take three rates each: two at first, on either side of the best one that
+    :class:`Fit` expects, where the loss is expected to have risen; where losses soar beyond the best rate, quantiles of
+    it. Then one more, where these leave it open: beyond an end that is the best of them, else between. All seeds train
+    with every rate, so that their noise cancels. What to run next follows from the losses alone, in whatever order they
+    came.
 
     Args:
         horizon: steps of the run.
@@ -143,11 +141,12 @@ class Plan:
         if not np.isfinite(tried[self.first].mean).any():
             return []
         for horizon in self.later(len(tried[self.first].x)):
-            fit = Fit.of(tried)
-            asked = [Ask(rate, horizon) for rate in _about(fit, horizon)]
-            missing = [ask for ask in asked if not _has(known.get(horizon), ask.lr)]
-            if missing:
-                return missing
+            pair = [rate for rate in map(_rate, Fit.of(tried).pair(horizon)) if not _has(known.get(horizon), rate)]
+            if pair:
+                return [Ask(rate, horizon) for rate in pair]
+            if len(known[horizon].x) < THREE:
+                rate = _rate(Fit.of({**tried, horizon: known[horizon]}).third(horizon, known[horizon]))
+                return [Ask(rounded(1.03 * rate) if _has(known[horizon], rate) else rate, horizon)]
             tried[horizon] = known[horizon]
         return []
 
@@ -159,7 +158,8 @@ class Plan:
             if missing or known is None:
                 return [Ask(rate, self.first) for rate in missing]
             rates.sort()
-            further = _further(rates, known.mean[[_index(known, rate) for rate in rates]])
+            of = Losses(*(each[[_index(known, rate) for rate in rates]] for each in (known.x, known.each)))
+            further = _further(rates, of.mean) or (_unclear(rates, of) if len(rates) < CLEAR else None)
             if further is None or further in rates or len(rates) >= self._most:
                 return []
             rates.append(further)
@@ -181,21 +181,22 @@ class Plan:
             return None
         fit, longest = Fit.of(known), known[max(known)]
         stable = longest.x[longest.near()]
-        best = fit.best(self.horizon, float(stable.max()))
-        if fit.wall > 0.5:
-            best = min(float(stable.max()) - SAFE, float(fit.quantiles(self.horizon, [QUANTILE])[0]))
-        low, high = fit.quantiles(self.horizon, (0.025, 0.975))
-        mean = float(fit.exponent @ fit.weight)
-        sd = float(np.sqrt(np.maximum(fit.exponent**2 @ fit.weight - mean**2, 0)))
+        best = fit.best(self.horizon, float(stable.max()), WORST)
+        low, high = fit.quantiles(self.horizon, (0.025, 0.975)).tolist()
+        alike = fit.noise.alike(longest)
+        if alike.all():
+            low, high = min(low, float(longest.x[0])), max(high, float(longest.x[-1]))
+        exponent = fit.exponent
         return Found(
             rate=rounded(float(np.exp(best))),
             low=float(np.exp(low)),
             high=float(np.exp(high)),
-            exponent=(mean, sd),
-            wall=fit.wall,
+            exponent=(float(exponent.mean()), float(exponent.std())),
+            wall=fit.wall(self.horizon),
             largest=float(np.exp(stable.max())),
             edge=_edge(known[min(known)]),
             regret=float(fit.regret(self.horizon, np.array([best]))[0]),
+            flat=bool(alike.all()),
             fit=fit,
         )
 
@@ -220,18 +221,16 @@ def _further(rates: Sequence[float], mean: Floats) -> float | None:
     return rounded((rates[best] * rates[best - 1]) ** 0.5) if rates[best] / rates[best - 1] > NEAR else None
 
 
-def _about(fit: Fit, horizon: int) -> list[float]:
-    """Three rates for a horizon."""
-    if fit.wall > 0.5:
-        low, middle, top = fit.quantiles(horizon, OF_WALL).tolist()
-    else:
-        middle = fit.best(horizon)
-        x = middle + np.linspace(-FAR, FAR, 81)
-        rise = fit.regret(horizon, x)
-        x = x[rise < rise.min() + RISE]
-        low, top = float(x[0]), float(x[-1])
-    sides = min(low, middle - APART), middle, max(top, middle + APART)
-    return [rounded(float(np.exp(each))) for each in sides]
+def _rate(x: float) -> float:
+    return rounded(float(np.exp(x)))
+
+
+def _unclear(rates: Sequence[float], of: Losses) -> float | None:
+    """The rate to try next at the first horizon, beyond an end that is not clearly worse than the best one."""
+    alike, factor = Noise.of({0: of}).alike(of), 4 if len(rates) >= USUAL else 2
+    if alike[-1]:
+        return rounded(rates[-1] * factor)
+    return rounded(rates[0] / factor) if alike[0] else None
 
 
 def _edge(first: Losses) -> Literal["low", "high"] | None:

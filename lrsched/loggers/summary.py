@@ -9,7 +9,10 @@ from typing import Any, TextIO
 
 from lrsched.console import path_override, tell
 from lrsched.loggers.terminal import span
-from lrsched.units import shown, unit_of
+from lrsched.units import OF_WEIGHTS, PERCENT, shown, unit_of
+
+MOST_SNAPSHOTS = 10
+"""Of which a line each is printed."""
 
 
 def summary(
@@ -46,7 +49,9 @@ def summary(
     """
     reason = result.get("reason")
     lines = [f"{result['status']}: {reason}" if reason else str(result["status"])]
-    lines += [_line(part, _measured(result, part)) for part in ("test", "val")]
+    lines += [_line(part, _measured(result, part, without=OF_WEIGHTS)) for part in ("test", "val")]
+    lines += [_line("average", _average(result))]
+    lines += [_line(label, text) for label, text in _snapshots(result)]
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
     lines += [_line("folder", str(folder)), _line("resume", again(path_override("resume", folder)))]
     if tensorboard:
@@ -70,11 +75,34 @@ def _line(label: str, text: str) -> str:
     return f"  {label:<7} {text}" if text else ""
 
 
-def _measured(result: Mapping[str, Any], part: str) -> str:
-    """The metrics of one part of the data, the loss last."""
+def _measured(result: Mapping[str, Any], part: str, without: tuple[str, ...] = ()) -> str:
+    """The metrics of one part of the data, the loss last; those whose names begin otherwise left out."""
     metrics = result.get("metrics") or {}
     found = {name.removeprefix(f"{part}/"): metrics[name] for name in metrics if name.startswith(f"{part}/")}
+    found = {name: value for name, value in found.items() if not name.startswith(without)} if without else found
     return _listed({name: found[name] for name in sorted(found, key=lambda name: name == "loss")}, result)
+
+
+def _average(result: Mapping[str, Any]) -> str:
+    """Which average of the weights the run has, and what it comes to: on the test part if that was looked at."""
+    named = [(part, _measured(result, f"{part}/average")) for part in ("test", "val")]
+    told = next((f"{part} {measured}" for part, measured in named if measured), "has not begun")
+    return f"{result['average']}: {told}" if "average" in result else ""
+
+
+def _snapshots(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the latest snapshots come to on the test part, each and together."""
+    found = (result.get("snapshots") or {}).get("test") or {"single": [], "last": []}
+    lines = [("single", row, f"step {row['step']}") for row in found["single"][-MOST_SNAPSHOTS:]]
+    lines += [("last", row, str(row["snapshots"])) for row in found["last"][1:MOST_SNAPSHOTS]]
+    apart = {"disagreement": PERCENT}
+    shape = {**result, "units": {**(result.get("units") or {}), **apart}}
+    width = max((len(which) for _, _, which in lines), default=0)
+    names = ("step", "snapshots")
+    return [
+        (label, f"{which:<{width}}  {_listed({k: v for k, v in row.items() if k not in names}, shape)}")
+        for label, row, which in lines
+    ]
 
 
 def _best(result: Mapping[str, Any]) -> str:

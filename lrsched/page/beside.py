@@ -34,6 +34,7 @@ class Job:
         asked, trained: the updates that it was to make, and those that were made for it alone.
         taken: updates that it took over from the run ``source``, whose schedule is the same until then.
         source: that one's words; empty where none, or nobody knows.
+        depth: how many runs stand above it in its tree.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Job:
     trained: int
     taken: int = 0
     source: str = ""
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ class Cost:
     seconds: float
 
     @property
-    def shares(self) -> bool:
-        """Whether any run took steps over from another one."""
-        return any(job.taken for job in self.jobs)
+    def spared(self) -> bool:
+        """Whether fewer steps were trained than asked for: runs shared some, or did not reach their end."""
+        return self.trained < self.asked
 
     @property
     def longest(self) -> int:
@@ -170,18 +172,19 @@ def _told_apart(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _with_forks(folder: Path, jobs: Sequence[Job]) -> list[Job]:
-    """The jobs, each behind the one that it took steps over from, with these steps."""
+    """The jobs as trees: each below the one that it took steps over from, with these steps."""
     words = {job.run_id: job.words for job in jobs}
-    found: dict[str, list[Job]] = {}
+    below: dict[str, list[Job]] = {}
     for job in jobs:
         step, source = _fork(folder / job.run_id) if RUN_ID.fullmatch(job.run_id) else (0, "")
-        found.setdefault(source if source in words and source != job.run_id else "", []).append(
-            replace(job, taken=step, source=words.get(source, ""))
-        )
-    order = found.pop("", [])
-    for job in order:  # it grows: forks come behind their sources
-        order += found.pop(job.run_id, [])
-    return [*order, *(job for rest in found.values() for job in rest)]
+        root = source not in words or source == job.run_id
+        below.setdefault("" if root else source, []).append(replace(job, taken=step, source=words.get(source, "")))
+    waiting, order = below.pop("", [])[::-1], list[Job]()
+    while waiting:
+        job = waiting.pop()
+        order.append(job)
+        waiting += [replace(other, depth=job.depth + 1) for other in below.pop(job.run_id, [])[::-1]]
+    return [*order, *(job for rest in below.values() for job in rest)]  # a stranger's file may go in circles
 
 
 def _fork(run: Path) -> tuple[int, str]:

@@ -35,13 +35,64 @@ class Find:
     figure: Figure | None
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Several schedules in one answer, the best first.
+
+    Args:
+        ident, heading: of the table, of the folder.
+        head, rows: of the table.
+        undecided: the schedules among which it is not decided.
+        command: the runs that would decide it.
+    """
+
+    ident: str
+    heading: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    undecided: str
+    command: str
+
+
+def rankings(answers: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Ranking]:
+    """The answers that rank schedules."""
+    found = []
+    for number, (folder, content) in enumerate(answers):
+        each = _each(content)
+        if each and any(one.get("predicted") for one in each):
+            open_ = [str(name) for name in content.get("undecided") or ()]
+            rows = [_row(place, one) for place, one in enumerate(each, 1)]
+            head = ["place", "schedule", "lr", "interval", "predicted loss", "behind (%)", ""]
+            told = str(content.get("decide") or "")
+            found.append(Ranking(f"ranking-{number}", folder.name, head, rows, ", ".join(open_), told))
+    return found
+
+
+def _each(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    several = content.get("answers")
+    return [one for one in several if isinstance(one, dict)] if isinstance(several, list) else []
+
+
+def _row(place: int, one: Mapping[str, Any]) -> list[str]:
+    interval, mark = one.get("interval"), "undecided" if one.get("undecided") is True else ""
+    cells = [_told(one.get("suggestion")), _told(interval) if interval else ""]
+    gaps = [_ends(one.get(key)) for key in ("predicted", "behind_percent")]
+    return [str(place), str(one.get("scheduler", "")), *cells, *gaps, mark]
+
+
+def _ends(value: Any) -> str:
+    """A mean and its interval."""
+    if not isinstance(value, Mapping):
+        return ""
+    mean, low, high = (_told(value.get(key)) for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
 def finds(answers: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Find]:
     """The answers of all finders, one for each schedule."""
     found = []
     for folder, content in answers:
-        several = content.get("answers")
-        each = [one for one in several if isinstance(one, dict)] if isinstance(several, list) else []
-        for one in each or [content]:
+        for one in _each(content) or [content]:
             name = f"{folder.name}: {one['scheduler']}" if one.get("scheduler") else folder.name
             found.append(_find(f"find-{len(found)}", name, one))
     return found
@@ -58,12 +109,14 @@ def _words(key: str) -> str:
 
 def _fact(key: str, value: Any) -> str:
     """A value in words; empty for the candidates, which are drawn, and for what is empty."""
-    if key in ("candidates", "answers", "override", "means") or value in (None, "", [], {}):
+    if key in ("candidates", "answers", "override", "means", "decide") or value in (None, "", [], {}):
         return ""
     return _told(value)
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(key)} {_told(item)}" for key, item in value.items())
     if isinstance(value, list):

@@ -89,6 +89,7 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
     data = {"version": block.VERSION, "workloads": block.workloads(report, names, bands, axes)}
     runs = [block.run_of(row, curves[row.number], axes) for row in listed]
     folders = beside.folders(report.runs, paths)
+    answers = beside.answers(folders)
     parts = [_part(report, number, names[number], bands[number]) for number in range(len(report.comparisons))]
     look = (HERE / "page.css").read_text("utf-8") + style()
     return (
@@ -109,7 +110,8 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
             ],
             same=rows.same(report),
             costs=beside.costs(folders),
-            finds=found.finds(beside.answers(folders)),
+            finds=found.finds(answers),
+            rankings=found.rankings(answers),
             data=[
                 block.block("lrs-data", {**data, "axes": axes.content}),
                 block.block("lrs-runs", runs),
@@ -146,8 +148,8 @@ def _curves(
 
 
 def _drawn(row: Candidate) -> list[Any]:
-    """The runs of a candidate that its band is made of: those that finished at its best rate, or else any."""
-    rate = row.best or next(iter(row.rates), None)
+    """The runs of a candidate that its band is made of: at its best rate, or else where one came furthest."""
+    rate = row.best or max(row.rates, key=lambda rate: max(run.step or 0 for run in rate.runs.values()), default=None)
     runs = list(rate.runs.values()) if rate else []
     return [run for run in runs if run.finished] or runs
 

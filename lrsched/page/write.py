@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lrsched.console import say
 from lrsched.records import write_atomically
-from lrsched.report.report import Report, compare_paths
+
+if TYPE_CHECKING:
+    from lrsched.report.report import Report
 
 FILE = "report.html"
 
@@ -20,8 +23,10 @@ def write_page(folder: Path, report: Report | None = None) -> None:
     """
     try:
         from lrsched.page.page import page  # its libraries may fail too
+        from lrsched.report.report import compare_paths
 
         write_atomically(folder / FILE, page(report or compare_paths([folder]), [folder]).encode())
+        say(f"{folder / FILE} shows it in a browser")
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         say(f"warning: {folder / FILE} was not written ({reason}); lrsched report {folder} --html F tries again")

@@ -17,6 +17,7 @@ from lrsched.runs.resume import must_hold_a_run
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from lrsched.checkpoint.places import Checkpoint
     from lrsched.config.given import Given
     from lrsched.python.rebuild import Rebuilt
     from lrsched.python.rows import Columns
@@ -96,7 +97,8 @@ class Run:
         changed in place and stays on its device, and for which no data set is needed.
 
         Args:
-            weights: ``last``; ``best``: those of the best evaluation by ``checkpoint.monitor``; or ``average``.
+            weights: ``last``; ``best``: those of the best evaluation by ``checkpoint.monitor``; ``average``; or
+                ``snapshot:STEP``.
             into: a model of the same names and shapes.
 
         Raises:
@@ -113,7 +115,8 @@ class Run:
             x: samples first, a tensor or an array, in the form that the data set gives them; or a mapping of inputs
                 by name, where its data are one. Tokens are [N, T], all of them inputs. For ``dataset=table`` also the
                 path of a CSV file of such rows, with or without their targets.
-            weights: ``last``, ``best`` or ``average``.
+            weights: ``last``, ``best``, ``average`` or ``snapshot:STEP``; or ``snapshots``, all of them together, and
+                ``snapshots:3``, the latest three: what the task makes of their predictions.
 
         Returns:
             On the CPU: numbers in the target's own unit, in float64, or logits as the model gives them; one for each
@@ -123,8 +126,12 @@ class Run:
             DataError: samples of another form than those of the data set, or a number that is not finite.
             CheckpointError, ConfigError: as for :meth:`model`.
         """
-        from lrsched.python.predict import predictions
+        from lrsched.python.predict import predictions, predictions_together
+        from lrsched.runs.weights import is_ensemble, members_of
 
+        if is_ensemble(weights):
+            members = members_of(self._files, weights)
+            return predictions_together(self._of_run(members[-1]), members, x, self._parts)
         if self._ready is None or self._ready[0] != weights:
             self._ready = weights, self.model(weights)
         return predictions(self._ready[1], x, self._parts)
@@ -134,7 +141,7 @@ class Run:
 
         Args:
             part: ``test`` or ``val``.
-            weights: ``last``, ``best`` or ``average``.
+            weights: as for :meth:`predict`.
 
         Raises:
             NotFinite: a metric is not finite.
@@ -145,21 +152,35 @@ class Run:
     def evaluated(self, part: str, weights: str) -> tuple[dict[str, float], int]:
         """The metrics as :meth:`evaluate` gives them, and the step that the weights are of."""
         from lrsched.python.rebuild import PARTS
+        from lrsched.runs.weights import is_ensemble
         from lrsched.train.evaluate import evaluate
 
         if part not in PARTS:
             raise ConfigError("part", part, f"must be one of {', '.join(PARTS)}", nearest(str(part), PARTS))
+        if is_ensemble(weights):
+            members = self.together(part, weights)["last"]
+            return {f"{part}/{name}": members[-1][name] for name in self._parts.task.better}, len(members)
         model, step = self._loaded(weights, None)
         parts = self._parts
         task = parts.asked_of(model)
         return evaluate(model, parts.part(part), task, parts.precision, part, parts.named), step
+
+    def together(self, part: str, weights: str) -> dict[str, list[dict[str, Any]]]:
+        """What snapshots come to on a part of the data, as ``result["snapshots"]`` has it."""
+        from lrsched.runs.snapshots import evaluate_members
+        from lrsched.runs.weights import members_of
+        from lrsched.signals import StopFlag
+
+        members = members_of(self._files, weights)
+        model, parts = self._of_run(members[-1]), self._parts
+        return evaluate_members(model, parts.part(part), members, parts.asked_of(model), parts.precision, StopFlag())
 
     def export(self, path: str | os.PathLike[str], weights: str = "last") -> Path:
         """Write the weights as safetensors, which any library reads; return the path.
 
         Args:
             path: a file that ends in ``.safetensors``; one that is there is replaced.
-            weights: ``last``, ``best`` or ``average``.
+            weights: as for :meth:`model`.
 
         Raises:
             ConfigError: safetensors is not installed, another ending, or a state that is no tensor.
@@ -183,7 +204,7 @@ class Run:
         from lrsched.models.fit import misfits
 
         saved = self._saved(weights)
-        model = self._built(saved) if into is None else into
+        model = self._of_run(saved.checkpoint) if into is None else into
         complaint = misfits(saved.weights, model)
         if complaint:
             rule = f"the weights of {self.folder} do not fit it: {complaint}"
@@ -198,9 +219,10 @@ class Run:
 
         return saved_weights(self._files, weights)
 
-    def _built(self, saved: Saved) -> nn.Module:
-        self._parts.check_made(saved.checkpoint.manifest, saved.checkpoint.path)
-        return self._parts.model()
+    def _of_run(self, checkpoint: Checkpoint) -> nn.Module:
+        """The model as it is built, for the weights of a checkpoint of this run."""
+        self._parts.check_made(checkpoint.manifest, checkpoint.path)
+        return self._parts.model().eval()
 
     def _about(self, saved: Saved) -> Mapping[str, str]:
         return {"config_sha256": str(saved.checkpoint.manifest.get("config_sha256", ""))}

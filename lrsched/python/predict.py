@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -10,13 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from lrsched.assembly.data import AnySplits
+from lrsched.checkpoint.places import Checkpoint
 from lrsched.data.as_data import as_input
 from lrsched.data.batch import Batch, columns, place
 from lrsched.data.data import check_finite, form, is_whole, target
 from lrsched.data.items import Items
+from lrsched.data.loader import InOrder
 from lrsched.data.pad import MASK
 from lrsched.errors import DataError
 from lrsched.python.rebuild import Rebuilt
+from lrsched.runs.snapshots import answers
 from lrsched.tasks._sums import full_precision
 from lrsched.tasks.task import Task
 
@@ -25,11 +28,29 @@ from lrsched.tasks.task import Task
 def predictions(model: nn.Module, x: Any, parts: Rebuilt) -> Tensor:
     """The predictions of a model in evaluation mode; see :meth:`lrsched.python.finished.Run.predict`."""
     outputs: list[Tensor] = []
-    raw = _rows(x, parts) if isinstance(x, (str, PathLike)) else x
-    for batch in parts.batches(inputs_like(raw, parts.splits)):
+    for batch in _batches(x, parts):
         with parts.precision():
             output = parts.task.predict(model, batch)
         outputs.append(full_precision(output).cpu())
+    return _answer(outputs, parts)
+
+
+def predictions_together(model: nn.Module, members: Sequence[Checkpoint], x: Any, parts: Rebuilt) -> Tensor:
+    """The predictions of snapshots together, as the task makes them one; the model holds one after the other."""
+    task, outputs = parts.asked_of(model), list[Tensor]()
+    for batch, given in answers(model, members, _batches(x, parts), task.predict, parts.precision):
+        output = given[0] if len(given) == 1 else task.ensemble(given, batch)
+        outputs.append(full_precision(output).cpu())
+    return _answer(outputs, parts)
+
+
+def _batches(x: Any, parts: Rebuilt) -> InOrder:
+    raw = _rows(x, parts) if isinstance(x, (str, PathLike)) else x
+    return parts.batches(inputs_like(raw, parts.splits))
+
+
+def _answer(outputs: list[Tensor], parts: Rebuilt) -> Tensor:
+    """Outputs of all batches as the task answers: logits, or numbers in the target's own unit."""
     found, y = torch.cat(outputs), target(parts.splits.like())
     if y is not None and y.ndim == 1 and found.ndim == 2 and found.shape[1] == 1:
         found = found.squeeze(1)  # [B, 1] meets [B], as in the loss

@@ -12,7 +12,8 @@ from torch import nn
 
 from lrsched.assembly.checks import task_for
 from lrsched.assembly.data import chosen_transform, load_data
-from lrsched.assembly.parts import build_task, first_model, named_metrics
+from lrsched.assembly.parts import build_task, named_metrics
+from lrsched.assembly.weights import first_model
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import reaching_out, read_config
 from lrsched.config.digest import config_sha256

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.errors import ConfigError, nearest
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import USED, RunRecord
+from lrsched.units import metric_of as unit_metric
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Metric:
 
 
 def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> Metric:
-    """The metric that was asked for, or else the one that most runs monitor.
+    """The metric that was asked for, or else the one that most runs monitor, of the weights that each of them uses.
 
     A metric of the test part is compared there, while the same metric of the validation part chooses the rates: a rate
     chosen by the test part would make its result look better than it is.
@@ -63,6 +64,8 @@ def metric_of(runs: Sequence[RunRecord], name: str | None, mode: str | None) -> 
     for run in runs:
         modes |= {f"{part}/{name}": way for name, way in run.better.items() for part in ("val", "test", "train")}
     usual = next((str(key) for key, _ in monitors.most_common() if key), "val/loss")
+    if any(run.uses_average for run in runs):
+        usual = f"val/{USED}{unit_metric(usual)}"
     there = sorted({key for run in runs if run.finished for key in run.metrics})
     asked = name or usual
     if there and asked not in there:

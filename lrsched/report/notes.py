@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lrsched.records import AVERAGE
 from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
 from lrsched.report.format import of_seeds
 from lrsched.report.rates import Candidate
+from lrsched.report.runs import USED
 from lrsched.units import count, metric_of
 
 TRAINED = {"task.label_smoothing"}
@@ -20,6 +22,7 @@ SURE = 0.9
 def notes(comparison: Comparison) -> list[str]:
     """Sentences, the most important first."""
     return [
+        *_used(comparison),
         *_another_measure(comparison),
         *_nothing_to_compare(comparison),
         *_incomplete(comparison),
@@ -43,6 +46,18 @@ def how_chosen(comparison: Comparison) -> str:
     if metric.chosen_by == metric.name:
         chosen += " One number chooses and compares, so the best looks a little better than it is."
     return chosen
+
+
+def _used(comparison: Comparison) -> Iterator[str]:
+    """What a metric of the weights that are used is."""
+    name = comparison.metric.name
+    if f"/{USED}" in name:
+        average, plain = name.replace(USED, AVERAGE), name.replace(USED, "")
+        have = [row.name for row in comparison.candidates if average in row.metrics]
+        yield (
+            f"{name} is {average} of {', '.join(have) or 'no row'}, and {plain} of the others, which have no average; "
+            f"--metric {plain} compares the weights as they are trained"
+        )
 
 
 def _another_measure(comparison: Comparison) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lrsched.report.compare import Comparison, compare
 from lrsched.report.metric import Metric, metric_of
 from lrsched.report.read import read_runs
-from lrsched.report.runs import RunRecord
+from lrsched.report.runs import RunRecord, with_used
 from lrsched.report.time_to_target import Race, races
 
 
@@ -58,6 +58,7 @@ def compare_runs(
     Raises:
         ConfigError: no run has the metric.
     """
+    runs = with_used(runs)
     chosen = metric_of(runs, metric, mode)
     comparisons = compare(runs, chosen)
     raced = [] if target is None else races(comparisons, None if isinstance(target, str) else target)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lrsched.config.walk import Flat
 from lrsched.ended import Ended, Why
-from lrsched.records import RunFolder, read_rows
+from lrsched.records import AVERAGE, ENSEMBLE, RunFolder, read_rows
+
+USED = "used/"
+"""Stands between the part and the name of a metric of the weights that a run uses: their average where it has one."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class RunRecord:
         overrides: of the sweep's job, as typed.
         better: ``min`` or ``max`` for each metric of its task, as ``accuracy``; empty without a result.
         units: of these metrics, of those that have one.
+        uses_average: its rows tell ``val/used/NAME`` too: of the average where it has one.
     """
 
     path: Path
@@ -43,11 +49,13 @@ class RunRecord:
     overrides: tuple[str, ...] = ()
     better: Mapping[str, str] = field(default_factory=dict[str, str])
     units: Mapping[str, str] = field(default_factory=dict[str, str])
+    uses_average: bool = False
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The rows of ``metrics.jsonl``, up to the first damaged one."""
         try:
-            yield from read_rows(RunFolder(self.path).metrics)
+            for row in read_rows(RunFolder(self.path).metrics):
+                yield {**row, **used(row)} if self.uses_average else row
         except (OSError, ValueError):
             return
 
@@ -81,6 +89,43 @@ class RunRecord:
     def decided(self) -> bool:
         """Whether it has an outcome: it finished, or diverged."""
         return self.finished or self.diverged
+
+
+def used(row: Mapping[str, T]) -> dict[str, T]:
+    """The metrics in a row, of the weights that are used.
+
+    >>> used({"step": 3, "val/loss": 0.5, "val/average/loss": 0.25, "test/loss": 1.0})
+    {'val/used/loss': 0.25, 'test/used/loss': 1.0}
+    """
+    found: dict[str, T] = {}
+    for whole, value in row.items():
+        part, _, name = whole.partition("/")
+        if part in ("val", "test") and name and is_plain(name):
+            found[f"{part}/{USED}{name}"] = row.get(f"{part}/{AVERAGE}{name}", value)
+    return found
+
+
+def is_plain(name: str) -> bool:
+    """Whether a metric is of the weights themselves."""
+    return not name.startswith((AVERAGE, ENSEMBLE, USED))
+
+
+def with_used(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs, with ``val/used/loss`` beside ``val/loss`` and ``val/average/loss`` where their averages differ."""
+    averages = {
+        frozenset((k, v) for k, v in run.config.items() if k.startswith("average.")) for run in runs if run.config
+    }
+    if len(averages) < 2:
+        return list(runs)
+    return [
+        replace(
+            run,
+            metrics={**run.metrics, **used(run.metrics)},
+            better={**run.better, **{f"{USED}{name}": way for name, way in run.better.items() if is_plain(name)}},
+            uses_average=True,
+        )
+        for run in runs
+    ]
 
 
 def count_ends(runs: Sequence[RunRecord]) -> Counter[str]:

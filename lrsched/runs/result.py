@@ -9,7 +9,8 @@ from lrsched.assembly.parts import Parts
 from lrsched.data.batch import Batch
 from lrsched.ended import Ended
 from lrsched.errors import Stopped
-from lrsched.records import AVERAGE
+from lrsched.records import AVERAGE, ENSEMBLE, RunFolder
+from lrsched.runs.snapshots import tested
 from lrsched.signals import StopFlag
 from lrsched.train.averaging import evaluate_both
 from lrsched.train.evaluate import evaluate
@@ -36,6 +37,7 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
         "units": dict(parts.units),
         "best": {"step": state.best.step, **state.best.metrics},
         "weights_sha256": weights_sha256(state.model),
+        **({} if state.average is None else {"average": type(state.average.average).__name__.lower()}),
         "train_seconds": state.seconds,
         "samples_per_second": parts.loader.samples * epochs / state.seconds if state.seconds else None,
         "skipped": state.skipped,
@@ -45,8 +47,10 @@ def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[
     }
 
 
-def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: StopFlag) -> tuple[dict[str, Any], Outcome]:
-    """The result of a finished run, with the test metrics of its final and of its best weights.
+def with_test(
+    result: dict[str, Any], parts: Parts, outcome: Outcome, stop: StopFlag, folder: RunFolder
+) -> tuple[dict[str, Any], Outcome]:
+    """The result of a finished run, with the test metrics of its final and of its best weights, and of its snapshots.
 
     The test part is looked at here and nowhere else: once, when nothing can be chosen by it any more.
     A signal meanwhile makes it a stopped run, with everything saved: resumed, it looks again.
@@ -55,10 +59,14 @@ def with_test(result: dict[str, Any], parts: Parts, outcome: Outcome, stop: Stop
         final = evaluated(parts, parts.test, "test", stop)
         last = parts.state.best.step == parts.state.step and not parts.state.keeps_average
         best = {k: v for k, v in final.items() if AVERAGE not in k} if last else _test_best_weights(parts, stop)
+        snapshots = tested(parts, folder, stop) if parts.minima else {}
     except Stopped as stopped:
         outcome = Outcome(Ended.SIGNAL, str(stopped), stop.number)
         return {**result, **_ending_fields(outcome)}, outcome
-    return {**result, "metrics": {**result["metrics"], **final}, "best": {**result["best"], **best}}, outcome
+    for part, found in snapshots.items():
+        final |= {f"{part}/{ENSEMBLE}{name}": found["last"][-1][name] for name in parts.task.better}
+    tests = {"metrics": {**result["metrics"], **final}, "best": {**result["best"], **best}}
+    return {**result, **tests, **({"snapshots": snapshots} if snapshots else {})}, outcome
 
 
 def evaluated(parts: Parts, batches: Iterable[Batch], prefix: str, stop: StopFlag) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, cast, get_args
 
 from lrsched.errors import UNSET
 from lrsched.horizon import Duration, Horizon
@@ -60,6 +60,9 @@ class Schedule:
         ConfigError: a value out of its range, lengths that do not fit into the run, or a convention
             that does not have this schedule or one of the parameters given.
     """
+
+    snapshots: ClassVar[bool] = False
+    """Whether a run keeps its weights at the :meth:`minima` unless it is told not to."""
 
     warmup: Duration = "0st"
     warmup_start: float = 0.0
@@ -193,6 +196,15 @@ class Schedule:
         [0.5, 0.375, 0.25, 0.125]
         """
         return {name: base * multiples for name, (base, multiples) in self.columns(horizon, base).items()}
+
+    def minima(self, horizon: Horizon) -> list[int]:
+        """Where the rate turns from falling to rising, and the end of a run that it falls to: completed steps.
+
+        >>> from lrsched.schedules import SGDR, Linear
+        >>> SGDR(first="3st").minima(Horizon(steps=8)), Linear().minima(Horizon(steps=8))
+        ([3, 6, 8], [8])
+        """
+        return self.plan(horizon).minima()
 
     def of_group(self, name: str) -> Schedule:
         """The schedule of the parameter group of that name: the first match in ``groups``, or this one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import ClassVar
 
 from lrsched.horizon import Horizon
 from lrsched.schedules.base import Schedule
@@ -33,13 +34,15 @@ class Snapshot(Schedule):
     [1.0, 0.5, 1.0, 0.75, 0.2500000000000001]
     """
 
+    snapshots: ClassVar[bool] = True
+
     cycles: int = 5
 
     def check(self) -> None:
         whole("cycles", self.cycles, least=1)
 
     def minima(self, horizon: Horizon) -> list[int]:
-        """Where a snapshot is taken: the numbers of completed steps at which the cycles end.
+        """The numbers of completed steps at which the cycles end.
 
         >>> Snapshot(cycles=2, warmup="3st").minima(Horizon(steps=8))
         [5, 8]

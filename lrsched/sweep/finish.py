@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lrsched.compose.nodes import raw
 from lrsched.console import tell, terminal
 from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
+from lrsched.page import write_page
 from lrsched.records import RunFolder
 from lrsched.signals import StopFlag
 from lrsched.sweep.sweep import Sweep
+
+if TYPE_CHECKING:
+    from lrsched.report.report import Report
+    from lrsched.report.runs import RunRecord
 
 
 def close(sweep: Sweep, stop: StopFlag) -> None:
@@ -22,8 +29,10 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         Stopped: by a signal; the runs that were under way are saved.
     """
     if sweep.record.folder.is_dir():
-        _compare(sweep)
+        report = _compare(sweep)
         sweep.record.write()
+        if report is not None:
+            write_page(sweep.record.folder, report)  # after the record, which it shows
     stop.check()
     entries = sweep.record.entries
     undone = [entry for entry in entries if not entry.is_done]
@@ -33,12 +42,11 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         raise Incomplete(len(undone), len(entries), all_invalid=all_invalid)
 
 
-def _compare(sweep: Sweep) -> None:
-    """Write ``sweep.csv`` and ``report.html``, and print the comparison.
+def _compare(sweep: Sweep) -> Report | None:
+    """Write ``sweep.csv`` and print the comparison; None where there is no run.
 
     A run whose files are damaged is no longer done.
     """
-    from lrsched.page import write_page
     from lrsched.report import compare_paths, render, write_sweep_csv
     from lrsched.report.read import read_runs
 
@@ -51,9 +59,26 @@ def _compare(sweep: Sweep) -> None:
             if entry.is_done and entry.run_id in lost:
                 entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
+        _write_columns(folder, runs)
         report = compare_paths([folder])
         tell(render(report, *terminal()).removesuffix("\n"))
-        write_page(folder, report)
+        return report
+    return None
+
+
+def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:
+    """Write what TensorBoard's table of hyperparameters shows of the sweep, if its runs have events."""
+    from lrsched.compose.hyperparameters import hyperparameters
+    from lrsched.loggers.tensorboard import write_columns
+    from lrsched.report.csv import swept
+
+    written = [run for run in runs if run.config and (run.path / "tensorboard").is_dir()]
+    if written:
+        better = {name: way for run in written for name, way in run.better.items()}
+        monitor = str(written[0].config.get("checkpoint.monitor"))
+        asked = swept(written)
+        varied = {key for entries in asked for key in entries if len({entry.get(key) for entry in asked}) > 1}
+        write_columns(folder, [hyperparameters(run.config) for run in written], varied, better, monitor)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
@@ -23,6 +23,28 @@ def answered(model: nn.Module, batch: Batch) -> Any:
     """
     given = by_name(model, batch, without=(*TARGETS, "weight")) if named(batch) else {}
     return logits(model(**given) if given else model(column(batch, 0)))
+
+
+class Answers:
+    """Stands in the place of a model, and gives what the model gave when it was called: each once, in their order.
+
+    Args:
+        model: everything else is asked of it.
+        given: what it gave.
+    """
+
+    def __init__(self, model: nn.Module, given: Iterable[Any]) -> None:
+        self._model, self._given, self.called = model, iter(given), 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        self.called += 1
+        try:
+            return next(self._given)
+        except StopIteration:
+            raise LookupError("the model is called oftener than it has answers to give again") from None
 
 
 def logits(output: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ from lrsched.data.data import form
 from lrsched.errors import DataError
 from lrsched.tasks._checks import check_fraction, check_sample_weights, check_values, check_weights
 from lrsched.tasks._checks import targets as targets_in
+from lrsched.tasks._ensembles import of_decisions
 from lrsched.tasks._sums import aligned, mean, numbers, over, shape_complaint
 from lrsched.tasks.task import Direction, Task, sample_weight
 
@@ -120,6 +121,10 @@ class Binary(Task):
         if not isinstance(output, Tensor):
             return "return the logits alone"
         return "take the number of its outputs from the argument outputs: one a target"
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Tensor:
+        """The logit of the mean of the probabilities of yes."""
+        return of_decisions(outputs)
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Probabilities of yes, and targets int64, both of the shape of the targets."""

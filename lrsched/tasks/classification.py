@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,7 @@ from lrsched.tasks._checks import (
     check_weights,
     targets,
 )
+from lrsched.tasks._ensembles import of_classes
 from lrsched.tasks._pictures import MOST, is_picture, rgb, tiled
 from lrsched.tasks._sums import counted, cross_entropy_sum, mean, over
 from lrsched.tasks.task import Direction, Task, sample_weight
@@ -113,6 +114,10 @@ class Classification(Task):
             return "return the logits alone"
         wrong = output.ndim != 2 or output.shape[1] != self.classes
         return "take the number of its outputs from the argument classes" if wrong else ""
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Tensor:
+        """The logarithms of the mean of the probabilities, which are logits."""
+        return of_classes(outputs, dim=1)
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Probabilities [B, classes] and labels int64 [B], of a soft target the class of its largest share."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from lrsched.data.batch import Batch, samples
 from lrsched.data.data import is_whole, target
 from lrsched.errors import ConfigError, DataError
 from lrsched.tasks._call import answered, by_name, part
 from lrsched.tasks._checks import check_range, parts
+from lrsched.tasks._ensembles import of_classes, of_numbers
 from lrsched.tasks._sums import full_precision, leave_out, mean
 from lrsched.tasks.task import Direction, Task, sample_weight
 
@@ -114,6 +116,23 @@ class HF(Task):
             y = target(columns)
             if y is not None and is_whole(y):
                 check_range(f"{name} labels", y, self.classes, self.ignore)
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Any:
+        """The mean of the probabilities, as logits, with the cross-entropy of the labels; of numbers, their mean.
+
+        Raises:
+            ConfigError: the labels are numbers, of which the model's own loss is not known.
+        """
+        given = [part(output, "logits", output) for output in outputs]
+        merged = of_classes(given, dim=-1) if "accuracy" in self.better else of_numbers(given)
+        if isinstance(outputs[0], Tensor):  # to predict
+            return merged
+        if "accuracy" not in self.better:
+            rule = "what the model's own loss makes of several predictions of numbers is not known"
+            raise ConfigError("task", "hf", rule, "take task=regression, or checkpoint.snapshots=0")
+        logits, y = self._met({"logits": merged}, batch)
+        loss = cross_entropy(logits.flatten(0, -2), y.flatten().long(), ignore_index=self.ignore)
+        return {"loss": loss, "logits": merged}
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Probabilities [P, classes] and labels int64 [P] of what counts; of numbers, the model's and the batch's."""

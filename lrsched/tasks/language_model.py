@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +16,7 @@ from lrsched.data.data import form, is_whole
 from lrsched.errors import ConfigError, DataError
 from lrsched.tasks._call import logits
 from lrsched.tasks._checks import check_range, check_sample_weights, parts
+from lrsched.tasks._ensembles import of_classes
 from lrsched.tasks._sums import counted, cross_entropy_sum, leave_out, mean, over, spread
 from lrsched.tasks.task import Direction, Task, sample_weight
 
@@ -152,6 +153,10 @@ class LanguageModel(Task):
             return "return the logits alone"
         wrong = output.shape[-1:] != (self.vocabulary,)
         return "take the number of its outputs from the argument outputs" if wrong else ""
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Tensor:
+        """The logarithms of the mean of the probabilities, which are logits."""
+        return of_classes(outputs, dim=-1)
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Probabilities [tokens, vocabulary] and tokens int64 [tokens] of all samples in one row, those that count."""

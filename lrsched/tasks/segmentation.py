@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from lrsched.data.batch import Batch, column
 from lrsched.errors import DataError
 from lrsched.tasks._checks import check_labels, check_range, check_sample_weights, check_weights, targets
+from lrsched.tasks._ensembles import of_classes
 from lrsched.tasks._pictures import MOST, colours, is_picture, rgb, tiled
 from lrsched.tasks._sums import counted, cross_entropy_sum, mean, over, spread
 from lrsched.tasks.task import Direction, Task, sample_weight
@@ -129,6 +130,10 @@ class Segmentation(Task):
             return "return the logits alone"
         wrong = output.ndim == 4 and output.shape[1] != self.classes
         return "take the number of its outputs from the argument outputs" if wrong else ""
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Tensor:
+        """The logarithms of the mean of the probabilities, which are logits."""
+        return of_classes(outputs, dim=1)
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Probabilities [B, classes, H, W] and labels int64 [B, H, W], the ignored one among them."""

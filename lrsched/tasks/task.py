@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lrsched.data.batch import Batch, column, named, samples
 from lrsched.errors import ConfigError
 from lrsched.tasks._call import answered
+from lrsched.tasks._ensembles import of_numbers
 
 if TYPE_CHECKING:
     from lrsched.data.data import Data
@@ -147,6 +148,17 @@ class Task(ABC):
     def answer(self, output: Tensor) -> Tensor:
         """The prediction that an output stands for, in the target's own unit; logits stay what they are."""
         return output
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Any:
+        """One output that stands for those of several models for a batch, which :meth:`measure` is then given.
+
+        Here their mean, which suits numbers; a task of classes takes the mean of the probabilities, as logits.
+
+        Args:
+            outputs: of :meth:`forward` or :meth:`predict`, at least one.
+            batch: what the models were given; to predict, without targets.
+        """
+        return of_numbers(outputs)
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """What a metric of torchmetrics is given for an output of :meth:`forward`: predictions and targets.

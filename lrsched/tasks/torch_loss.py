@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ from lrsched.data.batch import Batch, column, samples
 from lrsched.data.data import is_whole
 from lrsched.errors import ConfigError, NotMeant, nearest
 from lrsched.tasks._checks import check_smoothed
+from lrsched.tasks._ensembles import of_classes, of_decisions, of_logarithms, of_numbers
 from lrsched.tasks._sums import aligned, counted, full_precision, numbers, over, shape_complaint, spread
 from lrsched.tasks._torch_losses import (
     DIVERGENCE,
@@ -127,6 +128,15 @@ class TorchLoss(Task):
         if not isinstance(output, Tensor):
             return "return the outputs alone"
         return "take the number of its outputs from the argument outputs"
+
+    def ensemble(self, outputs: Sequence[Any], batch: Batch) -> Tensor:
+        """The mean of the probabilities in the form that the loss takes, or of the outputs."""
+        name = self.cls.__name__
+        if name == "CrossEntropyLoss":
+            return of_classes(outputs, dim=1)
+        if name in ("NLLLoss", DIVERGENCE):
+            return of_logarithms(outputs)
+        return of_decisions(outputs) if name == "BCEWithLogitsLoss" else of_numbers(outputs)
 
     def compared(self, output: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Probabilities where the loss takes logits or their logarithms, or else the output; and the targets."""

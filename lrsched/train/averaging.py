@@ -53,6 +53,7 @@ class Averaged:
             rule = f"copies the model, and {name} cannot be copied: {type(error).__name__}: {error}"
             raise ConfigError("average", type(average).__name__, rule, "give average=none") from error
         self._mine, self._theirs = _Pieces(self.model), _Pieces(model)
+        self.takes = int((table > 0).sum())  # in the whole run
         self._count = 0.0  # of what was taken: the sum of its numbers
         self._window: list[dict[str, Tensor]] = []
 

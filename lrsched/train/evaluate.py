@@ -17,6 +17,27 @@ from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 
 
+class Sums:
+    """What a task measures, added over batches in float64 on the device; the host waits once, at the end."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._sums: dict[str, Tensor] = {}
+        self._weight: int | Tensor = 0
+
+    def add(self, model: nn.Module, batch: Batch) -> None:
+        """Measure a batch."""
+        sums = self._sums
+        for name, value in self._task.measure(model, batch).items():
+            sums[name] = sums[name] + value.double() if name in sums else value.double()
+        self._weight = self._weight + self._task.weight(batch)
+
+    def metrics(self) -> dict[str, float]:
+        """The task's metrics, of all batches so far."""
+        sums = {name: total.cpu() for name, total in self._sums.items()}
+        return self._task.metrics(sums, float(self._weight))
+
+
 @torch.inference_mode()
 def evaluate(
     model: nn.Module,
@@ -28,30 +49,24 @@ def evaluate(
 ) -> dict[str, float]:
     """The task's metrics and those that are named, each as ``{prefix}/NAME``.
 
-    Adds the task's sums in float64 on the device; the host waits once, at the end.
-
     Raises:
         NotFinite: a metric is not a finite number.
     """
     was_training = model.training
     model.eval()
-    sums: dict[str, Tensor] = {}
-    weight: int | Tensor = 0
+    sums = Sums(task)
     others: dict[str, float] = {}
     try:
         with nullcontext() if named is None else named.listening(model):
             for batch in batches:
                 with called(model, batch, f"an evaluation on {prefix}"), precision():
-                    found = task.measure(model, batch)
-                for name, value in found.items():
-                    sums[name] = sums[name] + value.double() if name in sums else value.double()
-                weight = weight + task.weight(batch)
+                    sums.add(model, batch)
                 if named is not None:
                     named.update(task, batch)
             others = {} if named is None else named.compute()
     finally:  # a signal may cut it short
         model.train(was_training)
-    metrics = {**task.metrics({name: total.cpu() for name, total in sums.items()}, float(weight)), **others}
+    metrics = {**sums.metrics(), **others}
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise NotFinite(f"{prefix}/{name} is {value}")

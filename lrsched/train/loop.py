@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from lrsched.checkpoint.snapshots import Snapshots
 from lrsched.checkpoint.store import Store
 from lrsched.ended import Ended
 from lrsched.errors import NotFinite, Stopped
@@ -68,7 +69,7 @@ class Trainer:
 
     ::
 
-        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> save? -> stop? -> keep a fork point?
+        at rest at s  ->  evaluate? -> scheduler.observe(metric)? -> snapshot? -> save? -> stop? -> keep a fork point?
         update(s)     ->  see Update; its row has the values that update s used
 
     Args:
@@ -84,6 +85,7 @@ class Trainer:
         recovery: decides how to go on after a number that is not finite; None: the run ends.
         forks: keeps the states that other runs start from, or None.
         show: makes pictures and texts of the model at a step, and changes nothing; or None.
+        snapshots: keeps the weights at the minima of the schedule, or None.
     """
 
     state: RunState
@@ -98,6 +100,7 @@ class Trainer:
     recovery: Recovery | None = None
     forks: Forks | None = None
     show: Callable[[nn.Module, int], Mapping[str, bytes | str]] | None = None
+    snapshots: Snapshots | None = None
 
     def __post_init__(self) -> None:
         self._steps = self.state.clock.steps(self.horizon.steps)
@@ -117,6 +120,8 @@ class Trainer:
                 if self.recovery is None:
                     raise
                 self.recovery(self.state, found)
+                if self.snapshots is not None:
+                    self.snapshots.forget(self.state.step)
                 self._saved, self._saved_at = self.state.step, time.perf_counter()
 
     def _course(self) -> Outcome:
@@ -127,6 +132,7 @@ class Trainer:
             if self._due(table.evaluate) and state.evaluated != s:
                 self._evaluate_now()
             state.seconds = time.perf_counter() - started
+            self._take_snapshot()
             ending = self._ending()
             if ending or s == 0 or self._due_to_save():
                 self._save()
@@ -185,6 +191,15 @@ class Trainer:
         last = self.state.step == self._steps or (patience is not None and self.state.early.since >= patience)
         return every is not None and (last or now // every > before // every)
 
+    def _take_snapshot(self) -> None:
+        """Keep the weights if the schedule is at a minimum: the next update's rate rises, or there is none."""
+        state, clock = self.state, self.state.clock
+        if self.snapshots is None or not state.step:
+            return
+        if self.snapshots.due(clock.place_before(state.step - 1), clock.place(state.step)):
+            self._check()
+            self.snapshots.take(state.step, state.model.state_dict(), self.about)
+
     def _log(self, s: int, norm: float | None) -> None:
         """Write the row of update ``s`` with the values it used, still in force at rest at s + 1."""
         state = self.state
@@ -232,6 +247,7 @@ class Trainer:
         self._saved, self._saved_at = state.step, time.perf_counter()
         state.save_seconds = self._saved_at - began
         self.journal.timing("save", step=state.step, seconds=state.save_seconds)
+        self.journal.saved(state.step)
 
     def _check(self) -> None:
         """Refuse to save or hand on a state that is not finite."""

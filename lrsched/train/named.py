@@ -9,14 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrsched.config.blame import is_out_of_memory
+from lrsched.config.blame import blamed
 from lrsched.config.metric import HOMES, MetricNode
 from lrsched.config.targets import within
 from lrsched.data.batch import Batch
-from lrsched.errors import ConfigError, UserError
+from lrsched.errors import ConfigError
+from lrsched.tasks._call import Answers
 from lrsched.tasks.binary import Binary
 from lrsched.tasks.regression import Regression
 from lrsched.tasks.task import Direction, Task
+
+FITTING = "is it a metric for this task? F1Score and the like choose by the task; MulticlassF1Score is for classes"
+"""What to do about a metric that raises an error."""
 
 
 class NamedMetrics:
@@ -67,14 +71,13 @@ class NamedMetrics:
         Raises:
             ConfigError: a metric cannot be given such predictions and targets.
         """
-        given, self._outputs = self._outputs, []
-        predictions, targets = task.compared(task.forward(_Answers(self._model, given), batch), batch)  # type: ignore[arg-type]
+        answers, self._outputs = Answers(self._model, self._outputs), []
+        predictions, targets = task.compared(task.forward(answers, batch), batch)  # type: ignore[arg-type]
         if not len(predictions):  # every label is the ignored one
             return
         for name, metric in self._metrics.items():
-            with _blamed(
-                self._nodes[name], f"cannot be given predictions {_form(predictions)} and targets {_form(targets)}"
-            ):
+            given = f"predictions {_form(predictions)} and targets {_form(targets)}"
+            with blamed(self._nodes[name], f"cannot be given {given}:", FITTING):
                 metric.update(predictions, targets)
 
     def compute(self) -> dict[str, float]:
@@ -85,7 +88,7 @@ class NamedMetrics:
         """
         found: dict[str, float] = {}
         for name, metric in self._metrics.items():
-            with _blamed(self._nodes[name], "cannot be computed"):
+            with blamed(self._nodes[name], "cannot be computed:", FITTING):
                 value = metric.compute()
             if isinstance(value, Tensor) and value.ndim == 1 and "num_outputs" in vars(metric):
                 value = value.mean()  # over the targets
@@ -98,22 +101,6 @@ class NamedMetrics:
         self._outputs = []
         for metric in self._metrics.values():
             metric.reset()
-
-
-class _Answers:
-    """Stands in the place of a model, and gives what the model gave when it was called."""
-
-    def __init__(self, model: nn.Module, given: list[Any]) -> None:
-        self._model, self._given = model, iter(given)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def __call__(self, *_: Any, **__: Any) -> Any:
-        try:
-            return next(self._given)
-        except StopIteration:
-            raise LookupError("forward() calls the model oftener than measure() does") from None
 
 
 def facts_of_metrics(task: Task, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,22 +129,6 @@ def _made(node: MetricNode, told: Mapping[str, Any]) -> Any:
     made = node.build_for(told)
     node.require_home(type(made))
     return made
-
-
-@contextmanager
-def _blamed(node: MetricNode, what: str) -> Iterator[None]:
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        remedy = (
-            "is it a metric for this task? F1Score and the like choose by the task; MulticlassF1Score is for classes"
-        )
-        raise ConfigError(node.key, node.target, f"{what}: {reason}", remedy) from error
 
 
 def _refuse(node: MetricNode, value: Any) -> None:

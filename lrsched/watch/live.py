@@ -20,11 +20,11 @@ from lrsched.report.report import Report, compare_runs
 from lrsched.report.runs import RunRecord
 from lrsched.watch.follow import Followed
 
-POINTS = 200_000
-"""Points of each metric that are kept, of all runs together."""
+POINTS = 50_000
+"""Points of each metric that are kept, of all runs together; the page draws a few hundred of each run."""
 
 SOON, SHARE = 0.7, 3
-"""The page is made no sooner than so many seconds after the last time, and after so many times what that took."""
+"""The page is made no sooner than so many seconds after the last time, and so many times the processor's for it."""
 
 PARTS = re.compile(
     r'<(?P<tag>section|header|nav)\b(?: id="(?P<id>[^"]+)")?.*?</(?P=tag)>'
@@ -94,11 +94,11 @@ class Live:
         if time.monotonic() >= self._due:
             try:
                 self._refresh()
-            except UserError:  # the folder is gone, or is being made anew: the last page stays
+            except (UserError, OSError):  # the folder is gone, or is being made anew: the last page stays
                 self._due = time.monotonic() + SOON
 
     def _refresh(self) -> None:
-        start = time.monotonic()
+        start = time.thread_time()
         found = read_runs(self._question.paths)
         runs = [run for run in found if self._is_inside(run.path)]
         if found and not runs:
@@ -109,8 +109,7 @@ class Live:
         if changed or stamp != self._stamp:
             self._make(compare_runs([self._so_far(run) for run in runs], *self._asked()))
             self._stamp = stamp
-        now = time.monotonic()
-        self._due = now + max(SOON, SHARE * (now - start))
+        self._due = time.monotonic() + max(SOON, SHARE * (time.thread_time() - start))
 
     def _asked(self) -> tuple[Any, ...]:
         return self._question.metric, self._question.mode, self._question.target
@@ -122,7 +121,7 @@ class Live:
 
     def _follow(self, runs: Sequence[RunRecord]) -> bool:
         """Read the new rows of all runs; return whether there were any."""
-        most = max(200, min(4000, POINTS // max(1, len(runs))))
+        most = max(200, min(1000, POINTS // max(1, len(runs))))
         before = self._followed
         self._followed = {run.path: before.get(run.path) or Followed(RunFolder(run.path).metrics, most) for run in runs}
         changed = [one.update() for one in self._followed.values()]

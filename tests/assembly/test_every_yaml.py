@@ -29,6 +29,7 @@ FITTING = {
     "periods": ("scheduler.lengths=[1st,1st]",),
     "wsd_s": ("scheduler.lengths=[1st,1st]",),
     "snapshot": ("scheduler.cycles=2",),
+    "torch/SWALR": ("average.start=0st",),
     "table": (f"scheduler.path={VALUES}",),
 }
 

@@ -111,7 +111,11 @@ def test_what_cannot_be_is_one_message(run_cli) -> None:
         (("outputs/run", "outputs/run"), 2, "unrecognized arguments: outputs/run"),
         (("outputs/rum",), 2, "RUN_FOLDER=outputs/rum: there is no such folder; did you mean outputs/run?"),
         (("outputs/run/config.yaml",), 2, "is a file, not the folder of a run"),
-        (("outputs/run", "--weights", "first"), 2, "invalid choice: 'first'"),
+        (
+            ("outputs/run", "--weights", "first"),
+            2,
+            "weights=first: must be one of last, best, average, snapshot",
+        ),
         (("outputs/run", "--part", "train"), 2, "invalid choice: 'train'"),
         (
             ("outputs/run", "--weights", "best"),

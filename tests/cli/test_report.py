@@ -73,7 +73,8 @@ def test_a_sweep_is_compared_by_what_its_runs_say(sweep: Path, run_cli) -> None:
     (pair,) = workload["pairs"]
     assert (pair["verdict"], pair["more_seeds"] >= 4) == ("undecided", True)
     assert "undecided: about" in ended.out
-    assert sorted(path.name for path in (ended.cwd / "pictures").iterdir()) == ["curves.png", "rates.png"]
+    drawn = ["curves.png", "rates.png", "target.png"]
+    assert sorted(path.name for path in (ended.cwd / "pictures").iterdir()) == drawn
 
 
 def test_runs_and_sweeps_are_taken_together_and_each_once(sweep: Path, run_cli) -> None:
@@ -140,6 +141,11 @@ def test_the_steps_to_a_target_come_from_the_rows(sweep: Path, run_cli) -> None:
     (race,) = content["races"]
     assert race["steps"] == {"constant": 6, "cosine": 6}  # the first evaluation, after an epoch of 6 updates
     assert content["scores"] == {"constant": 1, "cosine": 1}
+
+
+def test_a_real_sweep_left_its_page(sweep: Path, run_cli) -> None:
+    assert run_cli("outputs/sweep", "--html", "page.html", command="report").code == 0
+    assert (sweep / "report.html").read_text("utf-8") == Path("page.html").read_text("utf-8")
 
 
 def test_the_sheet_of_a_real_sweep(sweep: Path) -> None:

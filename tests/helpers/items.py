@@ -18,6 +18,17 @@ from torch.utils.data import Dataset, IterableDataset
 
 from lrsched.data import Data, Source
 
+HERE = "tests.helpers.items"
+WORDS = (
+    "trainer.epochs=2",
+    "trainer.progress=false",
+    "logger=none",
+    "threads=1",
+    "optimizer=sgd",
+    "scheduler=constant",
+)
+TRAIN = (*WORDS, "dataset.batch_size=16", "trainer.log_every=1st", "model=linear")
+
 
 class Draws(Dataset[tuple[Tensor, int]]):
     """Items of three classes with noise that Python, NumPy and torch draw, each a third."""

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,46 @@ def test_what_a_finder_answered_is_shown_without_a_run(tmp_path: Path, capfd: py
     assert capfd.readouterr().out == "no run; --html F shows what a finder answered\n"
 
 
+def test_schedules_that_a_finder_compared_are_ranked(tmp_path: Path) -> None:
+    def one(name: str, mean: float, behind: dict[str, float] | None) -> dict[str, object]:
+        ends = {"mean": mean, "low": mean - 0.125, "high": mean + 0.125}
+        more = {"suggestion": 0.1, "override": f"scheduler={name}", "interval": [0.05, 0.2], "candidates": []}
+        return {"scheduler": name, "predicted": ends, "behind_percent": behind, "undecided": name != "step", **more}
+
+    behind = {"mean": 2.0, "low": -1.0, "high": 5.0}
+    answers = [one("wsd", 0.5, None), one("cosine", 0.75, behind), one("step", 1.0, {**behind, "low": 1.0})]
+    content = {"answers": answers, "undecided": ["wsd", "cosine"], "decide": "lrsched train -m x", "candidates": []}
+    (tmp_path / "find.json").write_text(json.dumps(content), "utf-8")
+    text = page(compare_paths([tmp_path]), [tmp_path])
+    assert f"{tmp_path.name}: undecided between wsd, cosine</p>" in text
+    (row,) = re.findall(r'<tr><td class="text">2</td>.*?</tr>', text)
+    cells = re.findall(r">([^<>]+)<", row)
+    assert cells == ["2", "cosine", "0.1", "0.05 to 0.2", "0.75 (0.625 to 0.875)", "2 (-1 to 5)", "undecided"]
+    assert '<code class="command">lrsched train -m x</code>' in text
+
+
+def test_steps_that_runs_shared_stand_below_the_run_that_made_them(sweep: Path) -> None:
+    runs = sorted(path.name for path in sweep.iterdir())[:3]
+    for source, run in pairwise(runs):
+        (sweep / run / "timing.jsonl").write_text(json.dumps({"event": "fork", "step": 3, "source": source}) + "\n")
+    jobs = [
+        {"run_id": run, "overrides": ["scheduler=x", f"seed={seed}"], "status": "finished", "steps_asked": 8}
+        for seed, run in enumerate(runs)
+    ]
+    whole = [{**job, "steps_trained": 8 if job is jobs[0] else 5} for job in jobs]
+    content = {"jobs": whole[::-1], "steps_asked": 24, "steps_trained": 18, "wall_seconds": 1.5}
+    (sweep / "sweep.json").write_text(json.dumps(content), "utf-8")
+    text = page(compare_paths([sweep]), [sweep])
+    assert "18 steps trained of 24 asked for, in 1.5 s." in text
+    table = re.findall(r'<table id="steps-0".*?</table>', text, re.S)[0]
+    rows = [re.findall(r"<t[dh][^>]*>([^<]*)<", row) for row in table.split("<tr>")[2:]]
+    assert rows == [
+        ["seed=0", "0", "8", "8", "", ""],
+        ["· seed=1", "3", "5", "8", "seed=0", ""],
+        ["· · seed=2", "3", "5", "8", "seed=1", ""],
+    ]
+
+
 def test_what_a_task_shows_is_in_the_page(sweep: Path) -> None:
     run = next(path for path in sorted(sweep.iterdir()) if "Cosine" in path.name and "lr-0.1" in path.name)
     (run / "shown").mkdir()
@@ -151,6 +192,12 @@ def test_a_mistake_is_one_message_and_leaves_nothing(
     assert (out, len(err.splitlines())) == ("", 1)
     assert said in err
     assert sorted(sweep.parent.rglob("*")) == before
+
+
+def test_a_sweep_says_where_its_page_is(sweep: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_page(sweep)
+    assert capfd.readouterr().err == f"lrsched: {sweep / 'report.html'} shows it in a browser\n"
+    assert (sweep / "report.html").read_text("utf-8") == page(compare_paths([sweep]), [sweep])
 
 
 def test_a_sweep_whose_page_fails_says_so_in_a_line(sweep: Path, capfd: pytest.CaptureFixture[str]) -> None:

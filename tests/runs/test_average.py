@@ -229,3 +229,35 @@ def test_a_parameter_of_an_average_may_change(run_cli) -> None:
     assert ended.code == 0, ended.err
     metrics = ended.result()["metrics"]
     assert metrics["test/average/loss"] == metrics["test/loss"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [((), "swa"), (("average=none",), None), (("average=ema",), "ema"), (("average=lawa", "average.last=2"), "lawa")],
+    ids=["by itself", "none", "ema", "lawa"],
+)
+def test_the_schedule_of_swa_brings_its_average_unless_another_is_given(
+    run_cli, words: tuple[str, ...], wanted: str | None
+) -> None:
+    base = [word for word in WORDS if not word.startswith("scheduler=")]
+    short = ("scheduler=torch/SWALR", "scheduler.anneal_epochs=1", "scheduler.swa_lr=0.05")
+    ended = run_cli(*base, *short, *words, "name=run")
+    assert ended.code == 0, ended.err
+    result = ended.result()
+    assert result.get("average") == wanted
+    assert (f"  average {wanted}: test accuracy " in ended.out) == (wanted is not None)
+    assert ("test/average/loss" in result["metrics"]) == (wanted is not None)
+    plain = run_cli(*base, *short, "average=none", "name=plain")
+    assert plain.result("plain")["weights_sha256"] == result["weights_sha256"]
+    if wanted == "swa":
+        assert run_cli(*base, *short, "average=swa", "name=by-hand").code == 0
+        assert differences(folder(ended, "run"), folder(ended, "by-hand")) == []
+
+
+def test_the_schedule_of_swa_is_resumed_with_what_it_began_with(run_cli) -> None:
+    base = [word for word in WORDS if not word.startswith("scheduler=")]
+    short = ("scheduler=torch/SWALR", "scheduler.anneal_epochs=1")
+    assert run_cli(*base, *short, "name=run", "sweep.until=5").code == 0
+    ended = run_cli("resume=outputs/run", "sweep.until=null", "scheduler=torch/SWALR", "scheduler.anneal_epochs=1")
+    assert ended.code == 0, ended.err
+    assert ended.result()["average"] == "swa"

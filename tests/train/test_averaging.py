@@ -13,7 +13,7 @@ from lrsched.averages import Ema, Lawa, Swa
 from lrsched.averages.base import Average
 from lrsched.config.settings import component
 from lrsched.config.targets import AVERAGING
-from lrsched.errors import ConfigError
+from lrsched.errors import CheckpointError, ConfigError
 from lrsched.horizon import Horizon
 from lrsched.signals import StopFlag
 from lrsched.tasks import Classification
@@ -202,15 +202,16 @@ def test_a_model_that_cannot_be_copied_is_named() -> None:
 
 
 def test_a_broken_window_does_not_fit() -> None:
-    from lrsched.errors import CheckpointError
-    from lrsched.train.check_state import _check_average
-
-    assert callable(check_fits)
     model = Tied()
-    found = of(Lawa(last=2), model)
+    found, optimizer = of(Lawa(last=2), model), torch.optim.SGD(model.parameters(), lr=0.1)
     train(model, found, range(2))
-    saved, live = found.state_dict(), of(Lawa(last=2), Tied()).state_dict()
-    _check_average(saved, live, "average", ())
+    saved, fresh = found.state_dict(), of(Lawa(last=2), Tied()).state_dict()
+
+    def check(average: object) -> None:
+        rest = {"step": 2, "metrics_bytes": 0, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        check_fits({**rest, "average": average}, {**rest, "average": fresh}, optimizer)
+
+    check(saved)
     broken = [
         {**saved, "window": [{"first.weight": torch.zeros(2, 2)}]},
         {**saved, "window": "none"},
@@ -221,5 +222,5 @@ def test_a_broken_window_does_not_fit() -> None:
         {"model": saved["model"], "count": 1.0},
     ]
     for state in broken:
-        with pytest.raises(CheckpointError):
-            _check_average(state, live, "average", ())
+        with pytest.raises(CheckpointError, match="average"):
+            check(state)

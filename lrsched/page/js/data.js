@@ -1,5 +1,5 @@
 // What the figures show: from the page's two blocks of JSON to panels of lines.
-// A panel: {title, x: {label, log}, y: {label, unit, log}, sync, lines}. A line: {name, number, x, y, low, high, runs}.
+// A panel: {title, x: {label, bare}, y: {label, unit, log}, sync, span, lines}. A line: {name, number, x, y, low, high, runs}.
 
 const DRAWN = 12; // candidates that are drawn at first; the others where asked for
 
@@ -18,10 +18,7 @@ function readData() {
 /** The panels of a figure; none for one whose static picture stays. */
 function panelsOf(figure) {
   const workload = data.workloads[Number(figure.closest("[data-workload]")?.dataset.workload)];
-  if (!workload) return [];
-  if (figure.dataset.plot === "curves") return curves(figure, workload);
-  if (figure.dataset.plot === "rates" && workload.candidates.some((one) => one.rates)) return [rates(workload)];
-  return [];
+  return workload && figure.dataset.plot === "curves" ? curves(figure, workload) : [];
 }
 
 /** The metrics that a figure of curves can show. */
@@ -84,31 +81,12 @@ function single(run, metric, best) {
   return { name: run.label, x: data.axes[packed.axis], y: unpack(packed), best };
 }
 
-function rates(workload) {
-  const unit = workload.metrics.find((one) => one.name === workload.chosen_by)?.unit ?? "";
-  const lines = workload.candidates.flatMap(({ name, rates: tried }, number) => {
-    const column = (key) => tried.map((rate) => rate[key]);
-    const seeds = tried?.some((rate) => rate.low < rate.high);
-    if (!tried?.length) return [];
-    return { name, number, x: column("lr"), y: column("mean"), ...(seeds && { low: column("low"), high: column("high") }), marks: true, count: 0 };
-  });
-  return {
-    title: `${workload.name}: ${workload.chosen_by} against learning rate`,
-    x: { label: "learning rate", log: true },
-    y: { label: workload.chosen_by, unit, log: spread(lines) > 10 },
-    lines,
-  };
-}
-
 /** By how much the largest of the positive values exceeds the least; 0 where some are not positive. */
 function spread(lines) {
   let [low, high] = [Infinity, 0];
-  for (const { y } of lines) {
-    for (const value of y) {
-      if (value === null) continue;
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
+  for (const line of lines) {
+    for (const value of line.low ?? line.y) low = Math.min(low, value ?? Infinity);
+    for (const value of line.high ?? line.y) high = Math.max(high, value ?? 0);
   }
   return low > 0 ? high / low : 0;
 }

@@ -147,7 +147,7 @@ function seriesOf(line) {
     stroke: line.thin ? faint(solid, 0.45) : solid,
     width: line.thin ? 1 : 2,
     dash: line.thin ? [] : dashOf(line.number),
-    points: { show: Boolean(line.marks) || line.y.length === 1, size: 7, fill: solid, stroke: solid },
+    points: { show: line.y.length === 1, size: 7, fill: solid, stroke: solid },
   };
 }
 

@@ -1,6 +1,8 @@
 // Tables: sort by any column, filter rows by words.
 // The order that Python wrote is kept in `order`; a third press on a column brings it back.
 
+const FEW = 6; // rows that need no filter
+
 const order = new WeakMap();
 const started = new WeakSet();
 
@@ -17,7 +19,7 @@ function startTables() {
 /** Take the rows of a table as Python ordered them, now or again. */
 function startRows(table) {
   for (const body of table.tBodies) [...body.rows].forEach((row, index) => order.set(row, index));
-  arrange(table);
+  if (choice(`sort.${table.id}`)) arrange(table);
   table.refilter();
 }
 
@@ -45,10 +47,11 @@ function startFilter(table) {
     speak(count.textContent);
   });
   const label = element("label", { for: field.id }, "Filter rows ");
-  const box = table.closest(".scroll") ?? table;
-  box.before(element("div", { class: "filter", "data-made": "" }, label, field, " ", count));
+  const box = element("div", { class: "filter", "data-made": "" }, label, field, " ", count);
+  (table.closest(".scroll") ?? table).before(box);
   table.refilter = () => {
     field.value = choice(`filter.${table.id}`);
+    box.hidden = !field.value && [...table.tBodies].every((body) => body.rows.length <= FEW);
     filter(table, field, count);
   };
 }

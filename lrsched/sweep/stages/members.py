@@ -15,9 +15,10 @@ from torch import nn
 
 from lrsched.assembly.data import AnySplits, Loaded, load_data
 from lrsched.assembly.horizon import LONGEST, foreseen, pace_of, run_horizon
-from lrsched.assembly.parts import build_model, build_task
+from lrsched.assembly.parts import build_task
 from lrsched.assembly.simulate import Foreseen, foresee
 from lrsched.assembly.task import facts_of
+from lrsched.assembly.weights import build_model
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
