@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -47,3 +48,23 @@ def shelf(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
         return sorted(found)
 
     return getattribute, names
+
+
+def target_name(target: str) -> str:
+    """The name by which a config chooses a class.
+
+    >>> [target_name(name) for name in ("lrsched.schedules.WSDS", "torch.optim.lr_scheduler.StepLR", "my.own.Rate")]
+    ['wsd_s', 'torch/StepLR', 'Rate']
+    """
+    package, _, name = target.rpartition(".")
+    if package in ("torch.optim.lr_scheduler", "torch.optim.swa_utils"):
+        return f"torch/{name}"
+    if package == "schedulefree":
+        return f"schedulefree/{name.removesuffix('ScheduleFree').lower()}"
+    if package == "torch.optim":
+        return name.lower()
+    if package.startswith("lrsched."):  # a class is in the file of its name
+        folder = Path(__file__).parent.joinpath(*package.split(".")[1:])
+        files = [module.name for module in pkgutil.iter_modules([str(folder)])]
+        return next((file for file in files if file.replace("_", "") == name.lower()), name)
+    return name

@@ -20,6 +20,7 @@ MODULES = sorted(
 )
 EXTRAS = {
     "accelerate": "accelerate",
+    "alembic": "alembic",
     "axe-playwright-python": "axe_playwright_python",
     "boto3": "boto3",
     "cloudpickle": "",  # Hydra's launchers and scikit-learn's joblib bring it too
@@ -31,6 +32,7 @@ EXTRAS = {
     "hypothesis": "hypothesis",
     "keras": "keras",
     "matplotlib": "matplotlib",
+    "mlflow-skinny": "mlflow",
     "optax": "optax",
     "optuna": "optuna",
     "playwright": "playwright",
@@ -42,10 +44,12 @@ EXTRAS = {
     "schedulefree": "schedulefree",
     "scipy": "",  # scikit-learn needs it
     "setuptools": "",  # torch needs it
+    "sqlalchemy": "sqlalchemy",
     "submitit": "submitit",
     "timm": "timm",
     "torchmetrics": "torchmetrics",
     "transformers": "transformers",
+    "wandb": "wandb",
 }
 """What an extra installs, and the module to hide; nothing where a dependency of ours brings it as well."""
 

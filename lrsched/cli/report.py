@@ -13,7 +13,7 @@ from lrsched.cli.command import Parser, exit_code, write
 from lrsched.console import say, tell, terminal
 from lrsched.report import compare_paths, render
 from lrsched.report.json import numbers
-from lrsched.report.plots import pictures
+from lrsched.report.pictures.draw import pictures
 from lrsched.report.tables.typeset import FORMS, beside_table, typeset
 
 EXAMPLES = """\
@@ -71,7 +71,9 @@ def _parser() -> Parser:
     table = "print the table alone, in this form: for a page, a paper (booktabs), a spreadsheet"
     parser.add_argument("--table", choices=FORMS, help=table)
     parser.add_argument("--json", type=Path, metavar="F", help="write all numbers")
-    parser.add_argument("--png", type=Path, metavar="FOLDER", help="draw curves.png and rates.png (needs matplotlib)")
+    parser.add_argument(
+        "--png", type=Path, metavar="FOLDER", help="draw curves.png, rates.png and target.png (needs matplotlib)"
+    )
     return parser
 
 

@@ -6,6 +6,7 @@ A run may have several; none of them can change it::
     logger.write(row)      for every row of metrics.jsonl
     logger.show(…)         for every picture and text that the task shows
     logger.flush()         after every evaluation and before every checkpoint
+    logger.saved(step)     after every checkpoint: no row before it is taken back
     logger.close(metrics)  once, however the run ends
 
 A newcomer writes one file with a subclass of :class:`Logger` and one YAML in ``conf/logger``.

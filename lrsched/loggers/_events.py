@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,24 @@ _EMPTY = {"dtype": "DT_FLOAT", "tensor_shape": {"dim": [{"size": 0}]}}
 """The tensor of no numbers, on which the hparams plugin hangs its records."""
 
 
+_OFF = frozenset({0, "0", "0st", "0%", "null", "none", "None"})
+"""Values that say that there is none of it."""
+
+
 class EventFile:
     """One event file, written in the calling thread.
 
     Args:
         folder: an existing folder.
         suffix: of the file's name. Names sort by time, the order in which TensorBoard reads them.
+        name: of the file; None: one of this time.
     """
 
-    def __init__(self, folder: Path, suffix: str = "") -> None:
+    def __init__(self, folder: Path, suffix: str = "", name: str | None = None) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
         self._event = Event
-        path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}{suffix}"
+        path = folder / (name or f"events.out.tfevents.{time.time_ns()}.{os.getpid()}{suffix}")
         self._records = RecordFile(path)
         self._add(file_version="brain.Event:2")
 
@@ -61,11 +66,10 @@ class EventFile:
 
     def add_text(self, step: int, tag: str, text: str) -> None:
         """Add a text, letter by letter: TensorBoard would read it as Markdown, in which four blanks make it code."""
-        from tensorboard.plugins.text.metadata import create_summary_metadata
-
         code = "\n".join(f"    {line}" for line in text.splitlines())
         tensor = {"dtype": "DT_STRING", "tensor_shape": {}, "string_val": [code.encode()]}
-        value = {"tag": tag, "metadata": create_summary_metadata(tag, ""), "tensor": tensor}
+        about = {"display_name": tag, "plugin_data": {"plugin_name": "text"}}
+        value = {"tag": tag, "metadata": about, "tensor": tensor}
         self._add(step=step, summary={"value": [value]})
 
     def add_purge(self, step: int) -> None:
@@ -75,7 +79,7 @@ class EventFile:
         self._add(step=step, session_log=SessionLog(status=SessionLog.START))
 
     def add_session(self, session: Any) -> None:
-        """Add the start or the end of a session, in the hparams plugin's form: metadata on an empty tensor."""
+        """Add the start or end of a session, or an experiment, as metadata on an empty tensor."""
         tag = f"_hparams_/{session.WhichOneof('data')}"
         metadata = {"plugin_data": {"plugin_name": "hparams", "content": session.SerializeToString()}}
         self._add(summary={"value": [{"tag": tag, "metadata": metadata, "tensor": _EMPTY}]})
@@ -114,3 +118,36 @@ def session_end(succeeded: bool) -> Any:
 
     status = Status.Value("STATUS_SUCCESS" if succeeded else "STATUS_FAILURE")
     return HParamsPluginData(session_end_info=SessionEndInfo(status=status, end_time_secs=time.time()))
+
+
+def experiment(
+    parameters: Mapping[str, Sequence[bool | int | float | str]], metrics: Sequence[str], first: Collection[str]
+) -> Any:
+    """The hparams plugin's record of an experiment: the columns of its table, without what is off in all runs.
+
+    Args:
+        parameters: the values of each hyperparameter over the runs.
+        metrics: tags of scalars, in the order of their columns.
+        first: names of the hyperparameters that the plugin shows before the others.
+    """
+    from tensorboard.plugins.hparams.api_pb2 import Experiment, HParamInfo, MetricInfo, MetricName
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    shown = {name: values for name, values in parameters.items() if name in first or set(values) - _OFF}
+    kinds = {name: _kind(values) for name, values in shown.items()}
+    columns = [HParamInfo(name=name, type=kind, differs=name in first) for name, kind in kinds.items()]
+    for column in columns:
+        values = list(dict.fromkeys(shown[column.name]))
+        if kinds[column.name] == "DATA_TYPE_FLOAT64":
+            column.domain_interval.min_value, column.domain_interval.max_value = min(values), max(values)
+        else:
+            column.domain_discrete.extend(values if kinds[column.name] == "DATA_TYPE_BOOL" else map(str, values))
+    measured = [MetricInfo(name=MetricName(tag=tag)) for tag in metrics]
+    return HParamsPluginData(experiment=Experiment(hparam_infos=columns, metric_infos=measured))
+
+
+def _kind(values: Sequence[bool | int | float | str]) -> str:
+    if all(isinstance(value, bool) for value in values):
+        return "DATA_TYPE_BOOL"
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    return "DATA_TYPE_FLOAT64" if numbers else "DATA_TYPE_STRING"

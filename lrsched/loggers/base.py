@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ class RunInfo:
     """Facts about the run, for loggers.
 
     Args:
-        folder: the run folder; a logger writes below it and nowhere else.
+        folder: the run folder; a logger writes below it, and elsewhere only where its user says so.
         config: the config of the run, resolved, as plain dicts, lists and scalars.
         steps: optimizer updates in the whole run.
         steps_per_epoch: updates in one pass over the data.
@@ -32,6 +32,9 @@ class RunInfo:
         epochs: passes over the data in the whole run; None: steps / steps_per_epoch.
         better: ``min`` or ``max`` for each metric of the task, as ``accuracy``: which way it is better.
         units: of these metrics, of those that have one: ``%`` for a fraction, or a word.
+        group: the name of the sweep that the run belongs to, or None.
+        hyperparameters: what shapes the result, by name; choices by their YAML's name.
+        phases: of the schedule's plan: the first step of each, and its name; empty where the curve is not known.
     """
 
     folder: Path
@@ -43,6 +46,9 @@ class RunInfo:
     epochs: float | None = None
     better: Mapping[str, str] = field(default_factory=dict[str, str])
     units: Mapping[str, str] = field(default_factory=dict[str, str])
+    group: str | None = None
+    hyperparameters: Mapping[str, bool | int | float | str] = field(default_factory=dict[str, Any])
+    phases: Sequence[tuple[int, str]] = ()
 
 
 class Logger(ABC):
@@ -70,10 +76,14 @@ class Logger(ABC):
     def flush(self) -> None:  # noqa: B027
         """Hand buffered rows to the system, so that a killed process loses none."""
 
+    def saved(self, step: int) -> None:  # noqa: B027
+        """Note that a checkpoint at this step is on disk: what was logged until now is never taken back."""
+
     def close(self, metrics: Mapping[str, float], status: str = "finished") -> None:  # noqa: B027
         """End the log.
 
         Args:
-            metrics: the final metrics of ``result.json``; empty if the run failed before it had any.
+            metrics: the final metrics of ``result.json``, and ``best/NAME`` for those of its best evaluation; empty if
+                the run failed before it had any.
             status: ``finished``, ``stopped`` or ``failed``.
         """

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from lrsched.loggers._events import EventFile, session_end, session_start
+from lrsched.loggers._events import EventFile, experiment, session_end, session_start
 from lrsched.loggers.base import POSITION, Logger, Row, RunInfo
+from lrsched.records import AVERAGE
 from lrsched.units import PERCENT, metric_of, unit_of
 
 PARTS = ("train", "val", "test")
 """The parts of the data, in which a metric of the task is measured."""
+
+FIRST = ("dataset", "model", "optimizer", "optimizer.lr", "scheduler", "seed", "task")
+"""What one looks for first in the hyperparameters of a run alone."""
+
+COLUMNS = "sweep.tfevents"
+"""The file in a sweep's folder; TensorBoard reads every file with ``tfevents`` in its name."""
+
+MOST_PHASES = 100
+"""So many are events of their own; all are in the text ``schedule/plan``."""
 
 
 class TensorBoard(Logger):
@@ -21,9 +33,12 @@ class TensorBoard(Logger):
 
     - A resumed run starts with a session log of its first step, which makes TensorBoard drop the points
       that the killed process wrote from there on.
-    - The hyperparameters are the start and the end of a session, without a summary of the experiment:
-      the plugin would take its columns from the summary of one arbitrary run; without any, it shows
-      the union over all runs, and every scalar as a metric.
+    - The phases of the schedule and its restarts are texts at their first steps, ``schedule/phase``; so is a restart
+      of one that is known by its rates alone.
+    - The hyperparameters are the start and the end of a session: what shapes the result, choices by their YAML's name.
+      Their table shows the best evaluation's metrics and those of the test part. The plugin takes its columns from one
+      summary, of whichever run it finds it in: a run alone has one, and of a sweep's runs none, but the sweep has one
+      of them all (:func:`write_columns`).
     - They are in small files of their own, ``*.hparams``: the plugin uses the first that it reads, so a
       resumed run deletes the old ones.
 
@@ -38,6 +53,7 @@ class TensorBoard(Logger):
         self._events: EventFile | None = None
         self._seen: set[str] = set()
         self._step = 0
+        self._rates = Rates()
 
     def write(self, row: Row) -> None:
         if self._events is None:
@@ -45,6 +61,8 @@ class TensorBoard(Logger):
         scalars = {name: value for name, value in row.items() if name not in POSITION and not isinstance(value, str)}
         self._step = int(row["step"])
         self._add(self._events, scalars)
+        if not self._run.phases and (told := self._rates.restart(scalars)):
+            self._events.add_text(self._step, "schedule/phase", told)
 
     def show(self, step: int, name: str, content: bytes | str) -> None:
         if self._events is None:
@@ -83,15 +101,87 @@ class TensorBoard(Logger):
         self._folder.mkdir(parents=True, exist_ok=True)
         for old in self._folder.glob("*.hparams"):
             old.unlink()
-        self._write_session(session_start(flat(self._run.config)))
+        run, begin = self._run, self._run.resumed_at or 0
+        parameters = run.hyperparameters or flat(run.config)
+        self._write_session(session_start(parameters))
+        if run.group is None and run.hyperparameters:
+            monitor = str((run.config.get("checkpoint") or {}).get("monitor"))
+            values = {name: [value] for name, value in parameters.items()}
+            self._write_session(experiment(values, columns(run.better, monitor), FIRST))
         events = EventFile(self._folder)
-        events.add_purge(self._run.resumed_at or 0)  # a reader takes the second one of a run for its first restart
+        events.add_purge(begin)  # a reader takes the second one of a run for its first restart
+        if run.phases:
+            ends = [*(start for start, _ in run.phases[1:]), run.steps]
+            lines = [f"{name} [{start}, {end})" for (start, name), end in zip(run.phases, ends, strict=True)]
+            events.add_text(begin, "schedule/plan", "\n".join(lines))
+            for (start, _), line in list(zip(run.phases, lines, strict=True))[:MOST_PHASES]:
+                if start >= begin:
+                    events.add_text(start, "schedule/phase", line)
         return events
 
     def _write_session(self, session: Any) -> None:
         events = EventFile(self._folder, ".hparams")
         events.add_session(session)
         events.close()
+
+
+class Rates:
+    """Finds restarts in the rates of rows: one that rises after it fell."""
+
+    def __init__(self) -> None:
+        self._last, self._falling = math.nan, False
+
+    def restart(self, scalars: Mapping[str, float]) -> str:
+        """What to say of a restart in this row; empty for none.
+
+        >>> rates = Rates()
+        >>> [rates.restart({"lr/default": rate}) for rate in (0.1, 0.2, 0.1, 0.1, 0.2)]
+        ['', '', '', '', 'restart: lr/default rises from 0.1 to 0.2']
+        """
+        name = next((name for name in scalars if name.startswith("lr/")), None)
+        if name is None:
+            return ""
+        last, rate = self._last, scalars[name]
+        told = f"restart: {name} rises from {last:g} to {rate:g}" if self._falling and rate > last else ""
+        self._falling = rate < last or (self._falling and rate == last)
+        self._last = rate
+        return told
+
+
+def columns(better: Mapping[str, str], monitor: str) -> list[str]:
+    """The metrics in the table of hyperparameters: the monitored one at its best, the others then, the test part.
+
+    >>> columns({"loss": "min", "accuracy": "max", "average/loss": "min"}, "val/accuracy")
+    ['best/val/accuracy', 'test/accuracy', 'best/val/loss', 'test/loss', 'test/average/loss']
+    """
+    order = sorted(better, key=lambda name: ("/" in name, name != metric_of(monitor)))
+    best = {f"best/{monitor}": None} if monitor.startswith("val/") and metric_of(monitor) in better else {}
+    tags = [tag for name in order for tag in (f"best/val/{name}", f"test/{name}")]
+    return list(dict.fromkeys([*best, *(tag for tag in tags if not tag.startswith(f"best/val/{AVERAGE}"))]))
+
+
+def write_columns(
+    folder: Path,
+    runs: Sequence[Mapping[str, bool | int | float | str]],
+    varied: Collection[str],
+    better: Mapping[str, str],
+    monitor: str,
+) -> None:
+    """Write what the plugin shows of the runs of a sweep, as ``sweep.tfevents`` in the sweep's folder.
+
+    Args:
+        folder: of the sweep.
+        runs: the hyperparameters of each.
+        varied: those that come first.
+        better: which way each metric of the task is.
+        monitor: the metric that comes first.
+    """
+    names = list(dict.fromkeys(name for run in runs for name in run))
+    values = {name: [run[name] for run in runs if name in run] for name in names}
+    (folder / COLUMNS).unlink(missing_ok=True)
+    file = EventFile(folder, name=COLUMNS)
+    file.add_session(experiment(values, columns(better, monitor), varied))
+    file.close()
 
 
 def described(name: str, run: RunInfo) -> str:

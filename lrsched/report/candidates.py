@@ -8,15 +8,13 @@ they differ too. Its name lists exactly the keys that distinguish it from the ot
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import lrsched
 from lrsched.config import digest
 from lrsched.config.schema import GROUPS
 from lrsched.config.walk import Flat
+from lrsched.shelf import target_name
 
 RATE, PEAK, SEED = "optimizer.lr", "scheduler.max_lr", "seed"
 
@@ -132,26 +130,6 @@ def names(parts: Sequence[Flat], always: Collection[str] = ()) -> list[str]:
     if len(set(found)) < len(found):  # two classes of one name
         found = [" ".join(f"{key}={value}" for key, value in entries.items()) for entries in differences]
     return found
-
-
-def target_name(target: str) -> str:
-    """The name by which a config chooses a class.
-
-    >>> [target_name(name) for name in ("lrsched.schedules.WSDS", "torch.optim.lr_scheduler.StepLR", "my.own.Rate")]
-    ['wsd_s', 'torch/StepLR', 'Rate']
-    """
-    package, _, name = target.rpartition(".")
-    if package in ("torch.optim.lr_scheduler", "torch.optim.swa_utils"):
-        return f"torch/{name}"
-    if package == "schedulefree":
-        return f"schedulefree/{name.removesuffix('ScheduleFree').lower()}"
-    if package == "torch.optim":
-        return name.lower()
-    if package.startswith("lrsched."):  # a class is in the file of its name
-        folder = Path(lrsched.__file__).parent.joinpath(*package.split(".")[1:])
-        files = [module.name for module in pkgutil.iter_modules([str(folder)])]
-        return next((file for file in files if file.replace("_", "") == name.lower()), name)
-    return name
 
 
 def _entry_name(short: str, key: str, value: Any) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 from lrsched.config.schema import OPEN
 from lrsched.records import write_atomically
-from lrsched.report.candidates import RATE, SEED, changes_result, differing, target_name
+from lrsched.report.candidates import RATE, SEED, changes_result, differing
 from lrsched.report.runs import RunRecord
+from lrsched.shelf import target_name
 
 
 def write_sweep_csv(folder: Path, runs: Sequence[RunRecord]) -> None:
@@ -28,9 +29,9 @@ def write_sweep_csv(folder: Path, runs: Sequence[RunRecord]) -> None:
 
 def sweep_csv(runs: Sequence[RunRecord]) -> str:
     """The table as text: floats in the shortest form that reads back exactly, empty where there is no value."""
-    swept = [_swept(run, entries) for run, entries in zip(runs, _differences(runs), strict=True)]
-    rows = sorted(zip(runs, swept, strict=True), key=lambda row: str(row[0].path))
-    keys = sorted({key for entries in swept for key in entries})
+    asked = swept(runs)
+    rows = sorted(zip(runs, asked, strict=True), key=lambda row: str(row[0].path))
+    keys = sorted({key for entries in asked for key in entries})
     metrics = sorted({name for run in runs for name in run.metrics})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -40,6 +41,11 @@ def sweep_csv(runs: Sequence[RunRecord]) -> str:
         measured = [run.metrics.get(name) for name in metrics]
         table.writerow([run.path.name, run.status, *map(_cell, values), _cell(run.step), *map(_cell, measured)])
     return text.getvalue()
+
+
+def swept(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """What each run was asked to do: what its sweep varies, and always schedule, rate and seed."""
+    return [_swept(run, entries) for run, entries in zip(runs, _differences(runs), strict=True)]
 
 
 def _differences(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:

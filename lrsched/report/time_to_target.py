@@ -49,7 +49,7 @@ def races(comparisons: Sequence[Comparison], target: float | None) -> list[Race]
             remedy = f"give --metric val/{metric_of(metric.name)}"
             raise ConfigError("--metric", metric.name, "is measured once, at the end", remedy)
         value = _reachable(comparison) if target is None else target
-        steps = {row.name: _time(row, metric, value) for row in comparison.candidates}
+        steps = {row.name: float(np.median([*times(row, metric, value).values()])) for row in comparison.candidates}
         found.append(Race(comparison.name, value, steps))
     return found
 
@@ -69,12 +69,13 @@ def steps_to(run: RunRecord, metric: Metric, target: float) -> float:
     return next((float(row["step"]) for row in reached), math.inf)
 
 
-def _time(row: Candidate, metric: Metric, target: float) -> float:
+def times(row: Candidate, metric: Metric, target: float) -> dict[object, float]:
+    """The fewest steps of each seed over its rates, infinite for a miss."""
     fastest: dict[object, float] = {}
     for rate in row.rates:
         for seed, run in rate.runs.items():
             fastest[seed] = min(fastest.get(seed, math.inf), steps_to(run, metric, target))
-    return float(np.median(list(fastest.values())))
+    return fastest
 
 
 def _reachable(comparison: Comparison) -> float:

@@ -21,12 +21,12 @@ from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ended_by
 from lrsched.errors import NotFinite, Stopped
-from lrsched.loggers.base import Logger, RunInfo
+from lrsched.loggers.base import Logger
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
 from lrsched.runs.apply_changes import adopt
-from lrsched.runs.finish import advised, finish, how_to_resume, log, logged
+from lrsched.runs.finish import advised, finish, how_to_resume, log, logged, open_journal
 from lrsched.runs.fork import begin, find
 from lrsched.runs.initial import INITIAL, initial_weights
 from lrsched.runs.newest import Newest, newest, settings_at
@@ -34,7 +34,6 @@ from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
 from lrsched.runs.snapshots import opened
-from lrsched.runs.steps import FORK
 from lrsched.signals import StopFlag
 from lrsched.train.environment import fingerprint, prepare
 from lrsched.train.forks import Forks
@@ -173,7 +172,7 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
     result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
     try:
-        journal = _journal(made)
+        journal = open_journal(made.parts, made.request, made.loggers, made.shown, made.restored)
         with profiled(folder.path) if made.run.trainer.profile else nullcontext():
             outcome = _trainer(made, journal).run()
         result = result_of(parts, outcome, made.about)
@@ -238,23 +237,3 @@ def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) ->
     if progress is not None:
         chosen.append(progress)
     return [*chosen, Terminal()] if terminal else chosen
-
-
-def _journal(made: _Execution) -> Journal:
-    """Open the loggers and the files of rows."""
-    parts, restored, folder = made.parts, made.restored, made.request.folder
-    forked = restored is not None and restored.forked
-    resumed_at = None if restored is None or forked else parts.state.step
-    clock, an_epoch = parts.state.clock, parts.horizon.steps_per_epoch
-    steps = clock.steps(parts.horizon.steps)
-    epochs = clock.epoch_at(steps) if clock.start else None
-    about = (parts.better, parts.units)
-    info = RunInfo(folder.path, made.shown, steps, an_epoch, parts.loader.samples_per_step, resumed_at, epochs, *about)
-    for logger in made.loggers:
-        logger.open(info)
-    journal = Journal(folder, made.loggers, restored.offset if restored else 0, 0 if forked else resumed_at, info)
-    if forked:
-        point = made.request.context.share.begin
-        journal.timing(FORK, step=parts.state.step, source=None if point is None else point.source.path.name)
-        journal.flush()
-    return journal

@@ -1,20 +1,27 @@
-"""End a run: close its files, write its result, and advise its user, however it ended."""
+"""Open a run's files; close them, write its result, and advise its user, however it ended."""
 
 from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from lrsched.assembly.parts import Parts
+from lrsched.compose.hyperparameters import hyperparameters
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.config.blame import CodeError, is_out_of_memory, place_of, raised
 from lrsched.config.component import Component
 from lrsched.config.settings import base_rate
+from lrsched.config.walk import flat
 from lrsched.console import path_override, say, typed
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
+from lrsched.loggers.base import Logger, RunInfo
 from lrsched.records import RunFolder, write_json
+from lrsched.runs.request import RunRequest
+from lrsched.runs.restore import Restored
+from lrsched.runs.steps import FORK
 from lrsched.train.journal import Journal
 
 log = logging.getLogger("lrsched")
@@ -42,6 +49,51 @@ def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
             say(f"{folder.log}: {error.strerror}")
 
 
+def open_journal(
+    parts: Parts, request: RunRequest, loggers: Sequence[Logger], shown: Mapping[str, Any], restored: Restored | None
+) -> Journal:
+    """Open the loggers and the files of rows.
+
+    Args:
+        parts: of the run, at rest at the step to begin with.
+        request: its folder and context.
+        loggers: not open yet.
+        shown: the config for loggers, without values of the environment.
+        restored: the checkpoint that the run goes on from, or None.
+    """
+    folder, forked = request.folder, restored is not None and restored.forked
+    info = _info(parts, folder, shown, None if restored is None or forked else parts.state.step)
+    for logger in loggers:
+        logger.open(info)
+    offset = restored.offset if restored else 0
+    journal = Journal(folder, loggers, offset, 0 if forked else info.resumed_at, info)
+    if forked:
+        point = request.context.share.begin
+        journal.timing(FORK, step=parts.state.step, source=None if point is None else point.source.path.name)
+        journal.flush()
+    return journal
+
+
+def _info(parts: Parts, folder: RunFolder, shown: Mapping[str, Any], resumed_at: int | None) -> RunInfo:
+    """The run, as loggers see it."""
+    clock, above = parts.state.clock, folder.path.absolute().parent
+    steps = clock.steps(parts.horizon.steps)
+    return RunInfo(
+        folder=folder.path,
+        config=shown,
+        steps=steps,
+        steps_per_epoch=parts.horizon.steps_per_epoch,
+        samples_per_step=parts.loader.samples_per_step,
+        resumed_at=resumed_at,
+        epochs=clock.epoch_at(steps) if clock.start else None,
+        better=parts.better,
+        units=parts.units,
+        group=above.name if (above / "sweep.json").is_file() else None,
+        hyperparameters=hyperparameters(flat(shown)),
+        phases=[(clock.steps(place), name) for place, name in parts.state.scheduler.phases()],
+    )
+
+
 def finish(
     folder: RunFolder,
     journal: Journal | None,
@@ -57,7 +109,7 @@ def finish(
     failure: OSError | None = None
     try:
         if journal is not None:
-            journal.close(result["metrics"], result["status"])
+            journal.close({**result["metrics"], **_best(result)}, result["status"])
     except OSError as error:
         failure = error
     try:
@@ -69,6 +121,12 @@ def finish(
         where = f"{failure.strerror}: {failure.filename or folder.result}"
         how = how_to_resume(folder, again)
         raise StorageError(f"{where}; the run is {result['status']} all the same; {how}") from failure
+
+
+def _best(result: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics of a finished run's best evaluation, as ``best/NAME``; another run may still find a better one."""
+    best = result.get("best") or {} if result["status"] == "finished" else {}
+    return {f"best/{name}": value for name, value in best.items() if name != "step" and value is not None}
 
 
 def advised(

@@ -45,6 +45,10 @@ class Scheduler(ABC):
         """Look at the metrics of an evaluation made at rest, after ``step`` updates."""
         return Advice.NOTHING
 
+    def phases(self) -> list[tuple[int, str]]:
+        """The first step of each phase of the first group's plan, and its name; empty where no plan is known."""
+        return []
+
     def levels(self) -> list[float] | None:
         """The level of each group, where a closed loop moves one; None where there is none, or none alone."""
         return None

@@ -49,6 +49,9 @@ class Handover(Scheduler):
                 return segment.loop.observe(step - segment.start, metrics)
         return Advice.NOTHING
 
+    def phases(self) -> list[tuple[int, str]]:
+        return self._table.phases()
+
     def judges_like(self, old: Scheduler) -> bool:
         if not isinstance(old, Handover) or len(old._segments) != len(self._segments):
             return False

@@ -45,6 +45,10 @@ class Table(Scheduler):
         """All that it ever sets: float64[steps] by number of the group, key and item."""
         return self._rows.values()
 
+    def phases(self) -> list[tuple[int, str]]:
+        first = group_names(self._optimizer)[0]
+        return self._rows.schedule.of_group(first).plan(self._rows.horizon).marks()
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 

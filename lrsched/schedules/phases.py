@@ -193,6 +193,20 @@ class Plan:
     def __getitem__(self, t: int) -> float:
         return float(self.at(np.array([t]))[0])
 
+    def marks(self) -> list[tuple[int, str]]:
+        """The first step of each phase, and its name; ``restart`` stands before one that rises after a fall.
+
+        >>> Plan((Phase(2, 1.0, 0.0, name="cycle"), Phase(2, 1.0, 0.0, name="cycle"))).marks()
+        [(0, 'cycle'), (2, 'restart: cycle')]
+        """
+        found, falling = list[tuple[int, str]](), False
+        for part, start in zip(self.parts, self.starts.tolist(), strict=True):
+            first, last = part.at(np.array([0, part.steps - 1]))
+            rises = start > 0 and max(first, last) > self[start - 1]
+            found.append((start, f"{'restart: ' if falling and rises else ''}{part.name or 'curve'}"))
+            falling = last < first or (falling and not rises)
+        return found
+
     def minima(self) -> list[int]:
         """Steps up to the end of each fall: up to a rise after it, or up to the end.
 

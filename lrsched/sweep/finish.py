@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsched.compose.nodes import raw
@@ -17,6 +18,7 @@ from lrsched.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from lrsched.report.report import Report
+    from lrsched.report.runs import RunRecord
 
 
 def close(sweep: Sweep, stop: StopFlag) -> None:
@@ -57,10 +59,26 @@ def _compare(sweep: Sweep) -> Report | None:
             if entry.is_done and entry.run_id in lost:
                 entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
+        _write_columns(folder, runs)
         report = compare_paths([folder])
         tell(render(report, *terminal()).removesuffix("\n"))
         return report
     return None
+
+
+def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:
+    """Write what TensorBoard's table of hyperparameters shows of the sweep, if its runs have events."""
+    from lrsched.compose.hyperparameters import hyperparameters
+    from lrsched.loggers.tensorboard import write_columns
+    from lrsched.report.csv import swept
+
+    written = [run for run in runs if run.config and (run.path / "tensorboard").is_dir()]
+    if written:
+        better = {name: way for run in written for name, way in run.better.items()}
+        monitor = str(written[0].config.get("checkpoint.monitor"))
+        asked = swept(written)
+        varied = {key for entries in asked for key in entries if len({entry.get(key) for entry in asked}) > 1}
+        write_columns(folder, [hyperparameters(run.config) for run in written], varied, better, monitor)
 
 
 @contextmanager

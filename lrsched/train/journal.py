@@ -103,6 +103,11 @@ class Journal:
             logger.flush()
         return self._metrics.offset()
 
+    def saved(self, step: int) -> None:
+        """Tell the loggers that a checkpoint at this step is on disk."""
+        for logger in self._loggers:
+            logger.saved(step)
+
     def so_far(self) -> str:
         """All deterministic rows so far, as text."""
         self._metrics.flush()

@@ -247,6 +247,7 @@ class Trainer:
         self._saved, self._saved_at = state.step, time.perf_counter()
         state.save_seconds = self._saved_at - began
         self.journal.timing("save", step=state.step, seconds=state.save_seconds)
+        self.journal.saved(state.step)
 
     def _check(self) -> None:
         """Refuse to save or hand on a state that is not finite."""

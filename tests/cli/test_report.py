@@ -73,7 +73,8 @@ def test_a_sweep_is_compared_by_what_its_runs_say(sweep: Path, run_cli) -> None:
     (pair,) = workload["pairs"]
     assert (pair["verdict"], pair["more_seeds"] >= 4) == ("undecided", True)
     assert "undecided: about" in ended.out
-    assert sorted(path.name for path in (ended.cwd / "pictures").iterdir()) == ["curves.png", "rates.png"]
+    drawn = ["curves.png", "rates.png", "target.png"]
+    assert sorted(path.name for path in (ended.cwd / "pictures").iterdir()) == drawn
 
 
 def test_runs_and_sweeps_are_taken_together_and_each_once(sweep: Path, run_cli) -> None:

@@ -17,6 +17,7 @@ from lrsched.loggers import Logger
 ROOT = Path(__file__).parents[2]
 
 TENSORBOARD = {"tensorboard": {"_target_": "lrsched.loggers.TensorBoard"}}
+WANDB = {"wandb": {"_target_": "lrsched.loggers.WandB", "project": "lrsched", "entity": None}}
 CSV = {"csv": {"_target_": "lrsched.loggers.CSV"}}
 
 
@@ -55,7 +56,9 @@ for logger in loggers:
     logger.write({{"step": 0, "train/loss": 1.0}})
     logger.close({{}})
 assert "tensorboard" in sys.modules
-assert not {{"torch", "rich", "hydra", "tensorflow"}} & set(sys.modules)
+import lrsched.loggers
+assert {{"MLflow", "WandB"}} <= set(dir(lrsched.loggers))  # imports every file
+assert not {{"torch", "rich", "hydra", "tensorflow", "wandb", "mlflow"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
@@ -66,6 +69,7 @@ assert not {{"torch", "rich", "hydra", "tensorflow"}} & set(sys.modules)
         ([], TENSORBOARD),
         (["logger=csv"], CSV),
         (["logger=[tensorboard,csv]"], TENSORBOARD | CSV),
+        (["logger=[csv,wandb]"], CSV | WANDB),
         (["logger=none"], {}),
         (["logger=[none,csv]"], CSV),
     ],

@@ -16,6 +16,8 @@ import pytest
 from lrsched.loggers import RunInfo, TensorBoard
 from lrsched.loggers._events import EventFile, session_start
 from lrsched.loggers._tfrecord import RecordFile
+from lrsched.loggers.tensorboard import write_columns
+from tests.helpers.cli import TINY
 from tests.helpers.heard import Heard
 
 ROWS = [{"step": s, "epoch": s / 4, "train/loss": 1 / (s + 3), "lr/default": 0.1 * s} for s in range(8)]
@@ -195,3 +197,164 @@ def test_a_run_imports_no_plugin_but_hparams(tmp_path: Path) -> None:
     """
     done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def texts(folder: Path, tag: str) -> list[tuple[int, str]]:
+    """The texts of a tag as TensorBoard keeps them, four blanks before each line."""
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    assert tag in events.PluginTagToContent("text")
+    return [(point.step, point.tensor_proto.string_val[0].decode()) for point in events.Tensors(tag)]
+
+
+PHASES = [(0, "warmup"), (2, "cycle"), (5, "restart: cycle")]
+
+
+def planned(folder: Path, rows: Sequence[Mapping[str, Any]], **about: Any) -> None:
+    logger = TensorBoard()
+    logger.open(RunInfo(folder, {}, 8, steps_per_epoch=4, samples_per_step=8, **about))
+    for row in rows:
+        logger.write(row)
+    logger.close({}, "stopped" if len(rows) < 8 else "finished")
+
+
+def test_the_phases_of_the_plan_are_texts_at_their_first_steps(tmp_path: Path) -> None:
+    planned(tmp_path, ROWS, phases=PHASES)
+    lines = ["    warmup [0, 2)", "    cycle [2, 5)", "    restart: cycle [5, 8)"]
+    assert texts(tmp_path, "schedule/phase") == list(zip([0, 2, 5], lines, strict=True))
+    assert texts(tmp_path, "schedule/plan") == [(0, "\n".join(lines))]
+
+
+@pytest.mark.parametrize("resumed_at", range(8))
+def test_a_resumed_run_shows_each_phase_once(tmp_path: Path, resumed_at: int, heard: Heard) -> None:
+    planned(tmp_path, ROWS[:6], phases=PHASES)
+    planned(tmp_path, [*ROWS[resumed_at:], *ROWS[:resumed_at]], phases=PHASES, resumed_at=resumed_at)
+    with heard.at_level(logging.CRITICAL, "tensorboard"):
+        assert [step for step, _ in texts(tmp_path, "schedule/phase")] == [0, 2, 5]
+
+
+def test_a_longer_plan_replaces_what_is_left_of_the_old_one(tmp_path: Path, heard: Heard) -> None:
+    planned(tmp_path, ROWS[:4], phases=PHASES)
+    planned(tmp_path, ROWS[4:], phases=[(0, "warmup"), (2, "cycle"), (6, "decay")], resumed_at=4)
+    with heard.at_level(logging.CRITICAL, "tensorboard"):
+        found = texts(tmp_path, "schedule/phase")
+    assert [(step, line.split()[0]) for step, line in found] == [(0, "warmup"), (2, "cycle"), (6, "decay")]
+
+
+def test_a_restart_without_a_plan_is_read_off_the_rates(tmp_path: Path) -> None:
+    rates = [0.1, 0.2, 0.1, 0.1, 0.3, 0.1, 0.2, 0.2]
+    planned(tmp_path, [{**row, "lr/default": rate} for row, rate in zip(ROWS, rates, strict=True)])
+    told = [(4, "0.1 to 0.3"), (6, "0.1 to 0.2")]
+    wanted = [(step, f"    restart: lr/default rises from {way}") for step, way in told]
+    assert texts(tmp_path, "schedule/phase") == wanted
+
+
+def test_a_text_is_described_as_the_text_plugin_does(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.text.metadata import create_summary_metadata
+
+    planned(tmp_path, ROWS, phases=PHASES)
+    kept = EventAccumulator(str(tmp_path / "tensorboard")).Reload().SummaryMetadata("schedule/plan")
+    assert kept == create_summary_metadata("schedule/plan", "")
+
+
+BETTER = {"loss": "min", "accuracy": "max"}
+COLUMNS = ["best/val/accuracy", "test/accuracy", "best/val/loss", "test/loss"]
+
+
+def columns_of(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of hyperparameters in the order of the plugin's table, and tags of its metrics."""
+    experiment = sessions(folder)[0]
+    return [info.name for info in experiment.hparam_infos], [info.name.tag for info in experiment.metric_infos]
+
+
+def shaped(folder: Path, group: str | None, **hyperparameters: Any) -> None:
+    final = {"test/loss": 0.5, "test/accuracy": 0.75, "best/val/loss": 0.4, "best/val/accuracy": 0.8}
+    config = {"checkpoint": {"monitor": "val/accuracy", "every": "auto"}, "seed": 0}
+    info = RunInfo(folder, config, 8, 4, 8, better=BETTER, group=group, hyperparameters=hyperparameters)
+    logger = TensorBoard()
+    logger.open(info)
+    for row in ROWS:
+        logger.write({**row, "grad_norm": 1.0})
+    logger.close(final)
+
+
+def test_a_run_alone_shows_what_shapes_it_and_the_best_and_test_metrics(tmp_path: Path) -> None:
+    shaped(tmp_path, None, scheduler="onecycle", seed=0, **{"optimizer.lr": 0.1, "a.off": 0.0, "trainer.epochs": 2})
+    names, metrics = columns_of(tmp_path)
+    assert metrics == COLUMNS
+    assert names == ["optimizer.lr", "scheduler", "seed", "trainer.epochs"]
+    (group,) = sessions(tmp_path)[1].values()
+    assert {item.name.tag: item.value for item in group.metric_values} == {
+        tag: pytest.approx({"t": 0.75, "b": 0.8}[tag[0]] if "acc" in tag else {"t": 0.5, "b": 0.4}[tag[0]])
+        for tag in COLUMNS
+    }
+
+
+def test_a_sweep_shows_the_union_with_what_it_varies_first(tmp_path: Path) -> None:
+    runs = [
+        {"scheduler": "onecycle", "scheduler.momentum": "x", "optimizer.lr": 0.1, "batch": 64, "nesterov": True},
+        {"scheduler": "step", "scheduler.gamma": 0.5, "optimizer.lr": 0.1, "batch": 128, "nesterov": False},
+    ]
+    for number, run in enumerate(runs):
+        shaped(tmp_path / f"run{number}", "sweep", **run)
+    assert "grad_norm" in columns_of(tmp_path)[1]  # while it is under way: everything
+    for _ in range(2):  # a sweep that goes on writes it again
+        write_columns(tmp_path, runs, {"scheduler", "batch"}, BETTER, "val/accuracy")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["sweep.tfevents"]
+    names, metrics = columns_of(tmp_path)
+    assert names[:2] == ["batch", "scheduler"]
+    assert set(names[2:]) == {"optimizer.lr", "nesterov", "scheduler.gamma", "scheduler.momentum"}
+    assert metrics == COLUMNS
+    experiment, groups = sessions(tmp_path)
+    kinds = {info.name: info.type for info in experiment.hparam_infos}
+    assert kinds["batch"] == hparams().DATA_TYPE_FLOAT64
+    assert kinds["nesterov"] == hparams().DATA_TYPE_BOOL
+    assert sorted(groups) == ["run0/tensorboard", "run1/tensorboard"]  # the sweep's own file is no run
+
+
+def test_a_value_of_two_kinds_is_a_text(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    write_columns(tmp_path / "x", [{"a": 1}, {"a": "auto"}], {"a"}, BETTER, "val/loss")
+    shaped(tmp_path / "x" / "run", "x", a=1)
+    (info,) = sessions(tmp_path / "x")[0].hparam_infos
+    assert (info.type, [value.string_value for value in info.domain_discrete.values]) == (
+        hparams().DATA_TYPE_STRING,
+        ["1", "auto"],
+    )
+
+
+def test_a_run_shows_its_restarts_and_what_shapes_it(run_cli) -> None:
+    ended = run_cli(*TINY, "scheduler=sgdr", "scheduler.first=1ep", "name=run", "optimizer.lr=0.05")
+    run = ended.cwd / "outputs" / "run"
+    assert texts(run, "schedule/phase") == [(0, "    cycle [0, 6)"), (6, "    restart: cycle [6, 12)")]
+    names, metrics = columns_of(run)
+    assert names[:7] == ["dataset", "model", "optimizer", "optimizer.lr", "scheduler", "seed", "task"]
+    assert not any(name.startswith(("checkpoint", "logger", "device", "name")) for name in names)
+    assert metrics == ["best/val/loss", "test/loss", "best/val/accuracy", "test/accuracy"]
+    (group,) = sessions(run)[1].values()
+    assert group.hparams["scheduler"].string_value == "sgdr"
+    result = ended.result()
+    finals = {**result["metrics"], **{f"best/{name}": value for name, value in result["best"].items()}}
+    assert {item.name.tag: item.value for item in group.metric_values} == {
+        tag: pytest.approx(finals[tag]) for tag in metrics
+    }
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_one_table_for_all_its_runs(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "scheduler=onecycle,sgdr", "seed=0,1", "name=both")
+    names, metrics = columns_of(ended.cwd / "outputs" / "both")
+    assert names[:2] == ["scheduler", "seed"]
+    assert {"scheduler.momentum", "scheduler.mult"} <= set(names)  # the union
+    assert metrics == ["best/val/loss", "test/loss", "best/val/accuracy", "test/accuracy"]
+    groups = sessions(ended.cwd / "outputs" / "both")[1].values()
+    assert sorted(
+        (group.hparams["scheduler"].string_value, group.hparams["seed"].number_value) for group in groups
+    ) == [
+        ("onecycle", 0),
+        ("onecycle", 1),
+        ("sgdr", 0),
+        ("sgdr", 1),
+    ]

@@ -11,8 +11,9 @@ import yaml
 
 from lrsched.config.walk import flat
 from lrsched.report import compare_paths
-from lrsched.report.candidates import candidate, names, target_name, workload
+from lrsched.report.candidates import candidate, names, workload
 from lrsched.report.notes import notes
+from lrsched.shelf import target_name
 from tests.report.conftest import config
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

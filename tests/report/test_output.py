@@ -15,7 +15,8 @@ import pytest
 from lrsched.errors import ConfigError
 from lrsched.report import compare_paths, render, sweep_csv, sweep_table, write_sweep_csv
 from lrsched.report.json import numbers
-from lrsched.report.plots import curves, pictures
+from lrsched.report.pictures.draw import pictures
+from lrsched.report.pictures.style import together
 from lrsched.report.read import read_runs
 from lrsched.report.time_to_target import scores
 
@@ -215,7 +216,10 @@ def test_a_target_of_the_test_part_is_refused(sweep: Path) -> None:
 def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -> None:
     leave("Cosine", 0.1, 0, 0.3, rows=[{"step": 5, "train/loss": 9.0}, *evaluations(0.5, 0.4, 0.3)])
     leave("Cosine", 0.1, 1, 0.2, rows=evaluations(0.3, 0.2))
-    steps, values = curves(read_runs([tmp_path]), "val/loss")
+    tables = [
+        {row["step"]: row["val/loss"] for row in run.rows() if "val/loss" in row} for run in read_runs([tmp_path])
+    ]
+    steps, values = together(tables)
     assert steps.tolist() == [10, 20]
     assert values.tolist() == [[0.5, 0.4], [0.3, 0.2]]
 
@@ -223,7 +227,7 @@ def test_curves_are_of_the_steps_that_all_runs_measured(leave, tmp_path: Path) -
 def test_the_pictures(sweep: Path) -> None:
     pytest.importorskip("matplotlib", reason="no matplotlib: the pictures need the extra `plot`")
     drawn = pictures(compare_paths([sweep]), "pictures")
-    assert list(drawn) == ["curves.png", "rates.png"]
+    assert list(drawn) == ["curves.png", "rates.png", "target.png"]
     assert all(content.startswith(PNG) for content in drawn.values())
     assert drawn == pictures(compare_paths([sweep]), "pictures")
 

@@ -118,7 +118,11 @@ def test_what_is_said_of_them_is_the_mean_of_probabilities_by_hand(run_cli, caps
     assert json.loads((ended.cwd / "f.json").read_text("utf-8"))["test/loss"] == said["last"][1]["loss"]
 
 
-@pytest.mark.parametrize("stops", [(3, 4), (5, 11), (8, 12)])
+@pytest.mark.parametrize(
+    "stops",
+    [(5, 11), *(pytest.param(stops, marks=pytest.mark.slow) for stops in ((3, 4), (8, 12)))],
+    ids=lambda stops: "-".join(map(str, stops)),
+)
 def test_a_run_cut_twice_has_the_same_snapshots_to_the_last_byte(run_cli, once, stops: tuple[int, int]) -> None:
     whole = outputs(once(*WORDS, "name=whole"), "whole")
     for number, until in enumerate((*stops, "null")):
@@ -151,24 +155,19 @@ def test_a_run_that_goes_back_before_a_minimum_writes_it_again(run_cli) -> None:
     ("words", "left"),
     [
         (("checkpoint.snapshots=2",), [8, 12]),
-        (("scheduler=sgdr", "scheduler.first=5st", "~scheduler.cycles", "checkpoint.snapshots=9"), [5, 10, 12]),
-        (
-            (
-                "scheduler=cyclic",
-                "scheduler.up=2st",
-                "scheduler.down=3st",
-                "~scheduler.cycles",
-                "checkpoint.snapshots=1",
-            ),
+        (("scheduler=sgdr", "scheduler.first=5st", "checkpoint.snapshots=9"), [5, 10, 12]),
+        pytest.param(
+            ("scheduler=cyclic", "scheduler.up=2st", "scheduler.down=3st", "checkpoint.snapshots=1"),
             [11],
+            marks=pytest.mark.slow,
         ),
-        (("scheduler=cosine", "~scheduler.cycles", "checkpoint.snapshots=4"), [12]),
+        pytest.param(("scheduler=cosine", "checkpoint.snapshots=4"), [12], marks=pytest.mark.slow),
     ],
     ids=["latest two", "sgdr", "cyclic", "one"],
 )
 def test_as_many_of_the_latest_are_kept_as_are_asked_for(run_cli, words: tuple[str, ...], left: list[int]) -> None:
-    base = [word for word in WORDS if not (word.startswith("scheduler.") and "~scheduler.cycles" in words)]
-    ended = run_cli(*base, *[word for word in words if not word.startswith("~")], "name=run")
+    own = words[0].startswith("scheduler=")
+    ended = run_cli(*(word for word in WORDS if not (own and word.startswith("scheduler"))), *words, "name=run")
     assert ended.code == 0, ended.err
     assert steps(outputs(ended)) == left
     assert len(ended.result()["snapshots"]["test"]["single"]) == len(left)
@@ -362,3 +361,15 @@ def test_a_run_that_rolls_back_forgets_what_comes_again(tmp_path: Path) -> None:
     result = json.loads((place / "result.json").read_text("utf-8"))
     assert result["rollbacks"] == 1
     assert result["snapshots"]["test"]["single"][-1]["loss"] == result["metrics"]["test/loss"]
+
+
+@pytest.mark.slow
+def test_runs_of_a_sweep_have_all_their_snapshots_whatever_they_have_in_common(run_cli) -> None:
+    """Runs of 4 and 6 epochs of the same cycles begin alike, and share no steps."""
+    words = ("scheduler=sgdr", "scheduler.first=1ep", "checkpoint.snapshots=9", "trainer.epochs=2,3", "name=sweep")
+    ended = run_cli("-m", *(word for word in SMALL if "epochs" not in word), *words)
+    assert ended.code == 0, ended.err
+    places = sorted(path.parent for path in (ended.cwd / "outputs/sweep").glob("*/snapshots"))
+    assert [steps(place) for place in places] == [[6, 12], [6, 12, 18]]
+    first, second = (kept(place)["snapshots/step-0000000006/state.pt"] for place in places)
+    assert first == second

@@ -1,0 +1,150 @@
+"""Log rows to MLflow, in a database file."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lrsched.errors import ConfigError
+from lrsched.loggers._tracker import Shown, Tracker, numbers
+from lrsched.loggers.base import Row, RunInfo
+from lrsched.loggers.tensorboard import flat
+
+SQLITE = "sqlite:///"
+
+MOST_METRICS, MOST_PARAMS = 1000, 100
+"""Of one request."""
+
+LONGEST = 6000
+"""Letters of a parameter's value."""
+
+STATUS = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+
+_STRANGE = re.compile(r"[^\w./ -]")
+"""What the names of metrics and parameters must not have."""
+
+
+class MLflow(Tracker):
+    """A run in MLflow's own database file, with the config as its parameters; a sweep is an experiment.
+
+    The same run after a resume; a parameter that was changed then is the tag ``changed/NAME``, for MLflow's parameters
+    are for ever. Pictures and texts that the task shows are artifacts beside the file.
+
+    Args:
+        uri: ``sqlite:///FILE``, or the address of a server; None: ``mlflow.db`` beside the run folder, or beside the
+            sweep's.
+        experiment: None: the sweep's name, ``lrsched`` for a run alone.
+
+    References:
+        Zaharia et al., Accelerating the Machine Learning Lifecycle with MLflow, IEEE Data Eng. Bull. 41(4), 2018,
+        http://sites.computer.org/debull/A18dec/p39.pdf
+    """
+
+    name: ClassVar[str] = "mlflow"
+
+    def __init__(self, uri: str | None = None, experiment: str | None = None) -> None:
+        if uri is not None and not str(uri).startswith((SQLITE, "http://", "https://")):
+            rule = "must be sqlite:///FILE, or the address of a server: MLflow no longer keeps runs in a folder"
+            raise ConfigError("uri", uri, rule, f"give {SQLITE}outputs/mlflow.db, or null for this")
+        if experiment is not None and not str(experiment).strip():
+            raise ConfigError("experiment", experiment, "is empty", "give a name, or null for the sweep's")
+        super().__init__()
+        self._uri, self._experiment = uri, experiment
+
+    def start(self, run: RunInfo, id: str | None) -> str:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when the package is imported
+        from mlflow.tracking import MlflowClient
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # they tell of every table of a new file
+        above = run.folder.parent if run.group is None else run.folder.parent.parent
+        uri = self._uri or f"{SQLITE}{above.absolute() / 'mlflow.db'}"
+        with _alone(uri):
+            self._client = MlflowClient(tracking_uri=uri)
+            experiment = self._experiment_id(run, uri)
+        if id is None:
+            tags = {"lrsched.folder": str(run.folder), **({} if run.group is None else {"lrsched.sweep": run.group})}
+            id = str(self._client.create_run(experiment, run_name=run.folder.name, tags=tags).info.run_id)
+        else:
+            self._client.update_run(id, status="RUNNING")
+        self._id, self._known = id, dict[str, set[int]]()
+        self._describe(run)
+        return id
+
+    def send(self, items: Sequence[Row | Shown]) -> None:
+        from mlflow.entities import Metric
+
+        now, found = int(1000 * time.time()), list[Any]()
+        for item in items:
+            if isinstance(item, Shown):
+                self._client.log_artifact(self._id, str(item.file), "shown")
+            else:
+                named = {**numbers(item), "epoch": item["epoch"]}
+                found += [Metric(named_as(name), value, now, int(item["step"])) for name, value in named.items()]
+        for start in range(0, len(found), MOST_METRICS):
+            self._client.log_batch(self._id, metrics=found[start : start + MOST_METRICS])
+
+    def has(self, row: Row) -> bool:
+        names = [named_as(name) for name in numbers(row)] or ["epoch"]
+        for name in names:
+            if name not in self._known:
+                history = self._client.get_metric_history(self._id, name)
+                self._known[name] = {point.step for point in history}
+        return all(row["step"] in self._known[name] for name in names)
+
+    def end(self, step: int, metrics: Mapping[str, float], status: str) -> None:
+        for name, value in metrics.items():
+            if name.startswith(("test/", "best/")):  # the others are in the rows
+                self._client.log_metric(self._id, named_as(name), value, step=step)
+        self._client.set_terminated(self._id, STATUS[status])
+
+    def _experiment_id(self, run: RunInfo, uri: str) -> str:
+        name = self._experiment or run.group or "lrsched"
+        known = self._client.get_experiment_by_name(name)
+        if known is not None:
+            return str(known.experiment_id)
+        file = Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+        place = None if file is None else (file.absolute().parent / "mlflow-artifacts").as_uri()
+        return str(self._client.create_experiment(name, artifact_location=place))
+
+    def _describe(self, run: RunInfo) -> None:
+        """Send the config: what is new as parameters, what was changed as tags."""
+        from mlflow.entities import Param
+
+        kept = dict(self._client.get_run(self._id).data.params)
+        config = {named_as(name): str(value)[:LONGEST] for name, value in flat(run.config).items()}
+        new = [Param(name, value) for name, value in config.items() if name not in kept]
+        for start in range(0, len(new), MOST_PARAMS):
+            self._client.log_batch(self._id, params=new[start : start + MOST_PARAMS])
+        for name, value in config.items():
+            if kept.get(name, value) != value:
+                self._client.set_tag(self._id, f"changed/{name}", value)
+
+
+def named_as(name: str) -> str:
+    """A name as MLflow takes it.
+
+    >>> named_as("lr/head.*"), named_as("val/top/5")
+    ('lr/head._', 'val/top/5')
+    """
+    return _STRANGE.sub("_", name)
+
+
+@contextmanager
+def _alone(uri: str) -> Generator[None]:
+    """Let one process at a time make a database file: two at once would break it."""
+    if not uri.startswith(SQLITE):
+        yield
+        return
+    file = Path(uri.removeprefix(SQLITE))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file.with_name(f".{file.name}.lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
