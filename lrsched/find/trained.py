@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import ConfigError, Incomplete, Stopped
+from lrsched.errors import ConfigError, Incomplete, Stopped, storage
 from lrsched.find.answer import Candidate
+from lrsched.find.request import QUESTION
+from lrsched.records import write_json
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
 from lrsched.sweep.record import Entry
@@ -50,6 +52,7 @@ class Trained:
         launch: the config and the launcher of the sweep.
         run: the settings of one.
         stop: raised by a signal.
+        question: what was asked, which their folder then holds.
         words: overrides that all of them have, beside those of the launch: a schedule that is compared.
         shared: the sweep of others; None: of its own.
         candidates: every run that ended, in order.
@@ -59,6 +62,7 @@ class Trained:
     launch: Launch
     run: Settings
     stop: StopFlag
+    question: Mapping[str, Any] | None = None
     words: Sequence[str] = ()
     shared: Sweep | None = None
     candidates: list[Candidate] = field(default_factory=list[Candidate])
@@ -120,6 +124,9 @@ class Trained:
 
     def _train(self, jobs: Sequence[Valid]) -> None:
         make_folder(self.sweep)
+        if self.question is not None:
+            with storage(f"{self.sweep.record.folder / QUESTION} cannot be written"):
+                write_json(self.sweep.record.folder / QUESTION, self.question)
         hand_over(self.sweep, self.launch.launcher, [job for job in jobs if not _diverged(job)])
         self.sweep.record.write()
         self.stop.check()
@@ -128,9 +135,13 @@ class Trained:
             invalid = all(job.entry.exit_code == ConfigError.exit_code for job in jobs)
             raise Incomplete(len(undone), len(jobs), all_invalid=invalid)
 
+    def losses(self, rate: float) -> list[float]:
+        """Of a rate, one for each seed."""
+        return [candidate.loss for candidate in self.candidates if candidate.lr == rate]
+
     def mean(self, rate: float) -> float:
         """The mean over the seeds, lower is better; infinite where one diverged."""
-        losses = [candidate.loss for candidate in self.candidates if candidate.lr == rate]
+        losses = self.losses(rate)
         return self.sign * sum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.inf
 
     @cached_property

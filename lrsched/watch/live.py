@@ -94,7 +94,7 @@ class Live:
         if time.monotonic() >= self._due:
             try:
                 self._refresh()
-            except UserError:  # the folder is gone, or is being made anew: the last page stays
+            except (UserError, OSError):  # the folder is gone, or is being made anew: the last page stays
                 self._due = time.monotonic() + SOON
 
     def _refresh(self) -> None:

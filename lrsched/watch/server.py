@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from lrsched.console import say
 from lrsched.watch.live import Live
 
 HOST = "127.0.0.1"
@@ -51,7 +53,10 @@ class Server(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_port}/{self.token}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A reader who goes away in the middle is no fault."""
+        """Say what went wrong; a reader who goes away in the middle is no fault."""
+        error = sys.exception()
+        if not isinstance(error, (ConnectionError, TimeoutError)):
+            say(f"warning: the page could not be made: {error!r}")
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -71,12 +76,18 @@ class Answer(BaseHTTPRequestHandler):
         _, token, *rest = [*parts.path.split("/"), ""]
         if not secrets.compare_digest(token.encode(), self.server.token.encode()):
             return self._send(HTTPStatus.NOT_FOUND, b"nothing is here\n")
-        if rest == ["", ""]:
-            return self._send(HTTPStatus.OK, self.server.live.text().encode(), "text/html; charset=utf-8")
         since = parse_qs(parts.query).get("since", ["0"])[0]
-        if rest == ["changes", ""] and since.isascii() and since.isdigit() and len(since) < 10:
-            changes = json.dumps(self.server.live.changes(int(since))).encode()
-            return self._send(HTTPStatus.OK, changes, "application/json")
+        try:
+            if rest == ["", ""]:
+                return self._send(HTTPStatus.OK, self.server.live.text().encode(), "text/html; charset=utf-8")
+            if rest == ["changes", ""] and since.isascii() and since.isdigit() and len(since) < 10:
+                changes = json.dumps(self.server.live.changes(int(since))).encode()
+                return self._send(HTTPStatus.OK, changes, "application/json")
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, b"the page could not be made\n")
+            raise
         return self._send(HTTPStatus.NOT_FOUND, b"nothing is here\n")
 
     def _refuse(self) -> None:

@@ -106,3 +106,18 @@ def test_tokens_are_drawn_anew_and_long(server: Server, tmp_path: Path) -> None:
     with Server(server.live) as other:
         assert other.token != server.token
         assert len(other.token) >= 32
+
+
+def test_a_page_that_cannot_be_made_is_said(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(since: int) -> None:
+        raise ZeroDivisionError(since)
+
+    monkeypatch.setattr(server.live, "changes", broken)
+    answer, content = ask(server, f"/{server.token}/changes?since=3")
+    assert (answer.status, content) == (500, b"the page could not be made\n")
+    said = ""
+    while "ZeroDivisionError(3)" not in said:
+        said += capfd.readouterr().err
+    assert ask(server, f"/{server.token}/")[0].status == 200
