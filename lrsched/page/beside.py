@@ -64,9 +64,9 @@ class Cost:
     seconds: float
 
     @property
-    def shares(self) -> bool:
-        """Whether any run took steps over from another one."""
-        return any(job.taken for job in self.jobs)
+    def spared(self) -> bool:
+        """Whether fewer steps were trained than asked for: runs shared some, or did not reach their end."""
+        return self.trained < self.asked
 
     @property
     def longest(self) -> int:

@@ -121,11 +121,12 @@ def pairs(ident: str, comparison: Comparison) -> Figure | None:
     best, after = drawn[0].best, "percentage points" if unit == PERCENT else unit
     metric = comparison.metric.name
     inside.append(svg.text(260, bottom + 38, f"{best} better by{f' ({after})' if after else ''} →", "label", "middle"))
-    caption = f"By how much {best} is better in {metric} than each other one: the mean, and its interval."
+    caption = f"By how much {best} is better in {metric}: the mean, and its interval."
     caption += " Small marks are single seeds. An interval that holds 0 decides nothing."
     if any(pair.interval is None for pair in drawn):
         caption += " Fewer than five shared seeds give no interval."
-    title = f"{comparison.name}: {best} against each other one"
+    others = drawn[0].other if len(drawn) == 1 else "each other one"
+    title = f"{comparison.name}: {best} against {others}"
     picture = svg.picture(520, bottom + 46, ident, title, caption, inside)
     return Figure(ident, "pairs", title, caption, picture, (), *_pair_table(comparison, unit))
 

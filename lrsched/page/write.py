@@ -26,6 +26,7 @@ def write_page(folder: Path, report: Report | None = None) -> None:
         from lrsched.report.report import compare_paths
 
         write_atomically(folder / FILE, page(report or compare_paths([folder]), [folder]).encode())
+        say(f"{folder / FILE} shows it in a browser")
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         say(f"warning: {folder / FILE} was not written ({reason}); lrsched report {folder} --html F tries again")

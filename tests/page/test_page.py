@@ -194,6 +194,12 @@ def test_a_mistake_is_one_message_and_leaves_nothing(
     assert sorted(sweep.parent.rglob("*")) == before
 
 
+def test_a_sweep_says_where_its_page_is(sweep: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_page(sweep)
+    assert capfd.readouterr().err == f"lrsched: {sweep / 'report.html'} shows it in a browser\n"
+    assert (sweep / "report.html").read_text("utf-8") == page(compare_paths([sweep]), [sweep])
+
+
 def test_a_sweep_whose_page_fails_says_so_in_a_line(sweep: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (sweep / "report.html").mkdir()
     write_page(sweep)
