@@ -125,11 +125,6 @@ def really(truth: Truth, asked: Sequence[Sequence[Ask]], seeds: Sequence[int], f
     return found
 
 
-def _done(known: Mapping[str, Sequence[Candidate]]) -> bool:
-    """Whether the runs of the longest of three horizons are made."""
-    return all(len({candidate.horizon for candidate in of}) == 3 for of in known.values())
-
-
 def trials(
     truths: Mapping[str, Truth], *, repeats: int, first: int, exact: bool, share: float, seeds: Sequence[int]
 ) -> list[dict[str, list[Candidate]]]:
@@ -141,8 +136,9 @@ def trials(
         start = truths["cosine"].best * 8 ** chance.uniform(-1, 1)
         plan = Plan(horizon=steps, seeds=seeds, start=start, budget=int(share * RATES * len(seeds) * steps))
         contests.append(Contest(dict.fromkeys(truths, plan)))
-    while not all(_done(of) for of in known):
-        asked = [{} if _done(of) else contest.next(of) for contest, of in zip(contests, known, strict=True)]
+    asked: list[dict[str, list[Ask]]] = [{"": []}] * repeats
+    while any(asked):
+        asked = [contest.next(of) if more else {} for contest, of, more in zip(contests, known, asked, strict=True)]
         for name, truth in truths.items():
             rounds = [of.get(name, []) for of in asked]
             if any(rounds):

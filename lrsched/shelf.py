@@ -59,6 +59,8 @@ def target_name(target: str) -> str:
     package, _, name = target.rpartition(".")
     if package in ("torch.optim.lr_scheduler", "torch.optim.swa_utils"):
         return f"torch/{name}"
+    if package == "schedulefree":
+        return f"schedulefree/{name.removesuffix('ScheduleFree').lower()}"
     if package == "torch.optim":
         return name.lower()
     if package.startswith("lrsched."):  # a class is in the file of its name

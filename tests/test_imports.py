@@ -41,6 +41,7 @@ EXTRAS = {
     "pytorch-lightning": "pytorch_lightning",
     "ray": "ray",
     "safetensors": "safetensors",
+    "schedulefree": "schedulefree",
     "scipy": "",  # scikit-learn needs it
     "setuptools": "",  # torch needs it
     "sqlalchemy": "sqlalchemy",

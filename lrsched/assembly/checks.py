@@ -15,6 +15,7 @@ from lrsched.config.settings import Settings
 from lrsched.data.batch import Batch
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
+from lrsched.optimizers.switching import check_switching, switches
 from lrsched.records import AVERAGE, with_averages
 from lrsched.tasks.task import Task
 
@@ -31,6 +32,11 @@ def check_choices(run: Settings) -> None:
     if run.trainer.on_nonfinite == "rollback" and run.checkpoint.every == "auto":
         rule = "goes back to a checkpoint, and with checkpoint.every=auto a clock says which ones there are"
         raise ConfigError("trainer.on_nonfinite", "rollback", rule, "give checkpoint.every=1ep, or another duration")
+    if switches(run.optimizer.cls):
+        check_switching(run.optimizer)
+        if run.average is not None:
+            rule = f"averages weights that {run.optimizer.cls.__name__} averages already"
+            raise ConfigError("average", run.average.cls.__name__, rule, "give average=none")
     check_task(run.task)
     check_monitors(run, all_metrics(run))
 

@@ -13,11 +13,13 @@ none is imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from lrsched.config.check import take
 from lrsched.config.component import Component
@@ -27,6 +29,7 @@ from lrsched.config.targets import SCHEDULER, construct
 from lrsched.errors import ConfigError, UserError
 from lrsched.horizon import parse
 from lrsched.schedules import Schedule, Sequence
+from lrsched.schedules.shapes import Floats
 
 PLACEHOLDER = {"_target_": "lrsched.schedules.Constant"}
 """Stands for a closed loop in the sequence that says where the parts lie."""
@@ -141,6 +144,34 @@ def live_class(node: Component[None]) -> str | None:
         spec = spec_of(node)
         return None if isinstance(spec, OpenLoopSpec) else spec.node.cls.__name__
     return None
+
+
+STEADY = ("lr", "weight_decay")
+"""The values that may move under an optimizer that averages the weights itself."""
+
+
+def refuse_falling(name: str, spec: SchedulerSpec, columns: Iterable[tuple[str, Floats]]) -> None:
+    """Refuse a schedule that does what a Schedule-Free optimizer does by averaging, or would undo its average.
+
+    Args:
+        name: of a Schedule-Free optimizer.
+        spec: what the scheduler is.
+        columns: each value that it moves, by its name in a parameter group, float64[steps].
+
+    Raises:
+        ConfigError: a rate that falls, or may fall, or another value than rate and weight decay.
+    """
+    remedy = "take scheduler=constant, with scheduler.warmup=5% for a ramp"
+    if not isinstance(spec, OpenLoopSpec):
+        rule = f"may let the rate fall, and {name} averages its weights instead"
+        raise ConfigError("scheduler", spec.node.cls.__name__, rule, remedy)
+    for value, values in columns:
+        if value not in STEADY:
+            rule = f"moves {value}, by which {name} computes the weights that are evaluated"
+            raise ConfigError("scheduler", spec.node.cls.__name__, rule, remedy)
+        if value == "lr" and (np.diff(values) < 0).any():
+            rule = f"lets the rate fall, and {name} averages its weights instead"
+            raise ConfigError("scheduler", spec.node.cls.__name__, rule, remedy)
 
 
 def _loops(node: Component[None]) -> dict[int, Component[None]]:

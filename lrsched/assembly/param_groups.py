@@ -28,6 +28,9 @@ from lrsched.optimizers.lean import without_dynamo
 CORRECTED = "corrected"
 """The key of a parameter group whose decay follows the rate."""
 
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+"""Modules that only hold others."""
+
 _KEY = "optimizer.corrected_decay"
 
 
@@ -192,18 +195,20 @@ def layers(model: nn.Module) -> dict[str, int]:
     """The layer of each parameter by name, 0 at the input, in the order in which the model holds its parts.
 
     Its parts are its children; a child that is only a container (Sequential, ModuleList, ModuleDict) is
-    opened, once. Parts without parameters do not count; parts with nothing but vectors (norms) belong
-    to the layer before them; parameters of the model itself (a class token) belong to layer 0. A model that knows
-    better has a method ``layer_numbers`` that gives this mapping.
+    opened, once; another child that holds all parameters is what the model wraps, and stands for it. Parts
+    without parameters do not count; parts with nothing but vectors (norms) belong to the layer before them;
+    parameters of the model itself (a class token) belong to layer 0. A model that knows better has a method
+    ``layer_numbers`` that gives this mapping.
 
     >>> layers(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.ReLU(), nn.Linear(2, 1, bias=False)))
     {'0.weight': 0, '0.bias': 0, '1.weight': 0, '1.bias': 0, '3.weight': 1}
     """
     if (told := getattr(model, "layer_numbers", None)) is not None:
         return cast("Callable[[], dict[str, int]]", told)()
-    level = dict.fromkeys([name for name, _ in model.named_parameters(recurse=False)], 0)
+    inner, above = _unwrapped(model)
+    level = dict.fromkeys([f"{above}{name}" for name, _ in inner.named_parameters(recurse=False)], 0)
     number = -1
-    for prefix, part in _parts(model):
+    for prefix, part in _parts(inner, above):
         parameters = list(part.named_parameters(prefix))
         if number < 0 or any(parameter.ndim >= 2 for _, parameter in parameters):
             number += bool(parameters)
@@ -212,12 +217,22 @@ def layers(model: nn.Module) -> dict[str, int]:
     return level
 
 
-def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def _unwrapped(model: nn.Module, above: str = "") -> tuple[nn.Module, str]:
+    """What a model wraps that holds all its parameters, and what stands before their names."""
+    children = list(model.named_children())
+    if len(children) == 1 and not model._parameters:
+        ((name, child),) = children
+        if type(child) not in CONTAINERS and list(child.children()):
+            return _unwrapped(child, f"{above}{name}.")
+    return model, above
+
+
+def _parts(model: nn.Module, above: str) -> Iterator[tuple[str, nn.Module]]:
     for name, child in model.named_children():
-        if type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
-            yield from ((f"{name}.{inner}", part) for inner, part in child.named_children())
+        if type(child) in CONTAINERS:
+            yield from ((f"{above}{name}.{inner}", part) for inner, part in child.named_children())
         else:
-            yield name, child
+            yield f"{above}{name}", child
 
 
 def _refuse_empty(

@@ -31,6 +31,7 @@ from lrsched.horizon import Horizon
 from lrsched.records import of_ensembles, with_averages
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
+from lrsched.train.evaluate import batches_at_rest
 from lrsched.train.loop import Timetable
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -51,7 +52,8 @@ class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
     ``minima`` are steps of the plan at which the weights are kept as snapshots, ``units`` those of the metrics;
-    ``cautions`` are for the user to read.
+    ``cautions`` are for the user to read. ``renewing`` are the training samples by which batch norm is given the
+    statistics of the weights at rest, where updates are made at others.
     """
 
     state: RunState
@@ -69,6 +71,7 @@ class Parts:
     units: Mapping[str, str]
     show: Show
     named: NamedMetrics | None
+    renewing: InOrder | ItemsInOrder | None = None
 
     @property
     def better(self) -> dict[str, str]:
@@ -153,11 +156,11 @@ def assemble(
     )
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
-    validation, test = in_order("validation"), in_order("test")
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
-    timed = (precision, horizon, timetable, minima)
+    timed = (in_order("validation"), in_order("test"), precision, horizon, timetable, minima)
     units = _units(run, task, splits.facts, minima)
-    return Parts(state, update, task, loader, validation, test, *timed, warned, data, units, show, named)
+    renewing = in_order("train", n) if (n := batches_at_rest(optimizer, model, reserved.eval_batch_size)) else None
+    return Parts(state, update, task, loader, *timed, warned, data, units, show, named, renewing)
 
 
 def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from lrsched.assembly.kinds import (
     NativeSpec,
     OpenLoopSpec,
     SchedulerSpec,
+    refuse_falling,
     spec_of,
 )
 from lrsched.assembly.native import Span, build_native, depends_on_length, refuse_own_errors, span_of
@@ -35,14 +36,13 @@ from lrsched.data.clock import Clock
 from lrsched.data.counts import Pace
 from lrsched.errors import UNSET, ConfigError
 from lrsched.horizon import Horizon
+from lrsched.optimizers.switching import switches
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.handover import Handover, Segment
 from lrsched.schedulers.native import Native, nested
 from lrsched.schedulers.table import Table
 from lrsched.schedules import Schedule
 from lrsched.units import count
-
-_ROOTS = ("scheduler", "trainer", "optimizer")
 
 
 def build_scheduler(
@@ -67,20 +67,23 @@ def build_scheduler(
     past = list(past)
     first, counted = (past[0].planned, past[0].evaluations) if past else (horizon, evaluations)  # as it was planned
     try:
+        if not isinstance(spec, OpenLoopSpec):
+            _refuse_unknown(spec, optimizer)
         match spec:
             case OpenLoopSpec():
                 schedule = _corrected(continued_schedule(spec.schedule, past, horizon), optimizer)
-                return Table(optimizer, schedule, horizon)
+                table = Table(optimizer, schedule, horizon)
+                if switches(optimizer):
+                    moved = ((name, values) for (_, name, _), values in table.values().items())
+                    refuse_falling(type(optimizer).__name__, spec, moved)
+                return table
             case HandoverSpec():
                 _refuse_extension(past, "a sequence with a closed loop")
-                _refuse_correction(spec, optimizer)
                 table = Table(optimizer, continued_schedule(spec.sequence, past, horizon), horizon)
                 return Handover(table, _segments(spec, optimizer, first))
             case ClosedLoopSpec():
-                _refuse_correction(spec, optimizer)
                 return spec.node.build(optimizer=optimizer, horizon=first)
             case NativeSpec(node):
-                _refuse_correction(spec, optimizer)
                 if depends_on_length(node):
                     _refuse_extension(past, f"{node.cls.__name__} with a length of auto, which its state keeps")
                 interval: Any = node.own.interval
@@ -89,14 +92,13 @@ def build_scheduler(
                 inner = _native(node, optimizer, span_of(first, counted, interval), calls)
                 return Native(inner, interval, horizon.steps_per_epoch, node.own.monitor, kept_until(past))
     except ConfigError as error:
-        raise error if error.key.startswith(_ROOTS) else error.under("scheduler") from error
+        raise (
+            error if error.key.startswith(("scheduler", "trainer", "optimizer")) else error.under("scheduler")
+        ) from error
 
 
 def _corrected(schedule: Schedule, optimizer: Optimizer) -> Schedule:
-    """The schedule under which the weight decay of the groups that ask for it goes with the rate.
-
-    An optimizer that decouples the decay multiplies it by the rate: a weight loses lr_t·λ·lr_t/lr_max of itself.
-    """
+    """The schedule under which groups that ask for it lose lr_t·λ·lr_t/lr_max of themselves: λ goes with the rate."""
     groups: dict[str, Schedule] = {}
     for name, group in zip(group_names(optimizer), optimizer.param_groups, strict=True):
         if group.get(CORRECTED):
@@ -108,11 +110,13 @@ def _corrected(schedule: Schedule, optimizer: Optimizer) -> Schedule:
     return replace(schedule, groups={**groups, **schedule.groups}) if groups else schedule
 
 
-def _refuse_correction(spec: SchedulerSpec, optimizer: Optimizer) -> None:
-    """A decay follows a curve that is known beforehand: the table of a schedule of ours."""
+def _refuse_unknown(spec: SchedulerSpec, optimizer: Optimizer) -> None:
+    """Refuse what is not known beforehand where that is needed: the table of a schedule of ours."""
     if any(group.get(CORRECTED) for group in optimizer.param_groups):
         rule = f"is for schedules of ours, and {spec.node.cls.__name__} moves the rate step by step"
         raise ConfigError("optimizer.corrected_decay", UNSET, rule, "take scheduler=cosine, or leave it null")
+    if switches(optimizer):
+        refuse_falling(type(optimizer).__name__, spec, ())
 
 
 def takes_snapshots(run: Settings, spec: SchedulerSpec) -> bool:

@@ -15,7 +15,7 @@ from lrsched.compose.outside import hydra_of_ours, in_folder
 from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer
-from lrsched.find.request import FindRequest, as_one_of, refuse_other_answer, refuse_taken, requests_of
+from lrsched.find.request import FindRequest, as_one_of, question, refuse_other_answer, refuse_taken, requests_of
 from lrsched.imports import collector_at_rest
 from lrsched.page import write_page
 from lrsched.preview.forecast import forecast
@@ -117,7 +117,9 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
     if run.sweep.until is not None:
         rule = f"pauses the runs, and find.method={method} compares their ends"
         raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
-    refuse_other_answer(asked.folder, method)
+    with hydra_of_ours():
+        refuse_other_answer(several)
+        asks = question(several)
     for each in several:
         if each.horizon is not None:
             with as_one_of(each.own), traced(each.runs[0]):
@@ -129,19 +131,21 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
         from lrsched.sweep.launchers.choose import launching
     words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
     with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
-        trained = [Trained(launch, asked.runs[0], stop, asked.own)]
-        trained += [Trained(launch, each.runs[0], stop, each.own, trained[0].sweep) for each in several[1:]]
+        trained = [Trained(launch, run, stop, asks, asked.own, method == "horizon")]
+        trained += [
+            Trained(launch, each.runs[0], stop, asks, each.own, shared=trained[0].sweep) for each in several[1:]
+        ]
         if len(several) > 1:
             compared = (compare.by_grid if method == "grid" else compare.by_short_runs)(several, trained)
             found, lines, warned = compared.answer, compared.table(), []
         elif method == "grid":
             whole = grid.Grid(asked, trained[0])
             whole.search()
-            found, lines, warned = whole.answer(), whole.table(), []
+            found, lines, warned = whole.answer(), whole.table(), whole.cautions()
         else:
             short = horizon.search(asked, trained[0])
             found, lines = short.answer, horizon.table(short, asked.seeds)
-            warned = horizon.cautions(short.found)
+            warned = horizon.cautions(short.found, short.answer.candidates)
     for caution in warned:
         say(f"warning: {caution}")
     file = found.write(asked.folder)

@@ -1,9 +1,8 @@
 """The allowlist: which classes a config may name.
 
 A ``_target_`` is a text that chooses code. So a name must lie in a home of its role, and it must resolve to a class
-of the right kind that is *defined* there: an alias of ``os.system`` inside an allowed module is neither. Trusted
-places alone add homes: the environment variable ``LRSCHED_TRUST`` (``mypackage:other.module``), and
-``[tool.lrsched] trust`` in the ``pyproject.toml`` of the current folder; never YAML or a checkpoint.
+of the right kind that is *defined* there: an alias of ``os.system`` inside an allowed module is neither. The variable
+``LRSCHED_TRUST`` (``mypackage:other.module``) and ``[tool.lrsched] trust`` of a ``pyproject.toml`` alone add homes.
 """
 
 from __future__ import annotations
@@ -47,7 +46,8 @@ class Role:
 
 
 CURVE = "lrsched.schedules.Schedule"
-OPTIMIZER = Role("optimizer", ("torch.optim", "lrsched.optimizers"), ("torch.optim.Optimizer",), ("params",))
+OPTIMIZERS = ("torch.optim", "lrsched.optimizers", "schedulefree")
+OPTIMIZER = Role("optimizer", OPTIMIZERS, ("torch.optim.Optimizer",), ("params",))
 SCHEDULER = Role(
     "scheduler",
     ("torch.optim.lr_scheduler", "torch.optim.swa_utils", "lrsched.schedules", "lrsched.schedulers"),
@@ -246,7 +246,8 @@ def find(target: str, key: str, what: str) -> Any:
                 known = [word for word, home in own.items() if word[0] != "_" and home.startswith(where)]
                 raise ConfigError(key, target, f"there is no {part} in {where}", nearest(part, known)) from None
         return found
-    remedy = f"is it installed? {what} must be importable"
+    extra = f"pip install 'hydra-lrsched[{parts[0]}]'" if parts[0] == "schedulefree" else ""
+    remedy = extra or f"is it installed? {what} must be importable"
     raise ConfigError(key, target, f"there is no module {parts[0]}", remedy)
 
 

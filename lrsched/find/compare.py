@@ -175,6 +175,7 @@ def by_short_runs(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> C
     budget = sum(plan.budget for plan in plans.values())
     what = f"{count(len(asked), 'schedule')} of {count(steps, 'step')}"
     say(f"short runs of {what}: at most {asked[0].told(budget)}")
+    say(f"a rate is judged by {asked[0].runs[0].checkpoint.monitor} at the end of its runs")
     contest, by, number = Contest(plans), dict(zip(plans, trained, strict=True)), 0
     while asks := contest.next({name: each.candidates for name, each in by.items()}):
         number += 1
@@ -185,7 +186,7 @@ def by_short_runs(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> C
     for each, of in zip(asked, trained, strict=True):
         with as_one_of(each.own):
             extrapolation = horizon.concluded(each, plans[each.scheduler], of)
-        for caution in horizon.cautions(extrapolation.found):
+        for caution in horizon.cautions(extrapolation.found, of.candidates):
             say(f"warning: {each.scheduler}: {caution}")
         found.append(extrapolation.answer)
         bests.append(Bests.of(extrapolation.found.fit, of.candidates, each.seeds))

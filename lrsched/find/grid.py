@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import stdev
 from typing import Any
 
@@ -12,6 +13,7 @@ from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer, override_of, rounded
 from lrsched.find.request import FindRequest
+from lrsched.find.rivals import student
 from lrsched.find.trained import Job, Trained
 from lrsched.units import count
 
@@ -87,8 +89,47 @@ class Grid:
     def answer(self) -> Answer:
         """The answer as it is written."""
         means = {f"{rate:g}": self.trained.sign * self.trained.mean(rate) for rate in self.tried}
-        more: dict[str, Any] = {"means": means, "monitor": self.asked.runs[0].checkpoint.monitor, "note": self.note}
+        losses = {f"{rate:g}": self.trained.losses(rate) for rate in self.tried}
+        spread = {rate: stdev(of) if len(of) > 1 and all(map(isfinite, of)) else None for rate, of in losses.items()}
+        more: dict[str, Any] = {
+            "means": means,
+            "spread": spread,
+            "as_good": self.as_good,
+            "monitor": self.asked.runs[0].checkpoint.monitor,
+            "note": self.note,
+        }
         return Answer("grid", self.best, override_of(self.best), self.trained.candidates, self.trained.cost, more)
+
+    @property
+    def as_good(self) -> list[float]:
+        """Rates that the seeds do not tell from the best: the 95 % interval of their paired difference holds 0."""
+        best, found = self.trained.losses(self.best), list[float]()
+        for rate in self.tried:
+            gaps = [
+                self.trained.sign * (one - other) for one, other in zip(self.trained.losses(rate), best, strict=True)
+            ]
+            if rate == self.best or not all(map(isfinite, gaps)):
+                continue
+            mean, many = sum(gaps) / len(gaps), len(gaps)
+            if not mean or (many > 1 and mean < student(0.05, many - 1) * stdev(gaps) / many**0.5):
+                found.append(rate)
+        return found
+
+    def cautions(self) -> list[str]:
+        """What limits the answer."""
+        said, metric = list[str](), self.asked.runs[0].checkpoint.monitor
+        if self.best in (self.tried[0], self.tried[-1]):
+            end = "lowest" if self.best == self.tried[0] else "highest"
+            said.append(f"the best rate, {self.best:g}, is the {end} that was tried: a better one may lie beyond it")
+        if len(self.asked.seeds) == 1:
+            said.append("one seed does not tell how far its noise goes; give find.seeds=3")
+        if self.as_good:
+            rates = ", ".join(f"{rate:g}" for rate in self.as_good)
+            rule = (
+                f"{count(len(self.asked.seeds), 'seed')} do not tell {rates} from the best, {self.best:g}, by {metric}"
+            )
+            said.append(f"{rule}; more find.seeds would")
+        return said
 
     def table(self) -> list[str]:
         """Each rate, its mean over the seeds and their spread, and the loss of each seed."""
@@ -115,8 +156,13 @@ class Grid:
             rule = f"allows {budget} steps, and the grid takes {self.asked.told(full)}"
             raise ConfigError("find.budget", self.asked.find.budget, rule, "give fewer find.rates or find.seeds")
         cost = count(runs, "run") if full is None else f"{count(runs, 'run')}, {count(full, 'step')}"
-        most = "" if budget is None else f", and at most {count(budget, 'step')} in the end (find.budget)"
-        say(f"grid from {coarse[0]:g} to {coarse[-1]:g}: {cost}{most}")
+        most = (
+            ""
+            if budget is None
+            else f", and at most {count(budget, 'step')} in the end (find.budget={self.asked.find.budget or BUDGET})"
+        )
+        judge = f"a rate is judged by {self.asked.runs[0].checkpoint.monitor} at the end of its runs"
+        say(f"grid from {coarse[0]:g} to {coarse[-1]:g}: {cost}{most}; {judge}")
 
     def _train(self, rates: Sequence[float], why: str) -> None:
         """Train runs of more rates, if the budget allows."""

@@ -36,6 +36,9 @@ LEAST = 5
 SHORTEST = 200
 """Updates of a run of which a part can stand for the whole."""
 
+LEARNED = 0.005
+"""A loss that longer runs lower by less than this part of it shows that nothing is learned."""
+
 WIDE = 10.0
 """An interval over more than this factor is told to be wide."""
 
@@ -65,6 +68,7 @@ def search(asked: FindRequest, trained: Trained) -> Extrapolation:
     plan, horizon = plan_of(asked), foreseen(asked.runs[0], native=False)
     shape = rescaled(asked.runs[0], horizon)
     say(f"short runs of a schedule of {count(horizon.steps, 'step')}: at most {asked.told(plan.budget)}")
+    say(f"a rate is judged by {asked.runs[0].checkpoint.monitor} at the end of its runs")
     number = 0
     while asks := plan.next(trained.candidates):
         number += 1
@@ -103,6 +107,7 @@ def concluded(asked: FindRequest, plan: Plan, trained: Trained) -> Extrapolation
         "largest_stable": found.largest,
         "at_the_edge": found.edge,
         "expected_regret": found.regret,
+        "learned": not unlearned(trained.candidates),
     }
     answer = Answer("horizon", found.rate, override_of(found.rate), trained.candidates, trained.cost, more)
     return Extrapolation(found, answer)
@@ -183,9 +188,28 @@ def table(found: Extrapolation, seeds: Sequence[int]) -> list[str]:
     return [*lines, "", best, f"it goes with steps^{rate.exponent[0]:.2f} (± {rate.exponent[1]:.2f})"]
 
 
-def cautions(found: Found) -> list[str]:
+def unlearned(candidates: Sequence[Candidate]) -> str:
+    """What to say where the best loss of the longest runs is no lower than that of the shortest: nobody learned."""
+    best: dict[int, float] = {}
+    for horizon in {candidate.horizon for candidate in candidates}:
+        by_rate: dict[float, list[float]] = {}
+        for candidate in candidates:
+            if candidate.horizon == horizon:
+                by_rate.setdefault(candidate.lr, []).append(candidate.loss)
+        best[horizon] = min(sum(losses) / len(losses) for losses in by_rate.values())
+    short, long = min(best), max(best)
+    if short == long or not best[long] >= best[short] * (1 - LEARNED):
+        return ""
+    return (
+        f"nothing was learned at any rate: the best loss is {best[long]:.4g} after {count(long, 'step')} and was "
+        f"{best[short]:.4g} after {short}: the rate means nothing; look at the data, the model and the loss, or give a "
+        "longer run"
+    )
+
+
+def cautions(found: Found, candidates: Sequence[Candidate] = ()) -> list[str]:
     """What limits the answer."""
-    said = []
+    said = [caution] if candidates and (caution := unlearned(candidates)) else []
     if found.edge is not None:
         end = {"low": "lowest", "high": "highest"}[found.edge]
         said.append(

@@ -10,7 +10,8 @@ from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.find.answer import Answer, Candidate, override_of, rounded
 from lrsched.find.request import FindRequest
-from lrsched.find.suggest import SUGGESTIONS, centre, suggestions
+from lrsched.find.suggest import FIRST, SUGGESTIONS, centre, suggestions
+from lrsched.schedules.shapes import Floats
 from lrsched.signals import StopFlag
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 1e-7, 10.0
 """Where a ramp goes if nobody says it."""
+
+ANSWER = "minimum"
+"""The suggestion that is given: a tenth of the rate at the smallest loss. Where the best rate is known it does about as
+well as ``valley`` or better (``benchmarks/README.md``), and depends less on how the ramp was smoothed and cut."""
+
+FALL = 0.02
+"""A ramp in which the smoothed loss never falls by this part of its first value shows no descent."""
 
 SEEDS_APART, NAMES_APART = 3.0, 10.0
 """Factors between suggestions from which on they disagree: one suggestion over the seeds, and all of them."""
@@ -54,7 +62,14 @@ class RangeTest:
     @property
     def disagreements(self) -> list[str]:
         """Where the seeds, or the suggestions, lie too far apart for an answer to be trusted."""
+        flat = [each.seed for each in self.climbs if not descends(each.smooth, self.steps)]
         said = []
+        if flat:
+            seeds = ", ".join(map(str, flat))
+            said.append(
+                f"the loss hardly falls between {self.low:g} and {self.high:g} (seed {seeds}): noise makes the "
+                "suggestions; give another find.low and find.high, more find.steps, or take find.method=horizon"
+            )
         for name, rates in self.of_seeds.items():
             low, high = min(rates), max(rates)
             if high > SEEDS_APART * low:
@@ -91,12 +106,23 @@ def range_test(asked: FindRequest, stop: StopFlag) -> RangeTest:
     for run in asked.runs:
         climbs.append(climb(run, find, (low, high), device, loaded, stop))
         say(f"seed {run.seed}: {climbs[-1].steps} of {find.steps} updates: {climbs[-1].ended}")
-    found = [suggestions(each.rates, each.smooth, find.steps) for each in climbs]
+    found = [_within(suggestions(each.rates, each.smooth, find.steps), low) for each in climbs]
     if not any(found):
         most = max(each.steps for each in climbs)
         rule = f"no ramp lasts long enough for a suggestion: {most} of {find.steps} updates, then {climbs[0].ended}"
         raise ConfigError("find.low", low, rule, "give a lower find.low, or more find.steps")
     return RangeTest(climbs, found, low, high, find.steps)
+
+
+def descends(losses: Floats, steps: int) -> bool:
+    """Whether smoothed losses fall, after the part of the ramp that no suggestion looks at."""
+    looked = losses[min(steps // FIRST, len(losses) - 1) :]
+    return float(looked.min()) < float(looked[0]) - FALL * abs(float(looked[0]))
+
+
+def _within(found: Mapping[str, float], low: float) -> dict[str, float]:
+    """The suggestions that were tried: a tenth of the rate at the smallest loss may lie below the ramp."""
+    return {name: rate for name, rate in found.items() if rate >= low}
 
 
 def ends(asked: FindRequest) -> tuple[float, float]:
@@ -117,7 +143,7 @@ def ends(asked: FindRequest) -> tuple[float, float]:
 def answer(asked: FindRequest, test: RangeTest) -> Answer:
     """The answer as it is written."""
     find, suggested = asked.find, test.suggestions
-    rate = suggested.get("valley", next(iter(suggested.values())))
+    rate = suggested.get(ANSWER, suggested.get("valley", next(iter(suggested.values()))))
     group = None if find.group is None else asked.runs[0].optimizer.own.groups[find.group]
     candidates = [
         Candidate(rate, step, each.seed, loss)

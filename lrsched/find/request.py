@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.horizon import foreseen
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.nodes import plain
 from lrsched.compose.outside import composed, hydra_of_ours
 from lrsched.compose.overrides import parse, standing
+from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, settings
 from lrsched.errors import UNSET, ConfigError, UserError
@@ -83,8 +84,10 @@ class FindRequest:
         asked, full = self.find.budget or usual, full or self.full
         if asked is None:
             return None
-        if full is None and asked.strip().endswith("%"):
-            rule = "is a part of a full grid, and the config does not say how long a run is"
+        unit = {"%": "a part of a full grid", "ep": "in epochs", "sp": "in samples"}
+        counts = next((what for end, what in unit.items() if asked.strip().endswith(end)), None)
+        if full is None and counts is not None:
+            rule = f"is {counts}, and the config does not say how long a run is"
             raise ConfigError("find.budget", asked, rule, "give steps, as in find.budget=4000st")
         pace = self.horizon or Horizon(1)
         whole = Horizon((full or 1) * self.rivals, pace.steps_per_epoch, pace.samples_per_step)
@@ -182,18 +185,52 @@ def refuse_taken(folder: Path) -> None:
             raise ConfigError("name", folder.name, f"{RunFolder(folder)} already holds {what}", "give another name")
 
 
-def refuse_other_answer(folder: Path, method: str) -> None:
-    """Refuse a folder that holds a run, or the answer of another method; one of this method goes on.
+QUESTION = ".find.json"
+"""In the folder of runs that a finder makes: what was asked, before there is an answer."""
+
+
+def refuse_other_answer(asked: Sequence[FindRequest]) -> None:
+    """Refuse a folder that holds a run, a sweep, or the runs of another question; those of this one go on.
 
     Raises:
         ConfigError: names it.
     """
-    try:
-        held = json.loads((folder / FILE).read_text("utf-8"))["method"]
-    except FileNotFoundError:
-        held = method
-    except (OSError, ValueError, TypeError, KeyError):
-        held = "unknown"
-    if held != method:
-        rule = f"{folder} already holds an answer (find.method={held})"
+    folder, method = asked[0].folder, asked[0].find.method
+    held, asks = _read(folder / FILE), _read(folder / QUESTION)
+    if held is not None and held.get("method") != method:
+        rule = f"{folder} already holds an answer (find.method={held.get('method', 'unknown')})"
         raise ConfigError("name", folder.name, rule, "give another name")
+    if asks is None and (folder / "sweep.json").exists():
+        raise ConfigError("name", folder.name, f"{folder} already holds a sweep", "give another name")
+    wanted = question(asked)
+    for key, what in {"schedulers": "other schedules", "config": "another config"}.items():
+        if asks is not None and asks.get(key) != wanted[key]:
+            before = asks.get(key)
+            known = f" ({', '.join(before)})" if isinstance(before, list) else ""
+            rule = f"{folder} already holds the runs of {what}{known}"
+            raise ConfigError("name", folder.name, rule, "give another name, or the words of that command")
+
+
+def question(asked: Sequence[FindRequest]) -> dict[str, Any]:
+    """What is asked: the same rates, seeds and budget or others, the same runs go on."""
+    first = asked[0]
+    config = plain(_bare(composed([*first.words, *_NO_QUESTION], first.config_dir, key="--config-dir")))
+    return {
+        "method": first.find.method,
+        "schedulers": [each.scheduler for each in asked],
+        "config": config_sha256(config),
+    }
+
+
+_NO_QUESTION = ("optimizer.lr=0.1", "seed=0")
+"""What two commands may differ in and still ask the same."""
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        held = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}

@@ -16,8 +16,9 @@ from lrsched.find.losses import by_horizon
 from lrsched.find.plan import Ask, Plan
 from lrsched.find.predict import FLOOR, Bests, Interval, extrapolated
 
-PACES = (0.03, 0.06, 0.12, 0.25)
-"""τ: by how much the gap between two schedules may change while the run becomes e times as long, in ln loss."""
+PACES = {0.03: 0.5, 0.06: 0.3, 0.12: 0.15, 0.25: 0.05}
+"""τ, by how much the gap between two schedules may change while the run becomes e times as long, in ln loss; and how
+likely it is before there are losses."""
 
 BENDS = 8.0
 """τ is so many times what that change itself may change by."""
@@ -73,8 +74,7 @@ class Place(NamedTuple):
 def ranked(bests: Sequence[Bests], horizon: int) -> list[Place]:
     """Order schedules by the loss that is predicted for them at a horizon, the best first.
 
-    A schedule is behind the first if the interval of their paired difference lies above 0. These intervals hold
-    together: each is one of 95 % by Bonferroni's correction for their number.
+    A schedule is behind the first if the 95 % interval of their paired difference lies above 0.
     """
     alone = [extrapolated(each, horizon) for each in bests]
     gaps = Gaps.of(bests, horizon)
@@ -124,7 +124,7 @@ class Gaps:
         variance = (freedom * own + SHARED * own.mean()) / (freedom + SHARED)
         shape = (len(bests), len(bests))
         mean, sd, seed = np.zeros(shape), np.full(shape, np.inf), np.full(shape, np.inf)
-        belief, found = np.zeros(len(PACES)), []
+        belief, found = np.log(list(PACES.values())), []
         for (one, other), difference, of_seed in zip(pairs, differences, variance, strict=True):
             noise = of_seed / seeds + bests[one].sd ** 2 + bests[other].sd ** 2 + FLOOR**2
             z = np.log(bests[one].steps / horizon)
@@ -146,7 +146,7 @@ class Gaps:
         """The difference of two, ln loss."""
         if not np.isfinite(self.seed[one, other]):
             return Interval(float(self.mean[one, other]), -np.inf, np.inf)
-        wide = student(0.05 / (len(self.mean) - 1), self.freedom) * self.sd[one, other]
+        wide = student(0.05, self.freedom) * self.sd[one, other]
         at = float(self.mean[one, other])
         return Interval(at, at - wide, at + wide)
 
@@ -190,16 +190,15 @@ def measured(losses: Sequence[Sequence[float]], sign: int) -> list[Place]:
     first, places = values[order[0]], list[Place]()
     for number in order:
         gap = sign * (values[number] - first) / (abs(first.mean()) or 1.0)
-        tail = 0.05 / max(1, len(losses) - 1)
-        behind = None if number == order[0] else _of_mean(100 * gap, tail)
+        behind = None if number == order[0] else _of_mean(100 * gap)
         spread = 100 * float(gap.std(ddof=1)) if len(gap) > 1 else np.inf
-        places.append(Place(number, _of_mean(values[number], 0.05), behind, spread))
+        places.append(Place(number, _of_mean(values[number]), behind, spread))
     return places
 
 
-def _of_mean(values: Floats, tail: float) -> Interval:
+def _of_mean(values: Floats) -> Interval:
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, -np.inf, np.inf)
-    wide = student(tail, len(values) - 1) * float(values.std(ddof=1)) / len(values) ** 0.5
+    wide = student(0.05, len(values) - 1) * float(values.std(ddof=1)) / len(values) ** 0.5
     return Interval(mean, mean - wide, mean + wide)

@@ -81,7 +81,7 @@ SUGGESTIONS: Mapping[str, Callable[[Floats, Floats], float | None]] = {
     "minimum": minimum,
     "steep": steep,
 }
-"""By name; the first one is the answer."""
+"""By name."""
 
 
 def suggestions(rates: Floats, losses: Floats, steps: int) -> dict[str, float]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import ConfigError, Incomplete, Stopped
+from lrsched.errors import ConfigError, Incomplete, Stopped, storage
 from lrsched.find.answer import Candidate
+from lrsched.find.request import QUESTION
+from lrsched.records import write_json
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
 from lrsched.sweep.record import Entry
@@ -50,6 +53,8 @@ class Trained:
         launch: the config and the launcher of the sweep.
         run: the settings of one.
         stop: raised by a signal.
+        question: what was asked, which their folder then holds.
+        scout: train one run alone before the first others: what no run can be made with costs one line then.
         words: overrides that all of them have, beside those of the launch: a schedule that is compared.
         shared: the sweep of others; None: of its own.
         candidates: every run that ended, in order.
@@ -59,7 +64,9 @@ class Trained:
     launch: Launch
     run: Settings
     stop: StopFlag
+    question: Mapping[str, Any] | None = None
     words: Sequence[str] = ()
+    scout: bool = False
     shared: Sweep | None = None
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     cost: int = 0
@@ -111,15 +118,29 @@ class Trained:
         self.cost += sum(_steps(job) for *_, job in jobs)
 
     def train(self, jobs: Sequence[Valid]) -> None:
-        """Train what is not finished; a run that diverged would do so again."""
+        """Train what is not finished; a run that diverged would do so again.
+
+        Where every run says at once that the config cannot be used, one message says so and nothing is left behind.
+        """
+        folder = self.sweep.record.folder
+        fresh = not folder.exists()
         try:
+            if fresh and self.scout:
+                self._train(jobs[:1])
             self._train(jobs)
         except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
+            tried = [job for job in jobs if job.entry.status is not None]
+            if fresh and tried and all(job.entry.exit_code == ConfigError.exit_code and job.error for job in tried):
+                shutil.rmtree(folder, ignore_errors=True)
+                raise tried[0].error or error from None
             error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
             raise
 
     def _train(self, jobs: Sequence[Valid]) -> None:
         make_folder(self.sweep)
+        if self.question is not None:
+            with storage(f"{self.sweep.record.folder / QUESTION} cannot be written"):
+                write_json(self.sweep.record.folder / QUESTION, self.question)
         hand_over(self.sweep, self.launch.launcher, [job for job in jobs if not _diverged(job)])
         self.sweep.record.write()
         self.stop.check()
@@ -128,9 +149,13 @@ class Trained:
             invalid = all(job.entry.exit_code == ConfigError.exit_code for job in jobs)
             raise Incomplete(len(undone), len(jobs), all_invalid=invalid)
 
+    def losses(self, rate: float) -> list[float]:
+        """Of a rate, one for each seed."""
+        return [candidate.loss for candidate in self.candidates if candidate.lr == rate]
+
     def mean(self, rate: float) -> float:
         """The mean over the seeds, lower is better; infinite where one diverged."""
-        losses = [candidate.loss for candidate in self.candidates if candidate.lr == rate]
+        losses = self.losses(rate)
         return self.sign * sum(losses) / len(losses) if all(map(math.isfinite, losses)) else math.inf
 
     @cached_property

@@ -35,7 +35,7 @@ class WandB(Tracker):
     """An offline run of W&B below ``wandb/``, for ``wandb sync`` to send later.
 
     The same id and group after a resume. The package cannot go on with an offline run: each resume writes a folder of
-    its own with the same id, to be sent in their order: ``wandb sync --append``. Rows that a run took back after a
+    its own with the same id, and one ``wandb sync`` of all sends them in their order. Rows that a run took back after a
     checkpoint held them (``trainer.on_nonfinite``) stay as they were first.
 
     Args:
@@ -70,6 +70,7 @@ class WandB(Tracker):
             group=run.group,
             dir=run.folder,
             mode="offline",
+            resume="allow",
             reinit="create_new",  # a notebook may have a run of its own
             config=dict(run.config),
             settings=wandb.Settings(**QUIET),

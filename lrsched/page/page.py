@@ -19,11 +19,10 @@ from lrsched.page.svg import swatch
 from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief
-from lrsched.report.notes import how_chosen, notes
+from lrsched.report.notes import how_chosen, notes, verdicts
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
 from lrsched.report.runs import count_ends
-from lrsched.report.verdict import sentences
 from lrsched.units import count
 
 HERE = Path(__file__).parent
@@ -180,7 +179,7 @@ def _part(report: Report, number: int, names: Sequence[str], bands: Sequence[Map
     return Part(
         ident,
         comparison,
-        sentences(comparison.pairs, comparison.unit()),
+        verdicts(comparison),
         notes(comparison),
         how_chosen(comparison),
         columns,

@@ -10,7 +10,7 @@ from typing import Any
 
 from lrsched.assembly.extend import continued_schedule, pasts
 from lrsched.assembly.horizon import at_pace, foreseen, run_horizon
-from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, spec_of
+from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, refuse_falling, spec_of
 from lrsched.assembly.lint import lint, lint_rest
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, base_rate
@@ -45,8 +45,13 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
         horizon = run_horizon(run.trainer, clock.pace)
     grouped = _is_grouped(run)
     if isinstance(spec, OpenLoopSpec) and not grouped:
-        return _of_schedule(run, spec, name, horizon, clock)
-    return _of_rehearsal(run, spec, name, horizon, grouped, clock)
+        course = _of_schedule(run, spec, name, horizon, clock)
+    else:
+        course = _of_rehearsal(run, spec, name, horizon, grouped, clock)
+    if run.optimizer.target.startswith("schedulefree."):
+        moved = ((column.partition("/")[0], values) for column, values in course.columns.items())
+        refuse_falling(run.optimizer.cls.__name__, spec, moved)
+    return course
 
 
 def check_schedule(run: Settings) -> None:

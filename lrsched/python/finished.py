@@ -210,8 +210,8 @@ class Run:
             rule = f"the weights of {self.folder} do not fit it: {complaint}"
             raise ConfigError("model" if into is None else "into", type(model).__name__, rule)
         put_into(model.eval(), saved.weights)
-        if weights == "average" and into is None:  # the checkpoint may be of a step between two evaluations
-            self._parts.renew(model)
+        if into is None:
+            self._parts.renew(model, weights)
         return model, saved.step
 
     def _saved(self, weights: str) -> Saved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,13 @@ from lrsched.config.settings import Settings, settings
 from lrsched.data.batch import each
 from lrsched.data.loader import InOrder
 from lrsched.data.transform import Transform
-from lrsched.errors import CheckpointError, ConfigError
+from lrsched.errors import CheckpointError, ConfigError, UserError
 from lrsched.records import RunFolder
 from lrsched.runs.newest import DATA, records
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import batches_to_renew, renew
 from lrsched.train.environment import device_of
+from lrsched.train.evaluate import batches_at_rest
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 from lrsched.train.rng import generators_state, set_generators
@@ -107,10 +109,19 @@ class Rebuilt:
         size, limit = self.run.dataset.own.eval_batch_size, self.run.trainer.limit_eval_batches
         return self.splits.in_order(PARTS[name], self.transform, batch_size=size, device=self.device, limit=limit)
 
-    def renew(self, model: nn.Module) -> None:
-        """Give an average of the weights its statistics of batch norm, as an evaluation does."""
-        size, node = self.run.dataset.own.eval_batch_size, self.run.average
-        batches = 0 if node is None else batches_to_renew(node.build(), model, size)
+    def renew(self, model: nn.Module, weights: str) -> None:
+        """Give batch norm its statistics as an evaluation does: a checkpoint may be of a step between two of them.
+
+        Args:
+            model: with these weights.
+            weights: ``average``, or ``last`` of an optimizer that makes its updates at others; the best have theirs.
+        """
+        size, node, batches = self.run.dataset.own.eval_batch_size, self.run.average, 0
+        if weights == "average" and node is not None:
+            batches = batches_to_renew(node.build(), model, size)
+        elif weights == "last":
+            with suppress(UserError):  # its package need not be installed here
+                batches = batches_at_rest(self.run.optimizer.cls, model, size)
         if batches:
             how: dict[str, Any] = {"batch_size": size, "device": self.device, "limit": batches}
             renew(model, self.splits.in_order("train", self.transform, **how), self.task, self.precision)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 
+from lrsched.console import typed
 from lrsched.records import AVERAGE
-from lrsched.report.candidates import RATE
+from lrsched.report.candidates import RATE, SEED
 from lrsched.report.compare import Comparison
-from lrsched.report.format import of_seeds
-from lrsched.report.rates import Candidate
-from lrsched.report.runs import USED
-from lrsched.units import count, metric_of
+from lrsched.report.format import of_seeds, value
+from lrsched.report.rates import Candidate, Rate, mean
+from lrsched.report.runs import USED, RunRecord
+from lrsched.report.verdict import sentences
+from lrsched.units import PERCENT, count, metric_of
 
 TRAINED = {"task.label_smoothing"}
 """Keys of tasks that change what is trained by, and not what is measured."""
+
+ADAM: Mapping[str, object] = {
+    "optimizer._target_": "torch.optim.Adam",
+    RATE: 1e-3,
+    "optimizer.betas": "[0.9,0.999]",
+    "optimizer.eps": 1e-8,
+    "optimizer.weight_decay": 0.0,
+    "optimizer.amsgrad": False,
+    "scheduler._target_": "lrsched.schedules.Constant",
+    "scheduler.warmup": "0st",
+}
+"""The baseline: keys and values of conf/optimizer/adam.yaml and conf/scheduler/constant.yaml."""
 
 SURE = 0.9
 """A rate that resampled seeds choose again less often than this is called seed-dependent."""
@@ -32,6 +47,43 @@ def notes(comparison: Comparison) -> list[str]:
         *_rows(comparison),
         *_left_out(comparison),
     ]
+
+
+def verdicts(comparison: Comparison) -> list[str]:
+    """The baseline first, and then the best against each other."""
+    return [*baseline(comparison), *sentences(comparison.pairs, comparison.unit())]
+
+
+def baseline(comparison: Comparison) -> list[str]:
+    """Adam with its defaults, which wants no tuning: what it came to, or how to add it where it is not."""
+    metric, rows = comparison.metric, comparison.candidates
+    found = [rate for row in rows for rate in row.rates if rate.lr == ADAM[RATE] and _is_adam(rate)]
+    if any(rate.comparing for rate in found):
+        (rate, *_) = [rate for rate in found if rate.comparing]
+        unit = comparison.unit()
+        number = f"{value(unit, mean(rate.comparing.values()))}{'' if unit in ('', PERCENT) else f' {unit}'}"
+        return [f"baseline, Adam with its defaults: {metric.name} {number} ({of_seeds(tuple(rate.comparing))})"]
+    runs = [run for row in rows for rate in row.rates for run in rate.runs.values()]
+    if found or not any(run.finished for run in runs):
+        return []
+    return [f"no baseline: Adam with its defaults is not among them; add it by {_adding(runs)}"]
+
+
+def _is_adam(rate: Rate) -> bool:
+    """Whether its runs had Adam, each value at its default, and a constant learning rate."""
+    config = next(iter(rate.runs.values())).config
+    return all(config.get(key, wanted) == wanted for key, wanted in ADAM.items()) and "optimizer._target_" in config
+
+
+def _adding(runs: Sequence[RunRecord]) -> str:
+    """The command that makes the baseline for the seeds of these runs; in words where nobody wrote theirs down."""
+    words = "optimizer=adam scheduler=constant"
+    if not all(run.overrides for run in runs):
+        return f"the same command with {words}, without words of optimizer and scheduler"
+    shared = [item for item in runs[0].overrides if all(item in run.overrides for run in runs)]
+    kept = [item for item in shared if not item.lstrip("+~").startswith(("optimizer", "scheduler", "seed=", "name="))]
+    seeds = ",".join(sorted({str(run.config.get(SEED, 0)) for run in runs}, key=lambda seed: (len(seed), seed)))
+    return typed(f"-m {shlex.join([*kept, *words.split(), f'seed={seeds}'])}")
 
 
 def how_chosen(comparison: Comparison) -> str:

@@ -12,12 +12,11 @@ from rich.text import Text
 from lrsched.report.columns import WINS, TableColumn, all_fit, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, titled, value
-from lrsched.report.notes import how_chosen, notes
+from lrsched.report.notes import how_chosen, notes, verdicts
 from lrsched.report.rates import mean
 from lrsched.report.report import Report
 from lrsched.report.runs import RunRecord, count_ends
 from lrsched.report.time_to_target import scores
-from lrsched.report.verdict import sentences
 from lrsched.units import count, shown, unit_of
 
 UNLIMITED = 10_000
@@ -82,7 +81,7 @@ def _comparison(console: Console, comparison: Comparison) -> None:
         chosen += f" {WINS}: the best one against this one, seed against seed."
     _paragraphs(console, [chosen])
     console.print()
-    _paragraphs(console, sentences(comparison.pairs, comparison.unit()))
+    _paragraphs(console, verdicts(comparison))
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
 
 

@@ -27,6 +27,7 @@ from lrsched.assembly.scheduler import at_its_place, build_scheduler, counts_upd
 from lrsched.assembly.simulate import bring_to, onward
 from lrsched.config.settings import Settings
 from lrsched.errors import UNSET, ConfigError
+from lrsched.optimizers.switching import require_same_average
 from lrsched.schedulers.base import Scheduler, group_names
 from lrsched.schedulers.native import Native
 from lrsched.train.state import RunState
@@ -77,6 +78,7 @@ def adopt(parts: Parts, saved: Mapping[str, Any], before: Settings, now: Setting
         load(state, saved)
         return []
     _require_same_frozen(before, now)
+    require_same_average(before.optimizer, now.optimizer)
     old, new = _built(parts, before), _built(parts, now)
     had, has = group_names(old.optimizer), group_names(new.optimizer)
     if had != has:
@@ -172,8 +174,7 @@ def _keep_level(parts: Parts, saved: dict[str, Any], old: _Built, new: _Built) -
     if old.run.scheduler == new.run.scheduler and all(ratio == 1 for ratio in ratios):
         return []
     memory = "it keeps what it has seen" if remembers else "it has seen no evaluation yet"
-    levels: list[float] = state.scheduler.levels() or []
-    where = " ".join(["its level", *(f"{level:.4g}" for level in dict.fromkeys(levels))])
+    where = " ".join(["its level", *(f"{level:.4g}" for level in dict.fromkeys(state.scheduler.levels() or []))])
     return [f"{name} goes on at {where}: {memory}"]
 
 

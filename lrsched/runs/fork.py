@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
@@ -56,8 +56,9 @@ def begin(
     about = {**about, "changes": [], "inexact": []}
     state, rows = parts.state, str(saved["rows"]).encode()
     store.save(0, state.state_dict(), about)
+    built = deepcopy(state.optimizer_state()["param_groups"])
     bring_to(state.scheduler, state.optimizer, point.step, parts.timetable.evaluate)
-    optimizer = {**saved["run"]["optimizer"], "param_groups": state.optimizer_state()["param_groups"]}
+    optimizer = _with_own_groups(saved["run"]["optimizer"], built, state.optimizer_state()["param_groups"])
     own = {"scheduler": deepcopy(state.scheduler.state_dict()), "optimizer": optimizer, "metrics_bytes": len(rows)}
     state.load_state_dict({**saved["run"], **own})
     with storage(f"{folder.metrics} cannot be written"):
@@ -66,6 +67,20 @@ def begin(
     store.save(point.step, state.state_dict(), about)
     note = f"the first {point.step} steps were made by {point.source}, whose schedule is the same until then"
     return Restored(len(rows), about, [note], forked=True)
+
+
+def _with_own_groups(saved: Mapping[str, Any], built: Sequence[Any], brought: Sequence[Any]) -> dict[str, Any]:
+    """An optimizer's state with what the run's own scheduler set; what an optimizer counts in its groups itself stays.
+
+    Args:
+        saved: the state.
+        built, brought: the run's own groups before its scheduler was brought to this step, and after.
+    """
+    groups = []
+    for theirs, was, own in zip(saved["param_groups"], built, brought, strict=True):
+        left = {name for name in theirs if name in was and bool(own[name] == was[name])}
+        groups.append({name: theirs[name] if name in left else value for name, value in own.items()})
+    return {**saved, "param_groups": groups}
 
 
 def _shown_at(rows: str, every: int | None) -> set[int]:

@@ -12,9 +12,10 @@ from lrsched.errors import Stopped
 from lrsched.records import AVERAGE, ENSEMBLE, RunFolder
 from lrsched.runs.snapshots import tested
 from lrsched.signals import StopFlag
-from lrsched.train.averaging import evaluate_both
+from lrsched.train.averaging import evaluate_both, renew
 from lrsched.train.evaluate import evaluate
 from lrsched.train.loop import Outcome
+from lrsched.train.nonfinite import Buffers
 from lrsched.train.state import copied, weights_sha256
 
 
@@ -71,7 +72,24 @@ def with_test(
 
 def evaluated(parts: Parts, batches: Iterable[Batch], prefix: str, stop: StopFlag) -> dict[str, float]:
     """The metrics of a run as it stands, on a part of the data."""
+    if parts.renewing is not None:
+        _renew(parts, parts.renewing, stop)
     return evaluate_both(parts.state, parts.task, parts.precision, batches, prefix, stop, parts.named)
+
+
+def _renew(parts: Parts, batches: Iterable[Batch], stop: StopFlag) -> None:
+    """Give batch norm the statistics of the weights at rest; if a signal cuts it short, those that it had."""
+    model, buffers = parts.state.model, Buffers(parts.state.model)
+    was_training, done = model.training, False
+    buffers.take()
+    model.eval()
+    try:
+        renew(model, stop.watch(batches), parts.task, parts.precision)
+        done = True
+    finally:
+        model.train(was_training)
+        if not done:
+            buffers.put_back()
 
 
 def _ending_fields(outcome: Outcome) -> dict[str, str]:

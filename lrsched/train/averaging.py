@@ -18,7 +18,7 @@ from lrsched.horizon import Horizon
 from lrsched.records import AVERAGE
 from lrsched.signals import StopFlag
 from lrsched.tasks.task import Task
-from lrsched.train.evaluate import evaluate
+from lrsched.train.evaluate import evaluate, has_statistics
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 
@@ -252,8 +252,3 @@ class _Pieces:
     def others(self) -> list[Tensor]:
         """Whole numbers."""
         return [places[name] for places, name in self._others]
-
-
-def has_statistics(layer: nn.Module) -> bool:
-    """Whether a layer of batch norm keeps the statistics of what it was given."""
-    return isinstance(layer, _BatchNorm) and layer.track_running_stats

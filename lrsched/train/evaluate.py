@@ -8,10 +8,13 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
 
 from lrsched.config.blame import called
 from lrsched.data.batch import Batch
-from lrsched.errors import NotFinite
+from lrsched.errors import ConfigError, NotFinite
+from lrsched.optimizers.switching import switches
 from lrsched.tasks.task import Task
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -71,3 +74,26 @@ def evaluate(
         if not math.isfinite(value):
             raise NotFinite(f"{prefix}/{name} is {value}")
     return {f"{prefix}/{name}": value for name, value in metrics.items()}
+
+
+RENEWED = 10_000
+"""Training samples by which batch norm is given the statistics of weights at rest, where updates are made at others."""
+
+
+def batches_at_rest(optimizer: Optimizer | type, model: nn.Module, batch_size: int) -> int:
+    """How many batches of training samples give weights at rest their statistics; 0: those of updates are theirs.
+
+    Raises:
+        ConfigError: batches of a single sample, which have no statistics.
+    """
+    if not (switches(optimizer) and any(map(has_statistics, model.modules()))):
+        return 0
+    if batch_size == 1:
+        rule = "gives batch norm no statistics, and those of updates are of other weights than are evaluated"
+        raise ConfigError("dataset.eval_batch_size", 1, rule, "give another size")
+    return -(-RENEWED // batch_size)
+
+
+def has_statistics(layer: nn.Module) -> bool:
+    """Whether a layer of batch norm keeps the statistics of what it was given."""
+    return isinstance(layer, _BatchNorm) and layer.track_running_stats

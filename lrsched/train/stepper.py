@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrsched.optimizers.lean import lean_step
+from lrsched.optimizers.switching import switches
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,19 @@ class Stepper:
         optimizer: the one to step.
         lean: its ``step`` without torch's wrappers.
         parameters: of all its groups.
+        switches: it takes the gradient at other weights than those at rest.
     """
 
     optimizer: Optimizer
     lean: Callable[[], object]
     parameters: list[nn.Parameter]
+    switches: bool
 
     @classmethod
     def of(cls, optimizer: Optimizer) -> Stepper:
         """Look once at everything that is the same in each step."""
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        return cls(optimizer, lean_step(optimizer), parameters)
+        return cls(optimizer, lean_step(optimizer), parameters, switches(optimizer))
 
     def gradients(self) -> list[Tensor]:
         return [parameter.grad for parameter in self.parameters if parameter.grad is not None]

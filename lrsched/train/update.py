@@ -13,6 +13,7 @@ from torch import Tensor
 from lrsched.config.blame import called
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
+from lrsched.optimizers.switching import begin, rest
 from lrsched.seeds import key
 from lrsched.tasks.task import Task, share
 from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits, largest, total_norm
@@ -108,7 +109,7 @@ class Update:
         passed = state.passed
         while True:
             try:
-                norm = self._retry(state, want_norm)
+                norm = self._at_work(state, want_norm)
                 return norm.item() if norm is not None and self._waits(want_norm) else None
             except NotFinite as found:
                 if not self._skip:
@@ -131,6 +132,16 @@ class Update:
             step, what = found
             samples = self._loader.sample_numbers(step + state.passed)
             raise NotFinite(f"{what} is not finite (found at step {state.step})", step, samples)
+
+    def _at_work(self, state: RunState, want_norm: bool) -> Tensor | None:
+        """Update at the weights where the optimizer takes the gradient, if they are others than those at rest."""
+        if not self._tools(state)[0].switches:
+            return self._retry(state, want_norm)
+        begin(state.optimizer)
+        try:
+            return self._retry(state, want_norm)
+        finally:
+            rest(state.optimizer)
 
     def _retry(self, state: RunState, want_norm: bool) -> Tensor | None:
         """Update with this very batch, as often as fp16 overflows; undo everything if it is not finite."""

@@ -15,7 +15,7 @@ from lrsched.config.check import read
 from lrsched.config.settings import named_groups
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
-from lrsched.models import MLP, ResNet9
+from lrsched.models import MLP, ResNet9, TorchVision
 from lrsched.schedules import Cosine
 from tests.helpers.cli import TINY
 
@@ -53,6 +53,36 @@ def test_layers_have_the_rate_of_the_one_above_times_the_decay() -> None:
         "layer1/no_decay": (0.5, 0.0, 1),
         "layer2/no_decay": (1.0, 0.0, 1),
     }
+
+
+class Wrapper(nn.Module):
+    """A model of another library."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+
+class Tokens(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 2))
+        self.body = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+        self.head = nn.Linear(2, 1, bias=False)
+
+
+def test_the_layers_of_a_model_that_wraps_another_are_those_of_that_one() -> None:
+    inner = layers(Tokens())
+    assert inner == {"token": 0, "body.0.weight": 0, "body.1.weight": 1, "head.weight": 2}
+    assert layers(Wrapper(Wrapper(Tokens()))) == {f"network.network.{name}": number for name, number in inner.items()}
+    assert layers(Wrapper(nn.Linear(2, 1, bias=False))) == {"network.weight": 0}
+
+
+@pytest.mark.slow
+def test_layers_of_torchvision_have_rates_of_their_own() -> None:
+    level = layers(TorchVision((3, 32, 32), 3, name="resnet18"))
+    assert (level["network.conv1.weight"], level["network.bn1.weight"], level["network.fc.weight"]) == (0, 0, 9)
+    assert {level[f"network.layer{n}.{m}.conv1.weight"] for n in (1, 2, 3, 4) for m in (0, 1)} == set(range(1, 9))
 
 
 def test_layers_are_the_parts_in_order_and_a_norm_belongs_to_the_layer_before_it() -> None:

@@ -155,6 +155,21 @@ def test_what_is_no_image_stays() -> None:
     assert all(out[name] is named[name] for name in ("weight", "what", "more"))
 
 
+@pytest.mark.parametrize(
+    "names", [("label", "image"), ("labels", "pixel_values"), ("y", "x"), ("image", "label"), ("what", "x")]
+)
+def test_the_image_of_a_mapping_is_found_by_its_name(names: tuple[str, str]) -> None:
+    """As tasks find the input and the target: whichever stands first, and beside columns of other shapes."""
+    image = next(name for name in names if name in ("image", "pixel_values", "x"))
+    (target,) = set(names) - {image}
+    given = {"weight": torch.ones(24), **{name: X if name == image else LABELS for name in names}}
+    for asked in ({"crop": 2, "flip": True}, {"cutout": 3}, {"mixup": 0.4}):
+        out = change(given, **asked)
+        assert list(out) == list(given)
+        assert torch.equal(out[image], change((X, LABELS, torch.ones(24)), **asked)[0])
+        assert torch.equal(out[target], LABELS) != ("mixup" in asked)
+
+
 @pytest.mark.parametrize("asked", [EACH["affine"], {"crop": 3, "flip": True}, {**EACH["affine"], "crop": 3}])
 def test_masks_stay_where_their_images_are(asked: dict[str, Any]) -> None:
     blocks = torch.zeros(24, 20, 20, dtype=torch.int64)

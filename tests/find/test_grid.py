@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from lrsched.cli.find import main
+from lrsched.compose.outside import hydra_of_ours
 from lrsched.find.grid import Grid, coarse_grid
 from lrsched.find.options import FindConfig
-from lrsched.find.request import FindRequest, request_of
+from lrsched.find.request import FindRequest, question, refuse_other_answer, request_of, requests_of
 from lrsched.find.trained import Job, Trained
 from lrsched.signals import StopFlag
 from lrsched.sweep.sweep import Sweep
@@ -47,6 +48,7 @@ class Valleys:
     def __init__(self, best: float) -> None:
         self.best, self.asked, self.steps = best, list[list[float]](), 0
         self.candidates: list[Any] = []
+        self.cost = 0
 
     def __call__(self, asked: list[Job], seeds: list[int]) -> None:
         assert asked == [Job(each.lr, [f"optimizer.lr={each.lr}"]) for each in asked]
@@ -89,6 +91,74 @@ def test_the_budget_ends_it_and_it_says_so(capsys: pytest.CaptureFixture[str]) -
     assert "72 steps more would exceed find.budget" in grid.note
     assert "warning: the best, 1, is the highest" in capsys.readouterr().err
     assert len(searched(150.0, "find.budget=180st")[1]) == 2
+
+
+class Noisy(Valleys):
+    """The same, with a seed's noise of its own at one rate, and two rates alike."""
+
+    def losses(self, rate: float) -> list[float]:
+        return {0.01: [3.0, 3.1, 3.2], 0.1: [1.0, 1.1, 1.2], 1.0: [1.1, 1.05, 1.27]}[rate]
+
+    def mean(self, rate: float) -> float:
+        return sum(self.losses(rate)) / 3
+
+
+def test_rates_that_the_seeds_do_not_tell_apart_are_named() -> None:
+    """Paired differences of .1, −.05, .07 from the best: 0.04 ± 4.3 · 0.08 / √3."""
+    asked = request_of([*TINY, "method=grid", "find.low=0.01", "find.high=1", "find.rates=3", "find.refine=0"], None)
+    grid = Grid(asked, Noisy(0.1))  # type: ignore[arg-type]
+    grid.search()
+    assert grid.as_good == [1.0]
+    assert grid.cautions() == [
+        "3 seeds do not tell 1 from the best, 0.1, by val/loss; more find.seeds would",
+    ]
+    found = grid.answer().content()
+    assert found["as_good"] == [1.0]
+    assert found["spread"] == pytest.approx({"0.01": 0.1, "0.1": 0.1, "1": 0.1153256}, rel=1e-5)
+
+
+def test_an_edge_and_one_seed_are_said() -> None:
+    grid, _ = searched(150.0, "find.budget=36st", "find.seeds=1")
+    grid.trained.losses = lambda rate: [grid.trained.mean(rate)]
+    edge, seed = grid.cautions()
+    assert edge == "the best rate, 1, is the highest that was tried: a better one may lie beyond it"
+    assert "find.seeds=3" in seed
+
+
+def test_it_says_what_judges_and_what_the_budget_is(capsys: pytest.CaptureFixture[str]) -> None:
+    searched(0.2)
+    said = capsys.readouterr().err
+    assert "at most 324 steps in the end (find.budget=300%)" in said
+    assert "a rate is judged by val/loss at the end of its runs" in said
+
+
+def test_runs_of_another_question_are_left_alone(run_cli) -> None:
+    with hydra_of_ours():
+        asked = question(requests_of(WORDS, None))
+    folder = Path("outputs/found")
+    folder.mkdir(parents=True)
+    (folder / ".find.json").write_text(json.dumps(asked))
+    (folder / "sweep.json").write_text("{}")
+    for word, said in {
+        "scheduler=linear": "the runs of other schedules (cosine)",
+        "model.hidden=[4]": "the runs of another config",
+    }.items():
+        ended = run_cli(*WORDS, word, command="find")
+        assert ended.code == 2
+        assert f"name=found: outputs/found already holds {said}; give another name" in ended.err
+    assert {path.name for path in folder.iterdir()} == {".find.json", "sweep.json"}
+    with hydra_of_ours():
+        refuse_other_answer(requests_of([*WORDS, "optimizer.lr=0.3", "find.rates=4", "find.budget=500%"], None))
+
+
+def test_a_sweep_of_the_same_name_is_left_alone(run_cli) -> None:
+    folder = Path("outputs/found")
+    folder.mkdir(parents=True)
+    (folder / "sweep.json").write_text("{}")
+    ended = run_cli(*WORDS, command="find")
+    assert ended.code == 2
+    assert "name=found: outputs/found already holds a sweep; give another name" in ended.err
+    assert [path.name for path in folder.iterdir()] == ["sweep.json"]
 
 
 def test_the_grid_lies_around_the_rate_of_the_config() -> None:

@@ -17,7 +17,7 @@ from lrsched.compose.outside import hydra_of_ours
 from lrsched.config.run_id import key_of
 from lrsched.data.quadratic import REGIMES, Quadratic
 from lrsched.find.answer import Candidate
-from lrsched.find.horizon import cautions, rescaled, search, table
+from lrsched.find.horizon import cautions, rescaled, search, table, unlearned
 from lrsched.find.request import request_of
 from lrsched.find.trained import Job
 from lrsched.horizon import Horizon
@@ -135,3 +135,14 @@ def test_no_rate_is_given_where_the_longest_runs_diverge(capsys: pytest.CaptureF
     assert "every rate diverged in 80 steps" in said
     assert "start from a lower one" in said
     assert not Path("outputs/found/find.json").exists()
+
+
+def test_runs_that_learned_nothing_are_told_so() -> None:
+    """Chance level: ln 10 at every rate, however long; a rate that fell by 2 % is enough."""
+    at_chance = [
+        Candidate(lr, steps, seed, 2.3026 + lr) for lr in (0.1, 0.01) for steps in (50, 500) for seed in (0, 1)
+    ]
+    said = unlearned(at_chance)
+    assert "nothing was learned at any rate: the best loss is 2.313 after 500 steps and was 2.313 after 50" in said
+    assert "give a longer run" in said
+    assert not unlearned([*at_chance, Candidate(0.2, 500, 0, 2.26), Candidate(0.2, 500, 1, 2.26)])

@@ -113,7 +113,7 @@ def test_a_run_afterwards_is_what_it_would_have_been(tmp_path: Path, monkeypatch
 def test_the_answer_has_what_the_contract_says(find) -> None:
     answer = find("find.seeds=3", "seed=4", "find.steps=60", "find.low=1e-4")
     assert (answer["method"], answer["seeds"]) == ("range", [4, 5, 6])
-    assert answer["suggestion"] == answer["suggestions"]["valley"]
+    assert answer["suggestion"] == answer["suggestions"]["minimum"]
     assert answer["override"] == f"optimizer.lr={answer['suggestion']}"
     assert answer["cost_steps"] == len(answer["candidates"])
     assert set(answer["candidates"][0]) == {"lr", "horizon", "seed", "loss"}
@@ -241,3 +241,21 @@ def test_ctrl_c_leaves_nothing(run_cli, monkeypatch: pytest.MonkeyPatch) -> None
     assert "Traceback" not in ended.err
     assert next(count) == 6  # at rest, after the update that was under way
     assert not Path("outputs").exists()
+
+
+def test_a_ramp_without_a_descent_is_told_so_and_no_rate_below_it_is_suggested(find) -> None:
+    answer = find("find.low=1e-9", "find.high=1e-7", "find.steps=60")
+    assert (
+        "warning: the loss hardly falls between 1e-09 and 1e-07 (seed 0): noise makes the suggestions" in answer["err"]
+    )
+    assert all(rate >= 1e-9 for rate in answer["suggestions"].values())
+
+
+def test_a_range_test_gives_each_schedule_the_same_answer(find) -> None:
+    answer = find("scheduler=cosine,linear", "find.low=1e-3", "find.high=1", "find.steps=40")
+    assert "a range test knows no schedule" in answer["err"]
+    assert [each["scheduler"] for each in answer["answers"]] == ["cosine", "linear"]
+    assert {each["suggestion"] for each in answer["answers"]} == {answer["suggestion"]}
+    assert answer["answers"][1]["override"] == f"scheduler=linear {answer['override']}"
+    assert answer["undecided"] == ["cosine", "linear"]
+    assert answer["cost_steps"] == len(answer["candidates"])

@@ -226,7 +226,19 @@ BAD_FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize(("function", "message"), BAD_FUNCTIONS.items(), ids=BAD_FUNCTIONS)
+QUICK = ("raises", "returns", "suggests_nothing", "alone")
+
+
+def some_slow(cases: list[Any], quick: Any) -> list[Any]:
+    """The cases; those that are not quick belong to the long tier."""
+    return [pytest.param(*case, marks=() if quick(case) else pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    some_slow(list(BAD_FUNCTIONS.items()), lambda case: case[0] in QUICK),
+    ids=BAD_FUNCTIONS,
+)
 def test_a_function_that_cannot_be_used_is_refused_and_leaves_nothing(
     run_cli, module: str, function: str, message: str
 ) -> None:
@@ -245,49 +257,49 @@ def test_a_function_of_a_module_that_is_not_trusted_is_not_even_imported(run_cli
     assert f"{OPTION}={module}.configure: is not allowed: it must come from a module that you trust; name " in ended.err
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (("scheduler: cosine,wsd", "scheduler=wsdd: {a: 1}"), "wsdd is no choice of scheduler; did you mean 'wsd'?"),
-        (("scheduler=wsd: {scheduler.decay: '10%,20%'}",), "scheduler is not searched, so it has no choice on which"),
-        (
-            ("optimizer.lr: interval(0.1,1)", "optimizer.lr=0.1: {optimizer.momentum: '0.1,0.2'}"),
-            "optimizer.lr is searched as numbers; a condition needs choices; list those of optimizer.lr",
-        ),
-        (("scheduler: cosine,wsd", "scheduler=wsd: 10%"), "a condition holds a mapping of the keys that are searched"),
-        (("scheduler: cosine,wsd", "scheduler=wsd: {}"), "a condition holds a mapping of the keys that are searched"),
-        (
-            ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decya: '10%,20%'}"),
-            "scheduler.decya: there is no such key; did you mean 'scheduler.decay'?",
-        ),
-        (
-            ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'interval(0.5,0.1)'}"),
-            "scheduler.decay=interval(0.5,0.1): an interval goes from a finite number to a greater one",
-        ),
-        (
-            ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'interval(0.1,0.5)'}"),
-            "a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps) or 64000sp (samples); as in "
-            "scheduler.decay=tag(percent,interval(5,50)), for 5% to 50% of the run",
-        ),
-        (
-            ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'tag(percent,interval(5,150))'}"),
-            "scheduler.decay=150.0%: ",
-        ),
-        (
-            ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'tag(percent,ep,interval(5,50))'}"),
-            "a duration has one unit; leave out ep or percent",
-        ),
-        (
-            ("scheduler: cosine,wsd", "scheduler=wsd: {seed: '0,1'}"),
-            "all trials have the same seeds: else their values",
-        ),
-        (("scheduler: cosine,wsd", "scheduler=wsd: {name: a}"), "belongs to the whole sweep, not to one of its jobs"),
-        (
-            ("scheduler: cosine,wsd", "optimizer.lr: 0.1,0.2", "scheduler=wsd: {optimizer.lr: '0.3,0.4'}"),
-            "optimizer.lr=0.1,0.2: is searched everywhere, and again where scheduler=wsd; leave it out of one",
-        ),
-    ],
-)
+BAD_CONDITIONS: list[Any] = [
+    (("scheduler: cosine,wsd", "scheduler=wsdd: {a: 1}"), "wsdd is no choice of scheduler; did you mean 'wsd'?"),
+    (("scheduler=wsd: {scheduler.decay: '10%,20%'}",), "scheduler is not searched, so it has no choice on which"),
+    (
+        ("optimizer.lr: interval(0.1,1)", "optimizer.lr=0.1: {optimizer.momentum: '0.1,0.2'}"),
+        "optimizer.lr is searched as numbers; a condition needs choices; list those of optimizer.lr",
+    ),
+    (("scheduler: cosine,wsd", "scheduler=wsd: 10%"), "a condition holds a mapping of the keys that are searched"),
+    (("scheduler: cosine,wsd", "scheduler=wsd: {}"), "a condition holds a mapping of the keys that are searched"),
+    (
+        ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decya: '10%,20%'}"),
+        "scheduler.decya: there is no such key; did you mean 'scheduler.decay'?",
+    ),
+    (
+        ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'interval(0.5,0.1)'}"),
+        "scheduler.decay=interval(0.5,0.1): an interval goes from a finite number to a greater one",
+    ),
+    (
+        ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'interval(0.1,0.5)'}"),
+        "a duration carries its unit: 5% (of the run), 2ep (epochs), 500st (steps) or 64000sp (samples); as in "
+        "scheduler.decay=tag(percent,interval(5,50)), for 5% to 50% of the run",
+    ),
+    (
+        ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'tag(percent,interval(5,150))'}"),
+        "scheduler.decay=150.0%: ",
+    ),
+    (
+        ("scheduler: cosine,wsd", "scheduler=wsd: {scheduler.decay: 'tag(percent,ep,interval(5,50))'}"),
+        "a duration has one unit; leave out ep or percent",
+    ),
+    (
+        ("scheduler: cosine,wsd", "scheduler=wsd: {seed: '0,1'}"),
+        "all trials have the same seeds: else their values",
+    ),
+    (("scheduler: cosine,wsd", "scheduler=wsd: {name: a}"), "belongs to the whole sweep, not to one of its jobs"),
+    (
+        ("scheduler: cosine,wsd", "optimizer.lr: 0.1,0.2", "scheduler=wsd: {optimizer.lr: '0.3,0.4'}"),
+        "optimizer.lr=0.1,0.2: is searched everywhere, and again where scheduler=wsd; leave it out of one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "message"), some_slow(BAD_CONDITIONS, lambda case: "decay" in case[1]))
 def test_a_condition_that_cannot_be_is_refused_and_leaves_nothing(run_cli, lines, message: str) -> None:
     ended = run_cli(*STUDY, *experiment(*lines))
     assert ended.code == 2
@@ -305,53 +317,55 @@ def test_other_sweepers_have_no_conditions(run_cli, sweeper: str) -> None:
     assert not Path("outputs").exists()
 
 
+BAD_PRUNERS: list[Any] = [
+    (
+        ("pruner=medain",),
+        "hydra.sweeper.pruner=medain: must be one of none, median, hyperband; did you mean 'median'",
+    ),
+    (("pruner=median", "rungs=0"), "hydra.sweeper.rungs=0: must be at least 1"),
+    (
+        ("rungs=2",),
+        "hydra.sweeper.rungs=2: there is no pruner that judges trials at them; give hydra.sweeper.pruner=",
+    ),
+    (
+        ("pruner=median", "rungs=2"),
+        "hydra.sweeper.rungs=2: a run of 12 steps has evaluations for 1 rung of median; give at most 1, or eval",
+    ),
+    (
+        ("pruner=hyperband", "rungs=3", "eta=2", "trainer.evaluate_every=3st"),
+        "hydra.sweeper.rungs=3: a run of 12 steps has evaluations for 2 rungs of hyperband; give at most 2, or ",
+    ),
+    (
+        ("pruner=median", "trainer.evaluate_every=2ep"),
+        "hydra.sweeper.pruner=median: judges trials at evaluations, and a run of 12 steps has none before its end",
+    ),
+    (
+        ("pruner=median", "trainer.epochs=2,3"),
+        "trainer.steps=[12,18]: the trials of a study with a pruner have one length: they are judged at the same",
+    ),
+    (
+        ("pruner=median", "trainer.evaluate_every=3st,6st"),
+        "trainer.evaluate_every=[3st,6st]: the trials of a study with a pruner have the same evaluations",
+    ),
+    (("pruner=hyperband", "eta=1"), "hydra.sweeper.eta=1: must be at least 2"),
+    (("pruner=median", "n_startup_trials=0"), "hydra.sweeper.n_startup_trials=0: must be at least 1"),
+    (
+        ("pruner=median", "checkpoint.monitor=val/los"),
+        "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?",
+    ),
+    (
+        ("pruner=median", "checkpoint.monitor=test/loss"),
+        "checkpoint.monitor=test/loss: is no metric of an evaluation",
+    ),
+    (
+        ("search_space=my.module.f",),
+        "hydra.sweeper.search_space: there is no such key; did you mean 'hydra.sweeper.custom_search_space'?",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (
-            ("pruner=medain",),
-            "hydra.sweeper.pruner=medain: must be one of none, median, hyperband; did you mean 'median'",
-        ),
-        (("pruner=median", "rungs=0"), "hydra.sweeper.rungs=0: must be at least 1"),
-        (
-            ("rungs=2",),
-            "hydra.sweeper.rungs=2: there is no pruner that judges trials at them; give hydra.sweeper.pruner=",
-        ),
-        (
-            ("pruner=median", "rungs=2"),
-            "hydra.sweeper.rungs=2: a run of 12 steps has evaluations for 1 rung of median; give at most 1, or eval",
-        ),
-        (
-            ("pruner=hyperband", "rungs=3", "eta=2", "trainer.evaluate_every=3st"),
-            "hydra.sweeper.rungs=3: a run of 12 steps has evaluations for 2 rungs of hyperband; give at most 2, or ",
-        ),
-        (
-            ("pruner=median", "trainer.evaluate_every=2ep"),
-            "hydra.sweeper.pruner=median: judges trials at evaluations, and a run of 12 steps has none before its end",
-        ),
-        (
-            ("pruner=median", "trainer.epochs=2,3"),
-            "trainer.steps=[12,18]: the trials of a study with a pruner have one length: they are judged at the same",
-        ),
-        (
-            ("pruner=median", "trainer.evaluate_every=3st,6st"),
-            "trainer.evaluate_every=[3st,6st]: the trials of a study with a pruner have the same evaluations",
-        ),
-        (("pruner=hyperband", "eta=1"), "hydra.sweeper.eta=1: must be at least 2"),
-        (("pruner=median", "n_startup_trials=0"), "hydra.sweeper.n_startup_trials=0: must be at least 1"),
-        (
-            ("pruner=median", "checkpoint.monitor=val/los"),
-            "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?",
-        ),
-        (
-            ("pruner=median", "checkpoint.monitor=test/loss"),
-            "checkpoint.monitor=test/loss: is no metric of an evaluation",
-        ),
-        (
-            ("search_space=my.module.f",),
-            "hydra.sweeper.search_space: there is no such key; did you mean 'hydra.sweeper.custom_search_space'?",
-        ),
-    ],
+    ("words", "message"), some_slow(BAD_PRUNERS, lambda case: "rung" in case[1] or "none before" in case[1])
 )
 def test_a_pruner_that_cannot_judge_is_refused_and_leaves_nothing(run_cli, words, message: str) -> None:
     options = [word if "." in word.partition("=")[0] else f"hydra.sweeper.{word}" for word in words]

@@ -73,7 +73,7 @@ def value_at(run_id: str, step: int, name: str = "sweep") -> float:
 
 def test_the_median_rule_is_optunas() -> None:
     draw = random.Random(0)
-    for case in range(60):
+    for case in range(30):
         sign = draw.choice([1, -1])
         startup = draw.randint(1, 4)
         direction = "minimize" if sign == 1 else "maximize"
@@ -93,7 +93,7 @@ def test_the_median_rule_is_optunas() -> None:
 
 def test_the_rule_of_a_bracket_is_optunas_once_all_have_reported() -> None:
     draw = random.Random(0)
-    for case in range(60):
+    for case in range(30):
         sign, eta = draw.choice([1, -1]), draw.randint(2, 4)
         direction = "minimize" if sign == 1 else "maximize"
         pruner = SuccessiveHalvingPruner(min_resource=10, reduction_factor=eta)

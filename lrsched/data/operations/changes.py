@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lrsched.data.batch import NAMES, Batch, named
+from lrsched.data.batch import place as called
 from lrsched.data.data import form, is_whole
 from lrsched.data.operations.colour import Colour
 from lrsched.data.operations.crop_flip import CropFlip
@@ -149,10 +151,12 @@ def _places(columns: Columns) -> tuple[Any, Any, Any]:
     """Where the image, the target and the weight are; a place that is no column where there is none."""
     if 0 in columns:
         return 0, 1, 2
-    image, target, weight = NAMES
-    others = [name for name in columns if name not in NAMES]
-    found = image if image in columns else others.pop(0)
-    return found, target if target in columns or not others else others[0], weight
+    _, target, weight = NAMES
+    names = [name for name in columns if name != weight]
+    image = called(names, 0)
+    with suppress(LookupError):  # there may be no target
+        target = called([image, *(name for name in names if name != image)], 1)
+    return image, target, weight
 
 
 def _drawn_by(operation: object, generator: torch.Generator) -> torch.Generator:
