@@ -131,8 +131,10 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
         from lrsched.sweep.launchers.choose import launching
     words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
     with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
-        trained = [Trained(launch, run, stop, asks, asked.own)]
-        trained += [Trained(launch, each.runs[0], stop, asks, each.own, trained[0].sweep) for each in several[1:]]
+        trained = [Trained(launch, run, stop, asks, asked.own, method == "horizon")]
+        trained += [
+            Trained(launch, each.runs[0], stop, asks, each.own, shared=trained[0].sweep) for each in several[1:]
+        ]
         if len(several) > 1:
             compared = (compare.by_grid if method == "grid" else compare.by_short_runs)(several, trained)
             found, lines, warned = compared.answer, compared.table(), []

@@ -135,6 +135,14 @@ class Fit:
         """Of ln best rate at a horizon."""
         return np.asarray(np.quantile(self.centre(horizon, seen=seen), shares), dtype=np.float64)
 
+    def interval(self, horizon: int, level: float = 0.95) -> tuple[float, float]:
+        """The shortest that holds ln best rate with this probability: one tail, of high rates, is the longer."""
+        sorted_ = np.sort(self.centre(horizon))
+        within = int(np.ceil(level * len(sorted_)))
+        width = sorted_[within - 1 :] - sorted_[: len(sorted_) - within + 1]
+        first = int(width.argmin())
+        return float(sorted_[first]), float(sorted_[first + within - 1])
+
     def regret(self, horizon: int, x: Floats, most: float = 1.0, *, seen: bool = False) -> Floats:
         """The loss at rates e^x over the least, minus 1, on the average; more than ``most`` counts as that."""
         rises = self.rises(horizon, x, seen=seen)

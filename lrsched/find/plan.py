@@ -49,7 +49,8 @@ class Found:
 
     Args:
         rate: with the least expected regret at the run's horizon.
-        low, high: its 95 % interval; where the curve is flat, it holds every rate that does not differ.
+        low, high: the shortest 95 % interval of the best one; where the curve is flat, with every rate of
+            any horizon that does not differ there.
         exponent: of the best rate over horizons: mean and standard deviation.
         wall: how likely the best rate is the largest stable one.
         largest: the largest rate with which no seed of the longest horizon came to grief: no answer is above.
@@ -182,10 +183,11 @@ class Plan:
         fit, longest = Fit.of(known), known[max(known)]
         stable = longest.x[longest.near()]
         best = fit.best(self.horizon, float(stable.max()), WORST)
-        low, high = fit.quantiles(self.horizon, (0.025, 0.975)).tolist()
+        low, high = fit.interval(self.horizon)
         alike = fit.noise.alike(longest)
         if alike.all():
-            low, high = min(low, float(longest.x[0])), max(high, float(longest.x[-1]))
+            x = np.concatenate([of.x[fit.noise.alike(of)] for of in known.values()])
+            low, high = min(low, float(x.min())), max(high, float(x.max()))
         exponent = fit.exponent
         return Found(
             rate=rounded(float(np.exp(best))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,6 +54,7 @@ class Trained:
         run: the settings of one.
         stop: raised by a signal.
         question: what was asked, which their folder then holds.
+        scout: train one run alone before the first others: what no run can be made with costs one line then.
         words: overrides that all of them have, beside those of the launch: a schedule that is compared.
         shared: the sweep of others; None: of its own.
         candidates: every run that ended, in order.
@@ -64,6 +66,7 @@ class Trained:
     stop: StopFlag
     question: Mapping[str, Any] | None = None
     words: Sequence[str] = ()
+    scout: bool = False
     shared: Sweep | None = None
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     cost: int = 0
@@ -115,10 +118,21 @@ class Trained:
         self.cost += sum(_steps(job) for *_, job in jobs)
 
     def train(self, jobs: Sequence[Valid]) -> None:
-        """Train what is not finished; a run that diverged would do so again."""
+        """Train what is not finished; a run that diverged would do so again.
+
+        Where every run says at once that the config cannot be used, one message says so and nothing is left behind.
+        """
+        folder = self.sweep.record.folder
+        fresh = not folder.exists()
         try:
+            if fresh and self.scout:
+                self._train(jobs[:1])
             self._train(jobs)
         except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
+            tried = [job for job in jobs if job.entry.status is not None]
+            if fresh and tried and all(job.entry.exit_code == ConfigError.exit_code and job.error for job in tried):
+                shutil.rmtree(folder, ignore_errors=True)
+                raise tried[0].error or error from None
             error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
             raise
 

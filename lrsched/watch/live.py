@@ -23,7 +23,7 @@ from lrsched.watch.follow import Followed
 POINTS = 50_000
 """Points of each metric that are kept, of all runs together; the page draws a few hundred of each run."""
 
-SOON, SHARE = 0.7, 3
+SOON, SHARE = 0.5, 3
 """The page is made no sooner than so many seconds after the last time, and so many times the processor's for it."""
 
 PARTS = re.compile(

@@ -195,3 +195,17 @@ def test_a_training_run_knows_no_key_of_the_finder(run_cli) -> None:
     ended = run_cli(*WORDS, "find.seeds=3")
     assert ended.code == 2
     assert "find.seeds: there is no such key" in ended.err.replace("=3", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["horizon", "grid"])
+def test_data_that_no_run_can_take_are_one_message_and_leave_nothing(method: str, run_cli) -> None:
+    words = ("dataset=noisy_quadratic", "logger=none", "name=found", "find.seeds=2", "find.rates=3", f"method={method}")
+    ended = run_cli(*words, "threads=1", "trainer.progress=false", command="find")
+    assert ended.code == 2, ended.err
+    last = ended.err.splitlines()[-1]
+    assert "such data are for task=regression" in last
+    assert not last.startswith("lrsched: [")
+    if method == "horizon":
+        assert ended.err.count("labels must be whole numbers") == 2  # as its run ends, and as the command does
+    assert not list(Path("outputs").iterdir())

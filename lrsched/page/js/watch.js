@@ -1,7 +1,7 @@
 // A live page: asks its server for what has changed, and changes just that. What the reader chose stays.
 // The page of `lrsched watch` says its version in the block "lrs-live"; a page on disk has none, and asks nobody.
 
-const EVERY = 1000; // milliseconds between two questions
+const EVERY = 700; // milliseconds between two questions
 
 let pressed = false; // a mouse button: nothing is drawn anew under a drag
 addEventListener("mousedown", () => (pressed = true));
