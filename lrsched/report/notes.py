@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from lrsched.console import typed
 from lrsched.records import AVERAGE
 from lrsched.report.candidates import RATE, SEED
 from lrsched.report.compare import Comparison
@@ -83,7 +82,7 @@ def _adding(runs: Sequence[RunRecord]) -> str:
     shared = [item for item in runs[0].overrides if all(item in run.overrides for run in runs)]
     kept = [item for item in shared if not item.lstrip("+~").startswith(("optimizer", "scheduler", "seed=", "name="))]
     seeds = ",".join(sorted({str(run.config.get(SEED, 0)) for run in runs}, key=lambda seed: (len(seed), seed)))
-    return typed(f"-m {shlex.join([*kept, *words.split(), f'seed={seeds}'])}")
+    return f"lrsched train -m {shlex.join([*kept, *words.split(), f'seed={seeds}'])}"
 
 
 def how_chosen(comparison: Comparison) -> str:
