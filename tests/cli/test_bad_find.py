@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,6 @@ GRIDS = {
     "budget": (("find.budget=99%",), ("find.budget=99%", "fewer find.rates")),
     "a key of a range": (("find.steps=50",), ("find.steps=50", "is a key of find.method=range")),
     "a pause": (("sweep.until=3",), ("sweep.until=3", "leave it out")),
-    "a picture": (("--png", "x.png"), ("--png=x.png", "lrsched report outputs/found")),
     "seeds as values": (("seed=0,1",), ("seed", "has several values")),
     "a config that is wrong": (("scheduler.warmup=2",), ("scheduler.warmup=2", "unit")),
 }
@@ -83,6 +83,37 @@ def test_a_grid_is_refused_before_a_run_begins(name: str, run_cli) -> None:
     for word in said:
         assert word in message
     assert not list(Path().iterdir())
+
+
+PICTURES = {
+    "another ending": ("x.pdf", ("must end in .png", "give x.pdf.png")),
+    "a folder": (".", ("must end in .png", "give F.png")),
+    "no such folder": ("there/x.png", ("--png=there/x.png", "lies in there", "make it")),
+    "no matplotlib": ("outputs/found/x.png", ("--png=outputs/found/x.png", "pip install 'hydra-lrsched[plot]'")),
+}
+
+
+@pytest.mark.parametrize("method", ["range", "grid", "horizon"])
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_refused_before_a_run_begins(
+    name: str, method: str, run_cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, said = PICTURES[name]
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    ended = run_cli(*WORDS, f"method={method}", "trainer.steps=300", "--png", file, command="find")
+    assert ended.code == 2, ended.err
+    (message,) = ended.err.splitlines()
+    for word in said:
+        assert word in message
+    assert not list(Path().iterdir())
+
+
+def test_a_picture_is_no_folder(run_cli) -> None:
+    Path("x.png").mkdir()
+    ended = run_cli(*WORDS, "method=grid", "--png", "x.png", command="find")
+    assert ended.code == 2
+    assert "--png=x.png: is a folder; give a file" in ended.err
+    assert [path.name for path in Path().iterdir()] == ["x.png"]
 
 
 SHORT_RUNS = {
@@ -104,7 +135,6 @@ SHORT_RUNS = {
     "budget": (("find.budget=4%", "trainer.steps=300"), ("find.budget=4%", "more of it, or fewer find.seeds")),
     "low": (("find.low=0.1",), ("find.low=0.1", "find.method=range or grid, and this is horizon")),
     "several optimizers": (("optimizer=sgd,adamw", "trainer.steps=300"), ("optimizer", "only schedules are compared")),
-    "a picture": (("--png", "x.png"), ("--png=x.png", "has a table")),
 }
 
 

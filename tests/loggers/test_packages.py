@@ -239,7 +239,8 @@ def test_a_tracker_whose_package_is_missing_is_refused(run_cli, package: str, mo
 @pytest.mark.parametrize("package", ["wandb", "mlflow"])
 def test_a_tracker_that_cannot_be_imported_harms_no_run(run_cli, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     needs(package)
-    monkeypatch.setitem(sys.modules, package, None)
+    for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr("lrsched.loggers._tracker.find_spec", lambda name: True)
     ended: Ended = run_cli(*TINY, "name=run", f"logger={package}", "trainer.epochs=1")
     assert ended.code == 0
