@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from lrsched.loggers import MLflow, RunInfo
 from tests.helpers.cli import TINY, Ended
 from tests.helpers.failpoints import DIED
 from tests.helpers.wandb_files import described, history, segments
@@ -170,6 +171,16 @@ def test_a_value_that_a_resume_changed_is_a_tag_of_mlflow(tmp_path: Path, run_gu
     with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as base:
         tags = dict(base.execute("select key, value from tags where key like 'changed/%'").fetchall())
     assert tags["changed/optimizer.lr"] == "0.02"
+
+
+def test_a_database_in_a_folder_that_its_address_would_cut_short_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs("mlflow")
+    MLflow().open(RunInfo(tmp_path / "what?" / "run", {}, 8, 4, 8))
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "is in a folder with a ? in its name; give sqlite:///FILE" in said
+    assert not list(tmp_path.iterdir())
 
 
 BAD = {
