@@ -70,6 +70,7 @@ def draw(shown: Sequence[Panel], metric: str, unit: str, file: str, *, less_is_b
     ]
     drawn[0].set_xscale("log")
     drawn[0].set_xlim(min(rates) / BESIDE, max(rates) * BESIDE)  # of all: they share it
+    _ticks(drawn[0], few=max(rates) < 100 * min(rates))
     for panel, each in zip(drawn, shown, strict=True):
         _window(panel, each.answer, less_is_better)
         for number, steps in enumerate(sorted({c.horizon for c in each.answer.candidates})):
@@ -82,6 +83,15 @@ def draw(shown: Sequence[Panel], metric: str, unit: str, file: str, *, less_is_b
         panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
     drawn[-1].set_xlabel("learning rate (optimizer.lr, log scale)")
     return as_png(figure)
+
+
+def _ticks(panel: Any, *, few: bool) -> None:
+    """Write rates as one types them: .1, .2, .5, 1 where there are few decades, and powers of ten alone elsewhere."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _window(panel: Any, answer: Answer, less_is_better: bool) -> None:
