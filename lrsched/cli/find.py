@@ -43,6 +43,9 @@ keys of its own (a run knows none of them):
   find.budget   the most it may cost: steps (4000st), or a part of a full grid of find.rates x find.seeds runs (50%)
                 (horizon: 15%; range: no limit; grid: 300%)
   find.rates    of a full grid (7); where the best is the first or the last, method=grid goes beyond
+  find.horizons horizon: lengths of the short runs, rising: updates or parts of the run ([100st,500st], [5%,12%,30%]);
+                null: three that the budget allows. Without find.budget they cost what ten rates at the first and
+                three at each other take
   find.refine   grid: how many times to look between the best and its neighbours (2)
   find.low      the lowest rate to look at (range: 1e-7; grid: a thirtieth of optimizer.lr)
   find.high     the highest rate (range: 10; grid: thirty times optimizer.lr)

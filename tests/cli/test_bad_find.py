@@ -85,6 +85,48 @@ def test_a_grid_is_refused_before_a_run_begins(name: str, run_cli) -> None:
     assert not list(Path().iterdir())
 
 
+LENGTHS = {
+    "one": ("find.horizons=[50%]", (), ("find.horizons=[50%]", "at least 2", "give [5%,25%]")),
+    "none": ("find.horizons=[]", (), ("find.horizons=[]", "at least 2")),
+    "no list": ("find.horizons=50%", (), ("find.horizons=50%", "must be a list")),
+    "no unit": ("find.horizons=[20,60]", (), ("find.horizons[0]=20", "carries its unit", "write 20st")),
+    "no duration": ("find.horizons=[20st,much]", (), ("find.horizons[1]=much", "carries its unit")),
+    "falling": ("find.horizons=[60st,20st]", (), ("find.horizons=[60st,20st]", "must rise", "60, 20 steps", "first")),
+    "equal": ("find.horizons=[10%,30st]", (), ("find.horizons=", "must rise", "30, 30 steps")),
+    "as long as the run": (
+        "find.horizons=[10%,100%]",
+        (),
+        ("must be shorter than the run, of 300 steps", "shorter ones"),
+    ),
+    "longer than the run": ("find.horizons=[30st,400st]", (), ("must be shorter than the run", "find.method=grid")),
+    "too short": ("find.horizons=[9st,60st]", (), ("find.horizons=[9st,60st]", "less than 10", "give longer ones")),
+    "rounded to one": ("find.horizons=[0.1%,20%]", (), ("are 1, 60 steps", "give longer ones")),
+    "of nothing": ("find.horizons=[0st,60st]", (), ("find.horizons=0st", "at least one step")),
+    "too dear": (
+        "find.horizons=[10%,20%]",
+        ("find.budget=1079st",),
+        ("find.budget=1079st", "at least 1080", "shorter find.horizons"),  # 3 seeds × (6 · 30 + 3 · 60)
+    ),
+    "of a grid": ("find.horizons=[10%,20%]", ("method=grid",), ("is a key of find.method=horizon", "leave it out")),
+    "with one of two": (
+        "find.horizons=[10%,100%]",
+        ("scheduler=cosine,linear",),
+        ("find.horizons=", "must be shorter than the run"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_lengths_of_short_runs_are_refused_before_one_begins(name: str, run_cli) -> None:
+    word, more, said = LENGTHS[name]
+    ended = run_cli(*WORDS, "trainer.steps=300", word, *more, command="find")
+    assert ended.code == 2, ended.err
+    (message,) = ended.err.splitlines()
+    for each in said:
+        assert each in message
+    assert not list(Path().iterdir())
+
+
 PICTURES = {
     "another ending": ("x.pdf", ("must end in .png", "give x.pdf.png")),
     "a folder": (".", ("must end in .png", "give F.png")),

@@ -63,6 +63,14 @@ def draw(shown: Sequence[Panel], metric: str, unit: str, file: str, *, less_is_b
         ConfigError: matplotlib is not installed.
     """
     figure, drawn = panels(file, 10, [3.6] * len(shown), margin=0.5)
+    rates = [
+        rate
+        for each in shown
+        for rate in (*each.answer.more.get("interval", ()), *(c.lr for c in each.answer.candidates))
+    ]
+    drawn[0].set_xscale("log")
+    drawn[0].set_xlim(min(rates) / BESIDE, max(rates) * BESIDE)  # of all: they share it
+    _ticks(drawn[0], few=max(rates) < 100 * min(rates))
     for panel, each in zip(drawn, shown, strict=True):
         _window(panel, each.answer, less_is_better)
         for number, steps in enumerate(sorted({c.horizon for c in each.answer.candidates})):
@@ -77,18 +85,24 @@ def draw(shown: Sequence[Panel], metric: str, unit: str, file: str, *, less_is_b
     return as_png(figure)
 
 
+def _ticks(panel: Any, *, few: bool) -> None:
+    """Write rates as one types them: .1, .2, .5, 1 where there are few decades, and powers of ten alone elsewhere."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _window(panel: Any, answer: Answer, less_is_better: bool) -> None:
-    """Set the axes: no cliff may flatten the valley."""
+    """Set the axis of the losses: no cliff may flatten the valley."""
     candidates = answer.candidates
-    rates, losses = np.array([(c.lr, c.loss) for c in candidates]).T
+    losses = np.array([c.loss for c in candidates])
     finite = losses[np.isfinite(losses)]
     low, high = float(finite.min()), float(finite.max())
     if less_is_better and low > 0:
         bests = [min(c.loss for c in candidates if c.horizon == steps) for steps in {c.horizon for c in candidates}]
         high = min(high, ABOVE * max(best for best in bests if np.isfinite(best)))
-    panel.set_xscale("log")
-    shown = [*rates, *answer.more.get("interval", ())]
-    panel.set_xlim(min(shown) / BESIDE, max(shown) * BESIDE)
     if answer.method == "horizon" or logarithmic([low, high]):
         panel.set_yscale("log")
         panel.set_ylim(low / 1.3, high * 1.15)

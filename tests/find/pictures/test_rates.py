@@ -77,6 +77,13 @@ def test_a_panel_for_each_schedule_over_one_axis(monkeypatch: pytest.MonkeyPatch
     assert first.get_xlim() == second.get_xlim()
 
 
+def test_the_axis_of_rates_holds_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (answer("grid", {20: tried}) for tried in ((0.01, 0.1), (0.5, 1.0)))
+    (panel, _) = drawn(monkeypatch, Panel("wsd", one, range(3)), Panel("linear", other, range(3)))
+    low, high = panel.get_xlim()
+    assert low < 0.01 < 1.0 < high
+
+
 def test_a_grid_has_no_fit_and_no_cliff(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = answer("grid", {2000: (0.001, 0.1, 0.2, 0.4)}, as_good=[0.1])
     (panel,) = drawn(monkeypatch, Panel("linear", grid, range(3)))
