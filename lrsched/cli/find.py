@@ -121,7 +121,7 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
         refuse_other_answer(several)
         asks = question(several)
     for each in several:
-        if each.horizon is not None:
+        if each.foretold is not None:
             with as_one_of(each.own), traced(each.runs[0]):
                 forecast(each.runs[0], each.runs[0].scheduler.target)  # refuse a schedule that cannot be
     with collector_at_rest():

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lrsched.assembly.horizon import foreseen
 from lrsched.console import say
 from lrsched.find.answer import Answer
 from lrsched.find.request import FindRequest, as_one_of
@@ -171,7 +170,7 @@ def by_short_runs(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> C
         with as_one_of(each.own):
             plans[each.scheduler] = horizon.plan_of(each)
             steps = plans[each.scheduler].horizon
-            shapes[each.scheduler] = horizon.rescaled(each.runs[0], foreseen(each.runs[0], native=False))
+            shapes[each.scheduler] = horizon.rescaled(each.runs[0], each.length)
     budget = sum(plan.budget for plan in plans.values())
     what = f"{count(len(asked), 'schedule')} of {count(steps, 'step')}"
     say(f"short runs of {what}: at most {asked[0].told(budget)}")
