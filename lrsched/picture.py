@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lrsched.errors import ConfigError
@@ -38,6 +40,29 @@ def size(file: bytes) -> tuple[int, int]:
     """
     width, height = struct.unpack(">II", file[16:24])
     return width, height
+
+
+def refuse_undrawable(file: Path, made: Path | None = None) -> None:
+    """Refuse a picture that could not be drawn or written, before the work that it would show.
+
+    Args:
+        file: the value of ``--png``.
+        made: a folder that will be made until then.
+
+    Raises:
+        ConfigError: another ending, no such folder, or matplotlib is not installed.
+    """
+    if file.suffix.lower() != ".png":
+        raise ConfigError(
+            "--png", str(file), "is a file of pixels, and must end in .png", f"give {file.name or 'F'}.png"
+        )
+    if file.is_dir():
+        raise ConfigError("--png", str(file), "is a folder", "give a file, as in --png find.png")
+    if file.parent != made and not file.parent.is_dir():
+        raise ConfigError("--png", str(file), f"lies in {file.parent}, which is no folder", "make it, or give another")
+    if file.parent.is_dir() and not os.access(file.parent, os.W_OK):
+        raise ConfigError("--png", str(file), f"{file.parent} cannot be written to", "give another folder")
+    panels(str(file), 1, [1.0])
 
 
 def panels(asked: str, width: float, heights: Sequence[float], margin: float = 0.0) -> tuple[Any, list[Any]]:

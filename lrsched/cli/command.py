@@ -14,6 +14,14 @@ from lrsched.console import say
 from lrsched.errors import UNSET, ConfigError, storage
 from lrsched.records import write_atomically
 
+RECORDS = frozenset(
+    {
+        *("config.yaml", "metrics.jsonl", "timing.jsonl", "result.json", "train.log"),
+        *("multirun.yaml", "sweep.json", "find.json", "study.db"),
+    }
+)
+"""Names of files that hold what cannot be made again."""
+
 
 class Parser(argparse.ArgumentParser):
     """Parses the arguments of ``lrsched NAME``. A wrong one raises ConfigError instead of ending the process.
@@ -54,11 +62,24 @@ def write(file: Path, content: bytes, *, folder: bool = False) -> None:
     """Write a file that the user asked for; with ``folder``, make its folder too.
 
     Raises:
+        ConfigError: it is what a run or a sweep left.
         StorageError: it cannot be written.
     """
+    refuse_records(file)
     with storage(f"{file} cannot be written"):
         if not file.name:  # "" and "/"
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
         if folder:
             file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, content)
+
+
+def refuse_records(*files: Path) -> None:
+    """Refuse to write over what a run or a sweep left.
+
+    Raises:
+        ConfigError: names the file.
+    """
+    for file in files:
+        if file.name in RECORDS and os.path.lexists(file):
+            raise ConfigError("FILE", str(file), "is what a run or a sweep left there", "give another name")

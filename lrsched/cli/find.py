@@ -18,14 +18,17 @@ from lrsched.find.answer import Answer
 from lrsched.find.request import FindRequest, as_one_of, question, refuse_other_answer, refuse_taken, requests_of
 from lrsched.imports import collector_at_rest
 from lrsched.page import write_page
+from lrsched.picture import refuse_undrawable
 from lrsched.preview.forecast import forecast
 from lrsched.signals import StopFlag, stop_flag
+from lrsched.units import unit_of
 
 WIDEST = 110
 EXAMPLES = """\
 examples:
   lrsched find experiment=mnist_cnn name=rate                short runs of its schedule, and the rate for its own length
   lrsched find experiment=mnist_cnn scheduler=cosine,wsd,onecycle name=which      the rate of each, and which is best
+  lrsched find experiment=mnist_cnn name=rate --png rate.png      and the losses of all runs over the rate, as a picture
   lrsched find method=range                                  the default run: three ramps of 100 updates
   lrsched find method=range experiment=mnist_cnn find.seeds=5 --png range.png
   lrsched find method=range find.shape=linear find.low=0.001 find.high=0.3 find.steps=1000
@@ -40,6 +43,9 @@ keys of its own (a run knows none of them):
   find.budget   the most it may cost: steps (4000st), or a part of a full grid of find.rates x find.seeds runs (50%)
                 (horizon: 15%; range: no limit; grid: 300%)
   find.rates    of a full grid (7); where the best is the first or the last, method=grid goes beyond
+  find.horizons horizon: lengths of the short runs, rising: updates or parts of the run ([100st,500st], [5%,12%,30%]);
+                null: three that the budget allows. Without find.budget they cost what ten rates at the first and
+                three at each other take
   find.refine   grid: how many times to look between the best and its neighbours (2)
   find.low      the lowest rate to look at (range: 1e-7; grid: a thirtieth of optimizer.lr)
   find.high     the highest rate (range: 10; grid: thirty times optimizer.lr)
@@ -66,6 +72,8 @@ def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_intermixed_args(arguments)
     with stop_flag().alone() as stop:
         several = requests_of(options.overrides, options.config_dir)
+        if options.png is not None:
+            refuse_undrawable(options.png, several[0].folder)  # before hours are spent
         if several[0].find.method == "range":
             _by_range(several, options.png, stop)
         else:
@@ -75,7 +83,7 @@ def _run(arguments: Sequence[str]) -> None:
 def _parser() -> Parser:
     parser = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for a run, and the keys below")
-    parser.add_argument("--png", type=Path, metavar="F", help="draw a picture (needs matplotlib)")
+    parser.add_argument("--png", type=Path, metavar="F", help="draw the losses over the rate (needs matplotlib)")
     parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
     return parser
 
@@ -86,10 +94,6 @@ def _by_range(several: Sequence[FindRequest], picture: Path | None, stop: StopFl
 
     asked = replace(several[0], rivals=1)  # one test: the ramp takes the place of any schedule
     refuse_taken(asked.folder)
-    if picture is not None:
-        from lrsched.picture import panels
-
-        panels(str(picture), 1, [1.0])  # refuse what cannot be drawn before hours are spent
     with collector_at_rest():
         from lrsched.python.undisturbed import undisturbed  # imports torch
     with undisturbed():
@@ -111,9 +115,6 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
     """By runs of a sweep: a grid, or short runs."""
     asked = several[0]
     method, run = asked.find.method, asked.runs[0]
-    if options.png is not None:
-        rule = f"draws the curves of a range test, and find.method={method} has a table"
-        raise ConfigError("--png", str(options.png), rule, f"lrsched report {asked.folder} --png FOLDER draws its runs")
     if run.sweep.until is not None:
         rule = f"pauses the runs, and find.method={method} compares their ends"
         raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
@@ -126,6 +127,7 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
                 forecast(each.runs[0], each.runs[0].scheduler.target)  # refuse a schedule that cannot be
     with collector_at_rest():
         from lrsched.find import compare, grid, horizon  # imports torch
+        from lrsched.find.pictures.rates import Panel, draw
         from lrsched.find.trained import Trained
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.launchers.choose import launching
@@ -135,9 +137,11 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
         trained += [
             Trained(launch, each.runs[0], stop, asks, each.own, shared=trained[0].sweep) for each in several[1:]
         ]
+        shown = list[Panel]()
         if len(several) > 1:
             compared = (compare.by_grid if method == "grid" else compare.by_short_runs)(several, trained)
             found, lines, warned = compared.answer, compared.table(), []
+            shown = [Panel(r.asked.scheduler, r.answer, asked.seeds, r.predicted) for r in compared.rivals]
         elif method == "grid":
             whole = grid.Grid(asked, trained[0])
             whole.search()
@@ -151,6 +155,11 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
     file = found.write(asked.folder)
     write_page(asked.folder)  # the sweep wrote it before there was an answer
     _answered(asked, found, file, lines)
+    if options.png is not None:
+        metric, less = run.checkpoint.monitor, trained[0].sign == 1
+        unit = unit_of(metric, trained[0].units)
+        shown = shown or [Panel(asked.scheduler, found, asked.seeds)]
+        write(options.png, draw(shown, metric, unit, str(options.png), less_is_better=less))
 
 
 def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lrsched.cli.command import Parser, exit_code, write
+from lrsched.cli.command import Parser, exit_code, refuse_records, write
 from lrsched.console import say, tell, terminal
+from lrsched.errors import ConfigError
 from lrsched.report import compare_paths, render
 from lrsched.report.json import numbers
 from lrsched.report.pictures.draw import pictures
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     options = _parser().parse_intermixed_args(arguments)
+    if options.html is not None and options.html == options.json:
+        raise ConfigError("--html", str(options.html), "is the file of --json too", "give each a name of its own")
     found = compare_paths(options.paths, options.metric, options.mode, options.target)
     files: dict[Path, bytes] = {}
     if options.json is not None:
@@ -47,6 +50,7 @@ def _run(arguments: Sequence[str]) -> None:
         files[options.html] = page(found, options.paths).encode()
     if options.png is not None:
         files |= {options.png / name: content for name, content in pictures(found, str(options.png)).items()}
+    refuse_records(*files)
     for file, content in files.items():
         write(file, content, folder=True)
     if options.table is None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lrsched.console import say
+from lrsched.config.targets import needed_trust
+from lrsched.console import say, typed
 from lrsched.find.answer import Answer
 from lrsched.find.request import FindRequest, as_one_of
 from lrsched.report.stats import QUANTILES, fewest_pairs
@@ -109,7 +110,9 @@ class Comparison:
         zipped = ",".join(word.partition("=")[0].lstrip("+") for word in swept)
         words = [*common, *swept, f"sweep.zip=[{zipped}]", f"seed=range({first},{first + self.seeds})"]
         words += [] if asked[0].config_dir is None else ["--config-dir", asked[0].config_dir]
-        return shlex.join(["lrsched", "train", "-m", *words, f"name={asked[0].folder.name}-decide"])
+        run = asked[0].runs[0]
+        targets = {node.key: {"_target_": node.target} for node in (run.model, run.dataset, run.task, run.optimizer)}
+        return typed(shlex.join(["-m", *words, f"name={asked[0].folder.name}-decide"]), needed_trust(targets))
 
     def table(self) -> list[str]:
         """A line for each, and what would decide it."""

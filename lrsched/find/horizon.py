@@ -118,7 +118,8 @@ def plan_of(asked: FindRequest) -> Plan:
     Raises:
         ConfigError: this schedule, run, or budget is none for it.
     """
-    from lrsched.find.plan import Plan
+    from lrsched.find.plan import CLEAR, USUAL, Plan, cost_of
+    from lrsched.find.plan import SHORTEST as SHORT
 
     run, find = asked.runs[0], asked.find
     horizon, base = asked.length, base_rate(run.optimizer)
@@ -129,6 +130,16 @@ def plan_of(asked: FindRequest) -> Plan:
     if not base:
         raise ConfigError("optimizer.lr", base, "the search begins with it", "give a rate that may be far off")
     full = find.rates * find.seeds * horizon.steps
+    if asked.horizons:
+        budget = asked.budget() or cost_of(asked.horizons, CLEAR) * find.seeds
+        least = cost_of(asked.horizons, USUAL) * find.seeds
+        if asked.horizons[0] < SHORT:
+            rule = f"are {', '.join(map(str, asked.horizons))} steps, and less than {SHORT} say nothing"
+            raise ConfigError("find.horizons", list(find.horizons or ()), rule, "give longer ones")
+        if budget < least:
+            rule = f"allows {budget} steps, and runs of find.horizons take at least {least}"
+            raise ConfigError("find.budget", find.budget, rule, "give more of it, or shorter find.horizons")
+        return Plan(horizon=horizon.steps, seeds=asked.seeds, start=base, budget=budget, horizons=asked.horizons)
     budget = asked.budget(BUDGET) or full
     if 100 * budget < LEAST * full:
         rule = f"allows {budget} steps, and at least {LEAST} % of a full grid are needed, of {full} steps"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,14 @@ class Losses:
         """ln of the mean over the seeds; inf where one diverged."""
         finite = np.isfinite(self.each).all(1)
         return np.where(finite, np.log(np.where(finite, self.each.mean(1), 1.0)), np.inf)
+
+    @property
+    def edge(self) -> Literal["low", "high"] | None:
+        """Whether the best rate is the lowest or the highest one."""
+        best = int(self.mean.argmin())
+        if best == 0:
+            return "low"
+        return "high" if best == len(self.x) - 1 else None
 
     def near(self, band: float = BAND) -> NDArray[np.bool_]:
         """Which rates lie within the band about the least loss."""

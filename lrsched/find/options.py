@@ -8,7 +8,7 @@ from typing import Any
 
 from lrsched.compose.overrides import parse
 from lrsched.config.check import check_numbers, read
-from lrsched.config.rules import ABOVE_0, must, null_or_duration, one_of, ruled
+from lrsched.config.rules import ABOVE_0, duration, must, null_or_duration, one_of, ruled
 from lrsched.errors import UNSET, ConfigError
 
 METHODS = ("horizon", "range", "grid")
@@ -20,7 +20,15 @@ SMOOTH = must(lambda value: 0 <= value < 1, "must be at least 0 and below 1", "0
 SEEDS = must(lambda value: 1 <= value <= 1000, "must lie between 1 and 1000")
 ROUNDS = must(lambda value: 0 <= value <= 10, "must lie between 0 and 10")
 STEPS = must(lambda value: 20 <= value <= 1_000_000, "must lie between 20 and 1000000")
+HORIZONS = must(lambda value: 2 <= len(value) <= 10, "are at least 2 lengths, and at most 10", "give [5%,25%]")
 RATES = must(lambda value: 3 <= value <= 1000, "must lie between 3 and 1000", "a minimum has a rate on either side")
+
+
+def lengths(key: str, value: Any) -> None:
+    """Require a list of durations or nothing."""
+    HORIZONS(key, None if value is None else list(value))
+    for number, each in enumerate(value or ()):
+        duration(f"{key}[{number}]", each)
 
 
 # OmegaConf 2.3 does not know int | None inside a container; these are read as the keys of a run are.
@@ -36,6 +44,8 @@ class FindConfig:
         budget: the most that it may cost: steps (``4000st``), or a part of a full grid, ``rates`` × ``seeds`` runs
             trained to their end (``50%``); None: no limit (range), three full grids (grid).
         rates: of the grid.
+        horizons: of horizon, the lengths of the short runs, rising: updates (``100st``) or parts of the run (``5%``);
+            None: three that the budget allows.
         refine: of a grid, how many times to look between the best rate and its neighbours.
         group: of range, the entry of ``optimizer.groups`` whose rate to find, instead of ``optimizer.lr``.
         steps: of range, updates of a ramp.
@@ -51,6 +61,7 @@ class FindConfig:
     seeds: int = ruled(3, SEEDS)
     budget: str | None = ruled(None, null_or_duration)
     rates: int = ruled(7, RATES)
+    horizons: tuple[str, ...] | None = ruled(None, lengths)
     refine: int = ruled(2, ROUNDS)
     group: str | None = None
     steps: int = ruled(100, STEPS)
@@ -63,6 +74,7 @@ ONLY = {
     **dict.fromkeys(("group", "steps", "shape", "stop", "smooth"), ("range",)),
     **dict.fromkeys(("low", "high"), ("range", "grid")),
     "refine": ("grid",),
+    "horizons": ("horizon",),
 }
 """Keys that not every method has, and the methods that have them."""
 
@@ -91,6 +103,8 @@ def options_in(words: Sequence[str]) -> tuple[FindConfig, list[str]]:
             raise ConfigError(key, UNSET, rule, "write find.KEY=VALUE, as in find.seeds=3")
         value = override.value()
         bare = key == f"{AMONG}budget" and isinstance(value, (int, float))  # a duration without its unit
+        if key == f"{AMONG}horizons" and isinstance(value, list):
+            value = [str(each) if isinstance(each, (int, float)) else each for each in value]
         given[key.removeprefix(AMONG)] = str(value) if bare else value
     check_numbers(given, "find")
     found = read(FindConfig, given, "find")

@@ -90,6 +90,7 @@ class Plan:
         budget: steps, all seeds counted. A run that diverges counts in full.
         tried: rates at the first horizon that the later ones leave room for, at least: they are then of one length for
             schedules that are compared.
+        horizons: lengths of the runs, ascending; empty: three that the budget allows.
 
     Raises:
         ConfigError: the budget is too small.
@@ -104,10 +105,11 @@ class Plan:
     start: float
     budget: int
     tried: int = 0
+    horizons: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         least = (USUAL * SHORTEST + THREE * (2 * SHORTEST + 3)) * len(self.seeds)
-        if self.budget < least:
+        if not self.horizons and self.budget < least:
             rule = f"must be at least {least} steps, or no short run says anything"
             raise ConfigError("find.budget", f"{self.budget}st", rule, "give more of it, or fewer find.seeds")
 
@@ -120,10 +122,14 @@ class Plan:
     @property
     def first(self) -> int:
         """Updates at the first horizon."""
+        if self.horizons:
+            return self.horizons[0]
         return max(SHORTEST, round(FIRST * min(self.scale, LONGEST / LAST) * self.horizon))
 
-    def later(self, tried: int) -> tuple[int, int]:
-        """Updates at the other two, after so many rates at the first: what the budget leaves."""
+    def later(self, tried: int) -> tuple[int, ...]:
+        """Updates at the others, after so many rates at the first: two that the budget leaves."""
+        if self.horizons:
+            return self.horizons[1:]
         left = self.budget / len(self.seeds) - max(tried, self.tried) * self.first
         longest = min(int(left * LAST / (LAST + MIDDLE) / THREE), int(LONGEST * self.horizon))
         return max(SHORTEST + 1, round(longest * MIDDLE / LAST)), max(SHORTEST + 2, longest)
@@ -168,6 +174,8 @@ class Plan:
     @property
     def _most(self) -> int:
         """Rates at the first horizon for which there is room: half of the budget is for the longer ones."""
+        if self.horizons:
+            return min(MOST, (self.budget // len(self.seeds) - cost_of(self.horizons, 0)) // self.first)
         return max(THREE, min(MOST, int(0.5 * self.budget / len(self.seeds) / self.first)))
 
     def answer(self, trials: Sequence[Candidate]) -> Found | None:
@@ -196,7 +204,7 @@ class Plan:
             exponent=(float(exponent.mean()), float(exponent.std())),
             wall=fit.wall(self.horizon),
             largest=float(np.exp(stable.max())),
-            edge=_edge(known[min(known)]),
+            edge=known[min(known)].edge,
             regret=float(fit.regret(self.horizon, np.array([best]))[0]),
             flat=bool(alike.all()),
             fit=fit,
@@ -205,6 +213,15 @@ class Plan:
     def cost(self, trials: Sequence[Candidate]) -> int:
         """Updates of these runs; one that diverged counts in full."""
         return sum(trial.horizon for trial in trials)
+
+
+def cost_of(horizons: Sequence[int], tried: int) -> int:
+    """Updates with one seed: so many rates at the first horizon, three at each later one.
+
+    >>> cost_of([100, 240, 600], 6)
+    3120
+    """
+    return tried * horizons[0] + THREE * sum(horizons[1:])
 
 
 def _further(rates: Sequence[float], mean: Floats) -> float | None:
@@ -233,14 +250,6 @@ def _unclear(rates: Sequence[float], of: Losses) -> float | None:
     if alike[-1]:
         return rounded(rates[-1] * factor)
     return rounded(rates[0] / factor) if alike[0] else None
-
-
-def _edge(first: Losses) -> Literal["low", "high"] | None:
-    """Whether the best rate of the first horizon is the lowest or the highest one that was tried."""
-    best = int(first.mean.argmin())
-    if best == 0:
-        return "low"
-    return "high" if best == len(first.x) - 1 else None
 
 
 def _index(known: Losses, rate: float) -> int:

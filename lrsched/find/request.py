@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,26 @@ class FindRequest:
         """Those of the runs."""
         first = self.runs[0].seed
         return list(range(first, first + self.find.seeds))
+
+    @cached_property
+    def horizons(self) -> tuple[int, ...]:
+        """Updates of the short runs, where ``find.horizons`` says them.
+
+        Raises:
+            ConfigError: they do not rise, or are not shorter than the run, or nobody knows how long one is.
+        """
+        said, whole = list(self.find.horizons or ()), self.horizon
+        if said and whole is None:
+            rule = "are parts of the run, and the config does not say how long it is"
+            raise ConfigError("find.horizons", said, rule, "give trainer.steps=NUMBER")
+        steps = [(whole or Horizon(1)).resolve(each, "find.horizons", least=1) for each in said]
+        told = f"{', '.join(map(str, steps))} steps"
+        if any(later <= one for one, later in pairwise(steps)):
+            raise ConfigError("find.horizons", said, f"must rise, and are {told}", "give the shortest first")
+        if whole is not None and steps and steps[-1] >= whole.steps:
+            rule = f"must be shorter than the run, of {count(whole.steps, 'step')}, and are {told}"
+            raise ConfigError("find.horizons", said, rule, "give shorter ones, or find.method=grid for whole runs")
+        return tuple(steps)
 
     def budget(self, usual: str | None = None, full: int | None = None) -> int | None:
         """The most updates that it may cost, its part of what all schedules may; None: there is no limit.
@@ -225,10 +245,11 @@ def refuse_other_answer(asked: Sequence[FindRequest]) -> None:
     if asks is None and (folder / "sweep.json").exists():
         raise ConfigError("name", folder.name, f"{folder} already holds a sweep", "give another name")
     wanted = question(asked)
-    for key, what in {"schedulers": "other schedules", "config": "another config"}.items():
-        if asks is not None and asks.get(key) != wanted[key]:
+    others = {"schedulers": "other schedules", "config": "another config", "horizons": "other lengths"}
+    for key, what in others.items():
+        if asks is not None and asks.get(key) != wanted.get(key):
             before = asks.get(key)
-            known = f" ({', '.join(before)})" if isinstance(before, list) else ""
+            known = f" ({', '.join(map(str, before))})" if isinstance(before, list) else ""
             rule = f"{folder} already holds the runs of {what}{known}"
             raise ConfigError("name", folder.name, rule, "give another name, or the words of that command")
 
@@ -237,11 +258,12 @@ def question(asked: Sequence[FindRequest]) -> dict[str, Any]:
     """What is asked: the same rates, seeds and budget or others, the same runs go on."""
     first = asked[0]
     config = plain(_bare(composed([*first.words, *_NO_QUESTION], first.config_dir, key="--config-dir")))
-    return {
+    asks = {
         "method": first.find.method,
         "schedulers": [each.scheduler for each in asked],
         "config": config_sha256(config),
     }
+    return {**asks, "horizons": list(first.horizons)} if first.horizons else asks
 
 
 _NO_QUESTION = ("optimizer.lr=0.1", "seed=0")

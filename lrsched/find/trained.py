@@ -59,6 +59,7 @@ class Trained:
         shared: the sweep of others; None: of its own.
         candidates: every run that ended, in order.
         cost: updates that were made for them.
+        units: of their metrics.
     """
 
     launch: Launch
@@ -70,6 +71,7 @@ class Trained:
     shared: Sweep | None = None
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     cost: int = 0
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
     _entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
 
     @cached_property
@@ -116,6 +118,7 @@ class Trained:
         """Keep what they came to."""
         self.candidates += [Candidate(lr, job.entry.steps_asked, seed, _loss(job)) for lr, seed, job in jobs]
         self.cost += sum(_steps(job) for *_, job in jobs)
+        self.units = self.units or next((units for *_, job in jobs if (units := _units(job))), {})
 
     def train(self, jobs: Sequence[Valid]) -> None:
         """Train what is not finished; a run that diverged would do so again.
@@ -192,3 +195,7 @@ def _loss(job: Valid) -> float:
 
 def _steps(job: Valid) -> int:
     return int((job.folder.read_result() or {}).get("step", job.entry.steps_asked))
+
+
+def _units(job: Valid) -> Mapping[str, str]:
+    return (job.folder.read_result() or {}).get("units", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ from lrsched.records import RunFolder, read_rows, write_json
 
 LONGEST = 300
 """Letters of a package's message that are repeated."""
+
+_LOGIN = re.compile(r"://[^/\s]*@")
+"""A name and a password in an address: packages repeat them in their messages."""
 
 
 @dataclass
@@ -158,7 +162,7 @@ class Tracker(Logger):
                 do()
         except Exception as error:
             self._works, self._waiting = False, []
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
+            reason = _LOGIN.sub("://…@", " ".join(f"{type(error).__name__}: {error}".split()))[:LONGEST]
             say(
                 f"warning: logger.{self.name}: {reason}; the run goes on without it, and a resume sends what is missing"
             )

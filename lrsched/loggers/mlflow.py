@@ -25,6 +25,13 @@ MOST_METRICS, MOST_PARAMS = 1000, 100
 LONGEST = 6000
 """Letters of a parameter's value."""
 
+PATIENCE = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # read when the package is imported
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # 7 are four minutes in which the run stands, and hears no signal
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+"""Variables of the environment that the package reads; those that are set already stay."""
+
 STATUS = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 _STRANGE = re.compile(r"[^\w./ -]")
@@ -59,13 +66,16 @@ class MLflow(Tracker):
         self._uri, self._experiment = uri, experiment
 
     def start(self, run: RunInfo, id: str | None) -> str:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when the package is imported
+        above = run.folder.parent if run.group is None else run.folder.parent.parent
+        uri = self._uri or f"{SQLITE}{above.absolute() / 'mlflow.db'}"
+        if self._uri is None and "?" in uri:  # what follows it would be no part of the file's name
+            raise ConfigError("uri", uri, "is in a folder with a ? in its name", f"give {SQLITE}FILE")
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
         from mlflow.tracking import MlflowClient
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)  # they tell of every table of a new file
-        above = run.folder.parent if run.group is None else run.folder.parent.parent
-        uri = self._uri or f"{SQLITE}{above.absolute() / 'mlflow.db'}"
         with _alone(uri):
             self._client = MlflowClient(tracking_uri=uri)
             experiment = self._experiment_id(run, uri)

@@ -116,8 +116,9 @@ class Look:
 
 def shown(run: RunRecord) -> list[Look]:
     """What a run's task showed last, each name once."""
+    folder = RunFolder(run.path).shown
     try:
-        files = sorted(RunFolder(run.path).shown.iterdir())
+        files = [] if folder.is_symlink() else sorted(folder.iterdir())
     except OSError:
         return []
     last = {}

@@ -128,7 +128,7 @@ def _read(run: RunRecord, names: Iterable[str]) -> dict[str, Curve]:
         try:
             steps = np.array([row["step"] for row in rows if name in row], dtype=np.float64)
             values = np.array([row[name] for row in rows if name in row], dtype=np.float64)
-        except (KeyError, TypeError, ValueError):  # a stranger's file
+        except (KeyError, TypeError, ValueError, OverflowError):  # a stranger's file
             continue
         if not np.all(np.diff(steps) > 0):
             places = list({step: place for place, step in enumerate(steps.tolist())}.values())

@@ -20,6 +20,9 @@ from lrsched.units import shown, unit_of
 
 NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+")
 
+QUIET = "hydra.run.dir=. hydra.output_subdir=null hydra/job_logging=none"
+"""Words that keep Hydra from writing files."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -92,14 +95,15 @@ def runs(report: Report) -> list[RunRow]:
 def command(run: RunRecord) -> str:
     """The command that makes a run again, from the config that it was started with; empty where that is not known.
 
-    From the folder in which the report was asked for. Words are quoted for a shell.
+    From the folder in which the report was asked for. Words are quoted for a shell. A run's config holds nothing of
+    Hydra's, which would write a folder of its own.
     """
     if not run.config:
         return ""
     folder = os.path.normpath(run.path)
     quoted = shlex.quote(folder) if os.path.isabs(folder) else f'"$PWD"/{shlex.quote(folder)}'
     again = re.sub(r"[^A-Za-z0-9._-]", "-", run.path.name).lstrip("._-")[:90] or "run"
-    return f"lrsched train --config-path {quoted} --config-name config name={again}-again"
+    return f"lrsched train --config-path {quoted} --config-name config name={again}-again {QUIET}"
 
 
 def so_far(run: RunRecord, report: Report) -> str:

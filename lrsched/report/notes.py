@@ -38,6 +38,7 @@ def notes(comparison: Comparison) -> list[str]:
     return [
         *_used(comparison),
         *_another_measure(comparison),
+        *_another_monitor(comparison),
         *_nothing_to_compare(comparison),
         *_incomplete(comparison),
         *_edges(comparison),
@@ -49,8 +50,14 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def verdicts(comparison: Comparison) -> list[str]:
-    """The baseline first, and then the best against each other."""
-    return [*baseline(comparison), *sentences(comparison.pairs, comparison.unit())]
+    """The best against each other, or what alone is left at the end of a halving; and then the baseline."""
+    best, *others = comparison.candidates
+    alone = (
+        [f"{best.name} at {best.best.lr} is what is left of {count(1 + len(others), 'row')}"]
+        if (best.best and others and not comparison.pairs)
+        else []
+    )
+    return [*(sentences(comparison.pairs, comparison.unit()) or alone), *baseline(comparison)]
 
 
 def baseline(comparison: Comparison) -> list[str]:
@@ -78,11 +85,13 @@ def _adding(runs: Sequence[RunRecord]) -> str:
     """The command that makes the baseline for the seeds of these runs; in words where nobody wrote theirs down."""
     words = "optimizer=adam scheduler=constant"
     if not all(run.overrides for run in runs):
-        return f"the same command with {words}, without words of optimizer and scheduler"
+        return f"the same command with {words} in place of its own optimizer and scheduler"
     shared = [item for item in runs[0].overrides if all(item in run.overrides for run in runs)]
     kept = [item for item in shared if not item.lstrip("+~").startswith(("optimizer", "scheduler", "seed=", "name="))]
     seeds = ",".join(sorted({str(run.config.get(SEED, 0)) for run in runs}, key=lambda seed: (len(seed), seed)))
-    return f"lrsched train -m {shlex.join([*kept, *words.split(), f'seed={seeds}'])}"
+    folders = {run.path.absolute().parent.name for run in runs}
+    name = [f"name={folder}" for folder in folders if len(folders) == 1]
+    return f"lrsched train -m {shlex.join([*kept, *words.split(), f'seed={seeds}', *name])}"
 
 
 def how_chosen(comparison: Comparison) -> str:
@@ -121,6 +130,17 @@ def _another_measure(comparison: Comparison) -> Iterator[str]:
         better = next((other for other in shared if other.startswith(part) and other != name), None)
         remedy = f": compare a metric of all, --metric {better}" if better else ""
         yield f"{name} is not one measure here, for the rows differ in {', '.join(sorted(keys))}{remedy}"
+
+
+def _another_monitor(comparison: Comparison) -> Iterator[str]:
+    """Runs that are compared, beside those of another problem, on another metric than the one they monitor."""
+    name = comparison.metric.chosen_by
+    runs = [run for row in comparison.candidates for rate in row.rates for run in rate.runs.values() if run.finished]
+    own = {str(run.config.get("checkpoint.monitor")) for run in runs}
+    if len(own) == 1 and f"/{USED}" not in name and not own & {name, "None"}:
+        (monitor,) = own
+        if all(monitor in run.metrics for run in runs):
+            yield f"these runs monitor {monitor}, and are compared on {name}: --metric {monitor} takes theirs"
 
 
 def _nothing_to_compare(comparison: Comparison) -> Iterator[str]:

@@ -58,7 +58,9 @@ def begin(
     store.save(0, state.state_dict(), about)
     built = deepcopy(state.optimizer_state()["param_groups"])
     bring_to(state.scheduler, state.optimizer, point.step, parts.timetable.evaluate)
-    optimizer = _with_own_groups(saved["run"]["optimizer"], built, state.optimizer_state()["param_groups"])
+    may_count = state.optimizer.defaults.keys() - {*state.scheduler.moves}
+    brought = state.optimizer_state()["param_groups"]
+    optimizer = _with_own_groups(saved["run"]["optimizer"], built, brought, may_count)
     own = {"scheduler": deepcopy(state.scheduler.state_dict()), "optimizer": optimizer, "metrics_bytes": len(rows)}
     state.load_state_dict({**saved["run"], **own})
     with storage(f"{folder.metrics} cannot be written"):
@@ -69,16 +71,19 @@ def begin(
     return Restored(len(rows), about, [note], forked=True)
 
 
-def _with_own_groups(saved: Mapping[str, Any], built: Sequence[Any], brought: Sequence[Any]) -> dict[str, Any]:
+def _with_own_groups(
+    saved: Mapping[str, Any], built: Sequence[Any], brought: Sequence[Any], may_count: Container[str]
+) -> dict[str, Any]:
     """An optimizer's state with what the run's own scheduler set; what an optimizer counts in its groups itself stays.
 
     Args:
         saved: the state.
         built, brought: the run's own groups before its scheduler was brought to this step, and after.
+        may_count: entries of a group that are the optimizer's; a scheduler adds others, as OneCycleLR its lowest rate.
     """
     groups = []
     for theirs, was, own in zip(saved["param_groups"], built, brought, strict=True):
-        left = {name for name in theirs if name in was and bool(own[name] == was[name])}
+        left = {name for name in theirs if name in may_count and name in was and bool(own[name] == was[name])}
         groups.append({name: theirs[name] if name in left else value for name, value in own.items()})
     return {**saved, "param_groups": groups}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrsched.compose.nodes import raw
-from lrsched.console import tell, terminal
+from lrsched.console import say, tell, terminal
 from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
 from lrsched.page import write_page
 from lrsched.records import RunFolder
@@ -67,7 +67,15 @@ def _compare(sweep: Sweep) -> Report | None:
 
 
 def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:
-    """Write what TensorBoard's table of hyperparameters shows of the sweep, if its runs have events."""
+    """Write what TensorBoard's table of hyperparameters shows of the sweep. A fault is said, and changes nothing."""
+    try:
+        _columns(folder, runs)
+    except Exception as error:
+        say(f"warning: TensorBoard's table of {folder} was not written ({type(error).__name__}: {error})")
+
+
+def _columns(folder: Path, runs: Sequence[RunRecord]) -> None:
+    """The columns of the runs that have events."""
     from lrsched.compose.hyperparameters import hyperparameters
     from lrsched.loggers.tensorboard import write_columns
     from lrsched.report.csv import swept

@@ -131,13 +131,13 @@ class Followed:
             step = row["step"]
             if type(step) not in (int, float):
                 raise TypeError(step)
-        except (ValueError, KeyError, TypeError, RecursionError):
+            self.step = int(step)
+            values = {name: float(item) for name, item in row.items() if type(item) in (int, float) and "/" in name}
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self._damaged = True
             return
-        self.step = int(step)
-        for name, value in row.items():
-            if type(value) in (int, float) and "/" in name:
-                self.series.setdefault(name, Series(self.most)).add(step, value)
+        for name, value in values.items():
+            self.series.setdefault(name, Series(self.most)).add(step, value)
 
     def curves(self, names: Iterable[str]) -> dict[str, Curve]:
         """Some metrics, by name; those that there are."""

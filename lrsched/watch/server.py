@@ -72,7 +72,10 @@ class Answer(BaseHTTPRequestHandler):
         """Answer, or say that nothing is there; a wrong token is told no more than a wrong path."""
         if self.headers.get("Host") not in self.server.hosts:  # another name that leads here: DNS rebinding
             return self._send(HTTPStatus.FORBIDDEN, b"this is not the address that was printed\n")
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:  # as of http://[
+            return self._send(HTTPStatus.NOT_FOUND, b"nothing is here\n")
         _, token, *rest = [*parts.path.split("/"), ""]
         if not secrets.compare_digest(token.encode(), self.server.token.encode()):
             return self._send(HTTPStatus.NOT_FOUND, b"nothing is here\n")

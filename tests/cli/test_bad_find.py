@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,6 @@ GRIDS = {
     "budget": (("find.budget=99%",), ("find.budget=99%", "fewer find.rates")),
     "a key of a range": (("find.steps=50",), ("find.steps=50", "is a key of find.method=range")),
     "a pause": (("sweep.until=3",), ("sweep.until=3", "leave it out")),
-    "a picture": (("--png", "x.png"), ("--png=x.png", "lrsched report outputs/found")),
     "seeds as values": (("seed=0,1",), ("seed", "has several values")),
     "a config that is wrong": (("scheduler.warmup=2",), ("scheduler.warmup=2", "unit")),
 }
@@ -83,6 +83,79 @@ def test_a_grid_is_refused_before_a_run_begins(name: str, run_cli) -> None:
     for word in said:
         assert word in message
     assert not list(Path().iterdir())
+
+
+LENGTHS = {
+    "one": ("find.horizons=[50%]", (), ("find.horizons=[50%]", "at least 2", "give [5%,25%]")),
+    "none": ("find.horizons=[]", (), ("find.horizons=[]", "at least 2")),
+    "no list": ("find.horizons=50%", (), ("find.horizons=50%", "must be a list")),
+    "no unit": ("find.horizons=[20,60]", (), ("find.horizons[0]=20", "carries its unit", "write 20st")),
+    "no duration": ("find.horizons=[20st,much]", (), ("find.horizons[1]=much", "carries its unit")),
+    "falling": ("find.horizons=[60st,20st]", (), ("find.horizons=[60st,20st]", "must rise", "60, 20 steps", "first")),
+    "equal": ("find.horizons=[10%,30st]", (), ("find.horizons=", "must rise", "30, 30 steps")),
+    "as long as the run": (
+        "find.horizons=[10%,100%]",
+        (),
+        ("must be shorter than the run, of 300 steps", "shorter ones"),
+    ),
+    "longer than the run": ("find.horizons=[30st,400st]", (), ("must be shorter than the run", "find.method=grid")),
+    "too short": ("find.horizons=[9st,60st]", (), ("find.horizons=[9st,60st]", "less than 10", "give longer ones")),
+    "rounded to one": ("find.horizons=[0.1%,20%]", (), ("are 1, 60 steps", "give longer ones")),
+    "of nothing": ("find.horizons=[0st,60st]", (), ("find.horizons=0st", "at least one step")),
+    "too dear": (
+        "find.horizons=[10%,20%]",
+        ("find.budget=1079st",),
+        ("find.budget=1079st", "at least 1080", "shorter find.horizons"),  # 3 seeds × (6 · 30 + 3 · 60)
+    ),
+    "of a grid": ("find.horizons=[10%,20%]", ("method=grid",), ("is a key of find.method=horizon", "leave it out")),
+    "with one of two": (
+        "find.horizons=[10%,100%]",
+        ("scheduler=cosine,linear",),
+        ("find.horizons=", "must be shorter than the run"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_lengths_of_short_runs_are_refused_before_one_begins(name: str, run_cli) -> None:
+    word, more, said = LENGTHS[name]
+    ended = run_cli(*WORDS, "trainer.steps=300", word, *more, command="find")
+    assert ended.code == 2, ended.err
+    (message,) = ended.err.splitlines()
+    for each in said:
+        assert each in message
+    assert not list(Path().iterdir())
+
+
+PICTURES = {
+    "another ending": ("x.pdf", ("must end in .png", "give x.pdf.png")),
+    "a folder": (".", ("must end in .png", "give F.png")),
+    "no such folder": ("there/x.png", ("--png=there/x.png", "lies in there", "make it")),
+    "no matplotlib": ("outputs/found/x.png", ("--png=outputs/found/x.png", "pip install 'hydra-lrsched[plot]'")),
+}
+
+
+@pytest.mark.parametrize("method", ["range", "grid", "horizon"])
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_refused_before_a_run_begins(
+    name: str, method: str, run_cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, said = PICTURES[name]
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    ended = run_cli(*WORDS, f"method={method}", "trainer.steps=300", "--png", file, command="find")
+    assert ended.code == 2, ended.err
+    (message,) = ended.err.splitlines()
+    for word in said:
+        assert word in message
+    assert not list(Path().iterdir())
+
+
+def test_a_picture_is_no_folder(run_cli) -> None:
+    Path("x.png").mkdir()
+    ended = run_cli(*WORDS, "method=grid", "--png", "x.png", command="find")
+    assert ended.code == 2
+    assert "--png=x.png: is a folder; give a file" in ended.err
+    assert [path.name for path in Path().iterdir()] == ["x.png"]
 
 
 SHORT_RUNS = {
@@ -104,7 +177,6 @@ SHORT_RUNS = {
     "budget": (("find.budget=4%", "trainer.steps=300"), ("find.budget=4%", "more of it, or fewer find.seeds")),
     "low": (("find.low=0.1",), ("find.low=0.1", "find.method=range or grid, and this is horizon")),
     "several optimizers": (("optimizer=sgd,adamw", "trainer.steps=300"), ("optimizer", "only schedules are compared")),
-    "a picture": (("--png", "x.png"), ("--png=x.png", "has a table")),
 }
 
 

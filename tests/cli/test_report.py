@@ -175,6 +175,9 @@ def test_the_sheet_of_a_real_sweep(sweep: Path) -> None:
         (["outputs", "--table", "csv", "--metric", "val/los"], "did you mean 'val/loss'?"),
         (["outputs", "--table", "csv", "--target", "nan"], "argument --target: 'nan' is neither a number nor auto"),
         (["outputs", "--target", "-inf"], "--target"),
+        (["outputs", "--json", "r.x", "--html", "r.x"], "--html=r.x: is the file of --json too; give each a name"),
+        (["outputs", "--json", "outputs/sweep/sweep.json"], "FILE=outputs/sweep/sweep.json: is what a run or a sweep"),
+        (["outputs", "--html", "outputs/sweep/multirun.yaml"], "left there; give another name"),
     ],
 )
 def test_a_mistake_is_one_message_and_2(sweep: Path, run_cli, arguments: list[str], said: str) -> None:

@@ -48,7 +48,7 @@ def test_the_expectation_is_the_mean_over_all_data_there_can_be(momentum: float 
             w = w - rates[step] * v
             losses[step].append(PROBLEM.spectrum @ (w - solution) ** 2 / 2)
         ends.append(w - solution)
-    found = PROBLEM.expected(np.array(rates), batch=1, momentum=moments if np.ndim(momentum) else momentum)
+    found = PROBLEM.expected(np.array(rates), batch=1, momentum=momentum if isinstance(momentum, float) else moments)
     np.testing.assert_allclose(found.loss[1:], [np.mean(each) for each in losses], rtol=1e-12)
     np.testing.assert_allclose(found.mean, np.mean(ends, 0), rtol=1e-12)
     np.testing.assert_allclose(found.second, np.mean(np.square(ends), 0), rtol=1e-12)

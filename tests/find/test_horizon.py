@@ -16,9 +16,10 @@ from lrsched.cli.find import main
 from lrsched.compose.outside import hydra_of_ours
 from lrsched.config.run_id import key_of
 from lrsched.data.quadratic import REGIMES, Quadratic
+from lrsched.errors import ConfigError
 from lrsched.find.answer import Candidate
-from lrsched.find.horizon import cautions, rescaled, search, table, unlearned
-from lrsched.find.request import request_of
+from lrsched.find.horizon import cautions, plan_of, rescaled, search, table, unlearned
+from lrsched.find.request import question, refuse_other_answer, request_of, requests_of
 from lrsched.find.trained import Job
 from lrsched.horizon import Horizon
 from lrsched.sweep.sweep import Sweep
@@ -75,6 +76,21 @@ class Expected:
     def final(self, steps: int, rates: Any) -> Any:
         z = np.arange(steps) / steps
         return self.problem.expected((1 - z)[:, None] * rates, batch=4).loss[-1]
+
+
+def test_other_lengths_are_another_question_and_equal_ones_the_same() -> None:
+    own = [*EXACT, "find.horizons=[5%,12%,30%]"]
+    with hydra_of_ours():
+        asked = requests_of(own, None)
+        assert asked[0].horizons == (100, 240, 600)
+        told = plan_of(asked[0])
+        assert told.budget == 3 * (10 * 100 + 3 * (240 + 600))
+        Path("outputs/found").mkdir(parents=True)
+        Path("outputs/found/.find.json").write_text(json.dumps(question(asked)))
+        refuse_other_answer(requests_of([*EXACT, "find.horizons=[100st,240st,600st]", "find.budget=50%"], None))
+        for word in ("find.horizons=[5%,30%]", "find.horizons=null"):
+            with pytest.raises(ConfigError, match=r"the runs of other lengths \(100, 240, 600\); give another name"):
+                refuse_other_answer(requests_of([*EXACT, word], None))
 
 
 REGRET = {"easy": 0.01, "steep": 0.01, "hard": 0.05}  # in the hard one the best rate lies at a cliff

@@ -15,7 +15,7 @@ from lrsched.find.curves import Curves, Ranges
 from lrsched.find.fit import Fit
 from lrsched.find.horizon import cautions
 from lrsched.find.losses import Losses, Noise, by_horizon
-from lrsched.find.plan import Ask, Found, Plan
+from lrsched.find.plan import Ask, Found, Plan, cost_of
 
 SEEDS = range(3)
 STEPS = 800
@@ -69,6 +69,23 @@ def test_the_regret_is_small_where_the_expected_loss_is_known(regime: str, most:
     assert loss[-1] / loss.min() - 1 < most
     assert (found.wall > 0.5) == (regime == "hard")
     assert asked.cost(trials) <= asked.budget
+
+
+@pytest.mark.parametrize("lengths", [(100, 500), pytest.param((50, 120, 300, 700), marks=pytest.mark.slow)])
+def test_lengths_of_ones_own_are_those_that_are_run(lengths: tuple[int, ...]) -> None:
+    """Up to ten rates at the first, three at each later one."""
+    budget = 3 * (10 * lengths[0] + 3 * sum(lengths[1:]))
+    assert cost_of(lengths, 10) * 3 == budget
+    asked = Plan(horizon=2000, seeds=SEEDS, start=0.03, budget=budget, horizons=lengths)
+    trials = searched(asked, power)
+    rates = {steps: {trial.lr for trial in trials if trial.horizon == steps} for steps in lengths}
+    assert {trial.horizon for trial in trials} == set(lengths)
+    assert [len(rates[steps]) for steps in lengths[1:]] == [3] * (len(lengths) - 1)
+    assert 3 <= len(rates[lengths[0]]) <= 10
+    assert asked.cost(trials) <= budget
+    found = asked.answer(trials)
+    assert found is not None
+    assert abs(math.log(found.rate / (0.5 * 2000**-0.4))) < 0.2
 
 
 def test_the_budget_is_kept_and_used_up() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from lrsched.loggers import MLflow, RunInfo
 from tests.helpers.cli import TINY, Ended
 from tests.helpers.failpoints import DIED
 from tests.helpers.wandb_files import described, history, segments
@@ -172,6 +173,16 @@ def test_a_value_that_a_resume_changed_is_a_tag_of_mlflow(tmp_path: Path, run_gu
     assert tags["changed/optimizer.lr"] == "0.02"
 
 
+def test_a_database_in_a_folder_that_its_address_would_cut_short_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs("mlflow")
+    MLflow().open(RunInfo(tmp_path / "what?" / "run", {}, 8, 4, 8))
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "is in a folder with a ? in its name; give sqlite:///FILE" in said
+    assert not list(tmp_path.iterdir())
+
+
 BAD = {
     "a folder of mlflow": (("logger=mlflow", "logger.mlflow.uri=./mlruns"), "logger.mlflow.uri=", "sqlite:///outputs"),
     "a file address": (("logger=mlflow", "logger.mlflow.uri=file:///x"), "logger.mlflow.uri=", "sqlite:///outputs"),
@@ -228,7 +239,8 @@ def test_a_tracker_whose_package_is_missing_is_refused(run_cli, package: str, mo
 @pytest.mark.parametrize("package", ["wandb", "mlflow"])
 def test_a_tracker_that_cannot_be_imported_harms_no_run(run_cli, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     needs(package)
-    monkeypatch.setitem(sys.modules, package, None)
+    for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr("lrsched.loggers._tracker.find_spec", lambda name: True)
     ended: Ended = run_cli(*TINY, "name=run", f"logger={package}", "trainer.epochs=1")
     assert ended.code == 0

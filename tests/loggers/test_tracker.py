@@ -34,7 +34,7 @@ class Listed(Tracker):
     def send(self, items: Sequence[Any]) -> None:
         for item in items:
             if self.fails == "send" and len(self.there) >= 3:
-                raise RuntimeError("the service\nis  down")
+                raise RuntimeError("http://me:secret@there/api\nis  down")
             self.there.append((item.step, item.name) if isinstance(item, Shown) else (item["step"], *sorted(item)[2:]))
 
     def has(self, row: Any) -> bool:
@@ -171,9 +171,10 @@ def test_a_tracker_that_fails_is_one_line_and_no_harm(
         tracker.saved(start + 2)
     tracker.close({"test/loss": 0.25})
     said = capsys.readouterr().err.splitlines()
-    reason = {"start": "OSError: [Errno 28] No space left on device", "send": "RuntimeError: the service is down"}[
-        fails
-    ]
+    reason = {
+        "start": "OSError: [Errno 28] No space left on device",
+        "send": "RuntimeError: http://…@there/api is down",
+    }[fails]
     assert said == [
         f"lrsched: warning: logger.json: {reason}; the run goes on without it, and a resume sends what is missing"
     ]

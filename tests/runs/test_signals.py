@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lrsched.assembly import parts as build
+from lrsched.assembly import weights as build
 from lrsched.checkpoint.store import Store
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.synthetic import Synthetic

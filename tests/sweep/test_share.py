@@ -130,8 +130,10 @@ NATIVE = ("dataset.batch_size=64", "trainer.epochs=30")  # 2 updates in an epoch
         ),
         # Up to the peak, at the last of 30 % of 60 steps, there is one way, and it moves the momentum too.
         (("scheduler=torch/OneCycleLR", "scheduler.three_phase=false,true"), 120 - 17),
+        # It keeps its lowest rate in the optimizer's groups, and the two differ in nothing before they fall.
+        (("scheduler=torch/OneCycleLR", "scheduler.final_div_factor=2,10000"), 120 - 17),
     ],
-    ids=["both kinds", "after steps", "after evaluations", "with momentum"],
+    ids=["both kinds", "after steps", "after evaluations", "with momentum", "with rates in the groups"],
 )
 def test_pytorchs_own_schedulers(run_cli, options: tuple[str, ...], trained: int) -> None:
     options = ("-m", *RANDOM, *NATIVE, *options)

@@ -85,7 +85,12 @@ def test_a_file_that_was_put_in_its_place_is_read_anew(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damaged", ["{nonsense}\n", "[1]\n", '{"step": "x"}\n', '{"val/loss": 1}\n', "[" * 5000 + "\n"]
+    "damaged",
+    [
+        *("{nonsense}\n", "[1]\n", '{"step": "x"}\n', '{"val/loss": 1}\n', "[" * 5000 + "\n"),
+        *('{"step": NaN}\n', '{"step": 1e999}\n', f'{{"step": 2, "val/loss": 1{"0" * 400}}}\n'),
+    ],
+    ids=["nonsense", "list", "text", "no step", "deep", "nan", "infinite", "huge"],
 )
 def test_rows_end_at_the_first_damaged_one(file: Path, damaged: str) -> None:
     followed = Followed(file, 100)

@@ -78,11 +78,16 @@ def test_nothing_outside_the_given_paths_is_shown(leave: Leave, tmp_path: Path) 
     assert "ecret" not in text.replace("top=secret", "")
 
 
-def test_what_a_link_of_a_run_shows_is_not_shown(leave: Leave, tmp_path: Path) -> None:
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_what_a_link_of_a_run_shows_is_not_shown(leave: Leave, tmp_path: Path, linked: str) -> None:
     run = leave("Cosine", 0.1, 0, 0.5, rows=rows(1))
-    (tmp_path / "secret").write_text("the words of another")
-    (run / "shown").mkdir()
-    (run / "shown" / "4-words.txt").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "4-words.txt").write_text("the words of another")
+    if linked == "folder":
+        (run / "shown").symlink_to(tmp_path / "secret")
+    else:
+        (run / "shown").mkdir()
+        (run / "shown" / "4-words.txt").symlink_to(tmp_path / "secret" / "4-words.txt")
     assert "the words of another" not in Live(Question([tmp_path / "sweep"])).text()
 
 

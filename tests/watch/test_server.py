@@ -60,7 +60,7 @@ def test_changes_are_told_since_a_version(server: Server) -> None:
         "/TOKEN/../../etc/passwd", "/TOKEN/%2e%2e/%2e%2e/etc/passwd", "/TOKEN/sweep/config.yaml", "/favicon.ico",
         "/TOKEN/changes?since=-1",
         "/TOKEN/changes?since=x", "/TOKEN/changes?since=٣", "/TOKEN/changes?since=99999999999",
-        "/wrong/", "/wrong/changes?since=0",
+        "/wrong/", "/wrong/changes?since=0", "http://[",
     ],
 )  # fmt: skip
 def test_nothing_else_is_there(server: Server, path: str) -> None:
