@@ -92,7 +92,13 @@ def test_every_model_trains(run_cli, name: str) -> None:
     check_trained(run_cli(f"model={name}", *ASKED.get(name, pictures), *SMALL[4:]))
 
 
-@pytest.mark.parametrize("name", choices("logger"))
+TRACKERS = ("mlflow", "wandb")
+"""Each is imported for seconds; tests/loggers/test_tracker.py has what a tracker is given, without its package."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in TRACKERS else n for n in choices("logger")]
+)
 def test_every_logger_listens(run_cli, name: str) -> None:
     check_trained(run_cli(*SMALL, f"logger=[{name}]"))
 
