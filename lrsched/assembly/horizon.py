@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Counted, Pace, pace, training_samples
-from lrsched.errors import ConfigError, DataError
+from lrsched.errors import ConfigError, DataError, UserError
 from lrsched.horizon import Horizon, parse
 
 LONGEST = 10**9
@@ -97,6 +98,28 @@ def foreseen(run: Settings, *, native: bool, count: bool = True) -> Horizon:
         except ConfigError:
             raise error from None
     return _without_epochs(run, native) if samples is None else run_horizon(run.trainer, pace_of(run, samples))
+
+
+def foretold(run: Settings) -> Horizon | None:
+    """The horizon of a run by its config and its files; None: the data will tell, or what is wrong."""
+    with suppress(UserError):
+        return foreseen(run, native=False)
+    return None
+
+
+def length_of(run: Settings) -> Horizon:
+    """The horizon of a run; where its data alone tell it, they are loaded.
+
+    Raises:
+        ConfigError, DataError: the run cannot be made.
+    """
+    if found := foretold(run):
+        return found
+    if run.dataset.own.train_samples is not None or counted_in(run.dataset) is not None:
+        return foreseen(run, native=False)  # says what is wrong
+    from lrsched.assembly.data import load_data  # imports torch
+
+    return run_horizon(run.trainer, pace_of(run, load_data(run)[0].samples))
 
 
 def foreseen_samples(run: Settings, *, count: bool = True) -> int | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrsched.assembly.horizon import counted_in, foreseen, pace_of, run_horizon
+from lrsched.assembly.horizon import foretold, length_of
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.nodes import plain
 from lrsched.compose.outside import composed, hydra_of_ours
@@ -19,7 +19,7 @@ from lrsched.compose.overrides import parse, standing
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, settings
-from lrsched.errors import UNSET, ConfigError, UserError
+from lrsched.errors import UNSET, ConfigError
 from lrsched.find.answer import FILE
 from lrsched.find.options import FindConfig, options_in
 from lrsched.horizon import Horizon
@@ -57,33 +57,10 @@ class FindRequest:
     config_dir: str | None = None
 
     @cached_property
-    def foretold(self) -> Horizon | None:
-        """Of the run itself, by its config and its files; None: the data will tell."""
-        with suppress(UserError):
-            return foreseen(self.runs[0], native=False)
-        return None
-
-    @cached_property
     def horizon(self) -> Horizon | None:
-        """The same, by the data where these alone tell and a budget is counted by it; None: the runs will tell."""
-        by_length = self.find.method == "horizon" or (self.find.method == "grid" and self.find.budget is not None)
-        return self.length if by_length else self.foretold
-
-    @cached_property
-    def length(self) -> Horizon:
-        """The same; where the data alone tell, they are loaded.
-
-        Raises:
-            ConfigError, DataError: the run cannot be made.
-        """
-        if self.foretold is not None:
-            return self.foretold
-        run = self.runs[0]
-        if run.dataset.own.train_samples is not None or counted_in(run.dataset) is not None:
-            return foreseen(run, native=False)  # says what is wrong
-        from lrsched.assembly.data import load_data  # imports torch
-
-        return run_horizon(run.trainer, pace_of(run, load_data(run)[0].samples))
+        """Of the run itself, by the data where a budget is counted by it; None: the runs will tell."""
+        grid = self.find.method == "grid" and self.find.budget is not None
+        return length_of(self.runs[0]) if grid or self.find.method == "horizon" else foretold(self.runs[0])
 
     @property
     def full(self) -> int | None:

@@ -183,7 +183,8 @@ def test_groups_are_left_to_the_data(files: Path, monkeypatch: pytest.MonkeyPatc
     assert foreseen_samples(run) is None
     with pytest.raises(UserError, match=r"trainer\.steps=null: the config does not say how many samples"):
         foreseen(run, native=False)
-    found = request_of([*TABLE, *QUIET, "dataset.group=id", "find.method=horizon"], None).length
+    found = request_of([*TABLE, *QUIET, "dataset.group=id", "find.method=horizon"], None).horizon
+    assert found is not None
     assert found.steps == 2 * -(-trained_on(asked(*TABLE, "dataset.group=id")) // 5)
 
 
