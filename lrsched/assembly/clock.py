@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lrsched.assembly.horizon import pace_of, samples_of
+from lrsched.assembly.horizon import foreseen_samples, pace_of, samples_of
 from lrsched.config.schema import DatasetConfig
 from lrsched.config.settings import Settings
 from lrsched.data.clock import Clock
@@ -78,13 +78,13 @@ def clock_of(
 
 
 def foreseen_clock(run: Settings, earlier: Earlier) -> tuple[Clock, bool] | None:
-    """The same clock without the data; None where the config does not say how many samples they are.
+    """The same clock without the data; None where the data alone say how many samples they are.
 
     Returns:
         The clock, and whether it is exact: where other samples are trained on from the middle of an epoch on, the data
         alone say how many of them this epoch has not seen.
     """
-    before, own = earlier.settings, run.dataset.own
+    before = earlier.settings
     same_samples = _data(before) == _data(run)
     if earlier.clock is not None:
         old = Clock.of(earlier.clock)
@@ -94,10 +94,10 @@ def foreseen_clock(run: Settings, earlier: Earlier) -> tuple[Clock, bool] | None
         old = _of_config(before, samples_of(before.dataset.own, before.dataset.own.train_samples))
     if same_samples:
         samples = old.samples
-    elif own.train_samples is None:
+    elif (counted := foreseen_samples(run)) is None:
         return None
     else:
-        samples = samples_of(own, own.train_samples, frozenset(run.dataset.arguments))
+        samples = counted
     new = _of_config(run, samples)
     if not earlier.step:
         return new, True

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from lrsched.config import schema
+from lrsched.config.component import Component
+from lrsched.config.given import InPlace
 from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
-from lrsched.data.counts import Pace, pace, training_samples
-from lrsched.errors import ConfigError
+from lrsched.data.counts import Counted, Pace, pace, training_samples
+from lrsched.errors import ConfigError, DataError, UserError
 from lrsched.horizon import Horizon, parse
 
 LONGEST = 10**9
 """Steps of the longest run: its table of rates fills 8 GB."""
+
+COUNTED = frozenset(f"lrsched.data.{name}" for name in ("ImageFolder", "ImageMasks", "Npz", "Table", "Text"))
+"""Data sets whose ``count()`` tells how many samples their files hold; these are imported without torch."""
 
 
 def run_horizon(trainer: schema.TrainerConfig, pace: Pace | Horizon) -> Horizon:
@@ -68,27 +75,92 @@ def lengths(horizon: Horizon, evaluations: int) -> dict[str, int]:
     }
 
 
-def foreseen(run: Settings, *, native: bool) -> Horizon:
-    """The horizon that training will have, from the counts in the config alone.
+def foreseen(run: Settings, *, native: bool, count: bool = True) -> Horizon:
+    """The horizon that training will have, from the counts in the config, or else in the files of the data set.
 
-    Where the data set's YAML does not say how many samples there are, a run of ``trainer.steps`` knows no
-    epoch, and nothing may be measured in epochs or samples.
+    Where neither says how many samples there are, a run of ``trainer.steps`` knows no epoch, and nothing may be
+    measured in epochs or samples.
 
     Args:
         run: the settings.
         native: the scheduler is a class in PyTorch's form, which may be called after epochs.
+        count: look into the files, where the config does not say.
 
     Raises:
         ConfigError: the samples are unknown and the run's length, or one in the scheduler, needs them.
+        DataError: the files cannot be counted, and these need them.
     """
-    reserved = run.dataset.own
-    if reserved.train_samples is None:
-        return _without_epochs(run, native)
     try:
-        samples = samples_of(reserved, reserved.train_samples, given=frozenset(run.dataset.arguments))
+        samples = foreseen_samples(run, count=count)
+    except DataError as error:
+        try:
+            return _without_epochs(run, native)
+        except ConfigError:
+            raise error from None
+    return _without_epochs(run, native) if samples is None else run_horizon(run.trainer, pace_of(run, samples))
+
+
+def foretold(run: Settings) -> Horizon | None:
+    """The horizon of a run by its config and its files; None: the data will tell, or what is wrong."""
+    with suppress(UserError):
+        return foreseen(run, native=False)
+    return None
+
+
+def length_of(run: Settings) -> Horizon:
+    """The horizon of a run; where its data alone tell it, they are loaded.
+
+    Raises:
+        ConfigError, DataError: the run cannot be made.
+    """
+    if found := foretold(run):
+        return found
+    if run.dataset.own.train_samples is not None or counted_in(run.dataset) is not None:
+        return foreseen(run, native=False)  # says what is wrong
+    from lrsched.assembly.data import load_data  # imports torch
+
+    return run_horizon(run.trainer, pace_of(run, load_data(run)[0].samples))
+
+
+def foreseen_samples(run: Settings, *, count: bool = True) -> int | None:
+    """The training samples that a run will have, without the parts that are held out; None: its data alone tell.
+
+    Raises:
+        ConfigError, DataError: as for :func:`foreseen`.
+    """
+    node, own = run.dataset, run.dataset.own
+    counted = counted_in(node) if count and own.train_samples is None else None
+    try:
+        if own.train_samples is not None:
+            return samples_of(own, own.train_samples, given=frozenset(node.arguments))
+        if counted is None:
+            return None
+        return training_samples(
+            counted.train,
+            int(counted.test),
+            validation_fraction=None if counted.validation else own.validation,
+            test_fraction=own.test,
+            fold=own.fold,
+            folds=own.folds,
+            gap=counted.gap,
+        )
     except ConfigError as error:
         raise error.under("dataset") from error
-    return run_horizon(run.trainer, pace_of(run, samples))
+
+
+def counted_in(node: Component[Any]) -> Counted | None:
+    """What the files of a data set hold, counted without loading them; None: that cannot be.
+
+    Raises:
+        ConfigError, DataError: as for loading them.
+    """
+    if isinstance(node, InPlace) or node.target not in COUNTED:
+        return None
+    source = node.build()
+    try:
+        return source.count()
+    except ConfigError as error:
+        raise error.under(node.key) from error
 
 
 def samples_of(own: schema.DatasetConfig, train: int, given: frozenset[str] = frozenset()) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import get_terminal_size
 
+from lrsched.assembly.horizon import foretold
 from lrsched.cli.command import Parser, exit_code, write
 from lrsched.cli.job import run_config
 from lrsched.compose.leaks import traced
@@ -122,7 +123,7 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
         refuse_other_answer(several)
         asks = question(several)
     for each in several:
-        if each.horizon is not None:
+        if foretold(each.runs[0]) is not None:
             with as_one_of(each.own), traced(each.runs[0]):
                 forecast(each.runs[0], each.runs[0].scheduler.target)  # refuse a schedule that cannot be
     with collector_at_rest():

@@ -8,6 +8,9 @@ from fractions import Fraction
 from lrsched.errors import ConfigError
 from lrsched.horizon import half_up
 
+MOST_WORKERS = 1024
+"""Processes that can read the data of a run, and one more."""
+
 
 def held_out(samples: int, fraction: float) -> int:
     """Count the samples of a held-out part: round(fraction·N), half up, in exact decimal arithmetic.
@@ -26,6 +29,7 @@ def training_samples(
     test_fraction: float,
     fold: int | None = None,
     folds: int = 5,
+    gap: int | None = None,
 ) -> int:
     """Count the training samples that remain without the test and the validation part.
 
@@ -36,9 +40,10 @@ def training_samples(
         test_fraction: of the whole; unused if the source has a test part.
         fold: number of the fold that validates instead of a fraction, or None.
         folds: how many there are.
+        gap: samples stay in order, and so many are left out before each held-out part; None: they are shuffled.
 
     Raises:
-        ConfigError: a fraction outside (0, 1), or one that leaves a part without samples.
+        ConfigError: a fraction outside (0, 1), or one that leaves a part without samples; no such fold.
 
     >>> training_samples(1797, 0, validation_fraction=0.1, test_fraction=0.2)  # 1797 − 359 − 144
     1294
@@ -49,10 +54,24 @@ def training_samples(
     for name, fraction in parts:
         check_fraction(name, fraction)
         held = held_out(train, fraction)
-        if not 0 < held < train:
-            raise ConfigError(name, fraction, f"holds out {held} of {train} samples", "give a fraction nearer to 0.5")
-        train -= held
-    return train if fold is None else train - len(range(fold, train, folds))
+        train = left_of(train, held, name, fraction, gap or 0)
+    if fold is None:
+        return train
+    check_fold(fold, folds, samples=train, ordered=gap is not None, validates=validation_fraction is None)
+    return train - len(range(fold, train, folds))
+
+
+def left_of(samples: int, held: int, name: str, fraction: float, gap: int = 0) -> int:
+    """Count what is left of samples without a held-out part and the gap before it.
+
+    Raises:
+        ConfigError: one of the two has no sample; names the key and the fraction.
+    """
+    left = samples - held - gap
+    if not held or left < 1:
+        rule = f"holds out {held} of {samples} samples" + (f", after a gap of {gap}" if gap else "")
+        raise ConfigError(name, fraction, rule, "give a fraction nearer to 0.5, or more data")
+    return left
 
 
 def check_fraction(name: str, fraction: float) -> None:
@@ -63,6 +82,49 @@ def check_fraction(name: str, fraction: float) -> None:
     """
     if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
         raise ConfigError(name, fraction, "must be a fraction above 0 and below 1")
+
+
+def check_fold(fold: int, folds: int, *, samples: int, ordered: bool = False, validates: bool = False) -> None:
+    """Refuse a fold that cannot be held out.
+
+    Args:
+        fold, folds: as for :func:`training_samples`.
+        samples: without the test part.
+        ordered: they stay in order.
+        validates: there is a validation part of its own.
+
+    Raises:
+        ConfigError: says why.
+    """
+    if validates:
+        rule = "validates with a part of the training samples, and there is a validation part of its own"
+        raise ConfigError("fold", fold, rule, "give one of the two")
+    if ordered:
+        rule = "these samples stay in order, so that the last ones validate: there are no folds of them"
+        raise ConfigError("fold", fold, rule, "leave it out, or take dataset.validation")
+    if folds < 2:
+        raise ConfigError("folds", folds, "must be at least 2: one validates, the others train")
+    if not 0 <= fold < folds:
+        raise ConfigError("fold", fold, f"must lie in 0 … {folds - 1}", "dataset.folds says how many there are")
+    if samples < folds:
+        raise ConfigError("folds", folds, f"there are {samples} samples", "give fewer folds")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a data set holds, counted without loading it.
+
+    Args:
+        train: samples of its training part.
+        test: it has a test part of its own.
+        validation: it has a validation part of its own.
+        gap: samples stay in order, and so many are left out before each held-out part; None: they are shuffled.
+    """
+
+    train: int
+    test: bool = False
+    validation: bool = False
+    gap: int | None = None
 
 
 @dataclass(frozen=True)

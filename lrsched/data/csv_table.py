@@ -91,7 +91,9 @@ class Cells:
         return DataError(f"{self.file}, line {self.lines[row]}, column {name!r}: {what}")
 
 
-def read_cells(file: Path, separator: str, words: Collection[str], drop: Collection[str]) -> Cells:
+def read_cells(
+    file: Path, separator: str, words: Collection[str], drop: Collection[str], *, count: bool = False
+) -> Cells:
     """Read a file in UTF-8 whose first line names the columns; blank lines are passed over.
 
     Args:
@@ -99,13 +101,15 @@ def read_cells(file: Path, separator: str, words: Collection[str], drop: Collect
         separator: what stands between cells.
         words: columns of which every cell is a word.
         drop: columns to leave out.
+        count: the rows alone are wanted: columns stay empty.
 
     Raises:
         DataError: the file cannot be read, is no such table, or a row has more or fewer cells than the header.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            return _read(file, csv.reader(_lines(file, stream), delimiter=separator, strict=True), words, drop)
+            reader = csv.reader(_lines(file, stream), delimiter=separator, strict=True)
+            return _read(file, reader, words, drop, count)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{file}: is not UTF-8 (byte {error.object[error.start]:#04x}: {error.reason}); "
@@ -122,7 +126,7 @@ def _lines(file: Path, stream: TextIO) -> Iterator[str]:
         yield line
 
 
-def _read(file: Path, reader: Any, words: Collection[str], drop: Collection[str]) -> Cells:
+def _read(file: Path, reader: Any, words: Collection[str], drop: Collection[str], count: bool) -> Cells:
     lines: array[int] = array("q")
     columns: list[Column | None] = []
     header: tuple[str, ...] = ()
@@ -141,6 +145,8 @@ def _read(file: Path, reader: Any, words: Collection[str], drop: Collection[str]
                     "a cell that holds the separator stands in quotes"
                 )
             lines.append(reader.line_num)
+            if count:
+                continue
             rows.append(row)
             if len(rows) == 4096:
                 _add(columns, rows)

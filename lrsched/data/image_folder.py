@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from lrsched.data.counts import MOST_WORKERS, Counted
 from lrsched.data.source import Source
 from lrsched.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from lrsched.data.folders.held import Pictures
+    from lrsched.data.folders.layout import Labelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,24 +50,35 @@ class ImageFolder(Source):
     def __post_init__(self) -> None:
         check_keys(self)
 
+    def count(self) -> Counted:
+        """The files of the training part, none of them opened."""
+        from lrsched.data.folders.layout import root_of
+
+        parts = self._parts(root_of(self.root))
+        return Counted(len(parts["train"].files), "test" in parts, "validation" in parts)
+
     def load(self) -> Pictures:
         """The pictures, in a cache."""
         from lrsched.data.folders.decoded import Decoded
         from lrsched.data.folders.held import kept, pictures
-        from lrsched.data.folders.layout import check_classes, classes_in, parts_of, root_of
+        from lrsched.data.folders.layout import root_of
         from lrsched.data.folders.size import size_of
 
         root, size = root_of(self.root), size_of(self.size, self.fit)
-        parts = {part: (folder, classes_in(folder)) for part, folder in parts_of(root).items()}
-        train = parts["train"][1]
-        for folder, other in parts.values():
-            check_classes(train, other, folder)
-        decoded = {
-            part: Decoded(root, held.files, held.labels, self.channels, size) for part, (_, held) in parts.items()
-        }
-        names = tuple(train.names)
+        parts = self._parts(root)
+        decoded = {part: Decoded(root, held.files, held.labels, self.channels, size) for part, held in parts.items()}
+        names = tuple(parts["train"].names)
         facts = {"classes": len(names), "class_names": names}
         return pictures(kept(decoded, self.cache_root, self.workers, names), facts, self.workers)
+
+    def _parts(self, root: Path) -> dict[str, Labelled]:
+        """The files of each part."""
+        from lrsched.data.folders.layout import check_classes, classes_in, parts_of
+
+        parts = {part: (folder, classes_in(folder)) for part, folder in parts_of(root).items()}
+        for folder, other in parts.values():
+            check_classes(parts["train"][1], other, folder)
+        return {part: held for part, (_, held) in parts.items()}
 
     def inputs(self, path: str) -> Tensor:
         """Pictures to predict, as those of the data set: of a file, or of a folder in the order of the names.
@@ -84,7 +99,6 @@ def check_keys(source: Any) -> None:
         ConfigError: names the key.
     """
     from lrsched.data.folders.size import size_of
-    from lrsched.data.stream.fetch import MOST_WORKERS
 
     size_of(source.size, source.fit)
     if type(source.channels) is not int or source.channels not in (1, 3):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lrsched.data.counts import Counted
 from lrsched.data.image_folder import check_keys
 from lrsched.data.source import Source
 from lrsched.errors import ConfigError, DataError
@@ -69,6 +70,14 @@ class ImageMasks(Source):
             raise ConfigError(
                 "masks", self.masks, "is the folder of the pictures too", "put masks into one of their own"
             )
+
+    def count(self) -> Counted:
+        """The pairs of the training part, no file of them opened."""
+        from lrsched.data.folders.layout import root_of
+        from lrsched.data.folders.pairs import pairs_of
+
+        parts = pairs_of(root_of(self.root), self.images, self.masks, self.suffix)
+        return Counted(len(parts["train"].files), "test" in parts, "validation" in parts)
 
     def load(self) -> Pictures:
         """The pictures and their masks, in a cache."""

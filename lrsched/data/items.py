@@ -14,10 +14,11 @@ from torch.utils.data import IterableDataset
 
 from lrsched.data.batch import Batch, column, samples
 from lrsched.data.cache.cache import Cache
+from lrsched.data.counts import MOST_WORKERS
 from lrsched.data.data import is_whole, target
 from lrsched.data.pad import Pad
 from lrsched.data.partition import Partition
-from lrsched.data.stream.fetch import MOST_WORKERS, Fetch, Part, Wanted
+from lrsched.data.stream.fetch import Fetch, Part, Wanted
 from lrsched.data.stream.identify import identity
 from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Augmented, Standardise, Transform

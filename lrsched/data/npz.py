@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from lrsched.data.as_data import as_input, as_target, as_weight, labels_of
-from lrsched.data.data import Data, is_whole
+from lrsched.data.counts import Counted
 from lrsched.data.files import find_file, unreadable
-from lrsched.data.images import Images
 from lrsched.data.source import Source
 from lrsched.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lrsched.data.data import Data
+    from lrsched.data.images import Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +66,42 @@ class Npz(Source):
         if self.y is None and self.weight is not None:
             raise ConfigError("weight", self.weight, "weighs losses of targets, and dataset.y=null says there is none")
 
+    def count(self) -> Counted | None:
+        """The samples as the heads of the arrays tell; None: the split minds groups, and the data alone tell it."""
+        shapes = _read(find_file("path", self.path), self._wanted, _shape)
+        parts = [
+            {shape[:1] for key, shape in shapes.items() if key.startswith("test_") == test and shape is not None}
+            for test in (False, True)
+        ]
+        if None in shapes.values() or any(len(part) > 1 or part & {(), (0,)} for part in parts):
+            self.load()  # says what is wrong
+            return None
+        ((train,),) = parts[0]
+        return None if self.group is not None else Counted(train, self.test_x is not None)
+
     def load(self) -> Data:
         """Images where the arrays are such, or else Data."""
+        from lrsched.data.as_data import as_input, as_target, as_weight  # import torch
+
+        make = {"x": as_input, "weight": as_weight, "test_x": as_input, "test_weight": as_weight}
         file = find_file("path", self.path)
-        wanted = {key: name for key in KEYS if (name := getattr(self, key)) is not None}
-        arrays = _read(file, wanted)
+        arrays = _read(file, self._wanted, _array)
         try:
-            return self._data({key: KEYS[key](key, array) for key, array in arrays.items()})
+            return self._data({key: make.get(key, as_target)(key, array) for key, array in arrays.items()})
         except DataError as error:
             raise DataError(f"{file}: {error}") from error
 
+    @property
+    def _wanted(self) -> dict[str, str]:
+        """The names of the arrays in the file, by key."""
+        return {key: name for key in KEYS if (name := getattr(self, key)) is not None}
+
     def _data(self, given: dict[str, Tensor]) -> Data:
+        import torch
+
+        from lrsched.data.as_data import labels_of
+        from lrsched.data.data import Data, is_whole
+
         group = given.pop("group", None)
         train = tuple(given[key] for key in ("x", "y", "weight") if key in given)
         test = tuple(given[key] for key in ("test_x", "test_y", "test_weight") if key in given) or None
@@ -91,6 +119,8 @@ class Npz(Source):
         )
 
     def _images(self, train: tuple[Tensor, ...], test: tuple[Tensor, ...] | None) -> Images:
+        from lrsched.data.images import Images
+
         (x, y), shape = train, train[0].shape
         if shape[1] > 4 and shape[3] <= 4:
             raise DataError(f"x: images are [N, C, H, W], and these are {list(shape)}; give x.transpose(0, 3, 1, 2)")
@@ -104,19 +134,12 @@ class Npz(Source):
         return Images(x, y, *tested, classes)
 
 
-KEYS = {
-    "x": as_input,
-    "y": as_target,
-    "weight": as_weight,
-    "test_x": as_input,
-    "test_y": as_target,
-    "test_weight": as_weight,
-    "group": as_target,
-}
-"""What each array becomes."""
+KEYS = ("x", "y", "weight", "test_x", "test_y", "test_weight", "group")
+"""What names an array."""
 
 
-def _read(file: Path, wanted: dict[str, str]) -> dict[str, Any]:
+def _read(file: Path, wanted: dict[str, str], what: Callable[[Path, Any, str], Any]) -> dict[str, Any]:
+    """What is wanted of each array, by key."""
     try:
         with file.open("rb") as stream:
             opened = np.load(stream, allow_pickle=False)
@@ -125,13 +148,25 @@ def _read(file: Path, wanted: dict[str, str]) -> dict[str, Any]:
             for key, name in wanted.items():
                 if name not in opened.files:
                     raise ConfigError(key, name, f"{file} has no such array", nearest(name, opened.files))
-            return {key: _array(file, opened, name) for key, name in wanted.items()}
+            return {key: what(file, opened, name) for key, name in wanted.items()}
     except ConfigError:  # is a ValueError too
         raise
     except OSError as error:
         raise unreadable(file, error) from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{file}: is not a whole file of numpy.savez ({_said(error)})") from error
+
+
+def _shape(file: Path, opened: Any, name: str) -> tuple[int, ...] | None:
+    """The shape that the head of an array says; None: it is no usual one, of numbers."""
+    try:
+        with opened.zip.open(f"{name}.npy") as stream:
+            version = np.lib.format.read_magic(stream)
+            heads = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, _, kind = heads[version](stream)
+    except (ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile):
+        return None
+    return None if kind.kind not in "biuf" else shape
 
 
 def _array(file: Path, opened: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from lrsched.data.counts import check_fraction, held_out
+from lrsched.data.counts import check_fold, check_fraction, held_out, left_of
 from lrsched.errors import ConfigError
 from lrsched.seeds import key
 
@@ -82,10 +82,7 @@ class Partition:
         if self.strata is not None and not self.last:
             return stratified(self.strata, fraction, seed, purpose)
         count, gap = held_out(self.samples, fraction), self.gap if self.last else 0
-        left = self.samples - count - gap
-        if not count or left < 1:
-            rule = f"holds out {count} of {self.samples} samples" + (f", after a gap of {gap}" if gap else "")
-            raise ConfigError(purpose, fraction, rule, "give a fraction nearer to 0.5, or more data")
+        left = left_of(self.samples, count, purpose, fraction, gap)
         order = torch.arange(self.samples) if self.last else _shuffled(self.samples, seed, f"split/{purpose}")
         return order[:left].sort().values, order[left + gap :].sort().values
 
@@ -99,20 +96,12 @@ class Partition:
         Raises:
             ConfigError: no such fold, fewer samples or groups than folds, or samples that must stay in order.
         """
-        if self.last:
-            rule = "these samples stay in order, so that the last ones validate: there are no folds of them"
-            raise ConfigError("fold", fold, rule, "leave it out, or take dataset.validation")
-        if folds < 2:
-            raise ConfigError("folds", folds, "must be at least 2: one validates, the others train")
-        if not 0 <= fold < folds:
-            raise ConfigError("fold", fold, f"must lie in 0 … {folds - 1}", "dataset.folds says how many there are")
+        check_fold(fold, folds, samples=folds if self.groups is not None else self.samples, ordered=self.last)
         number = self._folds(folds, seed) if self.groups is None else _deal_groups(self.groups, folds, seed)
         return (number != fold).nonzero().flatten(), (number == fold).nonzero().flatten()
 
     def _folds(self, folds: int, seed: int) -> Tensor:
         """The fold of each sample."""
-        if self.samples < folds:
-            raise ConfigError("folds", folds, f"there are {self.samples} samples", "give fewer folds")
         if self.strata is None:
             dealt = _shuffled(self.samples, seed, "split/fold")
         else:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from lrsched.data.data import Data
-
 if TYPE_CHECKING:
+    from lrsched.data.data import Data
     from lrsched.data.items import Items
 
 

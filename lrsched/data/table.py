@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from torch import Tensor
-
-from lrsched.data.as_data import as_weight
-from lrsched.data.csv_coding import Coding, class_names, holds_words, inputs, learn, numbers, places, text
+from lrsched.data.counts import Counted
 from lrsched.data.csv_table import Cells, read_cells
-from lrsched.data.data import Data
 from lrsched.data.files import find_file
 from lrsched.data.source import Source
 from lrsched.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lrsched.data.csv_coding import Coding
+    from lrsched.data.data import Data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +91,20 @@ class Table(Source):
         """Names of the columns to predict."""
         return (self.target,) if isinstance(self.target, str) else tuple(self.target)
 
+    def count(self) -> Counted | None:
+        """The rows, without a look at what they hold; None: the split minds groups, and the data alone tell it."""
+        cells = self._read("path", self.path, count=True)
+        if self.test_path is not None:
+            self._read_test(cells, count=True)
+        gap = 0 if self.order == "last" else None
+        return None if self.group is not None else Counted(len(cells.lines), self.test_path is not None, gap=gap)
+
     def load(self) -> Data:
         """Inputs float32 [N, inputs]; targets int64 [N], or float32 [N] or [N, K]; weights float32 [N], if any."""
+        from lrsched.data.csv_coding import text  # imports torch
+        from lrsched.data.data import Data
+
         cells = self._read("path", self.path)
-        if len(cells.lines) < 2:
-            raise DataError(f"{cells.file}: holds one row; there is nothing to hold out")
         codings = self._codings(cells)
         labels = self._labels(cells)
         train = self._part(cells, codings, labels)
@@ -124,6 +134,8 @@ class Table(Source):
         Raises:
             DataError: the file is missing, lacks a column, or holds a cell that cannot be used; names the line.
         """
+        from lrsched.data.csv_coding import inputs
+
         codings = self._codings(self._read("path", self.path))
         file = Path(path).expanduser()
         if not file.is_file():
@@ -138,6 +150,8 @@ class Table(Source):
 
     def _codings(self, cells: Cells) -> list[Coding]:
         """How each input is coded, learned from the training file."""
+        from lrsched.data.csv_coding import learn
+
         special = {*self.targets, self.weight, self.group}
         names = [name for name in cells.columns if name not in special]
         if not names:
@@ -146,10 +160,10 @@ class Table(Source):
             )
         return [learn(cells, name, names=name in self.categories) for name in names]
 
-    def _read(self, key: str, path: str) -> Cells:
+    def _read(self, key: str, path: str, *, count: bool = False) -> Cells:
         words = {*self.categories, *(() if self.group is None else (self.group,))}
         separator = "\t" if self.separator == "tab" else self.separator
-        cells = read_cells(find_file(key, path), separator, words, self.drop)
+        cells = read_cells(find_file(key, path), separator, words, self.drop, count=count)
         wanted = [(name, "target") for name in self.targets] + [(name, "categories") for name in self.categories]
         wanted += [(name, "weight") for name in (self.weight,) if name is not None]
         if key == "path":
@@ -158,11 +172,13 @@ class Table(Source):
         for name, asked in wanted:
             if name not in cells.header:
                 raise ConfigError(asked, name, f"{cells.file} has no such column", _near(name, cells.header))
+        if key == "path" and len(cells.lines) < 2:
+            raise DataError(f"{cells.file}: holds one row; there is nothing to hold out")
         return cells
 
-    def _read_test(self, train: Cells) -> Cells:
+    def _read_test(self, train: Cells, *, count: bool = False) -> Cells:
         assert self.test_path is not None
-        cells = self._read("test_path", self.test_path)
+        cells = self._read("test_path", self.test_path, count=count)
         for name in train.columns:
             if name not in cells.columns and name != self.group:
                 rule = f"{cells.file}: has no column {name!r}, which {train.file} has"
@@ -177,6 +193,8 @@ class Table(Source):
         """The classes by name, in order; None: the target is a number."""
         if self.kind == "number" or not isinstance(self.target, str):
             return None
+        from lrsched.data.csv_coding import class_names, holds_words
+
         remedy = "dataset.kind=class if the column names classes"
         if self.kind == "auto" and not holds_words(cells, self.target, remedy):
             return None
@@ -185,9 +203,16 @@ class Table(Source):
     def _groups(self, cells: Cells) -> Tensor | None:
         if self.group is None:
             return None
+        from lrsched.data.csv_coding import places
+
         return places(cells, self.group, tuple(filter(None, cells.columns[self.group].words)))
 
     def _part(self, cells: Cells, codings: Sequence[Coding], labels: tuple[str, ...] | None) -> tuple[Tensor, ...]:
+        import torch
+
+        from lrsched.data.as_data import as_weight
+        from lrsched.data.csv_coding import inputs, numbers, places
+
         x = inputs(cells, codings, missing=self.missing != "refuse")
         if labels is not None:
             y = places(cells, self.targets[0], labels)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from lrsched.data.data import Data
+from lrsched.data.counts import Counted
 from lrsched.data.files import find_files, unreadable
 from lrsched.data.source import Source
 from lrsched.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lrsched.data.data import Data
 
 VOCABULARY = 256
 
@@ -51,17 +55,22 @@ class Text(Source):
             if value is not None and value < 1:
                 raise ConfigError(name, value, "must be at least 1")
 
+    def count(self) -> Counted:
+        """The windows in files of such lengths."""
+        files = find_files("path", self.path)
+        windows = self._windows(files, sum(map(_length, files)))
+        return Counted(windows, gap=self._gap)
+
     def load(self) -> Data:
         """Tokens uint8 [N, context + 1] that share the memory of the text."""
+        import torch
+
+        from lrsched.data.data import Data
+
         files = find_files("path", self.path)
         parts = [_bytes(file) for file in files]
         text = torch.from_numpy(parts[0] if len(parts) == 1 else np.concatenate(parts))
-        if len(text) < self.context + 1:
-            where = str(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]}"
-            raise DataError(
-                f"{where}: {len(text)} bytes are no window of dataset.context={self.context} and the byte after it; "
-                "give a longer text or a smaller context"
-            )
+        self._windows(files, len(text))
         stride = self.stride or self.context
         facts = {
             "vocabulary": VOCABULARY,
@@ -69,8 +78,34 @@ class Text(Source):
             "input_shape": (self.context,),
             "features": self.context,
         }
-        gap = -(-self.context // stride) - 1
-        return Data((text.unfold(0, self.context + 1, stride),), facts=facts, order="last", gap=gap)
+        return Data((text.unfold(0, self.context + 1, stride),), facts=facts, order="last", gap=self._gap)
+
+    @property
+    def _gap(self) -> int:
+        """Windows that hold targets of the one after them."""
+        return -(-self.context // (self.stride or self.context)) - 1
+
+    def _windows(self, files: Sequence[Path], length: int) -> int:
+        """How many there are in so many bytes.
+
+        Raises:
+            DataError: none.
+        """
+        if length < self.context + 1:
+            where = str(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]}"
+            raise DataError(
+                f"{where}: {length} bytes are no window of dataset.context={self.context} and the byte after it; "
+                "give a longer text or a smaller context"
+            )
+        return (length - self.context - 1) // (self.stride or self.context) + 1
+
+
+def _length(file: Path) -> int:
+    try:
+        with file.open("rb") as stream:
+            return stream.seek(0, 2)
+    except OSError as error:
+        raise unreadable(file, error) from error
 
 
 def _bytes(file: Path) -> np.ndarray:

@@ -149,9 +149,6 @@ class Grid:
     def _refuse_dear(self, coarse: Sequence[float]) -> None:
         """Tell what the grid costs; refuse one that costs more than it may."""
         runs, full, budget = len(coarse) * len(self.asked.seeds), self.asked.full, self._budget
-        if full is None and self.asked.find.budget is not None:
-            rule = "limits the cost, and the config does not say how long a run is"
-            raise ConfigError("find.budget", self.asked.find.budget, rule, "give trainer.steps=NUMBER")
         if full is not None and budget is not None and full > budget:
             rule = f"allows {budget} steps, and the grid takes {self.asked.told(full)}"
             raise ConfigError("find.budget", self.asked.find.budget, rule, "give fewer find.rates or find.seeds")

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.checks import all_metrics
-from lrsched.assembly.horizon import foreseen
+from lrsched.assembly.horizon import length_of
 from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, spec_of
 from lrsched.assembly.native import depends_on_length
 from lrsched.compose.overrides import written
@@ -65,7 +65,7 @@ def search(asked: FindRequest, trained: Trained) -> Extrapolation:
         ConfigError: this schedule, run, or budget is none for it, or every rate diverged.
         UserError: a run did not finish.
     """
-    plan, horizon = plan_of(asked), foreseen(asked.runs[0], native=False)
+    plan, horizon = plan_of(asked), asked.horizon or length_of(asked.runs[0])
     shape = rescaled(asked.runs[0], horizon)
     say(f"short runs of a schedule of {count(horizon.steps, 'step')}: at most {asked.told(plan.budget)}")
     say(f"a rate is judged by {asked.runs[0].checkpoint.monitor} at the end of its runs")
@@ -123,7 +123,7 @@ def plan_of(asked: FindRequest) -> Plan:
     from lrsched.find.plan import SHORTEST as SHORT
 
     run, find = asked.runs[0], asked.find
-    horizon, base = foreseen(run, native=False), base_rate(run.optimizer)
+    horizon, base = asked.horizon or length_of(asked.runs[0]), base_rate(run.optimizer)
     _refuse_shape(run)
     if horizon.steps < SHORTEST:
         rule = f"a run of {count(horizon.steps, 'step')} has no short part that stands for it: at least {SHORTEST}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrsched.assembly.horizon import foreseen
+from lrsched.assembly.horizon import foretold, length_of
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.nodes import plain
 from lrsched.compose.outside import composed, hydra_of_ours
@@ -19,7 +19,7 @@ from lrsched.compose.overrides import parse, standing
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, settings
-from lrsched.errors import UNSET, ConfigError, UserError
+from lrsched.errors import UNSET, ConfigError
 from lrsched.find.answer import FILE
 from lrsched.find.options import FindConfig, options_in
 from lrsched.horizon import Horizon
@@ -58,10 +58,9 @@ class FindRequest:
 
     @cached_property
     def horizon(self) -> Horizon | None:
-        """Of the run itself; None: the data will tell."""
-        with suppress(UserError):
-            return foreseen(self.runs[0], native=False)
-        return None
+        """Of the run itself, by the data where a budget is counted by it; None: the runs will tell."""
+        grid = self.find.method == "grid" and self.find.budget is not None
+        return length_of(self.runs[0]) if grid or self.find.method == "horizon" else foretold(self.runs[0])
 
     @property
     def full(self) -> int | None:

@@ -62,7 +62,7 @@ def check_schedule(run: Settings) -> None:
     """
     spec, horizon = spec_of(run.scheduler), None
     with suppress(ConfigError):  # the data will tell the length
-        horizon = foreseen(run, native=False)
+        horizon = foreseen(run, native=False, count=False)
     if isinstance(spec, OpenLoopSpec) and horizon is not None and not _is_grouped(run):
         _of_schedule(run, spec, "", horizon, None)
 

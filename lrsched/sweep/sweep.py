@@ -161,7 +161,7 @@ class Sweep:
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
         run = settings(own)
         with suppress(UserError):  # the data will tell the length when the run loads them
-            entry.steps_asked = min(foreseen(run, native=False).steps, run.sweep.until or LONGEST)
+            entry.steps_asked = min(foreseen(run, native=False, count=False).steps, run.sweep.until or LONGEST)
         if not elsewhere:
             refuse_changed_source(folder, run.init_from)
         if not elsewhere and finished(folder):

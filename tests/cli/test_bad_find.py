@@ -232,12 +232,12 @@ def test_several_schedules_are_refused_before_a_run_begins(name: str, run_cli) -
     assert not list(Path().iterdir())
 
 
-def test_a_budget_of_runs_whose_length_nobody_knows(run_cli) -> None:
-    words = ("experiment=picture", "logger=none", "name=found", "method=grid", "find.budget=50%")
+def test_a_budget_of_runs_whose_length_the_data_alone_tell(run_cli) -> None:
+    words = (*TINY, "dataset.train_samples=null", "logger=none", "name=found", "method=grid", "find.budget=50%")
     ended = run_cli(*words, command="find")
     assert ended.code == 2
-    assert "find.budget=50%: limits the cost" in ended.err
-    assert "give trainer.steps=NUMBER" in ended.err
+    # 7 rates, 3 seeds, 12 steps: 252
+    assert "find.budget=50%: allows 126 steps, and the grid takes 252 steps, 100 % of a full grid" in ended.err
     assert not list(Path().iterdir())
 
 

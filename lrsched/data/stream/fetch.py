@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from lrsched.data.batch import Batch, columns
 from lrsched.data.cache.cache import Cache
+from lrsched.data.counts import MOST_WORKERS
 from lrsched.data.data import target
 from lrsched.data.stream.form import Collate, as_batch, shape_of
 from lrsched.data.stream.keyed import Sparing, apart, set_by
@@ -24,8 +25,6 @@ from lrsched.seeds import key
 
 LONGEST = 300
 """Characters of another's message that are shown."""
-
-MOST_WORKERS = 1024
 
 AT_REST = -1
 """The item that a worker makes, where it makes none."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lrsched.data.batch import Batch
+from lrsched.data.counts import check_fold
 from lrsched.data.items import Items
 from lrsched.data.partition import Partition
 from lrsched.data.stream.batches import Hands, ItemLoader, ItemsInOrder
@@ -18,7 +19,6 @@ from lrsched.data.stream.fetch import Part
 from lrsched.data.stream.labels import Labels
 from lrsched.data.stream.permutation import whole_order
 from lrsched.data.transform import Transform
-from lrsched.errors import ConfigError
 
 if TYPE_CHECKING:
     from lrsched.data.augment import Augment
@@ -148,8 +148,7 @@ def split_items(
     """
     validates = data.validation is not None
     if validates and fold is not None:
-        rule = "validates with a part of the training samples, and there is a validation part of its own"
-        raise ConfigError("fold", fold, rule, "give one of the two")
+        check_fold(fold, folds, samples=data.samples, validates=True)
     partition = GivenParts(data.samples, data.partition.strata, validates=validates)
     held = None if data.test is not None else test
     parts: list[Tensor | None] = [None, torch.empty(0, dtype=torch.int64)]
