@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +326,7 @@ def test_a_value_of_two_kinds_is_a_text(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="it trains, and no torch is there")
 def test_a_run_shows_its_restarts_and_what_shapes_it(run_cli) -> None:
     ended = run_cli(*TINY, "scheduler=sgdr", "scheduler.first=1ep", "name=run", "optimizer.lr=0.05")
     run = ended.cwd / "outputs" / "run"
