@@ -15,15 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 STEPS, EPOCH = 18, 6  # updates in a run and in one of its epochs
 SAVE = 5  # steps between two saves
 
-# Batch norm has buffers, dropout and augmentation draw numbers, and evaluations come often enough for closed loops.
-OPTIONS = (
-    *TINY,
-    "name=run",
+# Batch norm has buffers, dropout and augmentation draw numbers.
+CNN = (
     "model=cnn",
     "model.channels=[4,4]",
     "model.hidden=8",
     "model.dropout=0.2",
     "dataset.augment={crop: 1, flip: true}",
+)
+# Evaluations come often enough for closed loops.
+OPTIONS = (
+    *TINY,
+    "name=run",
+    *CNN,
     "trainer.epochs=3",
     "trainer.log_every=1st",
     "trainer.evaluate_every=2st",

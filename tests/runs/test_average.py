@@ -11,17 +11,13 @@ import lrsched
 from lrsched.checkpoint.store import Store, load
 from lrsched.records import RunFolder
 from lrsched.train.state import weights_sha256
+from tests.helpers.cases import CNN
 from tests.helpers.cli import TINY, Ended
 from tests.helpers.compare_runs import differences
 
-# Batch norm, dropout and augmentation.
 WORDS = (
     *TINY,
-    "model=cnn",
-    "model.channels=[4,4]",
-    "model.hidden=8",
-    "model.dropout=0.2",
-    "dataset.augment={crop: 1, flip: true}",
+    *CNN,
     "trainer.log_every=1st",
     "trainer.evaluate_every=4st",
     "logger=[csv]",

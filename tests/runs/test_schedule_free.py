@@ -25,6 +25,7 @@ from lrsched.python.words import config_of
 from lrsched.records import RunFolder
 from lrsched.train.averaging import renew
 from lrsched.train.state import weights_sha256
+from tests.helpers.cases import CNN
 from tests.helpers.cli import TINY, Ended
 from tests.helpers.compare_runs import differences
 
@@ -34,15 +35,10 @@ ADAMW = ("optimizer=schedulefree/adamw", "optimizer.lr=0.01", "optimizer.weight_
 SGD = ("optimizer=schedulefree/sgd", "optimizer.lr=0.5", "optimizer.weight_decay=0.001")
 KINDS = {"adamw": ADAMW, "sgd": SGD}
 STEADY = ("scheduler=constant", "scheduler.warmup=3st")
-# Batch norm, dropout and augmentation.
 WORDS = (
     *TINY,
     *STEADY,
-    "model=cnn",
-    "model.channels=[4,4]",
-    "model.hidden=8",
-    "model.dropout=0.2",
-    "dataset.augment={crop: 1, flip: true}",
+    *CNN,
     "trainer.log_every=1st",
     "trainer.evaluate_every=4st",
     "logger=[csv]",

@@ -18,7 +18,7 @@ from lrsched.checkpoint.store import Store, load
 from lrsched.errors import ConfigError, UserError
 from lrsched.records import RunFolder
 from lrsched.tasks import Task
-from tests.helpers.cases import OPTIONS
+from tests.helpers.cases import CNN, OPTIONS
 from tests.helpers.cli import TINY, Ended
 from tests.helpers.compare_runs import differences
 from tests.helpers.failpoints import DIED, die
@@ -27,11 +27,7 @@ from tests.helpers.runs import folder, resume, run
 # Batch norm, dropout and augmentation; 12 updates, minima after 4, 8 and 12.
 WORDS = (
     *TINY,
-    "model=cnn",
-    "model.channels=[4,4]",
-    "model.hidden=8",
-    "model.dropout=0.2",
-    "dataset.augment={crop: 1, flip: true}",
+    *CNN,
     "trainer.evaluate_every=6st",
     "logger=none",
     "optimizer.lr=0.3",

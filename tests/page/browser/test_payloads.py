@@ -11,55 +11,12 @@ import pytest
 import yaml
 
 from tests.helpers.browser import Opened
+from tests.helpers.payloads import PAYLOADS
 from tests.page.browser.conftest import written
 from tests.page.browser.test_reading import drawn
 from tests.report.conftest import config
 
 pytestmark = pytest.mark.slow
-
-RUN = "window.flag=1"
-PAYLOADS = [
-    f"<script>{RUN}</script>",
-    f"</script><script>{RUN}</script>",
-    f"</SCRIPT ><SCRIPT>{RUN}</SCRIPT>",
-    f"<!--<script>{RUN}</script>",
-    f"--><script>{RUN}</script>",
-    f"<!--<script>--><script>{RUN}</script>",
-    f"]]><script>{RUN}</script>",
-    f"<![CDATA[<script>{RUN}</script>]]>",
-    f"</title><script>{RUN}</script>",
-    f"</style><script>{RUN}</script>",
-    f"</textarea><script>{RUN}</script>",
-    f"</svg><script>{RUN}</script>",
-    f"</desc></svg><img src=x onerror={RUN}>",
-    f"<img src=x onerror={RUN}>",
-    f"<img src=x onerror='{RUN}'>",
-    f'"><img src=x onerror="{RUN}">',
-    f"'><img src=x onerror='{RUN}'>",
-    f"`><img src=x onerror=`{RUN}`>",
-    f'" onmouseover="{RUN}" x="',
-    f"' onfocus='{RUN}' autofocus x='",
-    f"x onclick={RUN} x=",
-    f"<svg onload={RUN}>",
-    f"<svg><script>{RUN}</script></svg>",
-    f"<svg><animate onbegin={RUN} attributeName=x dur=1s>",
-    f"<math><mtext><script>{RUN}</script></mtext></math>",
-    f"<body onload={RUN}>",
-    f"<details open ontoggle={RUN}>",
-    "<iframe srcdoc='<script>parent.flag=1</script>'></iframe>",
-    f'<iframe src="javascript:parent.{RUN}"></iframe>',
-    f'<object data="javascript:{RUN}"></object>',
-    f'<a href="javascript:{RUN}" id=run>x</a>',
-    f"javascript:{RUN}",
-    f'<meta http-equiv=refresh content="0;url=javascript:{RUN}">',
-    "<base href=https://example.invalid/>",
-    "<link rel=stylesheet href=https://example.invalid/x.css>",
-    f"{{{{ self.__init__.__globals__ }}}}{{% raw %}}<script>{RUN}</script>",
-    f"\\u003cscript\\u003e{RUN}\\u003c/script\\u003e",
-    f"&lt;script&gt;{RUN}&lt;/script&gt;<script>{RUN}</script>",
-    f"\u2028</script\u2029><script>{RUN}</script>",
-    f"${{{RUN}}}<style>@import 'https://example.invalid/x.css';</style><script>{RUN}//",
-]
 
 
 def test_there_are_forty() -> None:
