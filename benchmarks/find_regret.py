@@ -24,7 +24,7 @@ from lrsched.data.quadratic import Quadratic
 from lrsched.finder.answer import Candidate
 from lrsched.finder.losses import by_horizon
 from lrsched.finder.plan import Ask, Plan
-from lrsched.finder.suggest import FIRST, smoothed, suggestions
+from lrsched.finder.ramps.suggest import FIRST, smoothed, suggestions
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]

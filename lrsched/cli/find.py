@@ -90,8 +90,8 @@ def _parser() -> Parser:
 
 
 def _by_range(several: Sequence[FindRequest], picture: Path | None, stop: StopFlag) -> None:
-    from lrsched.finder.range import ALIKE, answer, of_each, range_test
-    from lrsched.finder.show import block, png
+    from lrsched.finder.ramps.range import ALIKE, answer, of_each, range_test
+    from lrsched.finder.ramps.show import block, png
 
     asked = replace(several[0], rivals=1)  # one test: the ramp takes the place of any schedule
     refuse_taken(asked.folder)
