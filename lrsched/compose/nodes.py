@@ -9,7 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import complaint
-from lrsched.config.walk import is_list, is_mapping
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -32,15 +31,16 @@ def as_written(config: Any) -> Any:
 
 def raw(config: DictConfig, key: str) -> Any:
     """Find the value at a key, not resolved; None if there is none."""
-    found = as_written(config)
+    node: Any = config
     for name in key.replace("[", ".").replace("]", "").split("."):
-        if is_list(found) and name.isdigit() and int(name) < len(found):
-            found = found[int(name)]
-        elif is_mapping(found):
-            found = found.get(name)
+        inside: Any = vars(node).get("_content")  # a text where the node refers to another one
+        if is_list(inside) and name.isdigit() and int(name) < len(inside):
+            node = inside[int(name)]
+        elif is_mapping(inside) and name in inside:
+            node = inside[name]
         else:
             return None
-    return found
+    return as_written(node) if OmegaConf.is_config(node) else node._value()
 
 
 def put(config: DictConfig, key: str, value: Any) -> None:
