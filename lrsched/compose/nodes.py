@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -33,14 +33,20 @@ def raw(config: DictConfig, key: str) -> Any:
     """Find the value at a key, not resolved; None if there is none."""
     node: Any = config
     for name in key.replace("[", ".").replace("]", "").split("."):
-        inside: Any = vars(node).get("_content")  # a text where the node refers to another one
-        if is_list(inside) and name.isdigit() and int(name) < len(inside):
-            node = inside[int(name)]
-        elif is_mapping(inside) and name in inside:
-            node = inside[name]
-        else:
+        node = _child(node, name)
+        if node is None:
             return None
     return as_written(node) if OmegaConf.is_config(node) else node._value()
+
+
+def _child(node: Any, name: str) -> Any:
+    """The node in another one; None if there is none."""
+    held: dict[str, Any] = vars(node)
+    inside = held.get("_content")  # a text where the node refers to another one
+    if isinstance(inside, list):
+        items = cast(list[Any], inside)
+        return items[int(name)] if name.isdigit() and int(name) < len(items) else None
+    return cast(dict[str, Any], inside).get(name) if isinstance(inside, dict) else None
 
 
 def put(config: DictConfig, key: str, value: Any) -> None:
