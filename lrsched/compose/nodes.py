@@ -41,7 +41,7 @@ def raw(config: DictConfig, key: str) -> Any:
 
 def _child(node: Any, name: str) -> Any:
     """The node in another one; None if there is none."""
-    held: dict[str, Any] = vars(node)
+    held = cast(dict[str, Any], vars(node))
     inside = held.get("_content")  # a text where the node refers to another one
     if isinstance(inside, list):
         items = cast(list[Any], inside)
