@@ -20,6 +20,7 @@ machine's arithmetic: they are compared with ``--exact``, else only that there i
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -31,7 +32,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^(?P<marks>(?:<!-- [^\n]* -->\n)*)```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-NAMED = re.compile(r"# (?P<path>[\w./-]+\.(?:yaml|py|toml|csv|txt))\n")
+NAMED = re.compile(r"(?:# @package \w+\n)?# (?P<path>[\w./-]+\.(?:yaml|py|toml|csv|txt))\n")
 CLOCK = [
     (re.compile(r"\d+(?:\.\d+)? s\b"), "SECONDS s"),
     (re.compile(r"[\d,]+ samples/s"), "N samples/s"),
@@ -40,6 +41,19 @@ CLOCK = [
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+")
 LIMIT = 600
 """Seconds that one command may take."""
+
+INTERPRETER = """
+import json, sys, traceback
+answers, sys.stdout, names = sys.stdout, sys.stderr, {"__name__": "__main__"}
+for line in sys.stdin:
+    try:
+        exec(json.loads(line), names)
+        fault = ""
+    except BaseException:
+        fault = traceback.format_exc()
+    print(json.dumps(fault), file=answers, flush=True)
+"""
+"""Executes Python that comes line by line, in one namespace, and answers with what was raised."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +138,13 @@ class Reader:
     Args:
         folder: an empty one to work in.
         exact: compare numbers too.
-        code: the Python of the page so far.
+        python: the interpreter of the page, once there is one.
         faults: what did not come out as the page says.
     """
 
     folder: Path
     exact: bool = False
-    code: str = ""
+    python: subprocess.Popen[str] | None = None
     faults: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
@@ -161,6 +175,7 @@ class Reader:
                 for number, (command, expected) in enumerate(commands, 1):
                     code = block.code if number == len(commands) else 0
                     yield block, command, expected, self.type(command, code)
+        self.close()
 
     def type(self, command: str, code: int) -> str:
         """Type a command; what it prints."""
@@ -180,11 +195,31 @@ class Reader:
         return "\n".join([*warnings, ended.stdout.strip("\n")])
 
     def execute(self, block: Block) -> str:
-        """Execute Python in a process of its own, after the Python above it on the page."""
-        self.code += block.text
-        script = self.folder / ".page.py"
-        script.write_text(self.code, "utf-8")
-        return self.type(f"{sys.executable} {script}", block.code)
+        """Execute Python in the one interpreter of this page."""
+        if self.python is None:
+            self.python = subprocess.Popen(
+                [sys.executable, "-c", INTERPRETER],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        assert self.python.stdin is not None
+        assert self.python.stdout is not None
+        self.python.stdin.write(json.dumps(block.text) + "\n")
+        self.python.stdin.flush()
+        line = self.python.stdout.readline()
+        fault = json.loads(line) if line else "the interpreter ended"
+        if fault:
+            self.faults.append(f"{block.text}\nraises\n{fault}")
+        return ""
+
+    def close(self) -> None:
+        """End the interpreter of the page."""
+        if self.python is not None:
+            self.python.communicate(timeout=LIMIT)
 
     def check(self, page: Path) -> list[str]:
         """Read a page; what did not come out as it says."""
