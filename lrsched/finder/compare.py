@@ -128,7 +128,7 @@ class Comparison:
         rows = [json.dumps([*common, *own], ensure_ascii=False) for own in columns]
         return (
             f"for seed in range({first}, {first + self.seeds}): "
-            f"[lrsched.run([*words, f\"seed={{seed}}\", f\"name={name}-decide-{{number}}-{{seed}}\"], {more}) "
+            f'[lrsched.run([*words, f"seed={{seed}}", f"name={name}-decide-{{number}}-{{seed}}"], {more}) '
             f"for number, words in enumerate([{', '.join(rows)}])]"
         )
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
 from torch import nn
 
 from lrsched.compose.errors import RAISED, as_user_error
@@ -31,6 +30,9 @@ from lrsched.sweep.launchers.pool import run_each
 from lrsched.sweep.launchers.worker import run_job
 from lrsched.sweep.sweep import Sweep, Valid
 from lrsched.tasks.task import Task
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 @dataclass(frozen=True)

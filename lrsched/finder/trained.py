@@ -117,9 +117,7 @@ class Trained:
     def take(self, jobs: Sequence[Planned]) -> None:
         """Keep what they came to."""
         longest = max([self.length, *(_steps(job) for *_, job in jobs)])  # where no run was begun to tell its length
-        self.candidates += [
-            Candidate(lr, job.entry.steps_asked or longest, seed, _loss(job)) for lr, seed, job in jobs
-        ]
+        self.candidates += [Candidate(lr, job.entry.steps_asked or longest, seed, _loss(job)) for lr, seed, job in jobs]
         self.cost += sum(_steps(job) for *_, job in jobs)
         self.units = self.units or next((units for *_, job in jobs if (units := _units(job))), {})
 

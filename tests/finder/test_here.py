@@ -48,7 +48,7 @@ def of_runs(name: str) -> dict[str, Any]:
     "words",
     [
         pytest.param(["method=range", "find.seeds=2", "find.steps=40"], id="range"),
-        pytest.param([*GRID, "find.seeds=1"], id="grid"),
+        pytest.param([*GRID, "find.seeds=1"], id="grid", marks=pytest.mark.slow),
         pytest.param([*GRID, "find.seeds=2", "scheduler=cosine,wsd"], id="schedules", marks=pytest.mark.slow),
         pytest.param(SHORT, id="horizon", marks=pytest.mark.slow),
         pytest.param([*SHORT, "scheduler=cosine,wsd"], id="short schedules", marks=pytest.mark.slow),
@@ -81,7 +81,7 @@ def test_objects_are_looked_at_as_a_run_trains_them(run_cli: Callable[..., Ended
     )
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
     candidates = found.content["candidates"]
-    for place, candidate in enumerate(candidates[:2]):
+    for place, candidate in enumerate(candidates[:1]):
         made = lrsched.run(
             [*OWN, "threads=1", f"optimizer.lr={candidate['lr']}", f"name=run{place}"], model=model, **OBJECTS
         )
@@ -145,6 +145,7 @@ class Interrupts(Pinball):
         return super().loss(model, batch)
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_raised_and_the_same_call_goes_on() -> None:
     words = [*OWN, *GRID, "find.seeds=1", "find.low=1e-3", "find.high=1e-1", "trainer.log_every=1st"]
     given: dict[str, Any] = {"model": net(0), "data": Noisy(), "task": Interrupts(q=0.9)}
@@ -160,6 +161,7 @@ def test_ctrl_c_is_raised_and_the_same_call_goes_on() -> None:
     assert of_runs("cut") == of_runs("whole")
 
 
+@pytest.mark.slow
 def test_a_run_after_it_is_the_one_without_it() -> None:
     words = [*BASE, "threads=1", "model.dropout=0.5"]
     first = lrsched.run([*words, "name=first"])
@@ -212,6 +214,7 @@ def test_a_mistake_is_raised_in_one_message_and_nothing_is_left(name: str) -> No
     assert process() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_told_with_its_reason() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Fails(Pinball):
