@@ -45,7 +45,7 @@ def refuse_hidden(folder: str, key: str) -> None:
 
 
 def hide_shared_files() -> None:
-    """Hide shared files and hidden folders from Hydra's TAB completion and from ``glob(*)``. Hydra has no public hook for that."""
+    """Hide shared files and folders of schemas from TAB completion and ``glob(*)``; Hydra has no public hook."""
     ConfigLoaderImpl.get_group_options = _options
 
 

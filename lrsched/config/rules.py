@@ -136,7 +136,7 @@ def one_of(*words: str) -> Rule:
     return Rule(check, {"enum": words}, rule)
 
 
-def ruled(default: Any, rule: Rule) -> Any:
+def ruled(default: Any, rule: Callable[[str, Any], None]) -> Any:
     """Make a dataclass field whose value must hold a rule."""
     return field(default=default, metadata={"rule": rule})
 

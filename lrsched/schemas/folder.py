@@ -199,7 +199,7 @@ def _written(files: Mapping[str, File], name: str) -> Written:
 def _hydras(files: Mapping[str, File], options: Mapping[str, type]) -> Schema:
     """The schema of a group of Hydra: the keys of our choices, by their class."""
     rules: list[Schema] = []
-    for name in options.keys() & files.keys():
+    for name in (name for name in options if name in files):
         written = _written(files, name)
         own = {"_target_": {}, "defaults": {}, **typed(options[name], written)}
         if "params" in written.values:

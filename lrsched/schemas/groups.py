@@ -163,5 +163,3 @@ def _chosen(name: str, group: Group) -> Iterable[Schema]:
 def text_schema(title: str, found: Schema, made_with: str) -> Schema:
     """The schema with its head."""
     return {"$schema": DRAFT, "$comment": made_with, "title": title, **found}
-
-

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from lrsched.assembly.kinds import LENGTHS
 from lrsched.config import schema
@@ -116,6 +117,7 @@ def node_of(role: Role, target: str, cls: type, written: Written) -> Schema:
         written: comments and values of its YAML.
     """
     parameters, hints = inspect.signature(cls).parameters, hints_of(cls)
+    written = Written(written.values, {**documented(cls), **written.words})
     open_ended = False
     properties: dict[str, Schema] = {"_target_": {"type": "string", "const": target}, "defaults": DEFAULTS}
     for name, parameter in parameters.items():
@@ -127,6 +129,21 @@ def node_of(role: Role, target: str, cls: type, written: Written) -> Schema:
     properties |= reserved(role, cls, written)
     words = {"description": written.words[""]} if written.words.get("") else {}
     return {**words, "properties": properties, **({} if open_ended else {"additionalProperties": False})}
+
+
+def documented(cls: type) -> dict[str, str]:
+    """What a class's docstring says of its arguments, in the section ``Args:``.
+
+    >>> from lrsched.schedules import Cosine
+    >>> documented(Cosine)["power"]
+    'exponent of the wave; above 1 it falls earlier.'
+    """
+    if cls.__module__.startswith("torch."):
+        return {}
+    _, _, rest = (inspect.getdoc(cls) or "").partition("\nArgs:\n")
+    section = re.split(r"\n(?=\S)", rest)[0]
+    entries = re.split(r"^ {4}(\w+)(?: \([^\n]*?\))?: ", section, flags=re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in zip(entries[1::2], entries[2::2], strict=True)}
 
 
 def _argument(role: Role, cls: type, name: str, hint: Any) -> Schema:
@@ -142,6 +159,6 @@ def _argument(role: Role, cls: type, name: str, hint: Any) -> Schema:
     if cls.__module__.startswith("torch.optim.") and name in RANGES:
         limits, rule = RANGES[name]
         found, words = limited(found, limits), f"{words}, and {rule}" if words else rule
-    if role is DATASET and found:  # an argument may be an object, which its node makes
-        found = any_of([found, NODE]) or {}
+    if role is DATASET and found and any(schema_of(each) is None for each in get_args(hint)):
+        found = any_of([found, NODE]) or {}  # an object, which its node makes
     return said(or_later(found), words)
