@@ -15,8 +15,8 @@ from lrsched.compose.leaks import traced
 from lrsched.compose.outside import hydra_of_ours, in_folder
 from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError
-from lrsched.find.answer import Answer
-from lrsched.find.request import FindRequest, as_one_of, question, refuse_other_answer, refuse_taken, requests_of
+from lrsched.finder.answer import Answer
+from lrsched.finder.request import FindRequest, as_one_of, question, refuse_other_answer, refuse_taken, requests_of
 from lrsched.imports import collector_at_rest
 from lrsched.page import write_page
 from lrsched.picture import refuse_undrawable
@@ -90,8 +90,8 @@ def _parser() -> Parser:
 
 
 def _by_range(several: Sequence[FindRequest], picture: Path | None, stop: StopFlag) -> None:
-    from lrsched.find.range import ALIKE, answer, of_each, range_test
-    from lrsched.find.show import block, png
+    from lrsched.finder.ramps.range import ALIKE, answer, of_each, range_test
+    from lrsched.finder.ramps.show import block, png
 
     asked = replace(several[0], rivals=1)  # one test: the ramp takes the place of any schedule
     refuse_taken(asked.folder)
@@ -127,9 +127,9 @@ def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag)
             with as_one_of(each.own), traced(each.runs[0]):
                 forecast(each.runs[0], each.runs[0].scheduler.target)  # refuse a schedule that cannot be
     with collector_at_rest():
-        from lrsched.find import compare, grid, horizon  # imports torch
-        from lrsched.find.pictures.rates import Panel, draw
-        from lrsched.find.trained import Trained
+        from lrsched.finder import compare, grid, horizon  # imports torch
+        from lrsched.finder.pictures.rates import Panel, draw
+        from lrsched.finder.trained import Trained
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.launchers.choose import launching
     words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrsched.find.suggest import centre, minimum, slide, smoothed, steep, suggestions, valley
+from lrsched.finder.ramps.suggest import centre, minimum, slide, smoothed, steep, suggestions, valley
 
 RATES = np.geomspace(1e-6, 1.0, 40)
 curves = st.lists(st.floats(0.0, 10.0, width=32), min_size=16, max_size=40).map(np.array)

@@ -15,8 +15,8 @@ from lrsched.compose.leaks import traced
 from lrsched.config.settings import Settings, component
 from lrsched.config.targets import SCHEDULER
 from lrsched.errors import ConfigError, NotFinite, nearest
-from lrsched.find.options import FindConfig
-from lrsched.find.suggest import FIRST, smoothed
+from lrsched.finder.options import FindConfig
+from lrsched.finder.ramps.suggest import FIRST, smoothed
 from lrsched.horizon import Horizon
 from lrsched.runs.initial import initial_weights
 from lrsched.schedulers.base import names_of

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.find.answer import Candidate
-from lrsched.find.curves import Floats
-from lrsched.find.fit import Fit
-from lrsched.find.losses import by_horizon
+from lrsched.finder.answer import Candidate
+from lrsched.finder.curves import Floats
+from lrsched.finder.fit import Fit
+from lrsched.finder.losses import by_horizon
 
 FLOOR = 0.005
 """The least error of a prediction that is believed, of ln loss."""

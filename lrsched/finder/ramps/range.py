@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched.console import say
 from lrsched.errors import ConfigError
-from lrsched.find.answer import Answer, Candidate, override_of, rounded
-from lrsched.find.request import FindRequest
-from lrsched.find.suggest import FIRST, SUGGESTIONS, centre, suggestions
+from lrsched.finder.answer import Answer, Candidate, override_of, rounded
+from lrsched.finder.ramps.suggest import FIRST, SUGGESTIONS, centre, suggestions
+from lrsched.finder.request import FindRequest
 from lrsched.schedules.shapes import Floats
 from lrsched.signals import StopFlag
 
 if TYPE_CHECKING:
-    from lrsched.find.ramp import Climb
+    from lrsched.finder.ramps.ramp import Climb
 
 LOW, HIGH = 1e-7, 10.0
 """Where a ramp goes if nobody says it."""
@@ -96,7 +96,7 @@ def range_test(asked: FindRequest, stop: StopFlag) -> RangeTest:
         raise ConfigError("find.budget", find.budget, rule, "give fewer find.steps or find.seeds, or more of it")
     say(f"range test from {low:g} to {high:g}: at most {asked.told(cost)}")
     from lrsched.assembly.data import load_each  # imports torch
-    from lrsched.find.ramp import climb
+    from lrsched.finder.ramps.ramp import climb
     from lrsched.train.environment import prepare
 
     first = asked.runs[0]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrsched.find.answer import Answer, Candidate, override_of
-from lrsched.find.pictures import rates
-from lrsched.find.pictures.rates import Panel
-from lrsched.find.predict import Interval
+from lrsched.finder.answer import Answer, Candidate, override_of
+from lrsched.finder.pictures import rates
+from lrsched.finder.pictures.rates import Panel
+from lrsched.finder.predict import Interval
 
 pytest.importorskip("matplotlib")
 

@@ -13,8 +13,8 @@ from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import ConfigError, Incomplete, Stopped, storage
-from lrsched.find.answer import Candidate
-from lrsched.find.request import QUESTION
+from lrsched.finder.answer import Candidate
+from lrsched.finder.request import QUESTION
 from lrsched.records import write_json
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder

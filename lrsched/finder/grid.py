@@ -11,10 +11,10 @@ from typing import Any
 from lrsched.config.settings import base_rate
 from lrsched.console import say
 from lrsched.errors import ConfigError
-from lrsched.find.answer import Answer, override_of, rounded
-from lrsched.find.request import FindRequest
-from lrsched.find.rivals import student
-from lrsched.find.trained import Job, Trained
+from lrsched.finder.answer import Answer, override_of, rounded
+from lrsched.finder.request import FindRequest
+from lrsched.finder.rivals import student
+from lrsched.finder.trained import Job, Trained
 from lrsched.units import count
 
 AROUND = 30.0

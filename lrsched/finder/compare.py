@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from lrsched.assembly.horizon import length_of
 from lrsched.config.targets import needed_trust
 from lrsched.console import say, typed
-from lrsched.find.answer import Answer
-from lrsched.find.request import FindRequest, as_one_of
+from lrsched.finder.answer import Answer
+from lrsched.finder.request import FindRequest, as_one_of
 from lrsched.report.stats import QUANTILES, fewest_pairs
 from lrsched.units import count
 
 if TYPE_CHECKING:
-    from lrsched.find.predict import Interval
-    from lrsched.find.rivals import Place
-    from lrsched.find.trained import Trained
+    from lrsched.finder.predict import Interval
+    from lrsched.finder.rivals import Place
+    from lrsched.finder.trained import Trained
 
 MOST_SEEDS = 30
 """Seeds to ask for at most; what more of them would tell apart hardly matters."""
@@ -163,11 +163,11 @@ def by_short_runs(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> C
         ConfigError: a schedule, the run, or the budget is none for it, or every rate of a schedule diverged.
         UserError: a run did not finish.
     """
-    from lrsched.find import horizon  # these import torch
-    from lrsched.find.plan import Plan
-    from lrsched.find.predict import Bests
-    from lrsched.find.rivals import Contest, ranked
-    from lrsched.find.trained import train
+    from lrsched.finder import horizon  # these import torch
+    from lrsched.finder.plan import Plan
+    from lrsched.finder.predict import Bests
+    from lrsched.finder.rivals import Contest, ranked
+    from lrsched.finder.trained import train
 
     plans, shapes, steps = dict[str, Plan](), dict[str, list[str]](), 0
     for each in asked:
@@ -203,8 +203,8 @@ def by_grid(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> Compari
         ConfigError: no grid can be made, or it costs more than ``find.budget``.
         UserError: a run did not finish.
     """
-    from lrsched.find.grid import Grid  # imports torch
-    from lrsched.find.rivals import measured
+    from lrsched.finder.grid import Grid  # imports torch
+    from lrsched.finder.rivals import measured
 
     found, losses = list[Answer](), list[list[float]]()
     for each, of in zip(asked, trained, strict=True):

@@ -20,8 +20,8 @@ from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, settings
 from lrsched.errors import UNSET, ConfigError
-from lrsched.find.answer import FILE
-from lrsched.find.options import FindConfig, options_in
+from lrsched.finder.answer import FILE
+from lrsched.finder.options import FindConfig, options_in
 from lrsched.horizon import Horizon
 from lrsched.python.words import as_open
 from lrsched.records import RunFolder, check_name

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.find.answer import Candidate
-from lrsched.find.curves import Floats
-from lrsched.find.losses import by_horizon
-from lrsched.find.plan import Ask, Plan
-from lrsched.find.predict import FLOOR, Bests, Interval, extrapolated
+from lrsched.finder.answer import Candidate
+from lrsched.finder.curves import Floats
+from lrsched.finder.losses import by_horizon
+from lrsched.finder.plan import Ask, Plan
+from lrsched.finder.predict import FLOOR, Bests, Interval, extrapolated
 
 PACES = {0.03: 0.5, 0.06: 0.3, 0.12: 0.15, 0.25: 0.05}
 """τ, by how much the gap between two schedules may change while the run becomes e times as long, in ln loss; and how

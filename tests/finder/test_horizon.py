@@ -17,10 +17,10 @@ from lrsched.compose.outside import hydra_of_ours
 from lrsched.config.run_id import key_of
 from lrsched.data.quadratic import REGIMES, Quadratic
 from lrsched.errors import ConfigError
-from lrsched.find.answer import Candidate
-from lrsched.find.horizon import cautions, plan_of, rescaled, search, table, unlearned
-from lrsched.find.request import question, refuse_other_answer, request_of, requests_of
-from lrsched.find.trained import Job
+from lrsched.finder.answer import Candidate
+from lrsched.finder.horizon import cautions, plan_of, rescaled, search, table, unlearned
+from lrsched.finder.request import question, refuse_other_answer, request_of, requests_of
+from lrsched.finder.trained import Job
 from lrsched.horizon import Horizon
 from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.find.curves import ERROR, NOISE, UNIT, Belief, Curves, Floats, Ranges, moved, step_of
-from lrsched.find.losses import BAND, Losses, Noise
+from lrsched.finder.curves import ERROR, NOISE, UNIT, Belief, Curves, Floats, Ranges, moved, step_of
+from lrsched.finder.losses import BAND, Losses, Noise
 
 COUNT, MOVES, LAST_MOVES = 1000, 3, 5
 """Explanations, and how often each moves at every temperature, and at the last one."""
@@ -64,7 +64,7 @@ class Fit:
 
         ln loss(rate, h) = m_h + rise(ln rate, h) + noise
 
-    The rise is that of :class:`lrsched.find.curves.Curves`, m_h is free, the noise correlates over the rates of a
+    The rise is that of :class:`lrsched.finder.curves.Curves`, m_h is free, the noise correlates over the rates of a
     seed. A rate whose loss lies beyond the band, or diverged, says only that the rise is at least so high there. The
     draws: sequential Monte Carlo with moves along differences of others, always with the same random numbers.
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrsched.errors import UserError
-from lrsched.find.answer import Candidate
-from lrsched.find.curves import Floats
+from lrsched.finder.answer import Candidate
+from lrsched.finder.curves import Floats
 
 BAND = 1.0
 """A loss e times the least of its horizon says only that its rate is bad."""

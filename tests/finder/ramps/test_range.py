@@ -13,7 +13,7 @@ import pytest
 
 import lrsched
 from lrsched.cli.find import main
-from lrsched.find import ramp
+from lrsched.finder.ramps import ramp
 from tests.helpers.cli import TINY
 from tests.python.helpers import process
 
@@ -132,7 +132,7 @@ def test_it_says_what_it_costs_before_it_begins(run_cli, monkeypatch: pytest.Mon
 
 
 def test_seeds_that_disagree_are_said_to(find, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lrsched.find.range.SEEDS_APART", 1.0)
+    monkeypatch.setattr("lrsched.finder.ramps.range.SEEDS_APART", 1.0)
     answer = find("find.seeds=2", "find.steps=60")
     assert any("the seeds disagree about" in said for said in answer["disagreements"])
     assert "warning: the seeds disagree about" in answer["err"]
@@ -206,7 +206,7 @@ def test_any_task_and_the_exact_workload(run_cli) -> None:
 def test_a_picture_has_axes_and_the_suggestions(find, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     drawn: list[Any] = []
-    monkeypatch.setattr("lrsched.find.show.as_png", lambda figure: drawn.append(figure) or b"png")
+    monkeypatch.setattr("lrsched.finder.ramps.show.as_png", lambda figure: drawn.append(figure) or b"png")
     answer = find("find.steps=60", "--png", "range.png")
     assert Path("range.png").read_bytes() == b"png"
     (panel,) = drawn[0].axes

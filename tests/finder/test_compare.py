@@ -19,12 +19,12 @@ from lrsched import schedules
 from lrsched.cli.find import main
 from lrsched.console import typed
 from lrsched.data.quadratic import Quadratic
-from lrsched.find import compare
-from lrsched.find.answer import Answer, Candidate
-from lrsched.find.compare import Comparison, Rival
-from lrsched.find.predict import Interval
-from lrsched.find.request import FindRequest, requests_of
-from lrsched.find.trained import Job, Planned
+from lrsched.finder import compare
+from lrsched.finder.answer import Answer, Candidate
+from lrsched.finder.compare import Comparison, Rival
+from lrsched.finder.predict import Interval
+from lrsched.finder.request import FindRequest, requests_of
+from lrsched.finder.trained import Job, Planned
 from lrsched.horizon import Horizon
 from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY

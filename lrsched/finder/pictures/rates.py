@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lrsched.find.answer import Answer, Candidate
-from lrsched.find.curves import Floats
-from lrsched.find.fit import Fit
-from lrsched.find.losses import by_horizon
-from lrsched.find.predict import Bests, Interval, extrapolated
+from lrsched.finder.answer import Answer, Candidate
+from lrsched.finder.curves import Floats
+from lrsched.finder.fit import Fit
+from lrsched.finder.losses import by_horizon
+from lrsched.finder.predict import Bests, Interval, extrapolated
 from lrsched.picture import as_png, panels
 from lrsched.report.format import titled
 from lrsched.report.pictures.style import logarithmic, look, words

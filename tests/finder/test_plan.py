@@ -10,12 +10,12 @@ import pytest
 
 from lrsched.data.quadratic import Quadratic
 from lrsched.errors import ConfigError, UserError
-from lrsched.find.answer import Candidate
-from lrsched.find.curves import Curves, Ranges
-from lrsched.find.fit import Fit
-from lrsched.find.horizon import cautions
-from lrsched.find.losses import Losses, Noise, by_horizon
-from lrsched.find.plan import Ask, Found, Plan, cost_of
+from lrsched.finder.answer import Candidate
+from lrsched.finder.curves import Curves, Ranges
+from lrsched.finder.fit import Fit
+from lrsched.finder.horizon import cautions
+from lrsched.finder.losses import Losses, Noise, by_horizon
+from lrsched.finder.plan import Ask, Found, Plan, cost_of
 
 SEEDS = range(3)
 STEPS = 800

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lrsched.find.range import RangeTest
+from lrsched.finder.ramps.range import RangeTest
 from lrsched.picture import as_png, panels
 from lrsched.preview.plot import paint, plot
 from lrsched.schedules.shapes import Floats

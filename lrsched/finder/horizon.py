@@ -18,14 +18,14 @@ from lrsched.config.settings import Settings, base_rate, direction
 from lrsched.config.walk import is_list, is_mapping
 from lrsched.console import say
 from lrsched.errors import ConfigError
-from lrsched.find.answer import Answer, Candidate, override_of
-from lrsched.find.request import FindRequest
-from lrsched.find.trained import Job, Trained
+from lrsched.finder.answer import Answer, Candidate, override_of
+from lrsched.finder.request import FindRequest
+from lrsched.finder.trained import Job, Trained
 from lrsched.horizon import Horizon
 from lrsched.units import count
 
 if TYPE_CHECKING:
-    from lrsched.find.plan import Ask, Found, Plan
+    from lrsched.finder.plan import Ask, Found, Plan
 
 BUDGET = "15%"
 """The most that it costs if nobody says it."""
@@ -119,8 +119,8 @@ def plan_of(asked: FindRequest) -> Plan:
     Raises:
         ConfigError: this schedule, run, or budget is none for it.
     """
-    from lrsched.find.plan import CLEAR, USUAL, Plan, cost_of
-    from lrsched.find.plan import SHORTEST as SHORT
+    from lrsched.finder.plan import CLEAR, USUAL, Plan, cost_of
+    from lrsched.finder.plan import SHORTEST as SHORT
 
     run, find = asked.runs[0], asked.find
     horizon, base = asked.horizon or length_of(asked.runs[0]), base_rate(run.optimizer)

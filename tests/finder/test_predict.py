@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from lrsched.find.answer import Candidate
-from lrsched.find.plan import Plan
-from lrsched.find.predict import FLOOR, Bests, Interval, extrapolated
-from lrsched.find.rivals import Gaps, measured, ranked, student
+from lrsched.finder.answer import Candidate
+from lrsched.finder.plan import Plan
+from lrsched.finder.predict import FLOOR, Bests, Interval, extrapolated
+from lrsched.finder.rivals import Gaps, measured, ranked, student
 
 STEPS = np.array([50.0, 100.0, 500.0])
 SEEDS = range(3)

@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from lrsched.errors import ConfigError
-from lrsched.find.answer import Candidate, rounded
-from lrsched.find.curves import Floats
-from lrsched.find.fit import Fit
-from lrsched.find.losses import BAND, Losses, Noise, by_horizon
+from lrsched.finder.answer import Candidate, rounded
+from lrsched.finder.curves import Floats
+from lrsched.finder.fit import Fit
+from lrsched.finder.losses import BAND, Losses, Noise, by_horizon
 
 FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 """Horizons, as parts of the run, where the budget is 15 % of a full grid of 7 rates."""
