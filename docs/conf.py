@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: ``nox -s docs``, or ``python -m sphinx -W -n docs build/docs``; no network is needed."""
+"""How Sphinx builds these pages: ``nox -s docs``, or ``python -m sphinx -W docs build/docs``; no network is needed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ copyright = "2026, the lrsched authors"
 version = release = lrsched.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build"]
+nb_execution_mode = "off"  # the notebook holds what came out when it was made
 html_theme = "furo"
 html_title = f"lrsched {version}"
 
