@@ -82,6 +82,12 @@ def one_of(*words: str) -> Rule:
     return rule
 
 
+def yes_no_or_auto(key: str, value: Any) -> None:
+    """Require true, false or ``auto``."""
+    if not (isinstance(value, bool) or value == "auto"):
+        raise ConfigError(key, value, "must be true, false or auto")
+
+
 def ruled(default: Any, rule: Rule) -> Any:
     """Make a dataclass field whose value must hold a rule."""
     return field(default=default, metadata={"rule": rule})
