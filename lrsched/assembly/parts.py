@@ -102,8 +102,7 @@ def assemble(
         ConfigError: a value that cannot be used.
         DataError: the data set is missing or damaged.
     """
-    run = with_kernel(plainly(run))
-    check_choices(run)
+    check_choices(run := with_kernel(plainly(run)))
     seed_generators(run.seed)
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)

@@ -193,7 +193,7 @@ class OptimizerConfig:
     no_decay: bool = True
     layer_decay: Optional[float] = ruled(None, LAYER_DECAY)
     corrected_decay: Optional[str] = ruled(None, expression)
-    groups: dict[str, Any] = field(default_factory=dict[str, Any])
+    groups: dict[str, Any] = field(default_factory=dict[str, Any], metadata={"values": ParameterGroup})
 
 
 @dataclass
