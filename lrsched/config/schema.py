@@ -46,6 +46,8 @@ SPEED = {
 }
 """Keys of ``trainer`` that make an update faster, and their defaults."""
 
+ASKED = {"rule": yes_no_or_auto}
+
 # OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
 
 
@@ -82,11 +84,11 @@ class TrainerConfig:
     clip_norm: Optional[float] = ruled(None, ABOVE_0)
     on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
     precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16", AUTO))
-    channels_last: Any = ruled(False, yes_no_or_auto)
-    compile: Any = ruled(False, yes_no_or_auto)
-    fused: Any = ruled(False, yes_no_or_auto)
-    tf32: Any = ruled(False, yes_no_or_auto)
-    keep_memory: Any = ruled(False, yes_no_or_auto)
+    channels_last: Any = field(default=False, metadata=ASKED)
+    compile: Any = field(default=False, metadata=ASKED)
+    fused: Any = field(default=False, metadata=ASKED)
+    tf32: Any = field(default=False, metadata=ASKED)
+    keep_memory: Any = field(default=False, metadata=ASKED)
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     show_every: Optional[str] = ruled("100%", null_or_duration)
