@@ -136,6 +136,15 @@ def one_of(*words: str) -> Rule:
     return Rule(check, {"enum": words}, rule)
 
 
+def _yes_no_or_auto(key: str, value: Any) -> None:
+    if not (isinstance(value, bool) or value == "auto"):
+        raise ConfigError(key, value, "must be true, false or auto")
+
+
+yes_no_or_auto = Rule(_yes_no_or_auto, {"enum": (True, False, "auto")}, "must be true, false or auto")
+"""Require true, false or ``auto``."""
+
+
 def ruled(default: Any, rule: Callable[[str, Any], None]) -> Any:
     """Make a dataclass field whose value must hold a rule."""
     return field(default=default, metadata={"rule": rule})
