@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = "\n".join(page.read_text("utf-8") for page in PAGES)
 PNG = b"\x89PNG\r\n\x1a\n"
 MADE = {"outputs", "multirun", "data", "checkpoints"}  # folders that running makes
-TO_ADD = {"shapes", "my_schedules"}  # files that the pages show how to add
+TO_ADD = {"knee", "my_schedules", "shapes"}  # files that the pages show how to add
 GONE = {"lrsched.report.stats.bca_interval"}  # what an older version had, named where changes are told
 
 

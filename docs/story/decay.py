@@ -71,8 +71,8 @@ def words(label):
 figure, axes = plt.subplots(2, 4, figsize=(12, 4), sharex=True, sharey=True)
 for axis, label in zip(axes.flat, SHAPES, strict=True):
     type_("preview", *words(label), "trainer.steps=2110", "--csv", "curve.csv")
-    curve = np.genfromtxt("curve.csv", delimiter=",", names=True)
-    axis.plot(curve["step"], curve[curve.dtype.names[2]] / 0.1)
+    curve = np.loadtxt("curve.csv", delimiter=",", skiprows=1)  # step, epoch, rate, …
+    axis.plot(curve[:, 0], curve[:, 2] / 0.1)
     axis.set_title(label, fontsize=9)
 figure.supxlabel("step")
 figure.supylabel("rate / peak")
