@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from numbers import Real
 from typing import Any
@@ -44,7 +45,13 @@ def initialise_lazy(model: nn.Module, batch: Batch, task: Task, node: Component[
 
 
 def try_model(
-    model: nn.Module, batch: Batch, task: Task, precision: Precision, node: Component[Any], asked: Component[Any]
+    model: nn.Module,
+    batch: Batch,
+    task: Task,
+    precision: Precision,
+    node: Component[Any],
+    asked: Component[Any],
+    counting: AbstractContextManager[object] | None = None,
 ) -> None:
     """Train and evaluate a copy of the model on a batch: neither the model nor a random generator notices.
 
@@ -54,6 +61,7 @@ def try_model(
         task: of the run.
         precision: the arithmetic of the run.
         node, asked: of the model and of the task, for messages.
+        counting: looks at the computation of one loss, of the forward pass alone.
 
     Raises:
         ConfigError: one of the two raises an error, or the model gives something else; names what came, what is wanted.
@@ -71,7 +79,11 @@ def try_model(
             with blamed(node, _call(batch)), precision():
                 output: Any = task.forward(copy.train(training), batch)
             _check_output(output, batch, task, training and _trains(copy), node)
-        with blamed(asked, _call(batch)), precision():  # the model can be called, as was seen
+        with (
+            blamed(asked, _call(batch)),
+            precision(),
+            counting or nullcontext(),
+        ):  # the model can be called, as was seen
             loss: Any = task.loss(copy.train(), batch)
             _check_loss(loss, asked, _trains(copy), node)
         _go_back(loss, node, asked)

@@ -17,6 +17,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from lrsched.machine.threads import AUTO
+
 
 class Composer:
     """Composes jobs as Hydra's ``load_sweep_config`` does: the same configs, the same errors.
@@ -79,7 +81,7 @@ class Composer:
             overrides: of the job.
             number: among the jobs.
             run_id: the name of its folder; None: the one that the config names.
-            threads: used if the config names no number.
+            threads: used if the config names no number itself (``auto``, null).
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -88,7 +90,7 @@ class Composer:
         with open_dict(config):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
             config.hydra.sweep.subdir = config.hydra.sweep.subdir if run_id is None else run_id
-            config.threads = config.threads or threads
+            config.threads = threads if config.threads in (None, AUTO) else config.threads
         return config
 
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:

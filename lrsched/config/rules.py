@@ -48,7 +48,17 @@ HELD_OUT = must(
 ALPHA = must(
     lambda value: value == 0 or 0.01 <= value <= 100, "is the α of Beta(α, α): from 0.01 to 100, or 0: not mixed"
 )
-THREADS = must(lambda value: 1 <= value <= 1024, "must lie between 1 and 1024")
+
+
+def auto_or_threads(key: str, value: Any) -> None:
+    """Require a number of threads, ``auto`` or nothing."""
+    if value is None or value == "auto":
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        remedy = suggestion(str(value), ["auto", "null"]) or "auto: by the size of the work; null: torch's own choice"
+        raise ConfigError(key, value, "must be a whole number, auto or null", remedy)
+    if not 1 <= value <= 1024:
+        raise ConfigError(key, value, "must lie between 1 and 1024", "auto finds a number by the size of the work")
 
 
 def duration(key: str, value: Any) -> None:

@@ -14,9 +14,9 @@ from lrsched.config.rules import (
     ALPHA,
     HELD_OUT,
     LAYER_DECAY,
-    THREADS,
     at_least,
     auto_or_duration,
+    auto_or_threads,
     duration,
     expression,
     null_or_duration,
@@ -195,7 +195,7 @@ class RunConfig:
     init_from: Optional[str] = None
     init_match: Optional[str] = ruled(None, expression)
     device: str = "auto"
-    threads: Optional[int] = ruled(None, THREADS)
+    threads: Any = ruled("auto", auto_or_threads)
     optimizer: Any = "???"
     scheduler: Any = "???"
     task: Any = "???"

@@ -7,6 +7,8 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
@@ -25,6 +27,8 @@ from lrsched.loggers.base import Logger
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
+from lrsched.machine.allowance import allowance
+from lrsched.machine.threads import AUTO, chosen
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged, open_journal
 from lrsched.runs.fork import begin, find
@@ -35,7 +39,7 @@ from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
 from lrsched.runs.snapshots import opened
 from lrsched.signals import StopFlag
-from lrsched.train.environment import fingerprint, prepare
+from lrsched.train.environment import fingerprint, prepare, take, threads_of
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
@@ -56,6 +60,7 @@ class _Execution:
         secrets: each value of the environment, and the text that stands for it in files.
         restored: the checkpoint that it goes on from, or None.
         about: what every manifest says.
+        threads: what the result says of them, besides.
         stop: raised by a signal.
     """
 
@@ -67,6 +72,7 @@ class _Execution:
     secrets: Mapping[str, str]
     restored: Restored | None
     about: Mapping[str, Any]
+    threads: Mapping[str, Any]
     stop: StopFlag
 
 
@@ -93,7 +99,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     require_same(run.model, run.task, begun=not fresh)
     saved = None if fresh else newest(run, request, store)
-    parts, about = _assembled(run, request, saved)
+    parts, about, threads = _assembled(run, request, saved)
     shown, secrets = unmasked(request.config)
     restored = None
     if request.resume and fresh:
@@ -123,6 +129,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
                 secrets=secrets,
                 restored=restored,
                 about={**about, "changes": [], "inexact": []} if restored is None else restored.about,
+                threads=threads,
                 stop=stop,
             )
         )
@@ -138,19 +145,30 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     return result
 
 
-def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
-    """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
+def _assembled(
+    run: Settings, request: RunRequest, saved: Newest | None
+) -> tuple[Parts, dict[str, Any], dict[str, Any]]:
+    """The parts, what every manifest says, and what the result says besides.
+
+    A new run alone reads the weights that it starts from.
+    """
+    allowed = allowance(torch.get_num_threads())
     device = prepare(run.device, run.threads, run.trainer.deterministic)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     with traced(run):
         parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
-    return parts, {
+    threads = {}
+    if run.threads == AUTO:
+        before = None if saved is None else threads_of(saved.checkpoint.manifest)
+        threads = {"threads": take(chosen(parts.operations, allowed, before))}
+    about = {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
         "fingerprint": fingerprint(device, run.trainer.precision),
         **({} if source is None else {INITIAL: source}),
     }
+    return parts, about, threads
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
@@ -175,14 +193,15 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         journal = open_journal(made.parts, made.request, made.loggers, made.shown, made.restored)
         with profiled(folder.path) if made.run.trainer.profile else nullcontext():
             outcome = _trainer(made, journal).run()
-        result = result_of(parts, outcome, made.about)
+        result = result_of(parts, outcome, {**made.about, **made.threads})
         if outcome.ended.status == "finished":
             result, outcome = with_test(result, parts, outcome, made.stop, folder)
         return result, outcome
     except BaseException as error:
         log.exception("the run failed")
         result["reason"] = f"{type(error).__name__}: {error}"
-        result = result_of(parts, Outcome(ended_by(error) or Ended.ERROR, result["reason"]), made.about)
+        outcome = Outcome(ended_by(error) or Ended.ERROR, result["reason"])
+        result = result_of(parts, outcome, {**made.about, **made.threads})
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples

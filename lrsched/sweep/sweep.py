@@ -22,6 +22,7 @@ from lrsched.config.run_id import DIGITS, id_of
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
+from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.initial import refuse_changed_source
@@ -142,7 +143,7 @@ class Sweep:
             with as_user_errors(overrides):
                 config = self.composer.bare(overrides)
                 own = plain(config)
-                own["threads"] = own["threads"] or THREADS
+                own["threads"] = THREADS if own["threads"] in (None, AUTO_THREADS) else own["threads"]
                 digest = config_sha256(own)
                 job = self._valid(number, entry, config, own, digest)
         except Stopped:
@@ -168,7 +169,7 @@ class Sweep:
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
             entry.steps_trained = trained_here(folder)
-        one_thread = config.threads is None and not elsewhere
+        one_thread = config.threads in (None, AUTO_THREADS) and not elsewhere
         resumed_at = stands_at(folder) if elsewhere else 0
         return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
 
