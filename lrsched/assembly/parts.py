@@ -28,8 +28,7 @@ from lrsched.data.batch import samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
-from lrsched.machine.operations import Operations
-from lrsched.machine.threads import AUTO, BACKWARD
+from lrsched.machine.threads import BACKWARD
 from lrsched.records import of_ensembles, with_averages
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
@@ -54,9 +53,9 @@ class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
     ``minima`` are steps of the plan at which the weights are kept as snapshots, ``units`` those of the metrics;
-    ``cautions`` are for the user to read. ``operations`` are those of a batch, forward and backward, where the
-    threads depend on them. ``renewing`` are the training samples by which batch norm is given the
-    statistics of the weights at rest, where updates are made at others.
+    ``cautions`` are for the user to read. ``operations`` are those of a batch, forward and backward, None where they
+    are unknown. ``renewing`` are the training samples by which batch norm is given the statistics of the weights at
+    rest, where updates are made at others.
     """
 
     state: RunState
@@ -119,14 +118,15 @@ def assemble(
     loader.ends_at(horizon.steps)
     timetable = timetable_of(run, horizon)
 
-    precision, counting = Precision(t.precision, device), Operations() if run.threads == AUTO else None
+    precision, operations = Precision(t.precision, device), None
     with fitting_model(run.model, run.task, splits.like(), splits.facts):
         model, few, task = first_model(run, splits, task, transform, device, begun=earlier is not None)
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
-            try_model(model, few, task, precision, run.model, run.task, counting)
+            counted = try_model(model, few, task, precision, run.model, run.task)
+            operations = _of_a_batch(counted, samples(few), min(reserved.batch_size, loader.samples))
             try_metrics(model, few, task, precision, named, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
@@ -164,7 +164,6 @@ def assemble(
     timed = (in_order("validation"), in_order("test"), precision, horizon, timetable, minima)
     units = _units(run, task, splits.facts, minima)
     renewing = in_order("train", n) if (n := batches_at_rest(optimizer, model, reserved.eval_batch_size)) else None
-    operations = counting and _of_a_batch(counting.total, samples(few), min(reserved.batch_size, loader.samples))
     return Parts(state, update, task, loader, *timed, warned, data, units, show, named, operations, renewing)
 
 

@@ -195,7 +195,7 @@ class RunConfig:
     init_from: Optional[str] = None
     init_match: Optional[str] = ruled(None, expression)
     device: str = "auto"
-    threads: Any = ruled("auto", auto_or_threads)
+    threads: Any = field(default="auto", metadata={"rule": auto_or_threads})
     optimizer: Any = "???"
     scheduler: Any = "???"
     task: Any = "???"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import prod
 from typing import Any
@@ -10,14 +10,14 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-Arguments = tuple[Any, ...]
+Arguments = Sequence[Any]
 
 
 class Operations(TorchDispatchMode):
     """Counts while it is entered: a multiplication and its addition are two.
 
-    ``total`` is None before it is entered. The shapes of tensors alone decide, not the device or the type; elementwise operations are left out, and so are
-    those that it does not know. torch's own ``FlopCounterMode`` counts the same and takes a quarter of a second to import.
+    The shapes of tensors alone decide, not the device or the type; elementwise operations are left out, and so are
+    those that it does not know. torch's ``FlopCounterMode`` counts the same, and takes a quarter of a second to import.
 
     >>> import torch
     >>> with Operations() as counted:
@@ -28,17 +28,12 @@ class Operations(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.total: int | None = None
-
-    def __enter__(self) -> Operations:
-        self.total = self.total or 0
-        super().__enter__()
-        return self
+        self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Arguments = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         count = COUNTED.get(func._schema.name)
-        if count is not None and self.total is not None:
+        if count is not None:
             with suppress(AttributeError, IndexError, TypeError):  # called in another way: as one that it does not know
                 self.total += count(args, result)
         return result
@@ -62,7 +57,7 @@ def _convolution(args: Arguments, result: Any) -> int:
 
 def _attention(args: Arguments, result: Any) -> int:
     """Of queries [.., q, d], keys [.., k, d] and values [.., k, v]: 2·q·k·d and 2·q·k·v."""
-    query, key, value = args[:3]
+    query, key, value = args[0], args[1], args[2]
     return 2 * query.numel() * key.shape[-2] + 2 * prod(query.shape[:-1]) * value.shape[-2] * value.shape[-1]
 
 
