@@ -53,7 +53,7 @@ class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
     ``minima`` are steps of the plan at which the weights are kept as snapshots, ``units`` those of the metrics;
-    ``cautions`` are for the user to read. ``operations`` are those of a batch, forward and backward, None where they
+    ``cautions`` are for the user to read. ``operations`` are those of the forward pass of a sample, None where they
     are unknown. ``renewing`` are the training samples by which batch norm is given the statistics of the weights at
     rest, where updates are made at others.
     """
@@ -73,8 +73,13 @@ class Parts:
     units: Mapping[str, str]
     show: Show
     named: NamedMetrics | None
-    operations: int | None
+    operations: float | None
     renewing: InOrder | ItemsInOrder | None = None
+
+    def operations_of(self, batch_size: int) -> int | None:
+        """The operations of a micro-batch, forward and backward; None: they are unknown."""
+        many = min(batch_size, self.loader.samples)
+        return None if self.operations is None else round((1 + BACKWARD) * self.operations * many)
 
     @property
     def better(self) -> dict[str, str]:
@@ -125,8 +130,7 @@ def assemble(
             initial.into(model)
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
-            counted = try_model(model, few, task, precision, run.model, run.task)
-            operations = _of_a_batch(counted, samples(few), min(reserved.batch_size, loader.samples))
+            operations = try_model(model, few, task, precision, run.model, run.task)
             try_metrics(model, few, task, precision, named, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
@@ -165,11 +169,6 @@ def assemble(
     units = _units(run, task, splits.facts, minima)
     renewing = in_order("train", n) if (n := batches_at_rest(optimizer, model, reserved.eval_batch_size)) else None
     return Parts(state, update, task, loader, *timed, warned, data, units, show, named, operations, renewing)
-
-
-def _of_a_batch(counted: int | None, few: int, many: int) -> int | None:
-    """The operations of a micro-batch of many samples, forward and backward, by those of the loss of a few."""
-    return None if counted is None else round((1 + BACKWARD) * counted * many / few)
 
 
 def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.config.targets import within
-from lrsched.data.batch import Batch, column, columns, each, named
+from lrsched.data.batch import Batch, column, columns, each, named, samples
 from lrsched.errors import ConfigError, UserError
 from lrsched.machine.operations import Operations
 from lrsched.tasks._call import Answers
@@ -46,7 +46,7 @@ def initialise_lazy(model: nn.Module, batch: Batch, task: Task, node: Component[
 
 def try_model(
     model: nn.Module, batch: Batch, task: Task, precision: Precision, node: Component[Any], asked: Component[Any]
-) -> int | None:
+) -> float | None:
     """Train and evaluate a copy of the model on a batch: neither the model nor a random generator notices.
 
     Args:
@@ -57,7 +57,7 @@ def try_model(
         node, asked: of the model and of the task, for messages.
 
     Returns:
-        The operations of the forward pass; None: the model cannot be copied.
+        The operations of the forward pass of a sample; None: the model cannot be copied.
 
     Raises:
         ConfigError: one of the two raises an error, or the model gives something else; names what came, what is wanted.
@@ -87,7 +87,7 @@ def try_model(
                 found: list[Any] = [task.measure(copy.eval(), some) for some in (batch, twice)]
         _check_sums(found, asked)
         _check_metrics(found[0], float(weight), task, asked)
-        return counted.total
+        return counted.total / samples(batch)
     finally:
         set_generators(generators, device)
 

@@ -161,7 +161,7 @@ def _assembled(
     threads = {}
     if run.threads == AUTO:
         before = None if saved is None else threads_of(saved.checkpoint.manifest)
-        threads = {"threads": take(chosen(parts.operations, allowed, before))}
+        threads = {"threads": take(chosen(parts.operations_of(run.dataset.own.batch_size), allowed, before))}
     about = {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
