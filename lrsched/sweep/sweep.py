@@ -141,11 +141,11 @@ class Sweep:
         entry, digest = Entry("", overrides), ""
         try:
             with as_user_errors(overrides):
-                config = self.composer.bare(overrides)
-                own = plain(config)
-                own["threads"] = THREADS if own["threads"] in (None, AUTO_THREADS) else own["threads"]
+                own = self.composer.resolved(overrides)
+                one_thread = own["threads"] in (None, AUTO_THREADS)
+                own["threads"] = THREADS if one_thread else own["threads"]
                 digest = config_sha256(own)
-                job = self._valid(number, entry, config, own, digest)
+                job = self._valid(number, entry, own, digest, one_thread=one_thread)
         except Stopped:
             raise
         except UserError as error:
@@ -156,9 +156,9 @@ class Sweep:
         self._enter(job, self.record.probes if probe else self.record.entries)
         return job
 
-    def _valid(self, number: int, entry: Entry, config: DictConfig, own: dict[str, Any], digest: str) -> Valid:
-        elsewhere = config.resume not in (None, AUTO)
-        folder = RunFolder(Path(str(config.resume))) if elsewhere else self._folder(number, entry.overrides, digest)
+    def _valid(self, number: int, entry: Entry, own: dict[str, Any], digest: str, *, one_thread: bool) -> Valid:
+        elsewhere = own["resume"] not in (None, AUTO)
+        folder = RunFolder(Path(str(own["resume"]))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
         run = settings(own)
         with suppress(UserError):  # the data will tell the length when the run loads them
@@ -169,9 +169,8 @@ class Sweep:
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
             entry.steps_trained = trained_here(folder)
-        one_thread = config.threads in (None, AUTO_THREADS) and not elsewhere
         resumed_at = stands_at(folder) if elsewhere else 0
-        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
+        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread and not elsewhere, resumed_at)
 
     def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
         """Put a job on record; two jobs that extend the same run share one entry."""

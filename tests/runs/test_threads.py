@@ -195,7 +195,7 @@ def test_a_wrong_number_is_one_message_and_leaves_nothing(run_cli, value: str, m
 
 @pytest.mark.parametrize("value", ["0", "many", "true"])
 def test_and_in_python_and_in_a_preview(run_cli, value: str) -> None:
-    with pytest.raises(ConfigError, match="^threads="):
+    with pytest.raises(ConfigError, match=r"^threads="):
         lrsched.run([*TINY, f"threads={value}"])
     ended = run_cli(*TINY, f"threads={value}", command="preview")
     assert (ended.code, ended.err.startswith("lrsched: threads=")) == (2, True)
