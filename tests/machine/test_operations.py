@@ -36,7 +36,10 @@ def ones(*shape: int) -> Tensor:
         (lambda: nn.Conv2d(4, 8, 3, stride=2, groups=2)(ones(1, 4, 9, 9)), 16 * 8 * 2 * 2 * 9),
         (lambda: nn.Conv1d(2, 3, 4)(ones(5, 2, 10)), 5 * 7 * 3 * 2 * 2 * 4),
         (lambda: nn.ConvTranspose2d(4, 6, 2, stride=2)(ones(1, 4, 5, 5)), 25 * 4 * 2 * 6 * 4),
-        (lambda: scaled_dot_product_attention(*[ones(2, 3, 7, 8)] * 3), 2 * 3 * (2 * 7 * 7 * 8) * 2),
+        (
+            lambda: scaled_dot_product_attention(ones(2, 3, 7, 8), ones(2, 3, 7, 8), ones(2, 3, 7, 8)),
+            2 * 3 * (2 * 7 * 7 * 8) * 2,
+        ),
         (lambda: nn.LSTM(3, 5)(ones(7, 2, 3)), 7 * 2 * 2 * (4 * 5 * 3 + 4 * 5 * 5)),
         (lambda: nn.Embedding(9, 4)(torch.zeros(3, dtype=torch.long)), 0),
         (lambda: nn.ReLU()(ones(100)) + nn.LayerNorm(4)(ones(5, 4)).sum(), 0),

@@ -34,7 +34,7 @@ def test_what_the_user_says_stays(given: dict[str, str], added: dict[str, str]) 
 @pytest.mark.parametrize(("given", "seen"), [({}, "1000"), ({"GOMP_SPINCOUNT": "77"}, "77")], ids=str)
 def test_openmp_has_read_it_when_torch_is_there(tmp_path, given: dict[str, str], seen: str) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in SHORT}
-    words = ["dataset=synthetic", "dataset.samples=50", "trainer.steps=1", "logger=none", "trainer.progress=false"]
+    words = ["dataset=synthetic", "dataset.samples=120", "trainer.steps=1", "logger=none", "trainer.progress=false"]
     ended = subprocess.run(
         [sys.executable, "-m", "lrsched", "train", *words],
         cwd=tmp_path,
