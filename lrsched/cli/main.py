@@ -23,10 +23,11 @@ COMMANDS = {
     "report": "PATH… [--html F] [--png FOLDER]        runs and sweeps compared fairly",
     "watch": "PATH…                                    the same page in a browser while runs go on",
     "evaluate": "RUN_FOLDER [--weights best] [--part val]   the metrics of a run's weights",
+    "schema": "[FOLDER] [--lines]                       what editors know your YAML files by",
     "check": "RUN_FOLDER …                           are a run's checkpoints intact?",
 }
 
-BUILDERS = ("train", "preview", "find", "evaluate")
+BUILDERS = ("train", "preview", "find", "evaluate", "schema")
 """Those that build what a config names; the others run no code of a user's own."""
 
 

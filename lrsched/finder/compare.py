@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.horizon import length_of
+from lrsched.config.given import parameters
 from lrsched.config.targets import needed_trust
 from lrsched.console import say, typed
 from lrsched.finder.answer import Answer
@@ -111,9 +113,24 @@ class Comparison:
         zipped = ",".join(word.partition("=")[0].lstrip("+") for word in swept)
         words = [*common, *swept, f"sweep.zip=[{zipped}]", f"seed=range({first},{first + self.seeds})"]
         words += [] if asked[0].config_dir is None else ["--config-dir", asked[0].config_dir]
+        if asked[0].objects:
+            return self._calls(common, columns)
         run = asked[0].runs[0]
         targets = {node.key: {"_target_": node.target} for node in (run.model, run.dataset, run.task, run.optimizer)}
-        return typed(shlex.join(["-m", *words, f"name={asked[0].folder.name}-decide"]), needed_trust(targets))
+        words = ["-m", *words, f"name={asked[0].folder.name}-decide"]
+        program = "lrsched train" if asked[0].in_python else None
+        return typed(shlex.join(words), needed_trust(targets), program)
+
+    def _calls(self, common: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+        """The same in Python, where the objects are."""
+        asked = self.rivals[0].asked
+        first, name, more = asked.runs[0].seed, asked.folder.name, parameters(list(asked.objects))
+        rows = [json.dumps([*common, *own], ensure_ascii=False) for own in columns]
+        return (
+            f"for seed in range({first}, {first + self.seeds}): "
+            f'[lrsched.run([*words, f"seed={{seed}}", f"name={name}-decide-{{number}}-{{seed}}"], {more}) '
+            f"for number, words in enumerate([{', '.join(rows)}])]"
+        )
 
     def table(self) -> list[str]:
         """A line for each, and what would decide it."""
@@ -221,6 +238,6 @@ def _in_order(asked: Sequence[FindRequest], found: Sequence[Answer], ranking: Se
     rivals = []
     for number, predicted, behind, spread in ranking:
         each, answer = asked[number], found[number]
-        override = " ".join([*each.own, answer.override])
+        override = f"{shlex.join(each.own)} {answer.override}"
         rivals.append(Rival(each, replace(answer, override=override), predicted, behind, spread))
     return Comparison(rivals)

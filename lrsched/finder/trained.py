@@ -14,7 +14,7 @@ from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import ConfigError, Incomplete, Stopped, storage
 from lrsched.finder.answer import Candidate
-from lrsched.finder.request import QUESTION
+from lrsched.finder.folder import QUESTION
 from lrsched.records import write_json
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
@@ -116,7 +116,8 @@ class Trained:
 
     def take(self, jobs: Sequence[Planned]) -> None:
         """Keep what they came to."""
-        self.candidates += [Candidate(lr, job.entry.steps_asked, seed, _loss(job)) for lr, seed, job in jobs]
+        longest = max([self.length, *(_steps(job) for *_, job in jobs)])  # where no run was begun to tell its length
+        self.candidates += [Candidate(lr, job.entry.steps_asked or longest, seed, _loss(job)) for lr, seed, job in jobs]
         self.cost += sum(_steps(job) for *_, job in jobs)
         self.units = self.units or next((units for *_, job in jobs if (units := _units(job))), {})
 

@@ -80,7 +80,7 @@ class Rebuilt:
         with with_threads(1 if run.threads == AUTO else None):  # as the run was assembled
             splits, data = load_data(run)
             task = build_task(run, splits)
-            transform = chosen_transform(run.dataset.own, splits, task, device)
+            transform = chosen_transform(run, splits, task, device)
         return cls(run, digest, splits, data, task, transform, Precision(run.trainer.precision, device), device)
 
     @cached_property

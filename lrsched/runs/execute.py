@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from lrsched.assembly.parts import Parts, assemble
+from lrsched.assembly.speed.compiled import compile_training
+from lrsched.assembly.speed.keys import set_up, tools
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
@@ -154,6 +156,7 @@ def _assembled(
     """
     allowed = allowance(torch.get_num_threads())
     device = prepare(run.device, run.threads, run.trainer.deterministic)
+    set_up(run, device)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     with traced(run):
@@ -162,10 +165,12 @@ def _assembled(
     if run.threads == AUTO:
         before = None if saved is None else threads_of(saved.checkpoint.manifest)
         threads = {"threads": take(chosen(parts.operations_of(run.dataset.own.batch_size), allowed, before))}
+    if run.trainer.compile:
+        compile_training(parts.state.model, parts.loader.batch_size)
     about = {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
-        "fingerprint": fingerprint(device, run.trainer.precision),
+        "fingerprint": {**fingerprint(device, run.trainer.precision), **tools(run)},
         **({} if source is None else {INITIAL: source}),
     }
     return parts, about, threads

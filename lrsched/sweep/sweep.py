@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from lrsched.assembly.horizon import LONGEST, foreseen
 from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import plain, raw
+from lrsched.compose.nodes import place, plain, raw
 from lrsched.compose.stored import read_config
 from lrsched.config import schema
 from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
+from lrsched.config.given import NOTHING, Given, nodes_of
 from lrsched.config.run_id import DIGITS, id_of
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
@@ -104,10 +105,11 @@ class Sweep:
     Args:
         loader: Hydra's, which composes the jobs' configs.
         config: of the sweep.
+        objects: given in Python, by the key of the node that each stands in for.
     """
 
-    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
-        self.config, self.composer = config, Composer(loader, config)
+    def __init__(self, loader: ConfigLoader, config: DictConfig, objects: Mapping[str, Given] = NOTHING) -> None:
+        self.config, self.composer, self.objects = config, Composer(loader, config), objects
         self.record = Record(Path(str(self.config.hydra.sweep.dir)))
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
@@ -135,7 +137,9 @@ class Sweep:
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config to run a job with."""
-        return self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        config = self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        place(config, self.objects)
+        return config
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""
@@ -144,6 +148,7 @@ class Sweep:
                 own = self.composer.resolved(overrides)
                 one_thread = own["threads"] in (None, AUTO_THREADS)
                 own["threads"] = THREADS if one_thread else own["threads"]
+                own |= nodes_of(self.objects, own["dataset"])
                 digest = config_sha256(own)
                 job = self._valid(number, entry, own, digest, one_thread=one_thread)
         except Stopped:
@@ -160,7 +165,7 @@ class Sweep:
         elsewhere = own["resume"] not in (None, AUTO)
         folder = RunFolder(Path(str(own["resume"]))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
-        run = settings(own)
+        run = settings(own, self.objects)
         with suppress(UserError):  # the data will tell the length when the run loads them
             entry.steps_asked = min(foreseen(run, native=False, count=False).steps, run.sweep.until or LONGEST)
         if not elsewhere:

@@ -14,9 +14,10 @@ import pytest
 
 from lrsched.cli.find import main
 from lrsched.compose.outside import hydra_of_ours
+from lrsched.finder.folder import question, refuse_other_answer
 from lrsched.finder.grid import Grid, coarse_grid
 from lrsched.finder.options import FindConfig
-from lrsched.finder.request import FindRequest, question, refuse_other_answer, request_of, requests_of
+from lrsched.finder.request import FindRequest, request_of, requests_of
 from lrsched.finder.trained import Job, Trained
 from lrsched.signals import StopFlag
 from lrsched.sweep.sweep import Sweep

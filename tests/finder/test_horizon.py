@@ -18,8 +18,9 @@ from lrsched.config.run_id import key_of
 from lrsched.data.quadratic import REGIMES, Quadratic
 from lrsched.errors import ConfigError
 from lrsched.finder.answer import Candidate
+from lrsched.finder.folder import question, refuse_other_answer
 from lrsched.finder.horizon import cautions, plan_of, rescaled, search, table, unlearned
-from lrsched.finder.request import question, refuse_other_answer, request_of, requests_of
+from lrsched.finder.request import request_of, requests_of
 from lrsched.finder.trained import Job
 from lrsched.horizon import Horizon
 from lrsched.sweep.sweep import Sweep

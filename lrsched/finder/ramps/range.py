@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -176,7 +177,7 @@ ALIKE = (
 def of_each(several: Sequence[FindRequest], found: Answer) -> Answer:
     """The answer with one for each schedule: the same."""
     answers = [
-        {"scheduler": each.scheduler, **found.content(), "override": " ".join([*each.own, found.override])}
+        {"scheduler": each.scheduler, **found.content(), "override": f"{shlex.join(each.own)} {found.override}"}
         for each in several
     ]
     return replace(found, more={**found.more, "answers": answers, "undecided": [each.scheduler for each in several]})
