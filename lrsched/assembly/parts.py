@@ -77,9 +77,10 @@ class Parts:
     operations: float | None
     renewing: InOrder | ItemsInOrder | None = None
 
-    def operations_of(self, batch_size: int) -> int | None:
+    @property
+    def operations_of_a_batch(self) -> int | None:
         """The operations of a micro-batch, forward and backward; None: they are unknown."""
-        many = min(batch_size, self.loader.samples)
+        many = min(self.loader.batch_size, self.loader.samples)
         return None if self.operations is None else round((1 + BACKWARD) * self.operations * many)
 
     @property

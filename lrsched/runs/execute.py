@@ -62,7 +62,6 @@ class _Execution:
         secrets: each value of the environment, and the text that stands for it in files.
         restored: the checkpoint that it goes on from, or None.
         about: what every manifest says.
-        threads: what the result says of them, besides.
         stop: raised by a signal.
     """
 
@@ -74,7 +73,6 @@ class _Execution:
     secrets: Mapping[str, str]
     restored: Restored | None
     about: Mapping[str, Any]
-    threads: Mapping[str, Any]
     stop: StopFlag
 
 
@@ -101,7 +99,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     require_same(run.model, run.task, begun=not fresh)
     saved = None if fresh else newest(run, request, store)
-    parts, about, threads = _assembled(run, request, saved)
+    parts, about = _assembled(run, request, saved)
     shown, secrets = unmasked(request.config)
     restored = None
     if request.resume and fresh:
@@ -131,7 +129,6 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
                 secrets=secrets,
                 restored=restored,
                 about={**about, "changes": [], "inexact": []} if restored is None else restored.about,
-                threads=threads,
                 stop=stop,
             )
         )
@@ -147,13 +144,8 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     return result
 
 
-def _assembled(
-    run: Settings, request: RunRequest, saved: Newest | None
-) -> tuple[Parts, dict[str, Any], dict[str, Any]]:
-    """The parts, what every manifest says, and what the result says besides.
-
-    A new run alone reads the weights that it starts from.
-    """
+def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
+    """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
     allowed = allowance(torch.get_num_threads())
     device = prepare(run.device, run.threads, run.trainer.deterministic)
     set_up(run, device)
@@ -161,19 +153,19 @@ def _assembled(
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     with traced(run):
         parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
-    threads = {}
+    about: dict[str, Any] = {}
     if run.threads == AUTO:
         before = None if saved is None else threads_of(saved.checkpoint.manifest)
-        threads = {"threads": take(chosen(parts.operations_of(run.dataset.own.batch_size), allowed, before))}
+        about["threads"] = take(chosen(parts.operations_of_a_batch, allowed, before))
     if run.trainer.compile:
         compile_training(parts.state.model, parts.loader.batch_size)
-    about = {
+    return parts, {
+        **about,
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
         "fingerprint": {**fingerprint(device, run.trainer.precision), **tools(run)},
         **({} if source is None else {INITIAL: source}),
     }
-    return parts, about, threads
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
@@ -198,15 +190,14 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         journal = open_journal(made.parts, made.request, made.loggers, made.shown, made.restored)
         with profiled(folder.path) if made.run.trainer.profile else nullcontext():
             outcome = _trainer(made, journal).run()
-        result = result_of(parts, outcome, {**made.about, **made.threads})
+        result = result_of(parts, outcome, made.about)
         if outcome.ended.status == "finished":
             result, outcome = with_test(result, parts, outcome, made.stop, folder)
         return result, outcome
     except BaseException as error:
         log.exception("the run failed")
         result["reason"] = f"{type(error).__name__}: {error}"
-        outcome = Outcome(ended_by(error) or Ended.ERROR, result["reason"])
-        result = result_of(parts, outcome, {**made.about, **made.threads})
+        result = result_of(parts, Outcome(ended_by(error) or Ended.ERROR, result["reason"]), made.about)
         if isinstance(error, NotFinite):
             result["nonfinite"] = error.report()
             log.error("not finite: %s", result["nonfinite"])  # with all samples

@@ -114,7 +114,7 @@ def climb(
     with traced(tried), with_threads(1 if auto else None):
         parts = assemble(tried, device, loaded, initial=None if begun is None else begun[0])
     if auto:
-        take(chosen(parts.operations_of(run.dataset.own.batch_size), allowed))
+        take(chosen(parts.operations_of_a_batch, allowed))
     try:
         rates = _put_on_ramp(parts, tried, find, ends)
         with stop.patient():
