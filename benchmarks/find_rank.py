@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from lrsched import schedules
 from lrsched.data.quadratic import Quadratic
-from lrsched.find.answer import Candidate
-from lrsched.find.fit import Fit
-from lrsched.find.losses import by_horizon
-from lrsched.find.plan import Ask, Plan
-from lrsched.find.predict import Bests
-from lrsched.find.rivals import Contest, ranked
+from lrsched.finder.answer import Candidate
+from lrsched.finder.fit import Fit
+from lrsched.finder.losses import by_horizon
+from lrsched.finder.plan import Ask, Plan
+from lrsched.finder.predict import Bests
+from lrsched.finder.rivals import Contest, ranked
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]

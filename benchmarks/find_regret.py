@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from lrsched import schedules
 from lrsched.data.quadratic import Quadratic
-from lrsched.find.answer import Candidate
-from lrsched.find.losses import by_horizon
-from lrsched.find.plan import Ask, Plan
-from lrsched.find.suggest import FIRST, smoothed, suggestions
+from lrsched.finder.answer import Candidate
+from lrsched.finder.losses import by_horizon
+from lrsched.finder.plan import Ask, Plan
+from lrsched.finder.ramps.suggest import FIRST, smoothed, suggestions
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]

@@ -25,6 +25,9 @@ POLICIES: dict[str, str] = {
 }
 """What a schedule does when a run is continued for longer or shorter than it was planned for."""
 
+WRITTEN = r"^\s*(\d{1,18}(\.0{1,18})?|\.0{1,18})\s*(st|sp)\s*$|^\s*(\d{1,18}(\.\d{1,18})?|\.\d{1,18})\s*(%|ep)\s*$"
+"""What :func:`parse` accepts, as a pattern of JSON Schema."""
+
 _PATTERN = re.compile(r"\s*(\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})\s*(%|ep|st|sp)\s*")
 
 

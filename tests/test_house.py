@@ -24,7 +24,7 @@ from tests.helpers.house import (
 FLOORS = [
     {"__main__"},
     {"cli", "_hydra"},
-    {"find", "watch"},
+    {"finder", "watch", "schemas"},
     {"sweep", "python"},
     {"runs", "preview", "page"},
     {"assembly"},

@@ -30,6 +30,7 @@ EXTRAS = {
     "hydra-ray-launcher": "hydra_plugins.hydra_ray_launcher",
     "hydra-submitit-launcher": "hydra_plugins.hydra_submitit_launcher",
     "hypothesis": "hypothesis",
+    "jsonschema": "jsonschema",
     "keras": "keras",
     "matplotlib": "matplotlib",
     "mlflow-skinny": "mlflow",

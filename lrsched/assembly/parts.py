@@ -19,6 +19,7 @@ from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
 from lrsched.assembly.scheduler import build_scheduler, snapshots_of
+from lrsched.assembly.speed.keys import plainly, with_kernel
 from lrsched.assembly.task import fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import try_ensemble, try_metrics, try_model
 from lrsched.assembly.weights import Initial, first_model
@@ -101,13 +102,13 @@ def assemble(
         ConfigError: a value that cannot be used.
         DataError: the data set is missing or damaged.
     """
-    check_choices(run)
+    check_choices(run := with_kernel(plainly(run)))
     seed_generators(run.seed)
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
     named = named_metrics(run, task, splits.facts, device)
-    transform = chosen_transform(reserved, splits, task, device)
+    transform = chosen_transform(run, splits, task, device)
     labels = labels_of(task, splits.facts)
     loader = _loader(run, splits, transform, device, labels)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)

@@ -78,7 +78,7 @@ class Rebuilt:
         device = device_of(run.device)
         splits, data = load_data(run)
         task = build_task(run, splits)
-        transform = chosen_transform(run.dataset.own, splits, task, device)
+        transform = chosen_transform(run, splits, task, device)
         return cls(run, digest, splits, data, task, transform, Precision(run.trainer.precision, device), device)
 
     @cached_property

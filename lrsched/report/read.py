@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,9 @@ ANSWER = "find.json"
 
 SweepJob = Mapping[str, Any]
 """What a sweep says of one of its runs; empty where there is none."""
+
+_GROUP = re.compile(rb"^(?=[A-Za-z_]\w*:)", re.MULTILINE)
+"""Where a key of the root begins."""
 
 
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
@@ -131,7 +136,7 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         return RunRecord(folder.path, {}, "broken", reason, overrides=_overrides(job))
 
     try:
-        config = yaml.load(folder.config.read_bytes(), LOADER)
+        config = parsed(folder.config.read_bytes())
         if not isinstance(config, dict) or not {"optimizer", "scheduler"} <= config.keys() or "defaults" in config:
             raise ValueError("it is not the config of a run")
         config = as_read_now(config)
@@ -155,6 +160,30 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"result.json cannot be read: {_first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))
+
+
+def parsed(content: bytes) -> Any:
+    """Parse a config: the runs of a sweep say the same in most groups, and each text of a group is parsed once.
+
+    Do not change what is returned; it may be part of another config.
+
+    Raises:
+        ValueError, RecursionError, YAMLError: it cannot be read.
+    """
+    first, *groups = _GROUP.split(content)
+    if groups and not first and b"<<" not in content and b"..." not in content:  # joins keys; may end the config
+        try:
+            parts = [_group(text) for text in groups]
+        except (ValueError, RecursionError, yaml.YAMLError):
+            parts = []  # a group that needs another one, or is wrong: the whole will say what
+        if parts and all(isinstance(part, dict) for part in parts):
+            return {key: value for part in parts for key, value in part.items()}
+    return yaml.load(content, LOADER)
+
+
+@lru_cache(maxsize=4096)
+def _group(text: bytes) -> Any:
+    return yaml.load(text, LOADER)
 
 
 def _end(result: Mapping[str, Any] | None, job: SweepJob) -> tuple[str, str, Ending]:

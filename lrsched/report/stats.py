@@ -54,7 +54,8 @@ def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, 
     ((1.0, 7.0), (-inf, inf))
     """
     values = np.asarray(differences, dtype=np.float64)
-    low, high = _low_end(values, level), -_low_end(-values, level)
+    ends = _drawn_ends if len(values) > EXACT else _counted_ends
+    low, high = ends(values, level)
     if sign_flip_p(differences) > 1 - level:  # 0 is inside; an end that rounding carried beyond it is 0
         return min(low, 0.0), max(high, 0.0)
     return low, high
@@ -93,14 +94,28 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     return float((1 + np.sum((chosen <= rounding) | (values.sum() - chosen <= rounding))) / (1 + _DRAWN))
 
 
+def _drawn_ends(values: Floats, level: float) -> tuple[float, float]:
+    """Both ends of the interval, from subsets that are drawn and from what each leaves out."""
+    n, rank = len(values), math.floor((1 - level) * (1 + _DRAWN))
+    sums, others = _drawn_subsets(n) @ values, _others(n) @ values
+    sizes = _sizes(n)
+
+    def low_end(sign: float) -> float:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = [np.nan_to_num((sign * s + 0.0) / k, nan=-np.inf) for s, k in ((sums, sizes), (others, n - sizes))]
+        return float(np.sort(np.minimum(*means))[rank - 1])
+
+    return low_end(1.0), -low_end(-1.0)
+
+
+def _counted_ends(values: Floats, level: float) -> tuple[float, float]:
+    """Both ends of the interval, from all subsets."""
+    return _low_end(values, level), -_low_end(-values, level)
+
+
 def _low_end(values: Floats, level: float) -> float:
     """The largest θ below the mean at which the test still refuses, −inf if it refuses nowhere."""
     n = len(values)
-    if n > EXACT:
-        subsets = _drawn_subsets(n)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = [np.nan_to_num((s @ values) / s.sum(1), nan=-np.inf) for s in (subsets, 1 - subsets)]
-        return float(np.sort(np.minimum(*means))[math.floor((1 - level) * (1 + _DRAWN)) - 1])
     rank = math.floor((1 - level) / smallest_p(n))
     if rank < 1:
         return -math.inf
@@ -132,7 +147,22 @@ def _subset_sums(values: Floats) -> Floats:
 @lru_cache(maxsize=2)
 def _drawn_subsets(n: int) -> Floats:
     """Subsets of n pairs, a row each, with 1 for those in it: drawn with a fixed seed, so that reports are equal."""
-    return np.random.default_rng(0).integers(0, 2, (_DRAWN, n)).astype(np.float64)
+    draws, subsets = np.random.default_rng(0), np.empty((_DRAWN, n))
+    for part in np.split(subsets, 64):  # the numbers drawn are wide, and fewer at a time stay in the cache
+        part[:] = draws.integers(0, 2, part.shape)
+    return subsets
+
+
+@lru_cache(maxsize=1)
+def _others(n: int) -> Floats:
+    """What the drawn subsets leave out."""
+    return 1 - _drawn_subsets(n)
+
+
+@lru_cache(maxsize=2)
+def _sizes(n: int) -> Floats:
+    """How many pairs are in each drawn subset."""
+    return _drawn_subsets(n).sum(1)
 
 
 def smallest_p(pairs: int) -> float:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched.assembly.parts import Parts, assemble
+from lrsched.assembly.speed.compiled import compile_training
+from lrsched.assembly.speed.keys import set_up, tools
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
@@ -141,14 +143,17 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
 def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
     """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
     device = prepare(run.device, run.threads, run.trainer.deterministic)
+    set_up(run, device)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     with traced(run):
         parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
+    if run.trainer.compile:
+        compile_training(parts.state.model, parts.loader.batch_size)
     return parts, {
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
-        "fingerprint": fingerprint(device, run.trainer.precision),
+        "fingerprint": {**fingerprint(device, run.trainer.precision), **tools(run)},
         **({} if source is None else {INITIAL: source}),
     }
 

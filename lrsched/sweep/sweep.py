@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from lrsched.assembly.horizon import LONGEST, foreseen
 from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import plain, raw
+from lrsched.compose.nodes import place, plain, raw
 from lrsched.compose.stored import read_config
 from lrsched.config import schema
 from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
+from lrsched.config.given import NOTHING, Given, nodes_of
 from lrsched.config.run_id import DIGITS, id_of
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
@@ -103,10 +104,11 @@ class Sweep:
     Args:
         loader: Hydra's, which composes the jobs' configs.
         config: of the sweep.
+        objects: given in Python, by the key of the node that each stands in for.
     """
 
-    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
-        self.config, self.composer = config, Composer(loader, config)
+    def __init__(self, loader: ConfigLoader, config: DictConfig, objects: Mapping[str, Given] = NOTHING) -> None:
+        self.config, self.composer, self.objects = config, Composer(loader, config), objects
         self.record = Record(Path(str(self.config.hydra.sweep.dir)))
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
@@ -134,17 +136,20 @@ class Sweep:
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config to run a job with."""
-        return self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        config = self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        place(config, self.objects)
+        return config
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""
         try:
             with as_user_errors(overrides):
-                config = self.composer.bare(overrides)
-                own = plain(config)
+                own = self.composer.resolved(overrides)
+                one_thread = own["threads"] is None
                 own["threads"] = own["threads"] or THREADS
+                own |= nodes_of(self.objects, own["dataset"])
                 digest = config_sha256(own)
-                job = self._valid(number, entry, config, own, digest)
+                job = self._valid(number, entry, own, digest, one_thread=one_thread)
         except Stopped:
             raise
         except UserError as error:
@@ -155,11 +160,11 @@ class Sweep:
         self._enter(job, self.record.probes if probe else self.record.entries)
         return job
 
-    def _valid(self, number: int, entry: Entry, config: DictConfig, own: dict[str, Any], digest: str) -> Valid:
-        elsewhere = config.resume not in (None, AUTO)
-        folder = RunFolder(Path(str(config.resume))) if elsewhere else self._folder(number, entry.overrides, digest)
+    def _valid(self, number: int, entry: Entry, own: dict[str, Any], digest: str, *, one_thread: bool) -> Valid:
+        elsewhere = own["resume"] not in (None, AUTO)
+        folder = RunFolder(Path(str(own["resume"]))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
-        run = settings(own)
+        run = settings(own, self.objects)
         with suppress(UserError):  # the data will tell the length when the run loads them
             entry.steps_asked = min(foreseen(run, native=False, count=False).steps, run.sweep.until or LONGEST)
         if not elsewhere:
@@ -168,9 +173,8 @@ class Sweep:
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
             entry.steps_trained = trained_here(folder)
-        one_thread = config.threads is None and not elsewhere
         resumed_at = stands_at(folder) if elsewhere else 0
-        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
+        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread and not elsewhere, resumed_at)
 
     def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
         """Put a job on record; two jobs that extend the same run share one entry."""

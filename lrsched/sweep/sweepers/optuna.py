@@ -22,7 +22,6 @@ from hydra.core.override_parser.types import Override
 
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import plain
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction, settings
 from lrsched.ended import Ended, Why, ending_of
@@ -96,7 +95,7 @@ class OptunaSearch(SweepRunner):
         runs: list[Settings] = []
         for job in (job for values in self._points() for job in self._space.jobs(values)):
             with as_user_errors(job), self._space.explaining():
-                run = settings(plain(self._sweep.composer.bare(job)))
+                run = settings(self._sweep.composer.resolved(job))
                 check_choices(run)
                 _refuse(run)
                 check_schedule(run)
