@@ -128,7 +128,7 @@ def plain(text: str, exact: bool) -> str:
 def agree(printed: str, expected: str, exact: bool) -> bool:
     """Whether a command printed what the page says."""
     parts = [re.escape(plain(part, exact)) for part in re.split(r"^…$", expected, flags=re.MULTILINE)]
-    return re.fullmatch(r"\n*(?:.*\n)*?".join(parts), plain(printed, exact)) is not None
+    return re.fullmatch(r"\n*(?:.*\n)*?".join(parts) + r"\n*", plain(printed, exact) + "\n") is not None
 
 
 @dataclass

@@ -57,6 +57,8 @@ def test_a_file_is_known_by_its_first_line(commands: ModuleType) -> None:
         ("a\nb\nc\nd", "a\n…\nd", True, True),
         ("a\nb\nc", "…\nc", True, True),
         ("a\nb\nc", "…\nb", True, False),
+        ("a\nb\nc", "a\n…", True, True),
+        ("a\nb\nc", "b\n…", True, False),
         ("a", "", True, False),
     ],
 )
