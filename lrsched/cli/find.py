@@ -82,7 +82,9 @@ def _launching(words: Sequence[str]) -> AbstractContextManager[Launch]:
 
 def _parser() -> Parser:
     parser = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for a run, and the keys below")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="as for a run, and keys of its own: --help=all"
+    )
     parser.add_argument("--png", type=Path, metavar="F", help="draw the losses over the rate (needs matplotlib)")
     parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
     return parser

@@ -19,7 +19,8 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     """
     parser = get_args_parser()
     parser.error = _refuse  # argparse would print its usage, and end the process
-    words = list(arguments)
+    whole = "--help=all" in arguments
+    words = ["--help" if word == "--help=all" else word for word in arguments]
     for place, following in enumerate(words[1:]):
         if words[place] in ("--info", "-i") and ("=" in following or following.startswith("~")):
             words[place] = "--info=all"  # else argparse takes the override for its value
@@ -36,6 +37,8 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     for name, value in vars(known).items():
         if name != "overrides" and value not in (None, False):
             flags += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+    if whole:
+        flags[flags.index("--help")] = "--help=all"
     return flags if known.hydra_help else [*flags, *known.overrides]  # Hydra's help knows no key of ours
 
 
@@ -64,4 +67,4 @@ def completed(line: str) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise ConfigError("command line", UNSET, message, "--help shows every key, and --hydra-help Hydra's own flags")
+    raise ConfigError("command line", UNSET, message, "--help=all shows every key, and --hydra-help Hydra's own flags")

@@ -31,6 +31,7 @@ FREE = (
     "trainer.progress",
     "trainer.profile",
     "trainer.show_every",
+    "trainer.keep_memory",
     "dataset.root",
     "dataset.cache_root",
     "device",

@@ -15,7 +15,7 @@ from lrsched.config.rules import Rule
 from lrsched.config.settings import PARTS
 from lrsched.config.targets import DATASET, OPTIMIZER, SCHEDULER, Role, hints_of
 from lrsched.config.types import describe
-from lrsched.schemas.types import Schema, any_of, limited, or_later, schema_of
+from lrsched.schemas.types import Schema, any_of, limited, or_later, said, schema_of
 
 NODE: Schema = {"type": "object", "required": ["_target_"]}
 """Any node that names a class."""
@@ -76,14 +76,9 @@ def _typed(metadata: Mapping[str, Any], hint: Any, written: Written, key: str) -
             kinds = [*([kinds] if isinstance(kinds, str) else kinds), "number", "boolean"]
             found = {**found, "type": kinds}
         return said(or_later(found), f"must be {describe(hint)}")
-    whole = {"pattern", "enum"} & rule.limits.keys()  # they say all, also which type it is
+    whole = hint is Any or {"pattern", "enum"} & rule.limits.keys()  # they say all, also which type it is
     words = rule.words if whole else f"must be {describe(hint)}; {rule.words}"
     return said(or_later(limited(found, rule.limits)), words)
-
-
-def said(found: Schema, words: str) -> Schema:
-    """A schema with the sentence that an editor shows about a wrong value."""
-    return {**found, "errorMessage": words} if words and found else found
 
 
 def closed(properties: dict[str, Schema]) -> Schema:

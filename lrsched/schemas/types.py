@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from lrsched.config.rules import Limits
+from lrsched.config.types import describe
 from lrsched.horizon import RULE, WRITTEN
 
 Schema = dict[str, Any]
@@ -49,9 +50,13 @@ def schema_of(hint: Any) -> Schema | None:
 
 def _list(origin: Any, arguments: tuple[Any, ...]) -> Schema:
     if origin is tuple and arguments and Ellipsis not in arguments:
-        items = [or_later(schema_of(each) or {}) for each in arguments]
+        items = [_item(each) for each in arguments]
         return {"type": "array", "items": items, "minItems": len(items), "maxItems": len(items)}
-    return {"type": "array", "items": or_later(schema_of(arguments[0]) or {} if arguments else {})}
+    return {"type": "array", "items": _item(arguments[0]) if arguments else {}}
+
+
+def _item(hint: Any) -> Schema:
+    return said(or_later(schema_of(hint) or {}), f"must be {describe(hint)}")
 
 
 def any_of(choices: Sequence[Schema]) -> Schema | None:
@@ -79,6 +84,11 @@ def or_later(schema: Schema) -> Schema:
         return {"anyOf": [*schema.get("anyOf", [schema]), {"type": "string", "pattern": LATER}]}
     pattern = f"{schema['pattern']}|{LATER}" if "pattern" in schema else LATER
     return {**schema, "type": [*kinds, *(["string"] if "string" not in kinds else [])], "pattern": pattern}
+
+
+def said(found: Schema, words: str) -> Schema:
+    """A schema with the sentence that an editor shows about a wrong value."""
+    return {**found, "errorMessage": words} if words and found else found
 
 
 def limited(schema: Schema, limits: Limits) -> Schema:

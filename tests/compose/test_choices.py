@@ -70,7 +70,7 @@ def test_shared_files_are_no_choices() -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_help_shows_no_shared_file(door: str, tmp_path: Path) -> None:
-    ended = ask(door, "--help", cwd=tmp_path)
+    ended = ask(door, "--help=all", cwd=tmp_path)
     choices = ended.stdout.partition("== The config")[0]
     assert "cosine" in choices
     assert "_schedule" not in choices
