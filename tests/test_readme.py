@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import torch
 
+import lrsched
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -102,11 +104,29 @@ def test_the_commands_of_the_two_fences_are_there() -> None:
 
 def test_the_example_of_a_run_from_python_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (found,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "lrsched.run(" in block]
+    (found,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+        if "name=mine" in block and "find" not in block
+    ]
     x = torch.arange(60.0).reshape(20, 3) / 60
     names: dict[str, Any] = {"x": x, "y": x.sum(1), "model": torch.nn.Linear(3, 1)}
     exec(found.replace("epochs=20", "epochs=1"), names)
     assert names["run"].result["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_the_example_of_a_finder_from_python_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (found,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "lrsched.find(" in block]
+    x = torch.arange(60.0).reshape(20, 3) / 60
+    names: dict[str, Any] = {"lrsched": lrsched, "x": x, "y": x.sum(1), "model": torch.nn.Linear(3, 1)}
+    quick = found.replace(
+        '"trainer.epochs=20", "name=which"', '"method=grid", "find.rates=3", "trainer.epochs=1", "name=which"'
+    )
+    exec(quick.replace("epochs=20", "epochs=1"), names)
+    assert names["answer"].override[0] in ("scheduler=cosine", "scheduler=wsd")
+    assert names["run"].config["optimizer"]["lr"] == names["answer"].suggestion
 
 
 def test_the_example_from_python_is_true(run_cli) -> None:
