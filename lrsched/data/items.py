@@ -120,7 +120,11 @@ class Items:
         return Partition(self.samples)
 
     def sha256(self, arguments: Mapping[str, Any]) -> str:
-        """What tells these data apart; see :func:`lrsched.data.stream.identify.identity`."""
+        """What tells these data apart; see :func:`lrsched.data.stream.identify.identity`.
+
+        Args:
+            arguments: the node of the config that the data were made by.
+        """
         return identity([Fetch(Part(name, items), None, 0) for name, items in self.given.items()], arguments)
 
     def fetch(self, part: Part, seed: int, labels: Labels | None = None) -> Fetch:
@@ -153,9 +157,12 @@ class Items:
         return Augmented(augment.of(self.look(train), device, classes=self.facts.get("classes"), mean=mean), change)
 
     def statistics(self, train: Part) -> tuple[Tensor, Tensor] | None:
-        """Mean and standard deviation of each channel of the images of the training part, [C] each, to standardise by.
+        """The mean and standard deviation of each channel of the training images, [C] each, to standardise by.
 
         None, as here: the model is given items as they are. A subclass that knows its pixels overrides this.
+
+        Args:
+            train: the training part.
         """
         return None
 

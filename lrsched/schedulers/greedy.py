@@ -38,8 +38,8 @@ class Greedy(ClosedLoop):
         window: how many evaluations the mean is of.
         high: the rate never rises above it: a multiple of each group's base value, at least 1.
         final: the rate never falls below it: a ratio of each group's base value, or absolute.
-        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, as every schedule has;
-            evaluations during it are not counted.
+        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, ``warmup`` a duration, as every
+            schedule has; evaluations during it are not counted.
 
     Raises:
         ConfigError: a value out of its range.

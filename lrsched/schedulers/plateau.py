@@ -37,8 +37,14 @@ class Plateau(ClosedLoop):
         final: the rate is never cut below it: a ratio of each group's base value, or absolute.
         smooth: the metric is the mean of the last ``smooth`` evaluations; 1 = off.
         backtrack: go back to the best weights (and their optimizer state) when the rate is cut.
-        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, as every schedule has;
-            evaluations during it are not counted.
+        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, ``warmup`` a duration, as every
+            schedule has; evaluations during it are not counted.
+
+    Raises:
+        ConfigError: a value out of its range.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
 
     kept = ("levels", "best", "bad", "cooling", "recent")
