@@ -22,7 +22,7 @@ CLOCKS = ("step", "epoch")
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Schedule):
-    """Row t of a file is the value of step t (after the warm-up), v(t) = v_t: any curve, from anywhere.
+    """v(t) = row t of a file, the value of step t after the warm-up: any curve, from anywhere.
 
     The file is a CSV with a header, or an NPZ of arrays of equal length. It is read once, when the
     schedule is built. Columns ``step`` and ``epoch`` are clocks, and not values: ``step`` must count

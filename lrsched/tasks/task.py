@@ -34,7 +34,7 @@ class Task(ABC):
     """What a model is asked, and what its answer is worth. Pure: holds no model, no data, no counter.
 
     To the methods, ``batch`` is the columns of some samples, samples first, as the data set has them, after its
-    transform, ``output`` what the model gives for them, ``data`` those of the run and ``facts`` what these tell, by name.
+    transform, ``output`` what the model gives for them, ``data`` those of the run, ``facts`` what these tell, by name.
 
     A subclass is a frozen dataclass; its fields are the parameters that YAML may set. A field with the name of a
     fact of the data (``classes``, ``target_mean``, …) is given that fact. Only :meth:`loss` must be written. ::

@@ -94,9 +94,7 @@ class Public:
     def bases(self) -> list[Public]:
         """The classes, nearest first, or the methods of that name, that it takes the place of."""
         if isinstance(self.item, type):
-            return [
-                Public(base.__name__, base) for base in self.item.__mro__[1:-1] if _of_one_house(base, self.item)
-            ]
+            return [Public(base.__name__, base) for base in self.item.__mro__[1:-1] if _of_one_house(base, self.item)]
         if self.owner is None or isinstance(self.item, property):
             return []
         name = self.item.__name__
