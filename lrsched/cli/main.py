@@ -14,6 +14,7 @@ from lrsched.cli.flags import COMPLETION
 from lrsched.config.targets import trusted
 from lrsched.console import forgive_readers, say
 from lrsched.errors import ConfigError, nearest
+from lrsched.machine.waiting import wait_shortly
 
 COMMANDS = {
     "new": ("FOLDER", "a project of your own that runs at once"),
@@ -46,6 +47,7 @@ def main(words: Sequence[str] | None = None) -> None:
         words: its name and arguments; those of the process by default.
     """
     forgive_readers()
+    wait_shortly()
     name, *arguments = (sys.argv[1:] if words is None else words) or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  lrsched {command:<10} {takes:<34} {does}" for command, (takes, does) in COMMANDS.items()]

@@ -23,6 +23,7 @@ from lrsched.config.run_id import DIGITS, id_of
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
+from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.initial import refuse_changed_source
@@ -145,8 +146,8 @@ class Sweep:
         try:
             with as_user_errors(overrides):
                 own = self.composer.resolved(overrides)
-                one_thread = own["threads"] is None
-                own["threads"] = own["threads"] or THREADS
+                one_thread = own["threads"] in (None, AUTO_THREADS)
+                own["threads"] = THREADS if one_thread else own["threads"]
                 own |= nodes_of(self.objects, own["dataset"])
                 digest = config_sha256(own)
                 job = self._valid(number, entry, own, digest, one_thread=one_thread)
