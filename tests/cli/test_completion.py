@@ -17,12 +17,14 @@ import pytest
 from lrsched.cli.main import COMMANDS, train
 from lrsched.cli.replies import replies
 from lrsched.compose.choices import choices_in
+from lrsched.compose.hydra_setup import register
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULERS = {f"scheduler={name}" for name in choices_in(ROOT / "conf/scheduler")}
 
 
 def offered(line: str, commands: object = COMMANDS) -> list[str]:
+    register()
     return replies(line, train, list(commands))  # type: ignore[call-overload]
 
 
