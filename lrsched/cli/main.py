@@ -19,8 +19,8 @@ from lrsched.machine.waiting import wait_shortly
 COMMANDS = {
     "new": ("FOLDER", "a project of your own that runs at once"),
     "train": ("[key=value …]", "one run, or with -m a sweep"),
-    "preview": ("[key=value …] [--png F] [--csv F]", "the schedule of this config, before it is run"),
-    "find": ("[key=value …] [--png F]", "its learning rate: curve, rate, override"),
+    "preview": ("[key=value …] [--png F] [--csv F]", "the schedule of this config, beforehand"),
+    "find": ("[key=value …] [--png F]", "its learning rate: curve, suggestion, override"),
     "report": ("PATH… [--html F] [--png FOLDER]", "runs and sweeps compared fairly"),
     "watch": ("PATH…", "the same page in a browser while runs go on"),
     "evaluate": ("RUN_FOLDER [--weights best]", "the metrics of a run's weights"),
