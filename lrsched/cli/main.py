@@ -20,7 +20,7 @@ COMMANDS = {
     "new": ("FOLDER", "a project of your own that runs at once"),
     "train": ("[key=value …]", "one run, or with -m a sweep"),
     "preview": ("[key=value …] [--png F] [--csv F]", "the schedule of this config, beforehand"),
-    "find": ("[key=value …] [--png F]", "its learning rate: curve, suggestion, override"),
+    "find": ("[key=value …] [--png F]", "its learning rate, and the override to paste"),
     "report": ("PATH… [--html F] [--png FOLDER]", "runs and sweeps compared fairly"),
     "watch": ("PATH…", "the same page in a browser while runs go on"),
     "evaluate": ("RUN_FOLDER [--weights best]", "the metrics of a run's weights"),
@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> None:
     wait_shortly()
     name, *arguments = (sys.argv[1:] if words is None else words) or ["--help"]
     if name in ("-h", "--help"):
-        lines = [f"  lrsched {command:<10} {takes:<32}  {does}" for command, (takes, does) in COMMANDS.items()]
+        lines = [f"  lrsched {command:<10} {takes:<33}  {does}" for command, (takes, does) in COMMANDS.items()]
         rest = ["More", "  lrsched NAME --help       one screen about a command; --help=all: the rest"]
         print("\n".join(["Learning-rate schedules, trained and compared, from YAML.", "Run", *lines, *rest]))
         return
