@@ -34,7 +34,7 @@ FLOORS = [
     {"schedulers", "tasks", "models", "loggers", "optimizers", "averages", "config"},
     {"data"},
     {"schedules", "checkpoint"},
-    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "picture", "units"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "machine", "picture", "units"},
     {"errors"},
 ]
 SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "averages", "schedulers")

@@ -40,13 +40,14 @@ def _run(arguments: Sequence[str]) -> None:
     must_hold_a_run("RUN_FOLDER", folder)
     if trusted():  # a trusted module may lie in the current folder
         sys.path.insert(0, "")
-    from lrsched.python.rebuild import PARTS, Rebuilt  # imports torch
+    from lrsched.python.rebuild import PARTS, Rebuilt, stored_settings  # imports torch
     from lrsched.runs.weights import check_weights, is_ensemble
     from lrsched.train.environment import prepare
 
     check_weights(options.weights)
+    run, _ = stored_settings(folder)
+    prepare(run.device, run.threads, run.trainer.deterministic)
     parts = Rebuilt.of(folder)
-    prepare(parts.run.device, parts.run.threads, parts.run.trainer.deterministic)
     found, step = Run(options.folder, parts=parts).evaluated(options.part, options.weights)
     if options.json is not None:
         write(options.json, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode(), folder=True)

@@ -13,6 +13,7 @@ from lrsched.cli import open_door, run_config
 from lrsched.config.targets import trusted
 from lrsched.console import forgive_readers, say
 from lrsched.errors import ConfigError, nearest
+from lrsched.machine.waiting import wait_shortly
 
 COMMANDS = {
     "new": ("FOLDER", "a project of your own that runs at once"),
@@ -44,6 +45,7 @@ def main(words: Sequence[str] | None = None) -> None:
         words: its name and arguments; those of the process by default.
     """
     forgive_readers()
+    wait_shortly()
     name, *arguments = (sys.argv[1:] if words is None else words) or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  lrsched {command:<8} {takes:<34} {does}" for command, (takes, does) in COMMANDS.items()]

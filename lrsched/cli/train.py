@@ -16,6 +16,7 @@ from lrsched.compose.hydra_setup import call, register
 from lrsched.compose.onto import for_stored
 from lrsched.config.project import with_own_configs
 from lrsched.console import forgive_readers, say
+from lrsched.machine.waiting import wait_shortly
 from lrsched.signals import stop_flag
 
 
@@ -31,6 +32,7 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     forgive_readers()
+    wait_shortly()
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()

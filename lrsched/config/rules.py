@@ -94,7 +94,6 @@ ALPHA = must(
     {"anyOf": [{"const": 0}, {"minimum": 0.01, "maximum": 100}]},
     "is the α of Beta(α, α): from 0.01 to 100, or 0: not mixed",
 )
-THREADS = must({"minimum": 1, "maximum": 1024}, "must lie between 1 and 1024")
 
 
 def _duration(key: str, value: Any) -> None:
@@ -143,6 +142,26 @@ def _yes_no_or_auto(key: str, value: Any) -> None:
 
 yes_no_or_auto = Rule(_yes_no_or_auto, {"enum": (True, False, "auto")}, "must be true, false or auto")
 """Require true, false or ``auto``."""
+
+
+def _auto_or_threads(key: str, value: Any) -> None:
+    if value is None or value == "auto":
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        remedy = suggestion(str(value), ["auto", "null"]) or "auto: by the size of the work; null: torch's own choice"
+        raise ConfigError(key, value, "must be a whole number, auto or null", remedy)
+    if not holds(value, _THREADS):
+        raise ConfigError(key, value, "must lie between 1 and 1024", "auto finds a number by the size of the work")
+
+
+_THREADS = {"minimum": 1, "maximum": 1024}
+
+auto_or_threads = Rule(
+    _auto_or_threads,
+    {"anyOf": [{"const": "auto"}, {"const": None}, {"type": "integer", **_THREADS}]},
+    "must be a whole number between 1 and 1024, auto or null",
+)
+"""Require a number of threads, ``auto`` or nothing."""
 
 
 def ruled(default: Any, rule: Callable[[str, Any], None]) -> Any:

@@ -14,9 +14,9 @@ from lrsched.config.rules import (
     ALPHA,
     HELD_OUT,
     LAYER_DECAY,
-    THREADS,
     at_least,
     auto_or_duration,
+    auto_or_threads,
     duration,
     expression,
     null_or_duration,
@@ -216,7 +216,7 @@ class RunConfig:
     init_from: Optional[str] = None
     init_match: Optional[str] = ruled(None, expression)
     device: str = "auto"
-    threads: Optional[int] = ruled(None, THREADS)
+    threads: Any = field(default="auto", metadata={"rule": auto_or_threads})
     optimizer: Any = "???"
     scheduler: Any = "???"
     task: Any = "???"

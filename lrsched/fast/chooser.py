@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,15 +56,13 @@ def timed(run: Settings, names: Sequence[str], loaded: Mapping[str, Loaded], kno
         known: figures without a compilation that is worth a try; None: there are none.
     """
     from lrsched.fast.timing import Timing  # imports torch
+    from lrsched.train.environment import with_threads
 
-    timing = Timing(run, names, loaded)
-    try:
+    with with_threads(None), closing(Timing(run, names, loaded)) as timing:
         figures = known or timing.figures()
         if figures.may_compile(names, figures.steps(vars(run.trainer))):
             figures = timing.compiled(figures)
         return figures
-    finally:
-        timing.close()
 
 
 class Chooser:

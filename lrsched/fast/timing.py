@@ -20,6 +20,8 @@ from lrsched.config.settings import Settings
 from lrsched.data.batch import column
 from lrsched.errors import ConfigError, UserError
 from lrsched.fast.figures import MARGIN, Figures, Tried
+from lrsched.machine.allowance import allowance
+from lrsched.machine.threads import AUTO, chosen
 from lrsched.train.environment import prepare
 
 ROUNDS = 9
@@ -54,10 +56,10 @@ class Timing:
 
     def __init__(self, run: Settings, asked: Sequence[str], loaded: Mapping[str, Loaded]) -> None:
         self._run, self._asked, self._loaded = run, asked, loaded
+        self._allowed = allowance(torch.get_num_threads())
         self._device = prepare(run.device, run.threads, run.trainer.deterministic)
         self._made_parts: list[Parts] = []
-        on_one_core = self._device.type == "cpu" and torch.get_num_threads() == 1
-        self._clock: Callable[[], float] = time.process_time if on_one_core else time.perf_counter
+        self._clock: Callable[[], float] = time.perf_counter
 
     def close(self) -> None:
         """Let the hands go that made batches."""
@@ -92,12 +94,12 @@ class Timing:
     def compiled(self, known: Figures) -> Figures:
         """The figures with those of a compiled model; where it cannot be compiled, it takes for ever."""
         found = replace(known, compiled_ms=float(2**31), compile_seconds=float(2**31))
-        chosen = {name: value for name, value in known.chosen.items() if name != "keep_memory"}
+        values = {name: value for name, value in known.chosen.items() if name != "keep_memory"}
         with suppress(ConfigError):
             check_compiler(self._device)
             from torch._inductor.utils import fresh_cache  # what was compiled before would flatter it
 
-            plain, other = self._candidate(chosen), self._made(chosen)
+            plain, other = self._candidate(values), self._made(values)
             if other is None:
                 return found
             self._warm(plain)
@@ -136,6 +138,10 @@ class Timing:
         run = plainly(replace(self._run, trainer=replace(self._run.trainer, **values)))
         parts = assemble(run, self._device, self._loaded)
         self._made_parts.append(parts)
+        if self._run.threads == AUTO:
+            torch.set_num_threads(chosen(parts.operations_of_a_batch, self._allowed).number)
+        if self._device.type == "cpu" and torch.get_num_threads() == 1:
+            self._clock = time.process_time  # which no neighbour disturbs
         return Candidate(values, parts)
 
     def _warm(self, candidate: Candidate) -> float:

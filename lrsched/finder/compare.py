@@ -35,7 +35,8 @@ class Rival:
         asked: the question.
         answer: its rate.
         predicted: its loss at the run's length, with a 95 % interval.
-        behind: the paired difference of its loss from the first one's, in percent of that; None: it is the first.
+        behind: the paired difference of its loss from the first one's, in percent of that, with an interval that holds
+            for all others together; None: it is the first.
         spread: of that difference, one seed's standard deviation in percent; not finite: nobody knows it.
     """
 
@@ -159,14 +160,18 @@ class Comparison:
         """In words."""
         first = self.rivals[0].asked
         if not self.open:
-            return [f"{first.scheduler} is the best: every other's 95 % interval of the paired difference is above 0"]
-        names = ", ".join(rival.asked.scheduler for rival in self.open)
+            others = len(self.rivals) - 1
+            held = "the 95 % interval" if others == 1 else f"every interval (95 % for all {others} together)"
+            return [f"{first.scheduler} is the best: {held} of the paired difference from it lies above 0"]
+        lead, *near = self.open
+        against = ", ".join(f"{rival.predicted.mean:.4g} of {rival.asked.scheduler}" for rival in near)
         runs = self.seeds * len(self.open)
         steps = "" if first.horizon is None else f", {count(runs * first.horizon.steps, 'step')}"
         spread = max(rival.spread for rival in self.open[1:])
         apart = QUANTILES * spread / self.seeds**0.5
         tell = f" would tell gaps of about {apart:.2g} % or more" if math.isfinite(apart) else " would tell more"
-        return [f"undecided between {names}; {count(runs, 'full run')}{steps}{tell}:", f"  {self.command}"]
+        ahead = f"{lead.asked.scheduler} is ahead: {lead.predicted.mean:.4g} against {against}, not decided"
+        return [f"{ahead}; {count(runs, 'full run')}{steps}{tell}:", f"  {self.command}"]
 
 
 def _shown(cell: str) -> str:

@@ -19,7 +19,7 @@ from lrsched.page.svg import swatch
 from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief
-from lrsched.report.notes import how_chosen, notes, verdicts
+from lrsched.report.notes import how_chosen, missing_baseline, notes, verdicts
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
 from lrsched.report.runs import count_ends
@@ -41,6 +41,7 @@ class Part:
     comparison: Comparison
     verdicts: Sequence[str]
     notes: Sequence[str]
+    missing: tuple[str, str] | None
     chosen: str
     columns: Sequence[TableColumn]
     cells: Sequence[Sequence[rows.Cell]]
@@ -181,6 +182,7 @@ def _part(report: Report, number: int, names: Sequence[str], bands: Sequence[Map
         comparison,
         verdicts(comparison),
         notes(comparison),
+        missing_baseline(comparison),
         how_chosen(comparison),
         columns,
         cells,

@@ -76,7 +76,7 @@ def _typed(metadata: Mapping[str, Any], hint: Any, written: Written, key: str) -
             kinds = [*([kinds] if isinstance(kinds, str) else kinds), "number", "boolean"]
             found = {**found, "type": kinds}
         return said(or_later(found), f"must be {describe(hint)}")
-    whole = {"pattern", "enum"} & rule.limits.keys()  # they say all, also which type it is
+    whole = hint is Any or {"pattern", "enum"} & rule.limits.keys()  # they say all, also which type it is
     words = rule.words if whole else f"must be {describe(hint)}; {rule.words}"
     return said(or_later(limited(found, rule.limits)), words)
 

@@ -25,6 +25,7 @@ from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
 from lrsched.fast.chooser import Chooser
 from lrsched.fast.keys import put_values, with_values
+from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.initial import refuse_changed_source
@@ -155,8 +156,8 @@ class Sweep:
         try:
             with as_user_errors(overrides):
                 own = self.composer.resolved(overrides)
-                one_thread, elsewhere = own["threads"] is None, own["resume"] not in (None, AUTO)
-                own["threads"] = own["threads"] or THREADS
+                one_thread, elsewhere = own["threads"] in (None, AUTO_THREADS), own["resume"] not in (None, AUTO)
+                own["threads"] = THREADS if one_thread else own["threads"]
                 own |= nodes_of(self.objects, own["dataset"])
                 chosen = {} if elsewhere else self.fast.values(own, self.objects)
                 own = with_values(own, chosen)

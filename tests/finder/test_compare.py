@@ -122,7 +122,8 @@ def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> No
     found = compared(asked, valley(0.7, 1.003), valley(1.4, 1.0))
     assert found.answer.content()["undecided"] == ["linear", "cosine"]
     shown = "\n".join(found.table())
-    assert "undecided between linear, cosine; " in shown
+    lead, other = (f"{each['predicted']['mean']:.4g}" for each in found.answer.content()["answers"])
+    assert f"linear is ahead: {lead} against {other} of cosine, not decided; " in shown
     assert found.command in shown
 
 
@@ -146,6 +147,17 @@ def test_the_command_makes_full_runs_of_those_that_are_open() -> None:
     assert "sweep.zip=[scheduler,optimizer.lr]" in words
     assert "++trainer.clip_norm=1.0" in words
     assert not {"optimizer.lr=0.5", "seed=3"} & set(words)
+
+
+def test_the_verdict_says_for_how_many_comparisons_it_holds() -> None:
+    decided = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, 1.0, 7.0), spread=2.0)
+    (said,) = decided.verdict()
+    wanted = (
+        "cosine is the best: every interval (95 % for all 2 together) of the paired difference from it lies above 0"
+    )
+    assert said == wanted
+    open_ = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, -1.0, 9.0), spread=2.0)
+    assert open_.verdict()[0].startswith("cosine is ahead: 1 against 1 of linear, not decided; 12 full runs, ")
 
 
 def test_no_more_seeds_are_asked_for_than_matter() -> None:
