@@ -14,7 +14,7 @@ from lrsched.config.schema import SPEED
 from lrsched.config.settings import Settings, settings
 from lrsched.config.walk import is_mapping
 from lrsched.console import say
-from lrsched.errors import CheckpointError, ConfigError, UserError, storage
+from lrsched.errors import UNSET, ConfigError, UserError, storage
 from lrsched.fast.figures import Figures
 from lrsched.fast.keys import asked
 from lrsched.fast.work import work_of
@@ -72,11 +72,14 @@ class Chooser:
         folder: of the sweep.
         here: time in this process, which no process may be forked from; else in a forked one, which may do to its
             memory, its threads and its GPU what it likes.
+
+    Raises:
+        ConfigError: the figures of an earlier command cannot be read.
     """
 
     def __init__(self, folder: Path, *, here: bool = False) -> None:
         self._folder, self._here = folder, here
-        self._known: dict[str, Figures] | None = None
+        self._known = _read(folder / FILE)
         self._hopeless: set[str] = set()
 
     def values(self, config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) -> dict[str, Any]:
@@ -88,12 +91,11 @@ class Chooser:
 
         Raises:
             ConfigError: the config cannot be used.
-            CheckpointError: the figures in the folder cannot be read.
         """
         names = asked(config)
         if not names:
             return {}
-        known, work = self._read(), work_of(config)
+        known, work = self._known, work_of(config)
         figures = known.get(work)
         if figures is None or figures.may_compile(names, figures.steps(config["trainer"])):
             run = settings(config, objects)
@@ -117,21 +119,6 @@ class Chooser:
             with storage(f"{self._folder / FILE} cannot be written"):
                 write_json(self._folder / FILE, {work: each.plain() for work, each in self._known.items()})
 
-    def _read(self) -> dict[str, Figures]:
-        if self._known is None:
-            path, self._known = self._folder / FILE, {}
-            try:
-                content = json.loads(path.read_text("utf-8"))
-                if not is_mapping(content):
-                    raise ConfigError(FILE, content, "must be a mapping")
-                self._known = {str(work): Figures.of(each, f"{FILE}.{work}") for work, each in content.items()}
-            except FileNotFoundError:
-                pass
-            except (ValueError, ConfigError, TypeError, AttributeError) as error:
-                rule = "take it away, and what is fastest is timed anew"
-                raise CheckpointError(f"{path} cannot be read: {error}; {rule}") from error
-        return self._known
-
     def _timed(self, run: Settings, names: Sequence[str], known: Figures | None) -> Figures | None:
         def work() -> dict[str, Any]:
             from lrsched.assembly.data import load_each
@@ -143,6 +130,22 @@ class Chooser:
         except UserError:
             return None
         return None if content is None else Figures.of(content, FILE)
+
+
+def _read(path: Path) -> dict[str, Figures]:
+    """The figures of each work that a command before this one has timed."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if not is_mapping(content):
+            raise ConfigError(FILE, content, "must be a mapping")
+        return {str(work): Figures.of(each, work) for work, each in content.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError, ConfigError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            str(path), UNSET, f"cannot be read: {reason}", "take it away, and what is fastest is timed anew"
+        ) from error
 
 
 def _in_a_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:

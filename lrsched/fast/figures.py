@@ -47,8 +47,9 @@ class Figures:
     Args:
         chosen: the values of the keys that are asked for, ``compile`` aside.
         tried: in their order; the first is the plain setting, and ``chosen`` is among them.
-        ms: of an update with the chosen values.
+        ms: of an update with the chosen values, on a CPU by one thread.
         steps_per_epoch: of the data.
+        threads: of the run, among which an update is shared.
         compiled_ms, compile_seconds: of an update of the compiled model, and of its compilation; None: not tried.
     """
 
@@ -56,6 +57,7 @@ class Figures:
     tried: list[Tried]
     ms: float
     steps_per_epoch: int
+    threads: int = 1
     compiled_ms: float | None = None
     compile_seconds: float | None = None
 
@@ -65,13 +67,13 @@ class Figures:
 
     def may_compile(self, asked: Sequence[str], steps: int) -> bool:
         """Whether a compilation is worth a try that was not made yet."""
-        return "compile" in asked and self.compiled_ms is None and self.ms * steps > 1000 * WORTH
+        return "compile" in asked and self.compiled_ms is None and self.ms * steps / self.threads > 1000 * WORTH
 
     def values(self, asked: Sequence[str], steps: int) -> dict[str, Any]:
         """What a run of so many updates is given for each key that is asked for."""
         repays = False
         if self.compiled_ms is not None and self.compile_seconds is not None:
-            saved = (self.ms - self.compiled_ms) * steps / 1000
+            saved = (self.ms - self.compiled_ms) * steps / self.threads / 1000
             faster = self.compiled_ms <= MARGIN["compile"] * self.ms
             repays = faster and saved > REPAID * self.compile_seconds
         found = {**self.chosen, "compile": repays}
@@ -111,5 +113,6 @@ class _Stored:
     tried: list[Any]
     ms: float
     steps_per_epoch: int
+    threads: int = 1
     compiled_ms: float | None = None
     compile_seconds: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ import torch
 from lrsched.assembly.data import Loaded
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.assembly.speed.compiled import check_compiler, compile_training
-from lrsched.assembly.speed.keys import plainly, takes_fused
+from lrsched.assembly.speed.keys import plainly, set_up, takes_fused
 from lrsched.assembly.speed.malloc import can_keep, keep_memory
 from lrsched.config.schema import SPEED
 from lrsched.config.settings import Settings
@@ -58,8 +59,13 @@ class Timing:
         self._run, self._asked, self._loaded = run, asked, loaded
         self._allowed = allowance(torch.get_num_threads())
         self._device = prepare(run.device, run.threads, run.trainer.deterministic)
+        set_up(plainly(run), self._device)
         self._made_parts: list[Parts] = []
-        self._clock: Callable[[], float] = time.perf_counter
+        self._on_cpu = self._device.type == "cpu"
+        self._clock: Callable[[], float] = time.process_time if self._on_cpu else time.perf_counter
+        self._threads = torch.get_num_threads()  # of the run
+        if self._on_cpu:  # on one, by the processor's own seconds, which no neighbour disturbs
+            torch.set_num_threads(1)
 
     def close(self) -> None:
         """Let the hands go that made batches."""
@@ -89,7 +95,8 @@ class Timing:
             faster = theirs <= MARGIN[name] * mine
             best, ms = (other, 1000 * theirs) if faster else (best, 1000 * mine)
         kept = {"keep_memory": can_keep()} if "keep_memory" in self._asked else {}
-        return Figures({**best.values, **kept}, tried, ms, int(best.parts.horizon.steps_per_epoch))
+        threads = self._threads if self._on_cpu else 1
+        return Figures({**best.values, **kept}, tried, ms, int(best.parts.horizon.steps_per_epoch), threads)
 
     def compiled(self, known: Figures) -> Figures:
         """The figures with those of a compiled model; where it cannot be compiled, it takes for ever."""
@@ -104,10 +111,10 @@ class Timing:
                 return found
             self._warm(plain)
             with fresh_cache():
-                began = time.perf_counter()
+                began = self._work()
                 compile_training(other.parts.state.model, other.parts.loader.batch_size)
                 self._seconds(other.parts, 1)
-                seconds = time.perf_counter() - began
+                seconds = self._work() - began
             mine, theirs = self._duel(plain, other)
             return replace(known, compiled_ms=known.ms * theirs / mine, compile_seconds=seconds)
         return found
@@ -120,7 +127,7 @@ class Timing:
         able = {
             "channels_last": images,
             "tf32": self._device.type == "cuda",
-            "precision": self._device.type == "cpu" or (self._device.type == "cuda" and torch.cuda.is_bf16_supported()),
+            "precision": self._on_cpu or (self._device.type == "cuda" and torch.cuda.is_bf16_supported()),
             "fused": free and takes_fused(self._run.optimizer.cls),
         }
         values: dict[str, Any] = {"precision": "bf16"}
@@ -139,9 +146,7 @@ class Timing:
         parts = assemble(run, self._device, self._loaded)
         self._made_parts.append(parts)
         if self._run.threads == AUTO:
-            torch.set_num_threads(chosen(parts.operations_of_a_batch, self._allowed).number)
-        if self._device.type == "cpu" and torch.get_num_threads() == 1:
-            self._clock = time.process_time  # which no neighbour disturbs
+            self._threads = chosen(parts.operations_of_a_batch, self._allowed).number
         return Candidate(values, parts)
 
     def _warm(self, candidate: Candidate) -> float:
@@ -151,8 +156,7 @@ class Timing:
             return self._seconds(candidate.parts, 1)
 
     def _duel(self, a: Candidate, b: Candidate) -> tuple[float, float]:
-        """Seconds of an update of two candidates, timed in turn; the lower quarter of the rounds, which a neighbour
-        disturbs least."""
+        """Seconds of an update of two candidates, timed in turn: of the quickest round, which nothing disturbed."""
         times: tuple[list[float], list[float]] = ([], [])
         once = self._timed(a, 1)
         rounds, updates = (3 if once > LONG else ROUNDS), max(1, min(50, round(LEAST / max(once, 1e-6))))
@@ -161,7 +165,7 @@ class Timing:
                 found.append(self._timed(candidate, updates))
             if number == 1 and min(times[1]) > HOPELESS * min(times[0]):
                 break
-        return tuple(sorted(found)[len(found) // 4] for found in times)  # type: ignore[return-value]
+        return min(times[0]), min(times[1])
 
     def _timed(self, candidate: Candidate, updates: int) -> float:
         with self._arithmetic(candidate):
@@ -180,6 +184,13 @@ class Timing:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return self._clock()
+
+    def _work(self) -> float:
+        """Seconds so far, those of a compiler's process too."""
+        if not self._on_cpu:
+            return time.perf_counter()
+        compiler = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + compiler.ru_utime + compiler.ru_stime
 
     def _arithmetic(self, candidate: Candidate) -> _Products:
         return _Products("high" if candidate.values.get("tf32", self._run.trainer.tf32) is True else None)
