@@ -27,7 +27,7 @@ def forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "ROUNDS", 1)
     monkeypatch.setattr(timing, "LEAST", 0.0)
     for name, margin in {"precision": 1e9, "channels_last": 1e9, "fused": 0.0}.items():
-        monkeypatch.setitem(MARGIN, name, margin)  # type: ignore[arg-type]
+        monkeypatch.setitem(MARGIN, name, margin)
 
 
 def trainer_of(name: str) -> dict[str, Any]:
