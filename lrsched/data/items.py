@@ -123,7 +123,7 @@ class Items:
         """What tells these data apart; see :func:`lrsched.data.stream.identify.identity`.
 
         Args:
-            arguments: the node of the config that the data were made by.
+            arguments: what the config's node says of the samples, by name.
         """
         return identity([Fetch(Part(name, items), None, 0) for name, items in self.given.items()], arguments)
 
