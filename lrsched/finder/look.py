@@ -120,7 +120,7 @@ def _by_runs(several: Sequence[FindRequest], stop: StopFlag, launching: Launchin
         from lrsched.sweep.sweep import Sweep
     words = in_folder([*asked.words, f"name={asked.folder.name}"], asked.config_dir)  # now() moves
     with undisturbed(), hydra_of_ours(), launching(words) as launch:
-        sweep = Sweep(launch.context.config_loader, launch.config, asked.objects)
+        sweep = Sweep(launch.context.config_loader, launch.config, asked.objects, here=asked.in_python)
         trained = [
             Trained(launch, each.runs[0], stop, None if number else asks, each.own, method == "horizon", sweep)
             for number, each in enumerate(several)
