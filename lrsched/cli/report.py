@@ -13,6 +13,7 @@ from lrsched.cli.command import Parser, exit_code, refuse_records, write
 from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError
 from lrsched.report import compare_paths, render
+from lrsched.report.folders import folders, unread
 from lrsched.report.json import numbers
 from lrsched.report.pictures.draw import pictures
 from lrsched.report.tables.typeset import FORMS, beside_table, typeset
@@ -40,6 +41,8 @@ def _run(arguments: Sequence[str]) -> None:
     if options.html is not None and options.html == options.json:
         raise ConfigError("--html", str(options.html), "is the file of --json too", "give each a name of its own")
     found = compare_paths(options.paths, options.metric, options.mode, options.target)
+    for passed in unread(folders(found.runs, options.paths)):
+        say(f"warning: {passed}")
     files: dict[Path, bytes] = {}
     if options.json is not None:
         text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"

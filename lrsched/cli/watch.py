@@ -11,6 +11,7 @@ from lrsched.cli.command import Parser, exit_code
 from lrsched.cli.report import target
 from lrsched.console import say, tell
 from lrsched.errors import ConfigError
+from lrsched.report.folders import unread
 from lrsched.signals import stop_flag
 from lrsched.watch.live import Live, Question
 from lrsched.watch.server import Server
@@ -35,6 +36,8 @@ def _run(arguments: Sequence[str]) -> None:
     options = parser().parse_intermixed_args(arguments)
     with stop_flag().alone():
         live = Live(Question(options.paths, options.metric, options.mode, options.target))
+        for passed in unread(options.paths):
+            say(f"warning: {passed}")
         with _server(live, options.port) as server:
             tell(server.address)
             say("the address above is good until Ctrl-C; open it in a browser on this machine")
