@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.nodes import as_written, plain
 from lrsched.config.walk import is_list, is_mapping, leaves, tree
+from lrsched.machine.threads import AUTO
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 """A key that is a path of names."""
@@ -144,7 +145,7 @@ class Composer:
             overrides: of the job.
             number: among the jobs.
             run_id: the name of its folder; None: the one that the config names.
-            threads: used if the config names no number.
+            threads: used if the config names no number itself (``auto``, null).
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -153,7 +154,7 @@ class Composer:
         with open_dict(config):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
             config.hydra.sweep.subdir = config.hydra.sweep.subdir if run_id is None else run_id
-            config.threads = config.threads or threads
+            config.threads = threads if config.threads in (None, AUTO) else config.threads
         return config
 
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:

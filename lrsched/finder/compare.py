@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.horizon import length_of
+from lrsched.config.given import parameters
 from lrsched.config.targets import needed_trust
 from lrsched.console import say, typed
 from lrsched.finder.answer import Answer
@@ -33,7 +35,8 @@ class Rival:
         asked: the question.
         answer: its rate.
         predicted: its loss at the run's length, with a 95 % interval.
-        behind: the paired difference of its loss from the first one's, in percent of that; None: it is the first.
+        behind: the paired difference of its loss from the first one's, in percent of that, with an interval that holds
+            for all others together; None: it is the first.
         spread: of that difference, one seed's standard deviation in percent; not finite: nobody knows it.
     """
 
@@ -111,9 +114,24 @@ class Comparison:
         zipped = ",".join(word.partition("=")[0].lstrip("+") for word in swept)
         words = [*common, *swept, f"sweep.zip=[{zipped}]", f"seed=range({first},{first + self.seeds})"]
         words += [] if asked[0].config_dir is None else ["--config-dir", asked[0].config_dir]
+        if asked[0].objects:
+            return self._calls(common, columns)
         run = asked[0].runs[0]
         targets = {node.key: {"_target_": node.target} for node in (run.model, run.dataset, run.task, run.optimizer)}
-        return typed(shlex.join(["-m", *words, f"name={asked[0].folder.name}-decide"]), needed_trust(targets))
+        words = ["-m", *words, f"name={asked[0].folder.name}-decide"]
+        program = "lrsched train" if asked[0].in_python else None
+        return typed(shlex.join(words), needed_trust(targets), program)
+
+    def _calls(self, common: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+        """The same in Python, where the objects are."""
+        asked = self.rivals[0].asked
+        first, name, more = asked.runs[0].seed, asked.folder.name, parameters(list(asked.objects))
+        rows = [json.dumps([*common, *own], ensure_ascii=False) for own in columns]
+        return (
+            f"for seed in range({first}, {first + self.seeds}): "
+            f'[lrsched.run([*words, f"seed={{seed}}", f"name={name}-decide-{{number}}-{{seed}}"], {more}) '
+            f"for number, words in enumerate([{', '.join(rows)}])]"
+        )
 
     def table(self) -> list[str]:
         """A line for each, and what would decide it."""
@@ -142,14 +160,18 @@ class Comparison:
         """In words."""
         first = self.rivals[0].asked
         if not self.open:
-            return [f"{first.scheduler} is the best: every other's 95 % interval of the paired difference is above 0"]
-        names = ", ".join(rival.asked.scheduler for rival in self.open)
+            others = len(self.rivals) - 1
+            held = "the 95 % interval" if others == 1 else f"every interval (95 % for all {others} together)"
+            return [f"{first.scheduler} is the best: {held} of the paired difference from it lies above 0"]
+        lead, *near = self.open
+        against = ", ".join(f"{rival.predicted.mean:.4g} of {rival.asked.scheduler}" for rival in near)
         runs = self.seeds * len(self.open)
         steps = "" if first.horizon is None else f", {count(runs * first.horizon.steps, 'step')}"
         spread = max(rival.spread for rival in self.open[1:])
         apart = QUANTILES * spread / self.seeds**0.5
         tell = f" would tell gaps of about {apart:.2g} % or more" if math.isfinite(apart) else " would tell more"
-        return [f"undecided between {names}; {count(runs, 'full run')}{steps}{tell}:", f"  {self.command}"]
+        ahead = f"{lead.asked.scheduler} is ahead: {lead.predicted.mean:.4g} against {against}, not decided"
+        return [f"{ahead}; {count(runs, 'full run')}{steps}{tell}:", f"  {self.command}"]
 
 
 def _shown(cell: str) -> str:
@@ -221,6 +243,6 @@ def _in_order(asked: Sequence[FindRequest], found: Sequence[Answer], ranking: Se
     rivals = []
     for number, predicted, behind, spread in ranking:
         each, answer = asked[number], found[number]
-        override = " ".join([*each.own, answer.override])
+        override = f"{shlex.join(each.own)} {answer.override}"
         rivals.append(Rival(each, replace(answer, override=override), predicted, behind, spread))
     return Comparison(rivals)

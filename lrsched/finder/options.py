@@ -15,13 +15,13 @@ METHODS = ("horizon", "range", "grid")
 SHAPES = ("exponential", "linear")
 AMONG = "find."
 
-STOP = must(lambda value: value > 1, "must be above 1", "4 ends the ramp at four times the best loss; null: never")
-SMOOTH = must(lambda value: 0 <= value < 1, "must be at least 0 and below 1", "0 looks at each loss as it is")
-SEEDS = must(lambda value: 1 <= value <= 1000, "must lie between 1 and 1000")
-ROUNDS = must(lambda value: 0 <= value <= 10, "must lie between 0 and 10")
-STEPS = must(lambda value: 20 <= value <= 1_000_000, "must lie between 20 and 1000000")
-HORIZONS = must(lambda value: 2 <= len(value) <= 10, "are at least 2 lengths, and at most 10", "give [5%,25%]")
-RATES = must(lambda value: 3 <= value <= 1000, "must lie between 3 and 1000", "a minimum has a rate on either side")
+STOP = must({"exclusiveMinimum": 1}, "must be above 1", "4 ends the ramp at four times the best loss; null: never")
+SMOOTH = must({"minimum": 0, "exclusiveMaximum": 1}, "must be at least 0 and below 1", "0 looks at each loss as it is")
+SEEDS = must({"minimum": 1, "maximum": 1000}, "must lie between 1 and 1000")
+ROUNDS = must({"minimum": 0, "maximum": 10}, "must lie between 0 and 10")
+STEPS = must({"minimum": 20, "maximum": 1_000_000}, "must lie between 20 and 1000000")
+HORIZONS = must({"minItems": 2, "maxItems": 10}, "are at least 2 lengths, and at most 10", "give [5%,25%]")
+RATES = must({"minimum": 3, "maximum": 1000}, "must lie between 3 and 1000", "a minimum has a rate on either side")
 
 
 def lengths(key: str, value: Any) -> None:

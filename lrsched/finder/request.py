@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lrsched.assembly.horizon import foretold, length_of
 from lrsched.compose.errors import RAISED, as_user_error
-from lrsched.compose.nodes import plain
+from lrsched.compose.nodes import place, plain
 from lrsched.compose.outside import composed, hydra_of_ours
 from lrsched.compose.overrides import parse, standing
-from lrsched.config.digest import config_sha256
+from lrsched.config.given import NOTHING, Given
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, settings
 from lrsched.errors import UNSET, ConfigError
-from lrsched.finder.answer import FILE
 from lrsched.finder.options import FindConfig, options_in
 from lrsched.horizon import Horizon
-from lrsched.python.words import as_open
-from lrsched.records import RunFolder, check_name
+from lrsched.python.words import as_open, refuse_doubled
+from lrsched.records import check_name
 from lrsched.sweep.combinations import words_of
 from lrsched.units import count
 
@@ -45,6 +43,8 @@ class FindRequest:
         own: the words that it differs by from the schedules that it is compared with.
         rivals: how many are compared, itself among them: they share the budget.
         config_dir: a folder with more configs, as it was given.
+        objects: given in Python, by the key of the node that each stands in for.
+        in_python: it was asked there.
     """
 
     find: FindConfig
@@ -55,6 +55,8 @@ class FindRequest:
     own: Sequence[str] = ()
     rivals: int = 1
     config_dir: str | None = None
+    objects: Mapping[str, Given] = field(default_factory=dict[str, Given])
+    in_python: bool = False
 
     @cached_property
     def horizon(self) -> Horizon | None:
@@ -128,8 +130,15 @@ def request_of(words: Sequence[str], config_dir: str | None) -> FindRequest:
     return asked
 
 
-def requests_of(words: Sequence[str], config_dir: str | None) -> list[FindRequest]:
+def requests_of(
+    words: Sequence[str], config_dir: str | None, objects: Mapping[str, Given] = NOTHING
+) -> list[FindRequest]:
     """Read a command line, and compose and check the config of every run that it means.
+
+    Args:
+        words: of the command.
+        config_dir: a folder with more configs.
+        objects: given in Python, by the key of the node that each stands in for.
 
     Returns:
         A question for each schedule.
@@ -148,6 +157,7 @@ def requests_of(words: Sequence[str], config_dir: str | None) -> list[FindReques
                 raise ConfigError(key, UNSET, rule, "give one value, and the command once for each")
             if key == "resume" and override.value() is not None:
                 raise ConfigError(key, override.value(), "a finder looks before a run begins", "leave it out")
+            refuse_doubled(key, objects)
         chosen = {override.get_key_element() for override in left if override.is_sweep_override()}
         jobs = list(dict.fromkeys(product(*map(words_of, left))))
         found: list[FindRequest] = []
@@ -155,23 +165,30 @@ def requests_of(words: Sequence[str], config_dir: str | None) -> list[FindReques
             own = [word for word in job if word.partition("=")[0] in chosen]
             name = [f"name={found[0].folder.name}"] if found else []  # now() moves
             with as_one_of(own):
-                found.append(_request(find, [*(job if chosen else rest), *name], own, config_dir, len(jobs)))
+                found.append(_request(find, [*(job if chosen else rest), *name], own, config_dir, len(jobs), objects))
     return found
 
 
-def _request(find: FindConfig, words: list[str], own: list[str], config_dir: str | None, rivals: int) -> FindRequest:
+def _request(
+    find: FindConfig,
+    words: list[str],
+    own: list[str],
+    config_dir: str | None,
+    rivals: int,
+    objects: Mapping[str, Given],
+) -> FindRequest:
     config = composed(words, config_dir, key="--config-dir")
     others = [word for word in own if key_of(word) != "scheduler"]
     scheduler = " ".join([str(config.hydra.runtime.choices.scheduler), *others])
-    config = _bare(config)
-    runs, name = [settings(plain(config))], check_name("name", str(config.name))
+    config = bare(config, objects)
+    runs, name = [settings(plain(config), objects)], check_name("name", str(config.name))
     if runs[0].resume is not None:
         raise ConfigError("resume", runs[0].resume, "a finder looks before a run begins", "leave it out")
     others = range(runs[0].seed + 1, runs[0].seed + find.seeds) if find.method == "range" else ()
     for seed in others:
         again = composed([*words, f"seed={seed}"], config_dir, key="--config-dir")
-        runs.append(settings(plain(_bare(again))))
-    return FindRequest(find, words, runs, Path("outputs") / name, scheduler, own, rivals, config_dir)
+        runs.append(settings(plain(bare(again, objects)), objects))
+    return FindRequest(find, words, runs, Path("outputs") / name, scheduler, own, rivals, config_dir, objects)
 
 
 @contextmanager
@@ -186,72 +203,9 @@ def as_one_of(own: Sequence[str]) -> Generator[None]:
         raise ConfigError(known.key, known.value, f"{known.rule} (with {' '.join(own)})", known.remedy) from error
 
 
-def _bare(config: DictConfig) -> DictConfig:
+def bare(config: DictConfig, objects: Mapping[str, Given]) -> DictConfig:
+    """The config of a run, without Hydra's part, with a node for each object that was given."""
     config = as_open(config)
     del config["hydra"]
+    place(config, objects)
     return config
-
-
-def refuse_taken(folder: Path) -> None:
-    """Refuse a folder that holds a run, a sweep or an answer.
-
-    Raises:
-        ConfigError: names it.
-    """
-    held = {"config.yaml": "a run", "sweep.json": "a sweep", FILE: "an answer"}
-    for file, what in held.items():
-        if (folder / file).exists():
-            raise ConfigError("name", folder.name, f"{RunFolder(folder)} already holds {what}", "give another name")
-
-
-QUESTION = ".find.json"
-"""In the folder of runs that a finder makes: what was asked, before there is an answer."""
-
-
-def refuse_other_answer(asked: Sequence[FindRequest]) -> None:
-    """Refuse a folder that holds a run, a sweep, or the runs of another question; those of this one go on.
-
-    Raises:
-        ConfigError: names it.
-    """
-    folder, method = asked[0].folder, asked[0].find.method
-    held, asks = _read(folder / FILE), _read(folder / QUESTION)
-    if held is not None and held.get("method") != method:
-        rule = f"{folder} already holds an answer (find.method={held.get('method', 'unknown')})"
-        raise ConfigError("name", folder.name, rule, "give another name")
-    if asks is None and (folder / "sweep.json").exists():
-        raise ConfigError("name", folder.name, f"{folder} already holds a sweep", "give another name")
-    wanted = question(asked)
-    others = {"schedulers": "other schedules", "config": "another config", "horizons": "other lengths"}
-    for key, what in others.items():
-        if asks is not None and asks.get(key) != wanted.get(key):
-            before = asks.get(key)
-            known = f" ({', '.join(map(str, before))})" if isinstance(before, list) else ""
-            rule = f"{folder} already holds the runs of {what}{known}"
-            raise ConfigError("name", folder.name, rule, "give another name, or the words of that command")
-
-
-def question(asked: Sequence[FindRequest]) -> dict[str, Any]:
-    """What is asked: the same rates, seeds and budget or others, the same runs go on."""
-    first = asked[0]
-    config = plain(_bare(composed([*first.words, *_NO_QUESTION], first.config_dir, key="--config-dir")))
-    asks = {
-        "method": first.find.method,
-        "schedulers": [each.scheduler for each in asked],
-        "config": config_sha256(config),
-    }
-    return {**asks, "horizons": list(first.horizons)} if first.horizons else asks
-
-
-_NO_QUESTION = ("optimizer.lr=0.1", "seed=0")
-"""What two commands may differ in and still ask the same."""
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    try:
-        held = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        return {}
-    return held if isinstance(held, dict) else {}

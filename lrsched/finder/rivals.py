@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import pi, sqrt, tan
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -61,7 +62,8 @@ class Place(NamedTuple):
     Args:
         number: of the schedule.
         predicted: its loss, with a 95 % interval.
-        behind: its paired difference from the first one, in percent of that one's loss; None: it is the first.
+        behind: its paired difference from the first one, in percent of that one's loss, with an interval that is one of
+            all others'; None: it is the first.
         spread: of that difference, one seed's standard deviation in percent.
     """
 
@@ -74,7 +76,10 @@ class Place(NamedTuple):
 def ranked(bests: Sequence[Bests], horizon: int) -> list[Place]:
     """Order schedules by the loss that is predicted for them at a horizon, the best first.
 
-    A schedule is behind the first if the 95 % interval of their paired difference lies above 0.
+    A schedule is behind the first if the interval of their paired difference lies above 0. These intervals hold for all
+    k − 1 others together (Bonferroni: 1 − .05/(k − 1) each), and so does "the first one is the best": who says so of
+    another one than the best has found it better than the best, which is in k − 1 of the comparisons, whoever is first.
+    Holm's steps would gain nothing: the verdict needs the largest p of all.
     """
     alone = [extrapolated(each, horizon) for each in bests]
     gaps = Gaps.of(bests, horizon)
@@ -143,10 +148,10 @@ class Gaps:
         return cls(mean, sd, freedom + SHARED, seed)
 
     def between(self, one: int, other: int) -> Interval:
-        """The difference of two, ln loss."""
+        """The difference of two, ln loss; its interval is one of as many as there are others."""
         if not np.isfinite(self.seed[one, other]):
             return Interval(float(self.mean[one, other]), -np.inf, np.inf)
-        wide = student(0.05, self.freedom) * self.sd[one, other]
+        wide = student(0.05 / max(1, len(self.mean) - 1), self.freedom) * self.sd[one, other]
         at = float(self.mean[one, other])
         return Interval(at, at - wide, at + wide)
 
@@ -165,9 +170,15 @@ def _at_end(mean: Floats, z: Floats, noise: Floats, pace: float) -> tuple[float,
 def student(tail: float, freedom: float) -> float:
     """Student's t beyond which ``tail`` lies on both sides together, by its expansion about the normal distribution.
 
-    >>> round(student(0.05, 12), 2), round(student(0.05, 1e9), 2)
-    (2.18, 1.96)
+    For one and two degrees of freedom, where that is too small, by their closed forms.
+
+    >>> [round(student(0.05, freedom), 2) for freedom in (12, 1e9, 1, 2)]
+    [2.18, 1.96, 12.71, 4.3]
     """
+    if freedom == 1:
+        return 1 / tan(pi * tail / 2)
+    if freedom == 2:
+        return (1 - tail) * sqrt(2 / (tail * (2 - tail)))
     z = NormalDist().inv_cdf(1 - tail / 2)
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
@@ -179,7 +190,7 @@ def _exp(value: float) -> float:
 
 
 def measured(losses: Sequence[Sequence[float]], sign: int) -> list[Place]:
-    """Order schedules by what whole runs came to, with the same seeds.
+    """Order schedules by what whole runs came to, with the same seeds; who is behind the first, as in :func:`ranked`.
 
     Args:
         losses: of each schedule, one for each seed.
@@ -190,15 +201,15 @@ def measured(losses: Sequence[Sequence[float]], sign: int) -> list[Place]:
     first, places = values[order[0]], list[Place]()
     for number in order:
         gap = sign * (values[number] - first) / (abs(first.mean()) or 1.0)
-        behind = None if number == order[0] else _of_mean(100 * gap)
+        behind = None if number == order[0] else _of_mean(100 * gap, 0.05 / (len(losses) - 1))
         spread = 100 * float(gap.std(ddof=1)) if len(gap) > 1 else np.inf
         places.append(Place(number, _of_mean(values[number]), behind, spread))
     return places
 
 
-def _of_mean(values: Floats) -> Interval:
+def _of_mean(values: Floats, tail: float = 0.05) -> Interval:
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, -np.inf, np.inf)
-    wide = student(0.05, len(values) - 1) * float(values.std(ddof=1)) / len(values) ** 0.5
+    wide = student(tail, len(values) - 1) * float(values.std(ddof=1)) / len(values) ** 0.5
     return Interval(mean, mean - wide, mean + wide)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shlex
 import shutil
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from lrsched.finder.predict import Interval
 from lrsched.finder.request import FindRequest, requests_of
 from lrsched.finder.trained import Job, Planned
 from lrsched.horizon import Horizon
-from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
+from tests.helpers.interrupt import interrupted
 
 EXACT = ["experiment=noisy_quadratic", "trainer.progress=false", "logger=none", "name=found", "threads=1"]
 CLASSES = {"cosine": "Cosine", "wsd": "WSD", "onecycle": "OneCycle", "linear": "Linear"}
@@ -122,7 +120,8 @@ def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> No
     found = compared(asked, valley(0.7, 1.003), valley(1.4, 1.0))
     assert found.answer.content()["undecided"] == ["linear", "cosine"]
     shown = "\n".join(found.table())
-    assert "undecided between linear, cosine; " in shown
+    lead, other = (f"{each['predicted']['mean']:.4g}" for each in found.answer.content()["answers"])
+    assert f"linear is ahead: {lead} against {other} of cosine, not decided; " in shown
     assert found.command in shown
 
 
@@ -146,6 +145,17 @@ def test_the_command_makes_full_runs_of_those_that_are_open() -> None:
     assert "sweep.zip=[scheduler,optimizer.lr]" in words
     assert "++trainer.clip_norm=1.0" in words
     assert not {"optimizer.lr=0.5", "seed=3"} & set(words)
+
+
+def test_the_verdict_says_for_how_many_comparisons_it_holds() -> None:
+    decided = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, 1.0, 7.0), spread=2.0)
+    (said,) = decided.verdict()
+    wanted = (
+        "cosine is the best: every interval (95 % for all 2 together) of the paired difference from it lies above 0"
+    )
+    assert said == wanted
+    open_ = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, -1.0, 9.0), spread=2.0)
+    assert open_.verdict()[0].startswith("cosine is ahead: 1 against 1 of linear, not decided; 12 full runs, ")
 
 
 def test_no_more_seeds_are_asked_for_than_matter() -> None:
@@ -233,9 +243,7 @@ def test_without_noise_the_best_schedule_is_first(regime: str) -> None:
 
 
 @pytest.mark.slow
-def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(capsys: pytest.CaptureFixture[str]) -> None:
     words = [*EXACT, "trainer.steps=300", "dataset.samples=1300", "optimizer.lr=0.2", "find.seeds=2", "sweep.jobs=2"]
     words += ["scheduler=cosine,linear"]
     assert main(words) == 0
@@ -243,17 +251,8 @@ def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(
     content = json.loads(whole)
     assert set(content["undecided"]) <= {"cosine", "linear"}
     shutil.rmtree("outputs")
-    ended = Sweep.record_end
-    for stop in (1, 5):
-        count = iter(range(1000))
-
-        def interrupted(self: Sweep, job: Any, error: Any, count: Any = count, stop: int = stop) -> None:
-            ended(self, job, error)
-            if next(count) == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Sweep, "record_end", interrupted)
+    for jobs in (2, 6):
+        with interrupted(jobs):
             assert main(words) == 143
         assert "the same command with name=found goes on with what is left" in capsys.readouterr().err
     assert main(words) == 0

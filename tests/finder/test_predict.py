@@ -113,6 +113,21 @@ def test_whole_runs_are_ranked_by_their_paired_differences() -> None:
     assert best.predicted.mean == pytest.approx(0.8)
 
 
+def test_intervals_behind_the_best_hold_for_all_others_together() -> None:
+    """Of k − 1 = 2 others each has 97.5 %: Student's t is 6.205 for 2 degrees of freedom, 2.560 for 12."""
+    _, second, third = measured([[1.0, 2.0, 3.0], [1.1, 2.2, 3.0], [1.3, 2.3, 3.3]], sign=1)
+    assert second.behind is not None
+    assert third.behind is not None
+    assert second.behind.mean == pytest.approx(5.0)  # 0.1, 0.2, 0 on 2
+    assert second.behind.high - second.behind.mean == pytest.approx(6.205 * 5.0 / 3**0.5, rel=1e-3)
+    assert third.behind.low == pytest.approx(15.0)  # no spread
+    gaps = Gaps.of([law(-0.5, a, noise=0.01 * (1 + a)) for a in (0.0, 0.5, 1.0)], 2000)
+    found = gaps.between(1, 0)
+    assert (found.high - found.mean) / gaps.sd[1, 0] == pytest.approx(student(0.025, gaps.freedom))
+    assert gaps.freedom == 12
+    assert student(0.025, 12) == pytest.approx(2.560, abs=0.005)
+
+
 def test_two_ends_of_one_seed_decide_nothing() -> None:
     _, other = measured([[1.0], [2.0]], sign=1)
     assert other.behind == (pytest.approx(100.0), -math.inf, math.inf)

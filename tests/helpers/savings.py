@@ -142,9 +142,9 @@ def _parse_each_word_once() -> None:
 def _read_annotations_once() -> None:
     from lrsched.config import targets
 
-    hints = targets._hints
+    hints = targets.hints_of
     kept = lru_cache(None)(hints)
-    targets._hints = lambda cls: (kept if cls.__module__.startswith(("lrsched.", "torch.")) else hints)(cls)
+    targets.hints_of = lambda cls: (kept if cls.__module__.startswith(("lrsched.", "torch.")) else hints)(cls)
 
 
 def _keep_no_seeds() -> None:

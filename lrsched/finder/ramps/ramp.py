@@ -18,6 +18,8 @@ from lrsched.errors import ConfigError, NotFinite, nearest
 from lrsched.finder.options import FindConfig
 from lrsched.finder.ramps.suggest import FIRST, smoothed
 from lrsched.horizon import Horizon
+from lrsched.machine.allowance import Allowance
+from lrsched.machine.threads import AUTO, chosen
 from lrsched.runs.initial import initial_weights
 from lrsched.schedulers.base import names_of
 from lrsched.schedulers.table import Table
@@ -26,6 +28,7 @@ from lrsched.schedules.constant import Constant
 from lrsched.schedules.phases import Curve, Ints, Part
 from lrsched.schedules.shapes import Floats
 from lrsched.signals import StopFlag
+from lrsched.train.environment import take, with_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,7 @@ def climb(
     device: torch.device,
     loaded: Mapping[str, Loaded],
     stop: StopFlag,
+    allowed: Allowance,
 ) -> Climb:
     """Make the ramp of one seed, with the updates of a run, from its first weights and batches on.
 
@@ -98,6 +102,7 @@ def climb(
         device: that was prepared for the run.
         loaded: data sets that lie in memory already.
         stop: raised by a signal.
+        allowed: the most threads, where the size of the work chooses them, as for a run.
 
     Raises:
         UserError: the run cannot be built.
@@ -105,8 +110,11 @@ def climb(
     """
     tried = as_tried(run, find)
     begun = initial_weights(run)
-    with traced(tried):
+    auto = run.threads == AUTO
+    with traced(tried), with_threads(1 if auto else None):
         parts = assemble(tried, device, loaded, initial=None if begun is None else begun[0])
+    if auto:
+        take(chosen(parts.operations_of_a_batch, allowed))
     try:
         rates = _put_on_ramp(parts, tried, find, ends)
         with stop.patient():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from lrsched.errors import ConfigError
 from lrsched.finder.answer import Answer, Candidate, override_of, rounded
 from lrsched.finder.ramps.suggest import FIRST, SUGGESTIONS, centre, suggestions
 from lrsched.finder.request import FindRequest
+from lrsched.machine.allowance import allowance
 from lrsched.schedules.shapes import Floats
 from lrsched.signals import StopFlag
 
@@ -95,16 +97,18 @@ def range_test(asked: FindRequest, stop: StopFlag) -> RangeTest:
         rule = f"allows {budget} steps, and the ramps take {asked.told(cost)}"
         raise ConfigError("find.budget", find.budget, rule, "give fewer find.steps or find.seeds, or more of it")
     say(f"range test from {low:g} to {high:g}: at most {asked.told(cost)}")
-    from lrsched.assembly.data import load_each  # imports torch
+    import torch
+
+    from lrsched.assembly.data import load_each
     from lrsched.finder.ramps.ramp import climb
     from lrsched.train.environment import prepare
 
-    first = asked.runs[0]
+    first, allowed = asked.runs[0], allowance(torch.get_num_threads())
     device = prepare(first.device, first.threads, first.trainer.deterministic)
     loaded = load_each([first])
     climbs = []
     for run in asked.runs:
-        climbs.append(climb(run, find, (low, high), device, loaded, stop))
+        climbs.append(climb(run, find, (low, high), device, loaded, stop, allowed))
         say(f"seed {run.seed}: {climbs[-1].steps} of {find.steps} updates: {climbs[-1].ended}")
     found = [_within(suggestions(each.rates, each.smooth, find.steps), low) for each in climbs]
     if not any(found):
@@ -173,7 +177,7 @@ ALIKE = (
 def of_each(several: Sequence[FindRequest], found: Answer) -> Answer:
     """The answer with one for each schedule: the same."""
     answers = [
-        {"scheduler": each.scheduler, **found.content(), "override": " ".join([*each.own, found.override])}
+        {"scheduler": each.scheduler, **found.content(), "override": f"{shlex.join(each.own)} {found.override}"}
         for each in several
     ]
     return replace(found, more={**found.more, "answers": answers, "undecided": [each.scheduler for each in several]})
