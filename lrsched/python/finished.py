@@ -202,9 +202,13 @@ class Run:
 
     def _threads(self) -> AbstractContextManager[None]:
         """Compute with the threads that the run chose (``threads=auto``), as far as they are allowed here."""
+        from lrsched.checkpoint.places import survey
         from lrsched.train.environment import threads_of, with_threads
 
-        number = threads_of(self.result) if self.config.get("threads") == AUTO else None
+        if self.config.get("threads") != AUTO:
+            return with_threads(None)
+        said = [self.result, *(each.manifest for each in survey(self._files.checkpoints))]  # no result: under way
+        number = next(filter(None, map(threads_of, said)), None)
         return with_threads(None if number is None else allowance(number).number)
 
     @cached_property
