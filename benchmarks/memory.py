@@ -8,8 +8,9 @@ loop by hand (``benchmarks/_by_hand.py``) has torch, float tensors (bytes for te
 optimizer and an evaluation at the end, and nothing else. Ours is ``train.py`` with all that it does by default. Both
 have the same models, batches and numbers of steps.
 
-``--grows N`` reads the resident memory at the end of each of N epochs of a small run, and prints the slope over its
-second half, with the 95 % interval of a straight line.
+``--grows N`` reads the resident memory that is no file's (``RssAnon``) at the end of each of N epochs. The allocator moves it up
+and down by some MiB within a run, so one run tells little: of each run the growth is the mean of its last quarter less that of
+its second one, and the interval is that of the runs' mean.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
 from _measure import machine, table
+
+from lrsched.report.stats import interval
 
 HERE = Path(__file__).resolve().parent
 
@@ -75,42 +77,40 @@ def peaks(root: Path, rounds: int, kinds: list[str]) -> None:
 
 
 EACH_EPOCH = """
+import sys
+import lrsched
 import lrsched.train.loop as loop
 out, *words = sys.argv[1:]
 evaluate = loop.Trainer._evaluate_now
 def then_look(self):
     evaluate(self)
-    pages = int(open("/proc/self/statm").read().split()[1])
-    open(out, "a").write(f"{pages * resource.getpagesize() / 2**20}\\n")
+    lines = open("/proc/self/status").read().splitlines()
+    kib = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+    open(out, "a").write(f"{kib / 1024}\\n")
 loop.Trainer._evaluate_now = then_look
+lrsched.run(words)
 """
 
 
-def growth(root: Path, epochs: int) -> None:
-    """Print the resident memory over the epochs of a run, and its slope."""
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch, "resident")
-        start = f"import resource, sys{EACH_EPOCH}import lrsched\nlrsched.run(words)"
-        words = ["model=mlp", "dataset=mnist", f"dataset.root={root}", "dataset.train_samples=6000", "name=grows"]
-        words += [f"trainer.epochs={epochs}", "trainer.progress=false"]
-        command = [sys.executable, "-c", start, str(out), *words]
-        subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
-        sizes = [float(line) for line in out.read_text().split()]
-    later = sizes[len(sizes) // 2 :]
-    slope, half = straight(later)
-    first, middle, last = sizes[0], later[0], sizes[-1]
-    print(f"resident memory in MiB after epoch 1: {first:.1f}, {epochs // 2}: {middle:.1f}, {epochs}: {last:.1f}")
-    print(f"slope over the second half: {slope:.3f} ± {half:.3f} MiB an epoch (95 %, n {len(later)})")
-
-
-def straight(values: Sequence[float]) -> tuple[float, float]:
-    """The slope of a straight line through values, and half its 95 % interval (normal)."""
-    n, mean = len(values), fmean(values)
-    places = [i - (n - 1) / 2 for i in range(n)]
-    square = sum(place**2 for place in places)
-    slope = sum(place * value for place, value in zip(places, values, strict=True)) / square
-    rest = sum((value - mean - slope * place) ** 2 for place, value in zip(places, values, strict=True))
-    return slope, 1.96 * (rest / (n - 2) / square) ** 0.5
+def growth(root: Path, epochs: int, rounds: int) -> None:
+    """Print how the memory of some runs grew between the second and the last quarter of their epochs."""
+    words = ["model=mlp", "dataset=mnist", f"dataset.root={root}", "trainer.limit_batches=50", "name=grows"]
+    words += [f"trainer.epochs={epochs}", "trainer.progress=false"]
+    found: list[float] = []
+    quarter = epochs // 4
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as scratch:
+            out = Path(scratch, "resident")
+            command = [sys.executable, "-c", EACH_EPOCH, str(out), *words, f"seed={number}"]
+            subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+            sizes = [float(line) for line in out.read_text().split()]
+        found.append(fmean(sizes[-quarter:]) - fmean(sizes[quarter : 2 * quarter]))
+        print(
+            f"after epoch 1, {epochs // 2}, {epochs}: {sizes[0]:.1f}, {sizes[epochs // 2 - 1]:.1f}, {sizes[-1]:.1f} MiB"
+        )
+    low, high = interval(found)
+    steps = f"{epochs // 2} epochs"
+    print(f"growth over {steps}: {fmean(found):.2f} MiB, 95 % interval {low:.2f} to {high:.2f}, n {rounds}")
 
 
 def main() -> None:
@@ -125,7 +125,7 @@ def main() -> None:
     if options.grows is None:
         peaks(root, options.rounds, options.only.split(","))
     else:
-        growth(root, options.grows)
+        growth(root, options.grows, options.rounds)
 
 
 if __name__ == "__main__":

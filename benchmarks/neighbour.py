@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,7 @@ def main() -> None:
     arguments.add_argument("--model", default="mlp")
     arguments.add_argument("--as-before", action="store_true", help="threads=null, and OpenMP waits as it likes")
     options = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no neighbour is left behind
     root = Path(options.root).resolve()
     words = [f"model={options.model}", "dataset=mnist", f"dataset.root={root}", f"trainer.epochs={options.epochs}"]
     environment = dict(os.environ)
