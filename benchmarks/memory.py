@@ -8,9 +8,9 @@ loop by hand (``benchmarks/_by_hand.py``) has torch, float tensors (bytes for te
 optimizer and an evaluation at the end, and nothing else. Ours is ``train.py`` with all that it does by default. Both
 have the same models, batches and numbers of steps.
 
-``--grows N`` reads the resident memory that is no file's (``RssAnon``) at the end of each of N epochs. The allocator moves it up
-and down by some MiB within a run, so one run tells little: of each run the growth is the mean of its last quarter less that of
-its second one, and the interval is that of the runs' mean.
+``--grows N`` reads the resident memory that is no file's (``RssAnon``) at the end of each of N epochs. The allocator
+moves it up and down by some MiB within a run, so one run tells little: the growth of a run is the mean of its last
+quarter less that of its second one, and the interval is that of the runs' mean.
 """
 
 from __future__ import annotations
@@ -105,9 +105,8 @@ def growth(root: Path, epochs: int, rounds: int) -> None:
             subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
             sizes = [float(line) for line in out.read_text().split()]
         found.append(fmean(sizes[-quarter:]) - fmean(sizes[quarter : 2 * quarter]))
-        print(
-            f"after epoch 1, {epochs // 2}, {epochs}: {sizes[0]:.1f}, {sizes[epochs // 2 - 1]:.1f}, {sizes[-1]:.1f} MiB"
-        )
+        first, middle, last = (f"{sizes[epoch - 1]:.1f}" for epoch in (1, epochs // 2, epochs))
+        print(f"after epoch 1, {epochs // 2}, {epochs}: {first}, {middle}, {last} MiB", flush=True)
     low, high = interval(found)
     steps = f"{epochs // 2} epochs"
     print(f"growth over {steps}: {fmean(found):.2f} MiB, 95 % interval {low:.2f} to {high:.2f}, n {rounds}")
