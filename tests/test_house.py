@@ -27,6 +27,7 @@ FLOORS = [
     {"finder", "watch", "schemas"},
     {"sweep", "python"},
     {"runs", "preview", "page"},
+    {"fast"},
     {"assembly"},
     {"train", "report"},
     {"compose"},

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     folder = RunFolder(options.folder)
     must_hold_a_run("RUN_FOLDER", folder)
     if trusted():  # a trusted module may lie in the current folder
@@ -59,14 +59,15 @@ def _run(arguments: Sequence[str]) -> None:
         tell(f"  {name:<{max(map(len, names))}}  {parts.in_words(name, value)}")
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """What the command takes."""
     about = "Compute the metrics of a run's weights. Nothing in its folder is changed."
-    parser = Parser("evaluate", description=about, epilog=EPILOG)
-    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="as outputs/first")
+    found = Parser("evaluate", description=about, epilog=EPILOG)
+    found.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="as outputs/first")
     kinds = "last: of the newest checkpoint (default); best: of the best evaluation by checkpoint.monitor; "
     kinds += "average: of a run with average=NAME; snapshots: all that the run has kept, together; snapshots:3: the "
     kinds += "latest three; snapshot:STEP: one"
-    parser.add_argument("--weights", default="last", help=kinds)
-    parser.add_argument("--part", choices=("test", "val"), default="test", help="of the data; default: test")
-    parser.add_argument("--json", type=Path, metavar="F", help='write the metrics: {"test/loss": …}')
-    return parser
+    found.add_argument("--weights", default="last", help=kinds)
+    found.add_argument("--part", choices=("test", "val"), default="test", help="of the data; default: test")
+    found.add_argument("--json", type=Path, metavar="F", help='write the metrics: {"test/loss": …}')
+    return found

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     with stop_flag().alone() as stop:
         several = requests_of(options.overrides, options.config_dir)
         if options.png is not None:
@@ -80,11 +80,12 @@ def _launching(words: Sequence[str]) -> AbstractContextManager[Launch]:
     return launching(words, run_config)
 
 
-def _parser() -> Parser:
-    parser = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
-    parser.add_argument(
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
+    found.add_argument(
         "overrides", nargs="*", metavar="key=value", help="as for a run, and keys of its own: --help=all"
     )
-    parser.add_argument("--png", type=Path, metavar="F", help="draw the losses over the rate (needs matplotlib)")
-    parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
-    return parser
+    found.add_argument("--png", type=Path, metavar="F", help="draw the losses over the rate (needs matplotlib)")
+    found.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
+    return found

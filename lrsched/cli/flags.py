@@ -10,6 +10,9 @@ from hydra._internal.utils import get_args_parser
 
 from lrsched.errors import UNSET, ConfigError
 
+COMPLETION = ("--shell-completion", "-sc")
+"""Hydra's flag, by which the script of a shell asks: ``-sc query=bash``."""
+
 
 def flags_first(arguments: Sequence[str]) -> list[str]:
     """Put the flags before the overrides: Hydra reads no override after a flag that follows one.

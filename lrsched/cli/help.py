@@ -58,7 +58,7 @@ lrsched trains a model from YAML.
 == Choices (group=NAME; several loggers: logger=[tensorboard,csv]) ==
 """
 FOOTER = """
-TAB completes keys and choices after: eval "$(python train.py -sc install=bash)"
+TAB completes all this after: eval "$(lrsched completion bash)", or zsh
 --cfg job shows the config without running it; --hydra-help is Hydra's own help.
 """
 

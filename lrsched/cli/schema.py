@@ -36,10 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    parser = Parser("schema", description=ABOUT, epilog=EPILOG)
-    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help=f"of YAML files; default: {CONF}")
-    parser.add_argument("--lines", action="store_true", help="add the line that names its schema to each file")
-    options = parser.parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     folder: Path = options.folder or Path(CONF)
     if not folder.is_dir():
         given = UNSET if options.folder is None else str(folder)
@@ -67,3 +64,11 @@ def _run(arguments: Sequence[str]) -> None:
     tell(f"{folder / FOLDER}: {count(len(texts), 'schema')} for {count(len(files), 'file')}")
     if unnamed and not options.lines:
         tell(f"{count(len(unnamed), 'file')} of them name none yet: lrsched schema {folder} --lines adds the line")
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser("schema", description=ABOUT, epilog=EPILOG)
+    found.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help=f"of YAML files; default: {CONF}")
+    found.add_argument("--lines", action="store_true", help="add the line that names its schema to each file")
+    return found

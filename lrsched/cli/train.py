@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrsched.cli.flags import completed, config_dir, flags_first
+from lrsched.cli.flags import COMPLETION, config_dir, flags_first
 from lrsched.cli.help import HELP, WHOLE, show_help
 from lrsched.compose.choices import refuse_hidden
 from lrsched.compose.errors import RAISED, as_user_error
@@ -44,8 +44,8 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
             more = config_dir(words)
             if more is not None:
                 refuse_hidden(more, "--config-dir")
-            if "--shell-completion" in words and "COMP_LINE" in os.environ:
-                os.environ["COMP_LINE"] = completed(os.environ["COMP_LINE"])
+            if COMPLETION[0] in words and _answered(words, main):
+                return
             if HELP in words or WHOLE in words:
                 show_help(main, words)
             else:
@@ -57,3 +57,9 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
             traceback.print_exc()
         say(f"{error}{error.hint}")
         sys.exit(error.exit_code)
+
+
+def _answered(words: Sequence[str], main: Callable[[], Any]) -> bool:
+    from lrsched.cli.replies import answer  # for a shell alone
+
+    return answer(words, main, ())

@@ -105,6 +105,9 @@ def find(
         ConfigError, DataError: a word or an object that cannot be used; nothing is left behind.
         UserError: a run did not finish; or as the command line's exit codes 3 to 6.
         Stopped: another signal than Ctrl-C's; the runs are saved.
+
+    Returns:
+        The answer; ``lrsched.run([*words, *found.override])`` trains with it.
     """
     try:
         with stop_flag().alone() as stop, undisturbed():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,6 +43,9 @@ class WandB(Tracker):
         project: of W&B.
         entity: a user or a team; None: that of the login, when it is sent.
 
+    Raises:
+        ConfigError: a name that W&B does not take, or the package is not installed.
+
     References:
         Biewald, Experiment Tracking with Weights and Biases, 2020, https://www.wandb.com
     """
@@ -77,6 +81,9 @@ class WandB(Tracker):
         )
         _unlink(run.folder / "wandb")
         return id
+
+    def where(self) -> str:
+        return f"wandb sync {shlex.quote(str(self._run.folder / 'wandb'))}/offline-run-*-{self._sent.id}"
 
     def send(self, items: Sequence[Row | Shown]) -> None:
         for item in items:

@@ -155,7 +155,15 @@ class Run:
         return self.evaluated(part, weights)[0]
 
     def evaluated(self, part: str, weights: str) -> tuple[dict[str, float], int]:
-        """The metrics as :meth:`evaluate` gives them, and the step that the weights are of."""
+        """The metrics as :meth:`evaluate` gives them, and the step that the weights are of.
+
+        Args:
+            part: ``test`` or ``val``.
+            weights: as for :meth:`predict`.
+
+        Raises:
+            ConfigError: another part, or as for :meth:`evaluate`.
+        """
         from lrsched.python.rebuild import PARTS
         from lrsched.runs.weights import is_ensemble
         from lrsched.train.evaluate import evaluate
@@ -172,7 +180,15 @@ class Run:
             return evaluate(model, parts.part(part), task, parts.precision, part, parts.named), step
 
     def together(self, part: str, weights: str) -> dict[str, list[dict[str, Any]]]:
-        """What snapshots come to on a part of the data, as ``result["snapshots"]`` has it."""
+        """What snapshots come to on a part of the data, as ``result["snapshots"]`` has it.
+
+        Args:
+            part: ``test`` or ``val``.
+            weights: ``snapshots``, or ``snapshots:3``, the latest three.
+
+        Raises:
+            CheckpointError, ConfigError, DataError: as for :meth:`model`.
+        """
         from lrsched.runs.snapshots import evaluate_members
         from lrsched.runs.weights import members_of
         from lrsched.signals import StopFlag

@@ -57,6 +57,9 @@ def run(
         ConfigError, DataError: a word or an object that cannot be used; nothing is left behind.
         NotFinite, CheckpointError, RunFolderBusy, StorageError: as the command line's exit codes 3 to 6.
         Stopped: another signal than Ctrl-C's; the run is saved.
+
+    Returns:
+        The run: its result, its rows, and its model for predictions.
     """
     entered, objects = list[RunFolder](), dict[str, Given]()
     try:

@@ -50,6 +50,7 @@ def test_images_are_ordered_and_equal_numbers_stay() -> None:
 @pytest.mark.parametrize(
     "words", [["trainer.precision=bf16", "trainer.channels_last=true", "trainer.fused=true"]], ids=["bf16"]
 )
+@pytest.mark.slow
 def test_equal_runs_and_a_resumed_one_have_equal_bits(words: Sequence[str]) -> None:
     cut = made("cut", *words, "average=ema", "sweep.until=5")
     assert cut.result["ended"] == "paused"

@@ -68,6 +68,7 @@ def test_it_knows_the_classes_and_the_choices_of_a_folder(conf: Path, run_cli) -
         assert complaints(values, f"{'model' if path[0] == 'm' else 'config'}.json", folder) == []
 
 
+@pytest.mark.slow
 def test_lines_are_added_once_and_where_they_are_asked_for(conf: Path, run_cli) -> None:
     before = {path: path.read_text() for path in conf.rglob("*.yaml")}
     said = run_cli("conf", command="schema").out
@@ -83,6 +84,7 @@ def test_lines_are_added_once_and_where_they_are_asked_for(conf: Path, run_cli) 
     assert run_cli("experiment=mine", "--config-dir", "conf", "dataset=digits", command="preview").code == 0
 
 
+@pytest.mark.slow
 def test_a_class_that_is_not_trusted_is_said_and_its_keys_are_free(conf: Path, run_cli, monkeypatch) -> None:
     monkeypatch.delenv("LRSCHED_TRUST")
     ended = run_cli("conf", command="schema")

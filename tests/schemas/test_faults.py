@@ -35,8 +35,8 @@ def test_the_schema_reports_it_at_its_place(fault: Fault) -> None:
 
 
 def often(fault: Fault) -> Any:
-    """One fault in six is asked for in each run of the quick tests."""
-    return pytest.param(fault, marks=[] if FAULTS.index(fault) % 6 == 0 else pytest.mark.slow)
+    """One fault in twelve is asked for in each run of the quick tests."""
+    return pytest.param(fault, marks=[] if FAULTS.index(fault) % 12 == 0 else pytest.mark.slow)
 
 
 @pytest.mark.parametrize("fault", [often(fault) for fault in FAULTS], ids=map(name, FAULTS))
