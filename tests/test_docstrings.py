@@ -25,6 +25,7 @@ SHELVES = ("schedules", "schedulers", "data", "tasks", "models", "loggers", "opt
 PARTS = {"Absolute", "Curve", "Phase", "Plan", "Schedule"}  # of schedules, and none of the shelf themselves
 FOR_ALL = (docstrings.first_line, docstrings.arguments, docstrings.returns, docstrings.raises, docstrings.units)
 FOR_METHODS_OF_THE_FIELD = (docstrings.formula, docstrings.source, docstrings.doctest)
+OF_OURS = {"lrsched.models.Quadratic"}  # a model that nobody need have written about
 CALLED_BY_USERS = ("run", "find", "load")
 
 
@@ -105,6 +106,12 @@ def test_every_public_name_says_what_it_is(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", FOR_METHODS_OF_THE_FIELD, ids=lambda rule: rule.__name__)
 def test_every_method_of_the_field_has_its_formula_its_source_and_an_example(rule: Rule) -> None:
     assert complaints(rule, of_the_field()) == []
+
+
+def test_every_model_names_its_source() -> None:
+    models = {public.name: public for public in on_shelf("models")}
+    assert complaints(docstrings.source, [public for name, public in models.items() if name not in OF_OURS]) == []
+    assert models.keys() >= OF_OURS
 
 
 def test_what_a_user_calls_says_how_it_refuses() -> None:

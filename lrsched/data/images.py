@@ -29,6 +29,10 @@ class Images(Data):
     Raises:
         DataError: a tensor of another type or shape, parts of different shapes, no sample, a label outside
             [0, classes), or a training part with fewer than two classes.
+
+    >>> data = Images(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 2]), None, None, classes=3)
+    >>> data.samples, data.facts["input_shape"], data.facts["classes"]
+    (2, (1, 4, 4), 3)
     """
 
     def __init__(

@@ -57,6 +57,10 @@ class Items:
     Raises:
         ConfigError: a name or a number that cannot be used.
         DataError: a data set without a length, or without a sample.
+
+    >>> items = Items([(torch.zeros(3), 0), (torch.ones(3), 1)], facts={"classes": 2})
+    >>> items.samples, items.facts["features"], items.facts["classes"]
+    (2, 3, 2)
     """
 
     train: Any

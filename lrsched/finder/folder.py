@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.nodes import plain
 from lrsched.compose.outside import composed
 from lrsched.config.digest import config_sha256
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, storage
 from lrsched.finder.answer import FILE
 from lrsched.finder.request import FindRequest, bare
 from lrsched.records import RunFolder
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Hold the folder of an answer, so that no other finder looks into it or takes it away; an empty one goes again.
+
+    Raises:
+        RunFolderBusy: another one is at it.
+        StorageError: the file system refused.
+    """
+    made = [each for each in (folder.parent, folder) if not each.exists()]
+    with storage(f"{folder} cannot be made"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with RunLock(folder) as lock:
+        try:
+            yield
+        finally:  # while it is held: who waits for it looks whether the file is still the one
+            lock.path.unlink(missing_ok=True)
+            with suppress(OSError):  # it holds something
+                for each in reversed(made):
+                    each.rmdir()
 
 
 def refuse_taken(folder: Path) -> None:

@@ -15,7 +15,7 @@ from lrsched.compose.outside import hydra_of_ours, in_folder
 from lrsched.console import say, terminal
 from lrsched.errors import ConfigError
 from lrsched.finder.answer import Answer
-from lrsched.finder.folder import question, refuse_other_answer, refuse_taken
+from lrsched.finder.folder import alone_in, question, refuse_other_answer, refuse_taken
 from lrsched.finder.request import FindRequest, as_one_of
 from lrsched.imports import collector_at_rest
 from lrsched.page import write_page
@@ -74,7 +74,8 @@ def look(several: Sequence[FindRequest], stop: StopFlag, launching: Launching) -
         UserError: it cannot be answered.
         Stopped: by a signal; the same question goes on with what is left.
     """
-    looked = _by_range(several, stop) if several[0].find.method == "range" else _by_runs(several, stop, launching)
+    with alone_in(several[0].folder):
+        looked = _by_range(several, stop) if several[0].find.method == "range" else _by_runs(several, stop, launching)
     for caution in looked.warnings:
         say(f"warning: {caution}")
     return looked

@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrsched.checkpoint.lock import LOCK
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
@@ -18,7 +20,7 @@ from lrsched.finder.folder import QUESTION
 from lrsched.records import write_json
 from lrsched.signals import StopFlag
 from lrsched.sweep.launchers.dispatch import hand_over, make_folder
-from lrsched.sweep.record import Entry
+from lrsched.sweep.record import FILE, Entry
 from lrsched.sweep.sweep import Invalid, Sweep, Valid
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ class Trained:
         Where every run says at once that the config cannot be used, one message says so and nothing is left behind.
         """
         folder = self.sweep.record.folder
-        fresh = not folder.exists()
+        fresh = not (folder / FILE).exists()
         try:
             if fresh and self.scout:
                 self._train(jobs[:1])
@@ -135,7 +137,7 @@ class Trained:
         except (Stopped, Incomplete) as error:  # more rounds may follow, even if every run of this one is done
             tried = [job for job in jobs if job.entry.status is not None]
             if fresh and tried and all(job.entry.exit_code == ConfigError.exit_code and job.error for job in tried):
-                shutil.rmtree(folder, ignore_errors=True)
+                _clear(folder)
                 raise tried[0].error or error from None
             error.hint = f"; the same command with name={self.sweep.record.folder.name} goes on with what is left"
             raise
@@ -180,6 +182,15 @@ def train(asked: Sequence[tuple[Trained, Sequence[Job]]], seeds: Sequence[int]) 
     asked[0][0].train([each.job for _, jobs in planned for each in jobs])
     for trained, jobs in planned:
         trained.take(jobs)
+
+
+def _clear(folder: Path) -> None:
+    """Take away what was made in a folder that this process holds; not its lock."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink(missing_ok=True)
 
 
 def _diverged(job: Valid) -> bool:

@@ -30,6 +30,11 @@ class Operations(TorchDispatchMode):
         super().__init__()
         self.total = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """What torch asks: whether to hide the next method from its compiler, which it would import, in a second."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Arguments = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         count = COUNTED.get(func._schema.name)

@@ -18,6 +18,7 @@ from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
 from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
+from lrsched.report.folders import folders
 from lrsched.report.format import brief
 from lrsched.report.notes import how_chosen, missing_baseline, notes, verdicts
 from lrsched.report.rates import Candidate
@@ -88,8 +89,8 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
     axes = block.Axes()
     data = {"version": block.VERSION, "workloads": block.workloads(report, names, bands, axes)}
     runs = [block.run_of(row, curves[row.number], axes) for row in listed]
-    folders = beside.folders(report.runs, paths)
-    answers = beside.answers(folders)
+    places = folders(report.runs, paths)
+    answers = beside.answers(places)
     parts = [_part(report, number, names[number], bands[number]) for number in range(len(report.comparisons))]
     look = (HERE / "page.css").read_text("utf-8") + style()
     return (
@@ -109,7 +110,7 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
                 (row, brief(row.run.reason), rows.so_far(row.run, report)) for row in listed if not row.run.finished
             ],
             same=rows.same(report),
-            costs=beside.costs(folders),
+            costs=beside.costs(places, report.runs),
             finds=found.finds(answers),
             rankings=found.rankings(answers),
             data=[
@@ -137,6 +138,7 @@ def _curves(
     thin: list[dict[str, Curve]] = []
     for row in listed:
         curves = reader.curves(row.run, names[row.place.workload]) if row.place else {}
+        curves = {name: curve.stairs() if name.startswith("lr/") else curve for name, curve in curves.items()}
         if id(row.run) in best:
             whole.setdefault(best[id(row.run)], []).append(curves)
         thin.append({name: curve.thin(points) for name, curve in curves.items()})

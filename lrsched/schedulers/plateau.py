@@ -45,6 +45,15 @@ class Plateau(ClosedLoop):
 
     References:
         https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    >>> plateau = Plateau(optimizer, Horizon(steps=4), factor=0.5, patience=1)
+    >>> for step in (1, 2, 3):  # the best, and two that are no better
+    ...     _ = plateau.observe(step, {"val/loss": 1.0})
+    >>> plateau.set(3)
+    >>> optimizer.param_groups[0]["lr"]
+    0.25
     """
 
     kept = ("levels", "best", "bad", "cooling", "recent")

@@ -135,7 +135,7 @@ def schemas(folders: Sequence[Path], tell: Tell) -> dict[str, str]:
         of_group.setdefault(files[path].group, {})[files[path].name] = files[path]
     groups = {name: _group(role, of_group.get(name, {}), tell) for name, role in ROLES.items()}
     loggers = _group(LOGGER, of_group.get("logger", {}), tell)
-    names = {group: [name for name in found if name[0] != "_"] for group, found in of_group.items() if group}
+    names = {group: sorted(found, key=lambda name: name[0] == "_") for group, found in of_group.items() if group}
     found = {name: group_schema(group) for name, group in groups.items()}
     found["logger"] = loggers_schema(loggers)
     found |= {name: typed_schema(cls, _written(of_group[name], "default")) for name, cls in TYPED.items()}

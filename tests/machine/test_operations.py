@@ -11,6 +11,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from lrsched.machine.operations import Operations
 from lrsched.models import CNN, GPT, MLP
+from tests.helpers.house import in_a_fresh_process
 
 
 def counted(compute: Callable[[], object]) -> int:
@@ -80,3 +81,14 @@ def test_what_it_does_not_know_is_computed_all_the_same() -> None:
         seen = torch.linalg.qr(x)
     assert found.total == 0
     assert all(map(torch.equal, plain, seen))
+
+
+@pytest.mark.slow
+def test_counting_imports_no_compiler() -> None:
+    """It takes a second, at the start of every run and in every forked job."""
+    code = (
+        "import sys, torch\nfrom lrsched.machine.operations import Operations\n"
+        "with Operations() as counted: torch.ones(2, 3) @ torch.ones(3, 5)\n"
+        "print(counted.total, 'torch._dynamo' in sys.modules)"
+    )
+    assert in_a_fresh_process(code).split() == ["60", "False"]

@@ -65,6 +65,18 @@ def test_no_file_of_ours_is_reported() -> None:
     assert {path: said for path, said in found.items() if said} == {}
 
 
+def test_no_file_that_the_pages_show_is_reported() -> None:
+    shown = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            named = re.search(r"^# my_conf/([\w/]+)\.yaml$", text, re.MULTILINE)
+            if named or "@package _global_" in text:
+                file = File(Path(), named[1] if named else "experiment/shown", text)
+                assert complaints(read_yaml(text), f"{file.schema}.json") == [], f"{page}: {text}"
+                shown += 1
+    assert shown >= 5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ["${trainer.epochs}", "???", "1${oc.env:X}"])
 def test_every_field_takes_what_is_known_later(value: str) -> None:

@@ -42,6 +42,7 @@ from lrsched.sweep.sweepers.options import StudyOptions
 from lrsched.sweep.sweepers.pruning import BATCH
 from lrsched.sweep.sweepers.space import space
 from lrsched.sweep.sweepers.study import Study, why_paused
+from lrsched.sweep.sweepers.taken import refuse_other_sweep
 from lrsched.sweep.sweepers.trials import Judge, Metric, Trial, is_at, shared_rungs
 
 DRAWN = 8
@@ -71,8 +72,9 @@ class OptunaSearch(SweepRunner):
         self._space = space(overrides, conditional, self._typed, define)
         run, rungs = self._checked()
         self._monitor = run.checkpoint.monitor
-        make_folder(self._sweep)
         folder = self._sweep.record.folder
+        refuse_other_sweep(folder, str(self._sweep.config.hydra.sweeper._target_))
+        make_folder(self._sweep)
         with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
             way = direction(all_metrics(run), self._monitor)
             self._study = Study(self._options, folder, self._space.always, self._monitor, way, self._space)
