@@ -155,16 +155,8 @@ def assemble(
         *lint_fresh(run, horizon),
         *unkept,
     ]
-    state = RunState(
-        model,
-        optimizer,
-        scheduler,
-        precision.scaler(),
-        **_trackers(run, task),
-        window=Window(torch.zeros((), dtype=torch.float64, device=device)),
-        clock=clock,
-        average=average,
-    )
+    trackers = {**_trackers(run, task), "window": Window(torch.zeros((), dtype=torch.float64, device=device))}
+    state = RunState(model, optimizer, scheduler, precision.scaler(), **trackers, clock=clock, average=average)
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
