@@ -22,7 +22,7 @@ class Belief(NamedTuple):
         return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd)
 
 
-OF_VALLEYS = Belief(-0.38, 0.14)
+OF_VALLEYS = Belief(-0.3, 0.15)
 """q in best rate ∝ horizon^q: the mean of −.32 measured, −.5 in the convex worst case, −.33 and −.40 for regressions;
 https://arxiv.org/abs/2409.19913, https://arxiv.org/abs/2501.18965, https://arxiv.org/abs/2602.04774."""
 
@@ -33,7 +33,7 @@ https://arxiv.org/abs/2602.06797."""
 HARD = 0.4
 """How likely it is then."""
 
-OF_WALLS = Belief(-0.05, 0.04)
+OF_WALLS = Belief(2.5, 1.5)
 """What is stable hardly moves: it is a matter of the curvature, not of the time."""
 
 ARMS = Belief(np.log(0.6), 0.7), Belief(np.log(0.8), 0.6)
@@ -42,7 +42,7 @@ ARMS = Belief(np.log(0.6), 0.7), Belief(np.log(0.8), 0.6)
 STEEP = Belief(3.0, 0.8)
 """ln of a wall's steepness at the middle horizon."""
 
-STEEPER = 0.7
+STEEPER = 0.5
 """It grows with horizon^0.7: what is unstable grows with every update."""
 
 UNITS = Belief(-0.4, 0.9)
@@ -124,7 +124,9 @@ class Curves:
     def wall(self, z: float, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
         """Where it stands, ``lag`` before where it seems to, and how steep it is."""
         n = self.numbers
-        return n[:, WALL] + n[:, DRIFT] * z - lag, np.exp(n[:, STEEPNESS] + STEEPER * z)
+        steep = np.exp(n[:, STEEPNESS])
+        grown = np.exp(STEEPER * z)
+        return n[:, WALL] + n[:, DRIFT] / steep * (1 / grown - 1) - lag, steep * grown
 
     def rises(self, z: float, x: Floats, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
         """The rise in the valley, and before the wall, at rates e^x: float64[curves, rates].

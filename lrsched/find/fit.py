@@ -23,7 +23,8 @@ SHORT = 0.15
 BEYOND = 2.5
 """How far beyond the rates that were tried the valley or the wall may lie, in ln rate."""
 
-LAG = Belief(0.5, 0.3)
+LAG = Belief(0.16, 0.06)
+STIR = 0.03
 """A wall stands before where a few seeds see it, by so many times one seed's ln noise: what every seed survives for a
 while, one in many does not to the end."""
 
@@ -101,7 +102,7 @@ class Fit:
         for horizon, block, floor in zip(losses, blocks, floors, strict=True):
             valley, wall = curves.rises(block.z, curves.best(block.z)[:, None])
             least[horizon] = floor + (valley + wall)[:, 0]
-        lag = np.sqrt(noise.variance) * np.abs(LAG.mean + LAG.sd * chance.standard_normal(COUNT))
+        lag = noise.variance / (noise.variance + STIR**2) * np.abs(LAG.mean + LAG.sd * chance.standard_normal(COUNT))
         return cls(curves, np.full(COUNT, 1 / COUNT), least, middle, noise, lag)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Candidate, rounded
 from lrsched.find.curves import Floats
 from lrsched.find.fit import Fit
+from lrsched.find.rates import Worth
 from lrsched.find.losses import BAND, Losses, Noise, by_horizon
 
 FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
@@ -148,14 +149,17 @@ class Plan:
         if not np.isfinite(tried[self.first].mean).any():
             return []
         for horizon in self.later(len(tried[self.first].x)):
-            pair = [rate for rate in map(_rate, Fit.of(tried).pair(horizon)) if not _has(known.get(horizon), rate)]
+            pair = [rate for rate in map(_rate, self._worth(tried, horizon).outer()) if not _has(known.get(horizon), rate)]
             if pair:
                 return [Ask(rate, horizon) for rate in pair]
             if len(known[horizon].x) < THREE:
-                rate = _rate(Fit.of({**tried, horizon: known[horizon]}).third(horizon, known[horizon]))
+                rate = _rate(self._worth({**tried, horizon: known[horizon]}, horizon).one(known[horizon]))
                 return [Ask(rounded(1.03 * rate) if _has(known[horizon], rate) else rate, horizon)]
             tried[horizon] = known[horizon]
         return []
+
+    def _worth(self, known: Mapping[int, Losses], horizon: int) -> Worth:
+        return Worth(Fit.of(known), horizon, self.horizon, len(self.seeds), WORST)
 
     def climb(self, known: Losses | None) -> list[Ask]:
         """Rates at the first horizon that are missing."""
@@ -193,7 +197,7 @@ class Plan:
         best = fit.best(self.horizon, float(stable.max()), WORST)
         low, high = fit.interval(self.horizon)
         alike = fit.noise.alike(longest)
-        if alike.all():
+        if alike.all() and np.ptp(longest.mean) < 0.1:
             x = np.concatenate([of.x[fit.noise.alike(of)] for of in known.values()])
             low, high = min(low, float(x.min())), max(high, float(x.max()))
         exponent = fit.exponent

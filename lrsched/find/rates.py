@@ -1,0 +1,129 @@
+"""Which rates to try next at a horizon: those after which the least regret is expected at the end."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from lrsched.find.curves import ERROR, UNIT, Floats
+from lrsched.find.fit import SOFT, Fit
+from lrsched.find.losses import BAND, Losses
+
+APART = 0.1
+"""Rates that are tried lie at least so far apart, in ln rate."""
+
+BESIDE = 0.4, 0.8, 1.3
+"""How far from where the best rate may lie others are looked at, on either side, in ln rate."""
+
+AMONG = 0.05, 0.25, 0.5, 0.75, 0.95
+"""And quantiles of it."""
+
+BETWEEN = 3
+"""The third of three is looked for so many times as densely as the first two."""
+
+EXPLANATIONS, OUTCOMES, ANSWERS = 500, 48, 41
+"""Of the losses so far; losses that are drawn from them; rates that may be the answer."""
+
+BAD = 1.5 * BAND
+"""A loss that rises by more tells no more."""
+
+
+class Worth:
+    """What more losses at a horizon are worth. ::
+
+        E over these losses of  min over answers of  E[regret at the end | losses so far, and these]
+
+    Every explanation says what the losses will be; those that are drawn from one weigh all of them anew.
+
+    Args:
+        fit: of the losses so far.
+        horizon: where rates are tried.
+        end: that of the run.
+        seeds: of each rate.
+        most: regret of more counts as that.
+    """
+
+    def __init__(self, fit: Fit, horizon: int, end: int, seeds: int, most: float) -> None:
+        self.fit, self.horizon, self.seeds = fit, horizon, seeds
+        low, high = fit.quantiles(end, (0.002, 0.998))
+        self.some = slice(None, None, max(1, len(fit.weight) // EXPLANATIONS))
+        rises = fit.rises(end, np.linspace(low - 0.3, high + 0.1, ANSWERS), seen=False)[self.some]
+        self.regret = np.minimum(np.expm1(np.minimum(rises, 3.0)), most)
+        among = fit.quantiles(horizon, AMONG, seen=True)
+        beside = np.array(BESIDE)
+        self.x = _spaced(np.concatenate([among[0] - beside[::-1], among, among[-1] + beside]))
+        numbers = fit.curves.numbers[self.some]
+        self.error = np.exp(2 * (numbers[:, ERROR] + np.minimum(numbers[:, UNIT], 0.0)))
+        chance = np.random.default_rng(1)
+        self.drawn = chance.permutation(len(numbers))[:OUTCOMES]
+        self.normal = chance.standard_normal((2, OUTCOMES))
+
+    def outer(self) -> tuple[float, float]:
+        """The outer two of the three that are worth the most together, where none was tried."""
+        x = self.x
+        (rise, lack), noise = self._rises(x), self.fit.noise.covariance(x, float(np.median(x)), self.seeds)
+
+        def worth(three: tuple[int, ...]) -> float:
+            a, *others = three
+            mean = [rise[:, b] - rise[:, a] for b in others]
+            own = [noise[a, a] + noise[b, b] - 2 * noise[a, b] + lack[:, a] + lack[:, b] for b in others]
+            b, c = others
+            both = noise[a, a] + noise[b, c] - noise[a, b] - noise[a, c] + lack[:, a]
+            return self._after(mean[0], own[0], mean[1], own[1], both)
+
+        best = min(combinations(range(len(x)), 3), key=worth)
+        return float(x[best[0]]), float(x[best[2]])
+
+    def one(self, known: Losses) -> float:
+        """One more, after some."""
+        near = known.near()
+        fine = np.interp(np.arange(0, len(self.x) - 1 + 1e-9, 1 / BETWEEN), np.arange(len(self.x)), self.x)
+        x = fine[np.abs(fine[:, None] - known.x).min(1) > APART]
+        if not near.any():
+            return min(float(x[0]), float(known.x.min()) - BESIDE[1])
+        every, count = np.concatenate([known.x[near], x]), int(near.sum())
+        rise, lack = self._rises(every)
+        noise = self.fit.noise.covariance(every, float(known.x[known.mean.argmin()]), self.seeds)
+        inverse = np.linalg.inv(noise[:count, :count] + float(np.median(self.error)) * np.eye(count))
+        ones = inverse.sum(0)
+        rest = known.mean[near] - rise[:, :count]
+        floor = rest @ ones / ones.sum()
+
+        def worth(place: int) -> float:
+            along = inverse @ noise[:count, place]
+            mean = floor + rise[:, place] + (rest - floor[:, None]) @ along
+            own = noise[place, place] - noise[:count, place] @ along + (1 - along.sum()) ** 2 / ones.sum()
+            return self._after(mean, own + lack[:, place])
+
+        return float(every[min(range(count, len(every)), key=worth)])
+
+    def _rises(self, x: Floats) -> tuple[Floats, Floats]:
+        """Of each explanation, as few seeds see them, and the variance of what the forms lack."""
+        wall = self.fit.curves.rises(float(np.log(self.horizon)) - self.fit.middle, x)[1][self.some]
+        rise = np.minimum(self.fit.rises(self.horizon, x)[self.some], BAD)
+        return rise, self.error[:, None] + (SOFT * np.minimum(wall, BAD)) ** 2
+
+    def _after(self, mean: Floats, own: Floats, second: Floats | None = None, other: Floats | None = None, both: Floats | float = 0.0) -> float:
+        """Expected regret after a number that is normal for each explanation, or after two that go together."""
+        root = np.sqrt(own)
+        gap = ((mean[self.drawn] + root[self.drawn] * self.normal[0])[:, None] - mean) / root
+        likely = -0.5 * gap**2 - np.log(root)
+        if second is not None and other is not None:
+            slope = both / root
+            rest = np.sqrt(np.maximum(other - slope**2, 1e-12))
+            drawn = self.drawn
+            value = second[drawn] + slope[drawn] * self.normal[0] + rest[drawn] * self.normal[1]
+            likely -= 0.5 * ((value[:, None] - second - slope * gap) / rest) ** 2 + np.log(rest)
+        weight = np.exp(likely - likely.max(1, keepdims=True))
+        weight /= weight.sum(1, keepdims=True)
+        return float((weight @ self.regret).min(1).mean())
+
+
+def _spaced(x: Floats) -> Floats:
+    """Those that are not too close to one before."""
+    kept = [float(x[0])]
+    for each in x[1:]:
+        if each - kept[-1] > APART:
+            kept.append(float(each))
+    return np.array(kept)
