@@ -22,7 +22,7 @@ class Belief(NamedTuple):
         return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd)
 
 
-OF_VALLEYS = Belief(-0.3, 0.15)
+OF_VALLEYS = Belief(-0.32, 0.16)
 """q in best rate ∝ horizon^q: the mean of −.32 measured, −.5 in the convex worst case, −.33 and −.40 for regressions;
 https://arxiv.org/abs/2409.19913, https://arxiv.org/abs/2501.18965, https://arxiv.org/abs/2602.04774."""
 

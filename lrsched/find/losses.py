@@ -18,8 +18,8 @@ BAND = 1.0
 
 OCTAVE = float(np.log(2))
 
-GROWTH = 0.3
-"""The noise of a loss grows with rate^0.3."""
+GROWTH = 0.4
+"""The noise of a loss grows with rate^0.4."""
 
 BEND = 1.6
 """Noise at rates d octaves apart correlates as ρ^(d^1.6)."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 
+from lrsched.find.answer import rounded
 from lrsched.find.curves import ERROR, UNIT, Floats
 from lrsched.find.fit import SOFT, Fit
-from lrsched.find.losses import BAND, Losses
+from lrsched.find.losses import BAND, Losses, Noise
+
+USUAL = 6
+"""Rates at the first horizon that are paid for in full."""
+
+CLEAR = 10
+"""Up to so many, while the first or the last differs from the best by no more than seeds do: a flat curve has its best
+rate anywhere, and perhaps two dips."""
+
+NEAR, NEAR_WALL = 2.9, 1.5
+"""Neighbours of the best rate at the first horizon that are further off, by this factor, have one put between them."""
 
 APART = 0.1
 """Rates that are tried lie at least so far apart, in ln rate."""
@@ -27,6 +39,60 @@ EXPLANATIONS, OUTCOMES, ANSWERS = 500, 48, 41
 
 BAD = 1.5 * BAND
 """A loss that rises by more tells no more."""
+
+
+def climb(known: Losses | None, start: float, most: int) -> list[float]:
+    """Rates at the first horizon that are missing: from ``start`` to one that has worse ones on either side.
+
+    Args:
+        known: of that horizon.
+        start: a rate to begin with.
+        most: rates there is room for.
+    """
+    rates = [rounded(start * factor) for factor in (0.5, 1.0, 2.0)]
+    while True:
+        missing = [rate for rate in rates if not has(known, rate)]
+        if missing or known is None:
+            return missing
+        rates.sort()
+        of = Losses(*(each[[_index(known, rate) for rate in rates]] for each in (known.x, known.each)))
+        further = _further(rates, of.mean) or (_unclear(rates, of) if len(rates) < CLEAR else None)
+        if further is None or further in rates or len(rates) >= most:
+            return []
+        rates.append(further)
+
+
+def has(known: Losses | None, rate: float) -> bool:
+    """Whether a rate was tried."""
+    return known is not None and abs(float(known.x[_index(known, rate)]) - np.log(rate)) < 1e-6
+
+
+def _index(known: Losses, rate: float) -> int:
+    return int(np.abs(known.x - np.log(rate)).argmin())
+
+
+def _further(rates: Sequence[float], mean: Floats) -> float | None:
+    """The rate to try next at the first horizon. None: two to the left of the best one and one to the right are there,
+    none of its neighbours is far, and one beyond which losses soar is near."""
+    best, factor = int(mean.argmin()), 4 if len(rates) >= USUAL else 2
+    if not np.isfinite(mean[best]):
+        return rounded(rates[0] / 8)
+    if best == len(rates) - 1:
+        return rounded(rates[-1] * factor)
+    soars = not mean[best + 1] < mean[best] + BAND
+    if rates[best + 1] / rates[best] > (NEAR_WALL if soars else NEAR):
+        return rounded((rates[best] * rates[best + 1]) ** 0.5)
+    if best < (1 if len(rates) >= USUAL else 2):
+        return rounded(rates[0] / factor)
+    return rounded((rates[best] * rates[best - 1]) ** 0.5) if rates[best] / rates[best - 1] > NEAR else None
+
+
+def _unclear(rates: Sequence[float], of: Losses) -> float | None:
+    """The rate to try next at the first horizon, beyond an end that is not clearly worse than the best one."""
+    alike, factor = Noise.of({0: of}).alike(of), 4 if len(rates) >= USUAL else 2
+    if alike[-1]:
+        return rounded(rates[-1] * factor)
+    return rounded(rates[0] / factor) if alike[0] else None
 
 
 class Worth:
@@ -70,7 +136,8 @@ class Worth:
             own = [noise[a, a] + noise[b, b] - 2 * noise[a, b] + lack[:, a] + lack[:, b] for b in others]
             b, c = others
             both = noise[a, a] + noise[b, c] - noise[a, b] - noise[a, c] + lack[:, a]
-            return self._after(mean[0], own[0], mean[1], own[1], both)
+            likely, off = self._likely(mean[0], own[0])
+            return self._regret(likely + self._second(mean[1], own[1], both / np.sqrt(own[0]), off))
 
         best = min(combinations(range(len(x)), 3), key=worth)
         return float(x[best[0]]), float(x[best[2]])
@@ -94,7 +161,7 @@ class Worth:
             along = inverse @ noise[:count, place]
             mean = floor + rise[:, place] + (rest - floor[:, None]) @ along
             own = noise[place, place] - noise[:count, place] @ along + (1 - along.sum()) ** 2 / ones.sum()
-            return self._after(mean, own + lack[:, place])
+            return self._regret(self._likely(mean, own + lack[:, place])[0])
 
         return float(every[min(range(count, len(every)), key=worth)])
 
@@ -104,17 +171,21 @@ class Worth:
         rise = np.minimum(self.fit.rises(self.horizon, x)[self.some], BAD)
         return rise, self.error[:, None] + (SOFT * np.minimum(wall, BAD)) ** 2
 
-    def _after(self, mean: Floats, own: Floats, second: Floats | None = None, other: Floats | None = None, both: Floats | float = 0.0) -> float:
-        """Expected regret after a number that is normal for each explanation, or after two that go together."""
+    def _likely(self, mean: Floats, own: Floats) -> tuple[Floats, Floats]:
+        """The logarithm of how likely a number is that is normal for each explanation, as each draw says it, and by how
+        many standard deviations it is off: float64[draws, explanations]."""
         root = np.sqrt(own)
-        gap = ((mean[self.drawn] + root[self.drawn] * self.normal[0])[:, None] - mean) / root
-        likely = -0.5 * gap**2 - np.log(root)
-        if second is not None and other is not None:
-            slope = both / root
-            rest = np.sqrt(np.maximum(other - slope**2, 1e-12))
-            drawn = self.drawn
-            value = second[drawn] + slope[drawn] * self.normal[0] + rest[drawn] * self.normal[1]
-            likely -= 0.5 * ((value[:, None] - second - slope * gap) / rest) ** 2 + np.log(rest)
+        off = ((mean[self.drawn] + root[self.drawn] * self.normal[0])[:, None] - mean) / root
+        return -0.5 * off**2 - np.log(root), off
+
+    def _second(self, mean: Floats, own: Floats, slope: Floats, off: Floats) -> Floats:
+        """The same of another, after one that was so far off; ``slope``: by what that moves it."""
+        root = np.sqrt(np.maximum(own - slope**2, 1e-12))
+        value = mean[self.drawn] + slope[self.drawn] * self.normal[0] + root[self.drawn] * self.normal[1]
+        return -0.5 * ((value[:, None] - mean - slope * off) / root) ** 2 - np.log(root)
+
+    def _regret(self, likely: Floats) -> float:
+        """Expected at the end, if the answer is the best one after each draw."""
         weight = np.exp(likely - likely.max(1, keepdims=True))
         weight /= weight.sum(1, keepdims=True)
         return float((weight @ self.regret).min(1).mean())
