@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from lrsched.errors import ConfigError
 from lrsched.find.answer import Candidate, rounded
 from lrsched.find.fit import Fit
 from lrsched.find.losses import Losses, by_horizon
-from lrsched.find.rates import USUAL, Worth, climb, has
+from lrsched.find.rates import APART, USUAL, Worth, climb, has
 
 FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 """Horizons, as parts of the run, where the budget is 15 % of a full grid of 7 rates."""
@@ -146,16 +146,24 @@ class Plan:
         for horizon in self.later(len(tried[self.first].x)):
             there = known.get(horizon)
             if there is None or len(there.x) < THREE - 1:
-                outer = map(_rate, self._worth(tried, horizon).outer())
+                outer = map(_rate, self._worth(Fit.of(tried), horizon).outer())
                 return [Ask(rate, horizon) for rate in outer if not has(there, rate)]
             if len(there.x) < THREE:
-                rate = _rate(self._worth({**tried, horizon: there}, horizon).one(there))
+                rate = _rate(self._third(Fit.of({**tried, horizon: there}), horizon, there))
                 return [Ask(rounded(1.03 * rate) if has(there, rate) else rate, horizon)]
             tried[horizon] = known[horizon]
         return []
 
-    def _worth(self, known: Mapping[int, Losses], horizon: int) -> Worth:
-        return Worth(Fit.of(known), horizon, self.horizon, len(self.seeds), WORST)
+    def _worth(self, fit: Fit, horizon: int) -> Worth:
+        return Worth(fit, horizon, self.horizon, len(self.seeds), WORST)
+
+    def _third(self, fit: Fit, horizon: int, there: Losses) -> float:
+        """The one that is worth the most; where schedules are compared the best one, since its loss is asked for."""
+        if self.tried:
+            best = fit.best(horizon, seen=True)
+            if np.abs(there.x - best).min() > APART:
+                return best
+        return self._worth(fit, horizon).one(there)
 
     def climb(self, known: Losses | None) -> list[Ask]:
         """Rates at the first horizon that are missing."""
