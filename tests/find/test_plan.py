@@ -219,7 +219,7 @@ def test_the_exponent_is_what_is_believed_where_there_is_one_horizon() -> None:
     each = np.cosh(0.8 * (x - np.log(0.1)))[:, None].repeat(3, 1)
     fit = Fit.of({100: Losses(x, each)})
     assert fit.exponent @ fit.weight == pytest.approx(-0.35, abs=0.05)
-    assert fit.quantiles(100, [0.5])[0] == pytest.approx(np.log(0.1), abs=0.05)
+    assert fit.quantiles(100, [0.5])[0] == pytest.approx(np.log(0.1), abs=0.06)  # drawn: a fifth of its sd
 
 
 def test_the_interval_is_the_shortest_that_holds_its_share() -> None:
