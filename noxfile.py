@@ -104,9 +104,18 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
-    """Write docs/schedules.md and its pictures anew; the tests compare them with the schedules."""
-    install(session, "-e", ".[plot]")
+    """Write what is generated in docs/ anew (tests compare it), and build the pages: build/docs/index.html."""
+    install(session, "-e", ".[docs]")
     session.run("python", "docs/gallery.py")
+    session.run("python", "docs/keys.py")
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "build/docs")
+
+
+@nox.session(python=PYTHONS[0])
+def typed(session: nox.Session) -> None:
+    """Type every command of the pages, and compare what it prints; or of those named after ``--``."""
+    install(session, "-e", ".[docs,test]")
+    session.run("python", "docs/commands.py", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lrsched import schedules
 from lrsched.data.quadratic import REGIMES, Quadratic
-from lrsched.find.answer import Candidate
-from lrsched.find.plan import Ask
+from lrsched.finder.answer import Candidate
+from lrsched.finder.plan import Ask
 from lrsched.horizon import Horizon
 
 Floats = NDArray[np.float64]

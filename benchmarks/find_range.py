@@ -19,7 +19,7 @@ import numpy as np
 
 from lrsched.cli.find import main as find
 from lrsched.data.quadratic import REGIMES, Quadratic
-from lrsched.find.suggest import SUGGESTIONS
+from lrsched.finder.ramps.suggest import SUGGESTIONS
 
 STEPS, BATCH, SEEDS = 2000, 4, 3
 

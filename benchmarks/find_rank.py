@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from _quadratics import RATES, SHAPES, SHARE, Truth, exactly, really
 
-from lrsched.find.answer import Candidate
-from lrsched.find.fit import Fit
-from lrsched.find.losses import by_horizon
-from lrsched.find.plan import Ask, Plan
-from lrsched.find.predict import Bests
-from lrsched.find.rivals import Contest, ranked
+from lrsched.finder.answer import Candidate
+from lrsched.finder.fit import Fit
+from lrsched.finder.losses import by_horizon
+from lrsched.finder.plan import Ask, Plan
+from lrsched.finder.predict import Bests
+from lrsched.finder.rivals import Contest, ranked
 
 
 def trials(

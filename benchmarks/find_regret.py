@@ -17,10 +17,10 @@ from collections.abc import Sequence
 import numpy as np
 from _quadratics import BATCH, RATES, SHARE, Floats, Truth, exactly, really
 
-from lrsched.find.answer import Candidate
-from lrsched.find.losses import by_horizon
-from lrsched.find.plan import Ask, Plan
-from lrsched.find.suggest import FIRST, smoothed, suggestions
+from lrsched.finder.answer import Candidate
+from lrsched.finder.losses import by_horizon
+from lrsched.finder.plan import Ask, Plan
+from lrsched.finder.ramps.suggest import FIRST, smoothed, suggestions
 
 
 def find(plans: Sequence[Plan], truth: Truth, first: int, *, exact: bool) -> list[list[Candidate]]:

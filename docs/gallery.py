@@ -20,6 +20,7 @@ from drawing import svg
 from lrsched.cli.preview import courses
 from lrsched.config.targets import SCHEDULER, resolve
 from lrsched.preview.course import Course
+from lrsched.schemas.folder import MODELINE
 from lrsched.units import count
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,7 +127,7 @@ def cited() -> set[str]:
 def _head(text: str) -> list[str]:
     """The comment that a YAML opens with."""
     lines = text[: text.index("\n_target_")].splitlines()
-    return [line.removeprefix("#") for line in lines if line.startswith("#")]
+    return [line.removeprefix("#") for line in lines if line.startswith("#") and not line.startswith(MODELINE)]
 
 
 def _opening(text: str) -> str:

@@ -13,17 +13,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrsched.finder.here import find
     from lrsched.horizon import Horizon
     from lrsched.python.finished import load
     from lrsched.python.run import run
     from lrsched.schedulers.adapter import LRScheduler
 
 __version__ = "0.2.0.dev0"
-__all__ = ["Horizon", "LRScheduler", "load", "run"]
+__all__ = ["Horizon", "LRScheduler", "find", "load", "run"]
 
 _HOMES = {
     "Horizon": "lrsched.horizon",
     "LRScheduler": "lrsched.schedulers.adapter",
+    "find": "lrsched.finder.here",
     "load": "lrsched.python.finished",
     "run": "lrsched.python.run",
 }

@@ -30,15 +30,16 @@ def command() -> str:
     return f"python {program}" if program.endswith(".py") else "lrsched train"
 
 
-def typed(words: str, trust: Iterable[str] = ()) -> str:
+def typed(words: str, trust: Iterable[str] = (), program: str | None = None) -> str:
     """The command line that gives these words to the program that started this process, in a new shell.
 
     Args:
         words: overrides, quoted for the shell.
         trust: the modules that the new shell must trust.
+        program: to type instead: a notebook was started by none of ours.
     """
     trusting = f"LRSCHED_TRUST={shlex.quote(':'.join(trust))} " if trust else ""
-    return f"{trusting}{command()} {words}"
+    return f"{trusting}{program or command()} {words}"
 
 
 def path_override(key: str, path: str | os.PathLike[str]) -> str:

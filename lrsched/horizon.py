@@ -25,6 +25,9 @@ POLICIES: dict[str, str] = {
 }
 """What a schedule does when a run is continued for longer or shorter than it was planned for."""
 
+WRITTEN = r"^\s*(\d{1,18}(\.0{1,18})?|\.0{1,18})\s*(st|sp)\s*$|^\s*(\d{1,18}(\.\d{1,18})?|\.\d{1,18})\s*(%|ep)\s*$"
+"""What :func:`parse` accepts, as a pattern of JSON Schema."""
+
 _PATTERN = re.compile(r"\s*(\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})\s*(%|ep|st|sp)\s*")
 
 
@@ -38,6 +41,9 @@ class Horizon:
         samples_per_step: samples in one full update, needed only for durations in samples.
         whole: steps of the whole run, where this is a part of it: percentages are of the whole.
         unit: what one step of a duration counts here; not 1 in a run that was configured at another pace.
+
+    Raises:
+        ConfigError: a number that is not whole, or a run without a step.
 
     >>> horizon = Horizon(steps=1000, steps_per_epoch=100, samples_per_step=64)
     >>> [horizon.resolve(d) for d in ("5%", "2ep", "500st", "64000sp", "0.5ep")]
@@ -66,6 +72,9 @@ class Horizon:
     def part(self, steps: int) -> Horizon:
         """So many steps of this run: a clock of its own, in which 5% is still 5 % of the whole run.
 
+        Args:
+            steps: in the part, at least 1.
+
         >>> part = Horizon(steps=1000, steps_per_epoch=100).part(300)
         >>> part.steps, part.resolve("5%"), part.resolve("2ep")
         (300, 50, 200)
@@ -78,10 +87,10 @@ class Horizon:
         return self.steps / (self.steps_per_epoch or self.steps)
 
     def resolve(self, duration: str, key: str = "duration", *, least: Literal[0, 1] = 0) -> int:
-        """Whole steps of a duration, rounded half up, in exact arithmetic.
+        """The whole steps of a duration, rounded half up, in exact arithmetic.
 
         Args:
-            duration: text with a unit.
+            duration: text with a unit, as ``"5%"``.
             key: the name that an error speaks of.
             least: 1 where no steps at all make no sense: then a duration above 0 is not rounded to 0,
                 so that 5% can also be said of a run that is tried for one step.
@@ -98,7 +107,14 @@ class Horizon:
         return max(least, half_up(exact))
 
     def exact(self, duration: str, key: str = "duration") -> Fraction:
-        """Steps of a duration before rounding: for sums of durations, which are rounded once, as a whole.
+        """The steps of a duration before rounding: for sums of durations, which are rounded once, as a whole.
+
+        Args:
+            duration: text with a unit, as ``"5%"``.
+            key: the name that an error speaks of.
+
+        Raises:
+            ConfigError: as for :meth:`resolve`, of a unit that cannot be used here.
 
         >>> Horizon(steps=25).exact("30%")
         Fraction(15, 2)

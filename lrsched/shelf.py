@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def shelf(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     return getattribute, names
 
 
+@cache
 def target_name(target: str) -> str:
     """The name by which a config chooses a class.
 

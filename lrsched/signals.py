@@ -32,6 +32,7 @@ class StopFlag:
         self._came: list[int] = []
         self._patience = 0
         self._settled = False
+        self._more = 0
         self._depth = 0
         self._before: dict[int, object] = {}
         self._alone = threading.Lock()
@@ -97,9 +98,19 @@ class StopFlag:
         finally:
             self._patience -= 1
 
+    @contextmanager
+    def unfinished(self) -> Generator[None]:
+        """Within it the end of one run is not the end of the work."""
+        self._more += 1
+        try:
+            yield
+        finally:
+            self._more -= 1
+
     def settle(self) -> None:
         """Ignore signals from now on: the work is done."""
-        self.number, self._settled = None, True
+        if not self._more:
+            self.number, self._settled = None, True
 
     @property
     def name(self) -> str:

@@ -24,16 +24,17 @@ from tests.helpers.house import (
 FLOORS = [
     {"__main__"},
     {"cli", "_hydra"},
-    {"find", "watch"},
+    {"finder", "watch", "schemas"},
     {"sweep", "python"},
     {"runs", "preview", "page"},
+    {"fast"},
     {"assembly"},
     {"train", "report"},
     {"compose"},
     {"schedulers", "tasks", "models", "loggers", "optimizers", "averages", "config"},
     {"data"},
     {"schedules", "checkpoint"},
-    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "picture", "units"},
+    {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "machine", "picture", "units"},
     {"errors"},
 ]
 SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "averages", "schedulers")

@@ -1,4 +1,4 @@
-"""What the README says, done: its examples are copied out of it and run."""
+"""What the README and the pages say of one's own, done inside the package: examples are copied out of them and run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ from typing import Any
 import pytest
 import torch
 
+import lrsched
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+PAGES = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "docs/how-to").glob("*.md")))
+
+
 def example(class_name: str) -> str:
-    """The code block of the README that defines a class."""
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    """The code block of the pages that defines a class."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGES, re.DOTALL)
     (found,) = [block for block in blocks if f"class {class_name}(" in block]
     return found
 
 
-def example_yaml(class_name: str) -> str:
-    """The YAML block of the README that names a class."""
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+def example_yaml(class_name: str, module: str) -> str:
+    """The YAML block of the pages that names a class, which lies in a module of lrsched."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGES, re.DOTALL)
     (found,) = [block for block in blocks if f".{class_name}\n" in block]
-    return found
+    return re.sub(rf"\w+\.{class_name}\n", f"{module}.{class_name}\n", found)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +46,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, house / name, ignore=ignore)
     shutil.copy(ROOT / "train.py", house)
     (house / "lrsched/schedules/knee.py").write_text(example("Knee"))
-    (house / "conf/scheduler/knee.yaml").write_text(example_yaml("Knee"))
+    (house / "conf/scheduler/knee.yaml").write_text(example_yaml("Knee", "lrsched.schedules"))
     (house / "lrsched/models/tiny.py").write_text(example("Tiny"))
-    (house / "conf/model/tiny.yaml").write_text("_target_: lrsched.models.Tiny\nbias: true\n")
+    (house / "conf/model/tiny.yaml").write_text(example_yaml("Tiny", "lrsched.models"))
     (house / "lrsched/data/stripes.py").write_text(example("Stripes"))
-    (house / "conf/dataset/stripes.yaml").write_text(example_yaml("Stripes"))
+    (house / "conf/dataset/stripes.yaml").write_text(example_yaml("Stripes", "lrsched.data"))
     (house / "lrsched/tasks/pinball.py").write_text(example("Pinball"))
-    (house / "conf/task/pinball.yaml").write_text("_target_: lrsched.tasks.Pinball\nq: 0.5\n")
+    (house / "conf/task/pinball.yaml").write_text(example_yaml("Pinball", "lrsched.tasks"))
     return house
 
 
@@ -100,22 +105,40 @@ def test_the_commands_of_the_two_fences_are_there() -> None:
     assert fences["test"].endswith("python -m pytest")
 
 
+def test_the_readme_is_one_screen_or_four() -> None:
+    assert README.count("\n") <= 140
+
+
+def test_the_loop_of_ones_own_trains_as_the_readme_has_it() -> None:
+    (found,) = [
+        block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "lrsched.LRScheduler" in block
+    ]
+    names: dict[str, Any] = {}
+    exec(found.replace("range(1000)", "range(50)"), names)
+    table = lrsched.schedules.Cosine(warmup="5%").plan(lrsched.Horizon(1000, 100)).table()
+    assert names["optimizer"].param_groups[0]["lr"] == 0.01 * table[50]
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to/python.md").read_text("utf-8"), re.DOTALL)
+
+
 def test_the_example_of_a_run_from_python_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (found,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "lrsched.run(" in block]
-    x = torch.arange(60.0).reshape(20, 3) / 60
-    names: dict[str, Any] = {"x": x, "y": x.sum(1), "model": torch.nn.Linear(3, 1)}
-    exec(found.replace("epochs=20", "epochs=1"), names)
+    first, again = (block for block in python_blocks() if "lrsched.run(" in block and "find(" not in block)
+    (left,) = (block for block in python_blocks() if "rows.series(" in block)
+    names: dict[str, Any] = {}
+    exec(first.replace("epochs=20", "epochs=1"), names)
     assert names["run"].result["status"] == "finished"
+    exec(again + left, names)
+    assert names["losses"].tolist() == [names["run"].result["metrics"]["val/loss"]]
 
 
 def test_the_example_from_python_is_true(run_cli) -> None:
     words = ("dataset=digits", "trainer.epochs=1", "trainer.progress=false", "logger=none", "name=first")
     assert run_cli(*words).code == 0
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    (found,) = [block for block in blocks if "lrsched.load(" in block]
-    names: dict[str, Any] = {"x": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)}
-    exec(found.replace("my_module", "model"), names)
-    assert names["losses"].tolist() == [names["run"].result["metrics"]["val/loss"]]
+    (found,) = [block for block in python_blocks() if "first.predict(" in block]
+    names: dict[str, Any] = {"torch": torch, "lrsched": lrsched}
+    exec(found, names)
     assert names["predictions"].shape == (2, 10)
     assert Path("first.safetensors").exists()

@@ -59,7 +59,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_holds_every_module_every_yaml_and_the_marker_of_types(wheel: Path) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lrsched").rglob("*.py")}
     configs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "conf").rglob("*") if path.suffix != ".pyc"}
-    files = {f"lrsched/{name}" for name in configs if Path(name).suffix in (".yaml", ".py")}
+    files = {f"lrsched/{name}" for name in configs if Path(name).suffix in (".yaml", ".json", ".py")}
     held = set(zipfile.ZipFile(wheel).namelist())
     packed = {name for name in held if ".dist-info/" not in name}
     starter = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lrsched" / "starter").rglob("*.in")}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from lrsched.assembly.memory import enough_for
+from lrsched.assembly.speed.layout import ChannelsLast
 from lrsched.assembly.task import check_data, check_facts, labels_of, task_of
 from lrsched.config import schema
 from lrsched.config.blame import raised
@@ -153,16 +154,18 @@ def check_counts(reserved: schema.DatasetConfig, data: Data | Items) -> None:
             raise NotMeant(f"dataset.{name}", said, rule, f"is it complete? If so, give dataset.{name}={count}")
 
 
-def chosen_transform(reserved: schema.DatasetConfig, splits: AnySplits, task: Task, device: torch.device) -> Transform:
+def chosen_transform(run: Settings, splits: AnySplits, task: Task, device: torch.device) -> Transform:
     """What brings raw samples into the form that the model is given, with the random changes that are asked for.
 
     Raises:
         ConfigError: a change that cannot be made of these data, for this task.
     """
+    asked = vars(run.dataset.own.augment)
     try:
-        return splits.transform(device, _augment(vars(reserved.augment), task, labels_of(task, splits.facts)))
+        found = splits.transform(device, _augment(asked, task, labels_of(task, splits.facts)))
     except ConfigError as error:
         raise error.under("dataset.augment") from error
+    return ChannelsLast(found) if run.trainer.channels_last else found
 
 
 def _augment(asked: Mapping[str, Any], task: Task, labels: Labels | None) -> Augment | None:

@@ -19,6 +19,7 @@ from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.lint import lint, lint_average, lint_early_stop
 from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
 from lrsched.assembly.scheduler import build_scheduler, snapshots_of
+from lrsched.assembly.speed.keys import plainly, with_kernel
 from lrsched.assembly.task import fitting_model, labels_of, lint_target, task_of
 from lrsched.assembly.trial import try_ensemble, try_metrics, try_model
 from lrsched.assembly.weights import Initial, first_model
@@ -28,6 +29,7 @@ from lrsched.data.batch import samples
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
+from lrsched.machine.threads import BACKWARD
 from lrsched.records import of_ensembles, with_averages
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
@@ -52,8 +54,9 @@ class Parts:
     """Everything that a run is made of, built and at rest at step 0.
 
     ``minima`` are steps of the plan at which the weights are kept as snapshots, ``units`` those of the metrics;
-    ``cautions`` are for the user to read. ``renewing`` are the training samples by which batch norm is given the
-    statistics of the weights at rest, where updates are made at others.
+    ``cautions`` are for the user to read. ``operations`` are those of the forward pass of a sample, None where they
+    are unknown. ``renewing`` are the training samples by which batch norm is given the statistics of the weights at
+    rest, where updates are made at others.
     """
 
     state: RunState
@@ -71,7 +74,14 @@ class Parts:
     units: Mapping[str, str]
     show: Show
     named: NamedMetrics | None
+    operations: float | None
     renewing: InOrder | ItemsInOrder | None = None
+
+    @property
+    def operations_of_a_batch(self) -> int | None:
+        """The operations of a micro-batch, forward and backward; None: they are unknown."""
+        many = min(self.loader.batch_size, self.loader.samples)
+        return None if self.operations is None else round((1 + BACKWARD) * self.operations * many)
 
     @property
     def better(self) -> dict[str, str]:
@@ -101,13 +111,13 @@ def assemble(
         ConfigError: a value that cannot be used.
         DataError: the data set is missing or damaged.
     """
-    check_choices(run)
+    check_choices(run := with_kernel(plainly(run)))
     seed_generators(run.seed)
     reserved, t = run.dataset.own, run.trainer
     splits, data = load_data(run, loaded)
     task = build_task(run, splits)
     named = named_metrics(run, task, splits.facts, device)
-    transform = chosen_transform(reserved, splits, task, device)
+    transform = chosen_transform(run, splits, task, device)
     labels = labels_of(task, splits.facts)
     loader = _loader(run, splits, transform, device, labels)
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
@@ -115,14 +125,14 @@ def assemble(
     loader.ends_at(horizon.steps)
     timetable = timetable_of(run, horizon)
 
-    precision = Precision(t.precision, device)
+    precision, operations = Precision(t.precision, device), None
     with fitting_model(run.model, run.task, splits.like(), splits.facts):
         model, few, task = first_model(run, splits, task, transform, device, begun=earlier is not None)
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
-            try_model(model, few, task, precision, run.model, run.task)
+            operations = try_model(model, few, task, precision, run.model, run.task)
             try_metrics(model, few, task, precision, named, run.task)
     optimizer = build_optimizer(run.optimizer, freeze(model, run.optimizer.own.groups))
     spec, rates = spec_of(run.scheduler), rates_of(optimizer)
@@ -160,7 +170,7 @@ def assemble(
     timed = (in_order("validation"), in_order("test"), precision, horizon, timetable, minima)
     units = _units(run, task, splits.facts, minima)
     renewing = in_order("train", n) if (n := batches_at_rest(optimizer, model, reserved.eval_batch_size)) else None
-    return Parts(state, update, task, loader, *timed, warned, data, units, show, named, renewing)
+    return Parts(state, update, task, loader, *timed, warned, data, units, show, named, operations, renewing)
 
 
 def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int]) -> dict[str, str]:

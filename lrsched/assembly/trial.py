@@ -15,8 +15,9 @@ from torch.nn.parameter import is_lazy
 from lrsched.config.blame import blamed
 from lrsched.config.component import Component
 from lrsched.config.targets import within
-from lrsched.data.batch import Batch, column, columns, each, named
+from lrsched.data.batch import Batch, column, columns, each, named, samples
 from lrsched.errors import ConfigError, UserError
+from lrsched.machine.operations import Operations
 from lrsched.tasks._call import Answers
 from lrsched.tasks.task import Task
 from lrsched.train.named import NamedMetrics
@@ -45,7 +46,7 @@ def initialise_lazy(model: nn.Module, batch: Batch, task: Task, node: Component[
 
 def try_model(
     model: nn.Module, batch: Batch, task: Task, precision: Precision, node: Component[Any], asked: Component[Any]
-) -> None:
+) -> float | None:
     """Train and evaluate a copy of the model on a batch: neither the model nor a random generator notices.
 
     Args:
@@ -55,6 +56,9 @@ def try_model(
         precision: the arithmetic of the run.
         node, asked: of the model and of the task, for messages.
 
+    Returns:
+        The operations of the forward pass of a sample; None: the model cannot be copied.
+
     Raises:
         ConfigError: one of the two raises an error, or the model gives something else; names what came, what is wanted.
     """
@@ -63,7 +67,7 @@ def try_model(
     except UserError:
         raise
     except Exception:  # a model that cannot be copied may be a good one: its first update tells
-        return
+        return None
     device = next(iter(columns(batch).values())).device
     generators = generators_state(device)
     try:
@@ -71,7 +75,7 @@ def try_model(
             with blamed(node, _call(batch)), precision():
                 output: Any = task.forward(copy.train(training), batch)
             _check_output(output, batch, task, training and _trains(copy), node)
-        with blamed(asked, _call(batch)), precision():  # the model can be called, as was seen
+        with blamed(asked, _call(batch)), precision(), Operations() as counted:  # the model can be called
             loss: Any = task.loss(copy.train(), batch)
             _check_loss(loss, asked, _trains(copy), node)
         _go_back(loss, node, asked)
@@ -83,6 +87,7 @@ def try_model(
                 found: list[Any] = [task.measure(copy.eval(), some) for some in (batch, twice)]
         _check_sums(found, asked)
         _check_metrics(found[0], float(weight), task, asked)
+        return counted.total / samples(batch)
     finally:
         set_generators(generators, device)
 

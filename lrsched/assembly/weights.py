@@ -12,6 +12,7 @@ from torch import nn
 
 from lrsched.assembly.checks import task_for
 from lrsched.assembly.memory import check_model_fits, enough_for, few_modules
+from lrsched.assembly.speed.layout import in_channels_last
 from lrsched.assembly.task import facts_of
 from lrsched.assembly.trial import initialise_lazy
 from lrsched.config.settings import Settings
@@ -114,4 +115,6 @@ def first_model(
     model = build_model(run, facts_of(run.task, task, splits.facts), device, begun=begun)
     few = transform(each(splits.like(), lambda column: column[:2].to(device)))
     initialise_lazy(model, few, task, run.model)
+    if run.trainer.channels_last:
+        model = in_channels_last(model)
     return model, few, task_for(run, task, model, few)

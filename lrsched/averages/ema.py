@@ -21,7 +21,7 @@ class Ema(Average):
     back weighs half as much as the newest. In steps, epochs or samples d = ½^(1/h). A ``decay`` stands in its place.
 
     Args:
-        half_life: ``10%`` of the elapsed updates, or ``500st``, ``2ep``, ``64000sp``.
+        half_life: a duration, ``10%`` of the elapsed updates, or ``500st``, ``2ep``, ``64000sp``.
         decay: d, in [0, 1); null: by ``half_life``.
         warmup: of ``decay``: d_s = min(decay, (1 + s)/(10 + s)), so that the first weights are soon forgotten.
 

@@ -14,9 +14,11 @@ from lrsched.horizon import Duration, Horizon
 class Lawa(Average):
     """The mean of the latest weights: ``last`` of them, taken every so many updates. Holds them all in memory.
 
+    θ̄ = (θ_1 + … + θ_k)/k over the k ≤ ``last`` latest that were taken.
+
     Args:
         last: how many.
-        every: between two weights that are taken.
+        every: a duration, between two weights that are taken.
         renew: training samples by which batch norm's statistics are renewed.
 
     Raises:

@@ -15,12 +15,13 @@ from lrsched.units import count
 class Swa(Average):
     """The plain mean of weights from the tail of a run: those at its end, and every so many updates before it.
 
-    Made for a schedule whose tail is constant or cycles: where the rate falls to 0 the weights hardly move, and their
-    mean is the last ones. Batch norm's statistics are renewed, as in the paper.
+    θ̄ = (θ_1 + … + θ_n)/n over the n weights that are taken. Made for a schedule whose tail is constant or cycles: where
+    the rate falls to 0 the weights hardly move, and their mean is the last ones. Batch norm's statistics are renewed,
+    as in the paper.
 
     Args:
-        start: of the tail; what is trained before counts nowhere.
-        every: between two weights that are taken; the length of a cycle where the rate cycles.
+        start: of the tail, a duration from the beginning; what is trained before counts nowhere.
+        every: a duration, between two weights that are taken; the length of a cycle where the rate cycles.
         renew: training samples by which batch norm's statistics are renewed.
 
     Raises:

@@ -27,7 +27,7 @@ class Wsm(Average):
     plain mean.
 
     Args:
-        window: length of the tail.
+        window: length of the tail, a duration.
         merges: k, the number of moves that are weighed.
         shape: f of the decay: linear, cosine, sqrt, square, mirror_cosine.
         renew: training samples by which batch norm's statistics are renewed.

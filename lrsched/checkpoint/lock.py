@@ -10,6 +10,8 @@ from pathlib import Path
 
 from lrsched.errors import RunFolderBusy, StorageError
 
+LOCK = ".lock"
+
 _PAUSE = 0.02  # seconds between two tries
 _PATIENCE = 0.1  # seconds; holder() takes the lock for a few microseconds, which refuses nobody
 
@@ -29,7 +31,7 @@ class RunLock:
     def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:
         self.folder = folder
         self._patience = patience
-        self.path = folder / ".lock"
+        self.path = folder / LOCK
         self._descriptor: int | None = None
         os.register_at_fork(after_in_child=self._close)  # the parent keeps its lock: a child's LOCK_UN would end it
 
@@ -99,7 +101,7 @@ class RunLock:
 
 def holder(folder: Path) -> str | None:
     """The present writer of a run folder (``process 4711 on host``), or None. Changes nothing on disk."""
-    path = folder / ".lock"
+    path = folder / LOCK
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -31,7 +31,7 @@ no run in the folder; 6 the file system refused. Of several folders, the highest
 def main(arguments: Sequence[str]) -> int:
     """Run the command; print one message on stderr for each folder with a fault. Return the highest exit code."""
     folders: list[Path] = []
-    code = exit_code(lambda: folders.extend(_parser().parse_intermixed_args(arguments).folders))
+    code = exit_code(lambda: folders.extend(parser().parse_intermixed_args(arguments).folders))
     return max([code, *(exit_code(partial(_print_report, folder)) for folder in folders)])
 
 
@@ -115,10 +115,11 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """What the command takes."""
     about = "Verify a run's checkpoints, and print their steps and hashes. Nothing is changed."
-    parser = Parser("check", description=about, epilog=EPILOG)
-    parser.add_argument(
+    found = Parser("check", description=about, epilog=EPILOG)
+    found.add_argument(
         "folders", nargs="+", type=Path, metavar="RUN_FOLDER", help="as outputs/first; several can be given"
     )
-    return parser
+    return found

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.console import say
@@ -23,17 +25,56 @@ RECORDS = frozenset(
 """Names of files that hold what cannot be made again."""
 
 
+EXAMPLES = "examples:\n"
+"""The first line of an epilog that begins with them."""
+
+
+class _Whole(argparse.Action):
+    """Prints the whole help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        cast(Parser, parser).whole = True
+        parser.print_help()
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
     """Parses the arguments of ``lrsched NAME``. A wrong one raises ConfigError instead of ending the process.
 
     Args:
         name: of the command.
-        texts: ``description`` and ``epilog`` of the help, printed as they are.
+        description: what it does.
+        epilog: examples, where it begins with them, and what ``--help=all`` says beside.
     """
 
-    def __init__(self, name: str, **texts: Any) -> None:
+    def __init__(self, name: str, description: str, epilog: str = "") -> None:
         form = argparse.RawDescriptionHelpFormatter
-        super().__init__(prog=f"lrsched {name}", formatter_class=form, allow_abbrev=False, **texts)
+        super().__init__(
+            prog=f"lrsched {name}", formatter_class=form, allow_abbrev=False, add_help=False, description=description
+        )
+        examples, _, more = epilog.partition("\n\n") if epilog.startswith(EXAMPLES) else ("", "", epilog)
+        self.examples, self.more, self.whole = examples.removeprefix(EXAMPLES), more, False
+        self._positionals.title, self._optionals.title = "Give", "Flags"
+        hint = "; --help=all says more" if more else ""
+        self.add_argument("--help", "-h", action="help", help=f"show this{hint}")
+        if more:
+            self.add_argument("--help=all", action=_Whole, nargs=0, dest="whole", help=argparse.SUPPRESS)
+
+    def format_help(self) -> str:
+        """The help in sections, what one needs first."""
+        form = self._get_formatter()
+        form.add_usage(self.usage, self._actions, self._mutually_exclusive_groups, prefix="Run\n  ")
+        usage = form.format_help()
+        form = self._get_formatter()
+        for group in self._action_groups:
+            form.start_section(group.title)
+            form.add_arguments(group._group_actions)
+            form.end_section()
+        examples = f"Examples\n{self.examples.rstrip()}" if self.examples else ""
+        what = re.sub(r"\n\n(?=\w)", "\n", form.format_help()).replace("Give:", "Give").replace("Flags:", "Flags")
+        more = f"More\n{textwrap.indent(self.more.rstrip(), '  ')}" if self.whole else ""
+        parts = (self.description, usage.rstrip(), examples, what.rstrip(), more)
+        return "\n".join(part for part in parts if part) + "\n"
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(self.prog.split()[-1], UNSET, message, f"{self.prog} --help shows what it takes")

@@ -35,18 +35,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     folder = RunFolder(options.folder)
     must_hold_a_run("RUN_FOLDER", folder)
     if trusted():  # a trusted module may lie in the current folder
         sys.path.insert(0, "")
-    from lrsched.python.rebuild import PARTS, Rebuilt  # imports torch
+    from lrsched.python.rebuild import PARTS, Rebuilt, stored_settings  # imports torch
     from lrsched.runs.weights import check_weights, is_ensemble
     from lrsched.train.environment import prepare
 
     check_weights(options.weights)
+    run, _ = stored_settings(folder)
+    prepare(run.device, run.threads, run.trainer.deterministic)
     parts = Rebuilt.of(folder)
-    prepare(parts.run.device, parts.run.threads, parts.run.trainer.deterministic)
     found, step = Run(options.folder, parts=parts).evaluated(options.part, options.weights)
     if options.json is not None:
         write(options.json, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode(), folder=True)
@@ -58,14 +59,15 @@ def _run(arguments: Sequence[str]) -> None:
         tell(f"  {name:<{max(map(len, names))}}  {parts.in_words(name, value)}")
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """What the command takes."""
     about = "Compute the metrics of a run's weights. Nothing in its folder is changed."
-    parser = Parser("evaluate", description=about, epilog=EPILOG)
-    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="as outputs/first")
+    found = Parser("evaluate", description=about, epilog=EPILOG)
+    found.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="as outputs/first")
     kinds = "last: of the newest checkpoint (default); best: of the best evaluation by checkpoint.monitor; "
     kinds += "average: of a run with average=NAME; snapshots: all that the run has kept, together; snapshots:3: the "
     kinds += "latest three; snapshot:STEP: one"
-    parser.add_argument("--weights", default="last", help=kinds)
-    parser.add_argument("--part", choices=("test", "val"), default="test", help="of the data; default: test")
-    parser.add_argument("--json", type=Path, metavar="F", help='write the metrics: {"test/loss": …}')
-    return parser
+    found.add_argument("--weights", default="last", help=kinds)
+    found.add_argument("--part", choices=("test", "val"), default="test", help="of the data; default: test")
+    found.add_argument("--json", type=Path, metavar="F", help='write the metrics: {"test/loss": …}')
+    return found

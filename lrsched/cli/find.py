@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from pathlib import Path
-from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
-from lrsched.assembly.horizon import foretold
 from lrsched.cli.command import Parser, exit_code, write
 from lrsched.cli.job import run_config
-from lrsched.compose.leaks import traced
-from lrsched.compose.outside import hydra_of_ours, in_folder
-from lrsched.console import say, tell, terminal
-from lrsched.errors import ConfigError
-from lrsched.find.answer import Answer
-from lrsched.find.request import FindRequest, as_one_of, question, refuse_other_answer, refuse_taken, requests_of
-from lrsched.imports import collector_at_rest
-from lrsched.page import write_page
+from lrsched.console import tell
+from lrsched.finder.look import look
+from lrsched.finder.request import requests_of
 from lrsched.picture import refuse_undrawable
-from lrsched.preview.forecast import forecast
-from lrsched.signals import StopFlag, stop_flag
-from lrsched.units import unit_of
+from lrsched.signals import stop_flag
 
-WIDEST = 110
+if TYPE_CHECKING:
+    from lrsched.sweep.launchers.choose import Launch
+
 EXAMPLES = """\
 examples:
   lrsched find experiment=mnist_cnn name=rate                short runs of its schedule, and the rate for its own length
@@ -70,98 +63,29 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     with stop_flag().alone() as stop:
         several = requests_of(options.overrides, options.config_dir)
         if options.png is not None:
             refuse_undrawable(options.png, several[0].folder)  # before hours are spent
-        if several[0].find.method == "range":
-            _by_range(several, options.png, stop)
-        else:
-            _by_runs(several, options, stop)
+        looked = look(several, stop, _launching)
+        tell(looked.text)
+        if options.png is not None:
+            write(options.png, looked.draw(str(options.png)))
 
 
-def _parser() -> Parser:
-    parser = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for a run, and the keys below")
-    parser.add_argument("--png", type=Path, metavar="F", help="draw the losses over the rate (needs matplotlib)")
-    parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
-    return parser
+def _launching(words: Sequence[str]) -> AbstractContextManager[Launch]:
+    from lrsched.sweep.launchers.choose import launching
+
+    return launching(words, run_config)
 
 
-def _by_range(several: Sequence[FindRequest], picture: Path | None, stop: StopFlag) -> None:
-    from lrsched.find.range import ALIKE, answer, of_each, range_test
-    from lrsched.find.show import block, png
-
-    asked = replace(several[0], rivals=1)  # one test: the ramp takes the place of any schedule
-    refuse_taken(asked.folder)
-    with collector_at_rest():
-        from lrsched.python.undisturbed import undisturbed  # imports torch
-    with undisturbed():
-        test = range_test(asked, stop)
-    found = answer(asked, test)
-    if len(several) > 1:
-        found = of_each(several, found)
-        say(f"warning: {ALIKE}")
-    file = found.write(asked.folder)
-    if picture is not None:
-        write(picture, png(test, str(picture)))
-    shown = block(test, min(get_terminal_size().columns, WIDEST), terminal()[1])
-    for caution in test.disagreements:
-        say(f"warning: {caution}")
-    _answered(asked, found, file, [shown])
-
-
-def _by_runs(several: Sequence[FindRequest], options: Namespace, stop: StopFlag) -> None:
-    """By runs of a sweep: a grid, or short runs."""
-    asked = several[0]
-    method, run = asked.find.method, asked.runs[0]
-    if run.sweep.until is not None:
-        rule = f"pauses the runs, and find.method={method} compares their ends"
-        raise ConfigError("sweep.until", run.sweep.until, rule, "leave it out")
-    with hydra_of_ours():
-        refuse_other_answer(several)
-        asks = question(several)
-    for each in several:
-        if foretold(each.runs[0]) is not None:
-            with as_one_of(each.own), traced(each.runs[0]):
-                forecast(each.runs[0], each.runs[0].scheduler.target)  # refuse a schedule that cannot be
-    with collector_at_rest():
-        from lrsched.find import compare, grid, horizon  # imports torch
-        from lrsched.find.pictures.rates import Panel, draw
-        from lrsched.find.trained import Trained
-        from lrsched.python.undisturbed import undisturbed
-        from lrsched.sweep.launchers.choose import launching
-    words = in_folder([*asked.words, f"name={asked.folder.name}"], options.config_dir)  # now() moves
-    with undisturbed(), hydra_of_ours(), launching(words, run_config) as launch:
-        trained = [Trained(launch, run, stop, asks, asked.own, method == "horizon")]
-        trained += [
-            Trained(launch, each.runs[0], stop, asks, each.own, shared=trained[0].sweep) for each in several[1:]
-        ]
-        shown = list[Panel]()
-        if len(several) > 1:
-            compared = (compare.by_grid if method == "grid" else compare.by_short_runs)(several, trained)
-            found, lines, warned = compared.answer, compared.table(), []
-            shown = [Panel(r.asked.scheduler, r.answer, asked.seeds, r.predicted) for r in compared.rivals]
-        elif method == "grid":
-            whole = grid.Grid(asked, trained[0])
-            whole.search()
-            found, lines, warned = whole.answer(), whole.table(), whole.cautions()
-        else:
-            short = horizon.search(asked, trained[0])
-            found, lines = short.answer, horizon.table(short, asked.seeds)
-            warned = horizon.cautions(short.found, short.answer.candidates)
-    for caution in warned:
-        say(f"warning: {caution}")
-    file = found.write(asked.folder)
-    write_page(asked.folder)  # the sweep wrote it before there was an answer
-    _answered(asked, found, file, lines)
-    if options.png is not None:
-        metric, less = run.checkpoint.monitor, trained[0].sign == 1
-        unit = unit_of(metric, trained[0].units)
-        shown = shown or [Panel(asked.scheduler, found, asked.seeds)]
-        write(options.png, draw(shown, metric, unit, str(options.png), less_is_better=less))
-
-
-def _answered(asked: FindRequest, found: Answer, file: Path, lines: Sequence[str]) -> None:
-    tell("\n".join([*lines, "", f"{found.override}   ({found.method}, {file}; cost {asked.told(found.cost_steps)})"]))
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser("find", description="Find the learning rate of exactly this config.", epilog=EXAMPLES)
+    found.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="as for a run, and keys of its own: --help=all"
+    )
+    found.add_argument("--png", type=Path, metavar="F", help="draw the losses over the rate (needs matplotlib)")
+    found.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
+    return found

@@ -10,6 +10,9 @@ from hydra._internal.utils import get_args_parser
 
 from lrsched.errors import UNSET, ConfigError
 
+COMPLETION = ("--shell-completion", "-sc")
+"""Hydra's flag, by which the script of a shell asks: ``-sc query=bash``."""
+
 
 def flags_first(arguments: Sequence[str]) -> list[str]:
     """Put the flags before the overrides: Hydra reads no override after a flag that follows one.
@@ -19,7 +22,8 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     """
     parser = get_args_parser()
     parser.error = _refuse  # argparse would print its usage, and end the process
-    words = list(arguments)
+    whole = "--help=all" in arguments
+    words = ["--help" if word == "--help=all" else word for word in arguments]
     for place, following in enumerate(words[1:]):
         if words[place] in ("--info", "-i") and ("=" in following or following.startswith("~")):
             words[place] = "--info=all"  # else argparse takes the override for its value
@@ -36,6 +40,8 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     for name, value in vars(known).items():
         if name != "overrides" and value not in (None, False):
             flags += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+    if whole:
+        flags[flags.index("--help")] = "--help=all"
     return flags if known.hydra_help else [*flags, *known.overrides]  # Hydra's help knows no key of ours
 
 
@@ -64,4 +70,4 @@ def completed(line: str) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise ConfigError("command line", UNSET, message, "--help shows every key, and --hydra-help Hydra's own flags")
+    raise ConfigError("command line", UNSET, message, "--help=all shows every key, and --hydra-help Hydra's own flags")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keyword
 import shlex
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
@@ -40,11 +42,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    parser = Parser("new", description="Make a project of your own that runs at once.")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made; its name is the project's")
-    folder: Path = parser.parse_intermixed_args(arguments).folder
+    folder: Path = parser().parse_intermixed_args(arguments).folder
     begin(folder)
+    # In a process of its own, whose folder is the project's: its classes are imported.
+    subprocess.run([sys.executable, "-m", "lrsched", "schema"], cwd=folder, stdout=subprocess.DEVNULL, check=False)
     tell(NEXT.format(folder=shlex.quote(str(folder))))
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser("new", description="Make a project of your own that runs at once.")
+    found.add_argument("folder", type=Path, metavar="FOLDER", help="is made; its name is the project's")
+    return found
 
 
 def begin(folder: Path) -> None:

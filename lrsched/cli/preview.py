@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     found = list(courses(options.overrides, options.config_dir))
     if options.png is not None:
         write(options.png, png(found, str(options.png)))
@@ -59,16 +59,17 @@ def _run(arguments: Sequence[str]) -> None:
     tell(block(found, width=min(get_terminal_size().columns, WIDEST), colour=terminal()[1]))
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """What the command takes."""
     about = "The schedule of exactly this config, without data or model."
-    parser = Parser("preview", description=about, epilog=EXAMPLES)
+    found = Parser("preview", description=about, epilog=EXAMPLES)
     several = "as for a run; several: scheduler=cosine,step"
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help=several)
-    parser.add_argument("--png", type=Path, metavar="F", help="draw a picture (needs matplotlib)")
+    found.add_argument("overrides", nargs="*", metavar="key=value", help=several)
+    found.add_argument("--png", type=Path, metavar="F", help="draw a picture (needs matplotlib)")
     table = "write step, epoch and every value that moves, a row for each step"
-    parser.add_argument("--csv", type=Path, metavar="F", help=table)
-    parser.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
-    return parser
+    found.add_argument("--csv", type=Path, metavar="F", help=table)
+    found.add_argument("--config-dir", "-cd", metavar="D", help="more configs, in a folder of your own")
+    return found
 
 
 def courses(overrides: Sequence[str], folder: str | None) -> Iterator[Course]:

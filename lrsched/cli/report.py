@@ -13,6 +13,7 @@ from lrsched.cli.command import Parser, exit_code, refuse_records, write
 from lrsched.console import say, tell, terminal
 from lrsched.errors import ConfigError
 from lrsched.report import compare_paths, render
+from lrsched.report.folders import folders, unread
 from lrsched.report.json import numbers
 from lrsched.report.pictures.draw import pictures
 from lrsched.report.tables.typeset import FORMS, beside_table, typeset
@@ -36,10 +37,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     if options.html is not None and options.html == options.json:
         raise ConfigError("--html", str(options.html), "is the file of --json too", "give each a name of its own")
     found = compare_paths(options.paths, options.metric, options.mode, options.target)
+    for passed in unread(folders(found.runs, options.paths)):
+        say(f"warning: {passed}")
     files: dict[Path, bytes] = {}
     if options.json is not None:
         text = json.dumps(numbers(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -61,24 +64,25 @@ def _run(arguments: Sequence[str]) -> None:
     tell(typeset(found, options.table).removesuffix("\n"))
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """What the command takes."""
     about = "Compare runs and sweeps: each schedule at its best learning rate, seed against seed."
-    parser = Parser("report", description=about, epilog=EXAMPLES)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a run folder, or a folder that holds some")
-    parser.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
-    parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
+    found = Parser("report", description=about, epilog=EXAMPLES)
+    found.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a run folder, or a folder that holds some")
+    found.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
+    found.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
     steps = "steps until the metric reaches X; auto: what every schedule reaches"
-    parser.add_argument("--target", type=target, metavar="X", help=steps)
-    parser.add_argument(
+    found.add_argument("--target", type=target, metavar="X", help=steps)
+    found.add_argument(
         "--html", type=Path, metavar="F", help="write a page with tables and curves, to open in a browser"
     )
     table = "print the table alone, in this form: for a page, a paper (booktabs), a spreadsheet"
-    parser.add_argument("--table", choices=FORMS, help=table)
-    parser.add_argument("--json", type=Path, metavar="F", help="write all numbers")
-    parser.add_argument(
+    found.add_argument("--table", choices=FORMS, help=table)
+    found.add_argument("--json", type=Path, metavar="F", help="write all numbers")
+    found.add_argument(
         "--png", type=Path, metavar="FOLDER", help="draw curves.png, rates.png and target.png (needs matplotlib)"
     )
-    return parser
+    return found
 
 
 def target(text: str) -> float | str:

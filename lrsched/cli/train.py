@@ -8,14 +8,15 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrsched.cli.flags import completed, config_dir, flags_first
-from lrsched.cli.help import HELP, show_help
+from lrsched.cli.flags import COMPLETION, config_dir, flags_first
+from lrsched.cli.help import HELP, WHOLE, show_help
 from lrsched.compose.choices import refuse_hidden
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.hydra_setup import call, register
 from lrsched.compose.onto import for_stored
 from lrsched.config.project import with_own_configs
 from lrsched.console import forgive_readers, say
+from lrsched.machine.waiting import wait_shortly
 from lrsched.signals import stop_flag
 
 
@@ -31,6 +32,7 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     forgive_readers()
+    wait_shortly()
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()
@@ -42,9 +44,9 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
             more = config_dir(words)
             if more is not None:
                 refuse_hidden(more, "--config-dir")
-            if "--shell-completion" in words and "COMP_LINE" in os.environ:
-                os.environ["COMP_LINE"] = completed(os.environ["COMP_LINE"])
-            if HELP in words:
+            if COMPLETION[0] in words and _answered(words, main):
+                return
+            if HELP in words or WHOLE in words:
                 show_help(main, words)
             else:
                 call(main, for_stored(words))
@@ -55,3 +57,9 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
             traceback.print_exc()
         say(f"{error}{error.hint}")
         sys.exit(error.exit_code)
+
+
+def _answered(words: Sequence[str], main: Callable[[], Any]) -> bool:
+    from lrsched.cli.replies import answer  # for a shell alone
+
+    return answer(words, main, ())

@@ -11,6 +11,7 @@ from lrsched.cli.command import Parser, exit_code
 from lrsched.cli.report import target
 from lrsched.console import say, tell
 from lrsched.errors import ConfigError
+from lrsched.report.folders import unread
 from lrsched.signals import stop_flag
 from lrsched.watch.live import Live, Question
 from lrsched.watch.server import Server
@@ -32,9 +33,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     with stop_flag().alone():
         live = Live(Question(options.paths, options.metric, options.mode, options.target))
+        for passed in unread(options.paths):
+            say(f"warning: {passed}")
         with _server(live, options.port) as server:
             tell(server.address)
             say("the address above is good until Ctrl-C; open it in a browser on this machine")
@@ -51,16 +54,17 @@ def _server(live: Live, port: int) -> Server:
         raise ConfigError("--port", port, rule, "give another one, or none for one that is free") from error
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """What the command takes."""
     about = "Show runs and sweeps in a browser while they go on: the page of lrsched report, live."
-    parser = Parser("watch", description=about, epilog=EXAMPLES)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a run folder, or a folder that holds some")
-    parser.add_argument("--port", type=_port, default=0, metavar="N", help="to listen on; by default one that is free")
-    parser.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
-    parser.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
+    found = Parser("watch", description=about, epilog=EXAMPLES)
+    found.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a run folder, or a folder that holds some")
+    found.add_argument("--port", type=_port, default=0, metavar="N", help="to listen on; by default one that is free")
+    found.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
+    found.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
     steps = "steps until the metric reaches X; auto: what every schedule reaches"
-    parser.add_argument("--target", type=target, metavar="X", help=steps)
-    return parser
+    found.add_argument("--target", type=target, metavar="X", help=steps)
+    return found
 
 
 def _port(text: str) -> int:

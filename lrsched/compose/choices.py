@@ -45,9 +45,9 @@ def refuse_hidden(folder: str, key: str) -> None:
 
 
 def hide_shared_files() -> None:
-    """Hide shared files from Hydra's TAB completion and from ``glob(*)``. Hydra has no public hook for that."""
+    """Hide shared files and folders of schemas from TAB completion and ``glob(*)``; Hydra has no public hook."""
     ConfigLoaderImpl.get_group_options = _options
 
 
 def _options(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> list[str]:
-    return [name for name in _all_options(self, *arguments, **named) if not name.startswith("_")]
+    return [name for name in _all_options(self, *arguments, **named) if name[0] not in "_."]

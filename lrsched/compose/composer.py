@@ -2,20 +2,48 @@
 
 Jobs that choose the same groups (``scheduler=cosine``) have the same files. They differ in values alone (``seed=3``),
 which Hydra applies last. So this reads and merges the files once for each choice of groups, and applies the values to
-a copy: it plans a thousand jobs in seconds, where Hydra, which reads the files for each job, takes a minute.
+a copy: it plans a thousand jobs in seconds, where Hydra, which reads the files for each job, takes a minute. Jobs that
+give plain values to the same keys share the rest of their config, resolved (:meth:`Composer.resolved`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from hydra._internal import config_loader_impl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from lrsched.compose.nodes import as_written, plain
+from lrsched.config.walk import is_list, is_mapping, leaves, tree
+from lrsched.machine.threads import AUTO
+
+_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+"""A key that is a path of names."""
+
+_OUTSIDE = re.compile(r"\$\{(?:now|oc\.env):[^${}]*\}")
+"""A reference to what is the same for all jobs."""
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What jobs share that give plain values to the same keys.
+
+    Args:
+        config: of one of them; the next job's values replace its own.
+        resolved: the same as plain dicts and lists; None where a value refers to another one.
+    """
+
+    config: DictConfig
+    resolved: Mapping[str, Any] | None
 
 
 class Composer:
@@ -40,6 +68,7 @@ class Composer:
         self._groups: dict[str, bool] = {}
         self._bases: dict[tuple[str, ...], DictConfig] = {}
         self._bare: dict[tuple[str, ...], DictConfig] = {}
+        self._forms: dict[tuple[tuple[str, ...], tuple[str, ...]], _Form | None] = {}  # None: each job by itself
 
     def bare(self, overrides: Sequence[str]) -> DictConfig:
         """Compose the config of one job without Hydra's part, which is the larger one.
@@ -53,6 +82,43 @@ class Composer:
             with open_dict(self._bare[choices]):
                 del self._bare[choices]["hydra"]
         return self._finished(deepcopy(self._bare[choices]), values)
+
+    def resolved(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """The config of one job without Hydra's part, as plain dicts and lists, every interpolation resolved.
+
+        Raises:
+            HydraException, OmegaConfBaseException: it cannot be composed.
+            ConfigError: a value is missing, or an interpolation cannot be resolved.
+        """
+        choices, values = self._split(overrides)
+        form = (choices, tuple(override.key_or_group for override in values))
+        are_plain = all(map(_is_plain, values)) and len(set(form[1])) == len(values)
+        known = self._forms.get(form) if are_plain else None
+        if known is not None:
+            try:
+                return self._filled(known, values)
+            except (HydraException, OmegaConfBaseException):
+                del self._forms[form]  # its config is half changed; what follows says what is wrong
+        config = self.bare(overrides)
+        found = plain(config)
+        if are_plain and form not in self._forms:
+            alone = _refers_to_nothing(config)
+            self._forms[form] = _Form(config, tree(found) if alone else None) if _are_values(found, form[1]) else None
+        return found
+
+    def _filled(self, form: _Form, values: list[Override]) -> dict[str, Any]:
+        """The resolved config of a form with other values, converted and checked by the config's own types."""
+        self._apply(values, form.config)
+        if form.resolved is None:
+            return plain(form.config)
+        found: dict[str, Any] = tree(form.resolved)
+        for override in values:
+            *path, name = override.key_or_group.split(".")
+            holder = found
+            for step in path:
+                holder = holder[step]
+            holder[name] = OmegaConf.select(form.config, override.key_or_group)
+        return found
 
     def whole(self, overrides: Sequence[str]) -> DictConfig:
         """Compose the config of one job as Hydra runs it.
@@ -79,7 +145,7 @@ class Composer:
             overrides: of the job.
             number: among the jobs.
             run_id: the name of its folder; None: the one that the config names.
-            threads: used if the config names no number.
+            threads: used if the config names no number itself (``auto``, null).
 
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
@@ -88,7 +154,7 @@ class Composer:
         with open_dict(config):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
             config.hydra.sweep.subdir = config.hydra.sweep.subdir if run_id is None else run_id
-            config.threads = config.threads or threads
+            config.threads = threads if config.threads in (None, AUTO) else config.threads
         return config
 
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
@@ -122,3 +188,30 @@ class Composer:
             self._apply(values, config)
         OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is the same in the whole sweep
         return config
+
+
+def _is_plain(override: Override) -> bool:
+    """Whether an override changes a value to one that neither holds nor refers to others."""
+    value = override.value()
+    is_value = value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "$" not in value)
+    is_change = override.type == OverrideType.CHANGE and override.package is None
+    return is_value and value != "???" and is_change and bool(_PLAIN.fullmatch(override.key_or_group))
+
+
+def _refers_to_nothing(config: DictConfig) -> bool:
+    """Whether no value of a config refers to another one."""
+    texts = (text for leaf in leaves(as_written(config)) for text in leaf if isinstance(text, str))
+    return not any("$" in _OUTSIDE.sub("", text) for text in texts)
+
+
+def _are_values(found: Mapping[str, Any], keys: Sequence[str]) -> bool:
+    """Whether these keys of a resolved config lead to single values through mappings."""
+    for key in keys:
+        node: Any = found
+        for step in key.split("."):
+            if not is_mapping(node) or step not in node:
+                return False
+            node = node[step]
+        if is_mapping(node) or is_list(node):
+            return False
+    return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_type_hints
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import (
@@ -79,6 +81,10 @@ def complaint(error: BaseException, overrides: Sequence[str] = ()) -> ConfigErro
         return _missing_choice(error)
     if isinstance(error, OverrideParseException):
         return _unreadable(error)
+    inside = re.match(r"In '([^']+)': \w+ raised while composing config", str(error))
+    if inside and isinstance(error.__context__, OmegaConfBaseException):  # a file's own fault, and no override's
+        found = complaint(error.__context__)
+        return ConfigError(found.key, found.value, f"{found.rule} (in {inside[1]}.yaml)", found.remedy)
     cause = error.__cause__ if isinstance(error, HydraException) else error
     while isinstance(cause, HydraException) and cause.__cause__ is not None:
         cause = cause.__cause__
@@ -139,9 +145,22 @@ def _wrong_type(cause: ValidationError) -> ConfigError:
     match = re.search(r"Value '(.*)' is not a valid bool", str(cause), re.DOTALL)
     if match:
         return ConfigError(str(cause.full_key), match[1], "must be true or false")
-    if "is not Optional" in str(cause):
+    if "is not Optional" in str(cause) or "Incompatible value 'None'" in str(cause):
         return ConfigError(str(cause.full_key), None, "must have a value")
+    match = re.search(r"Merge error: \w+ is not a subclass of (\w+)\. value: (.*)", str(cause))
+    if match:
+        key, keys = next(_mappings(match[1], schema.RunConfig))
+        return ConfigError(key, match[2], f"must be a mapping of {', '.join(keys)}")
     return ConfigError(str(cause.full_key), UNSET, _first_line(cause))
+
+
+def _mappings(name: str, cls: type) -> Iterator[tuple[str, list[str]]]:
+    """Keys of the typed config whose values are mappings of this class, and the keys in them."""
+    for key, hint in get_type_hints(cls).items():
+        if is_dataclass(hint) and isinstance(hint, type):
+            if hint.__name__ == name:
+                yield key, schema.names(hint)
+            yield from ((f"{key}.{below}", names) for below, names in _mappings(name, hint))
 
 
 def _other(error: BaseException, overrides: Sequence[str]) -> ConfigError:

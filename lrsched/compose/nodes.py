@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import complaint
+from lrsched.config.given import Given, nodes_of
 from lrsched.config.walk import is_list, is_mapping
 
 
@@ -46,6 +47,17 @@ def raw(config: DictConfig, key: str) -> Any:
 def put(config: DictConfig, key: str, value: Any) -> None:
     """Set a key, replacing its value."""
     OmegaConf.update(config, key, value, merge=False, force_add=True)
+
+
+def place(config: DictConfig, objects: Mapping[str, Given]) -> None:
+    """Let nodes of a config say what was given in their place.
+
+    Args:
+        config: is changed.
+        objects: given in Python, by the key of the node that each stands in for.
+    """
+    for key, node in nodes_of(objects, as_written(config.dataset)).items():
+        put(config, key, node)
 
 
 def copied(config: DictConfig) -> DictConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,18 @@ def onto(stored: DictConfig, composed: DictConfig, overrides: Sequence[str]) -> 
     parsed = _parsed(overrides)
     chosen = {_key(override) for override in parsed if _is_choice(override)}
     for key in chosen:
-        put(config, key, raw(composed, key))
+        _choose(config, key, raw(composed, key))
     _apply((override for override in parsed if not within(_key(override), chosen)), config)
     return config
+
+
+def _choose(config: DictConfig, key: str, value: Any) -> None:
+    """Put a choice of a group in the place of another; where the group has keys of ours alone, their values."""
+    typed = dataclasses.is_dataclass(OmegaConf.get_type(config, key))
+    if typed:
+        OmegaConf.update(config, key, value, merge=True)
+    else:
+        put(config, key, value)
 
 
 def for_stored(words: Sequence[str]) -> list[str]:

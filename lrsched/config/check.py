@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from lrsched.config import schema
@@ -42,8 +43,7 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
     Raises:
         ConfigError: an unknown key, or a value of another type or out of its range.
     """
-    hints = get_type_hints(cls)
-    items = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints, items = _fields(cls)
     values = {}
     for name, value in node.items():
         key = f"{prefix}.{name}" if prefix else name
@@ -64,6 +64,12 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
             rule(key, checked)
         values[name] = checked
     return cls(**values)
+
+
+@cache
+def _fields(cls: type) -> tuple[Mapping[str, Any], Mapping[str, dataclasses.Field[Any]]]:
+    """The annotation of each field of a schema, evaluated, and the field. (Evaluating takes longer than a check.)"""
+    return get_type_hints(cls), {item.name: item for item in dataclasses.fields(cls)}
 
 
 def _entry(cls: type[S], value: Any, key: str) -> S:

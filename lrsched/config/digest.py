@@ -15,7 +15,7 @@ NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint
 
 NEUTRAL_WITHIN = {
     "dataset": ("root", "cache_root", "train_samples", "test_samples"),
-    "trainer": ("progress", "profile", "show_every"),
+    "trainer": ("progress", "profile", "show_every", "keep_memory"),
 }
 """Keys of groups that do not change it either."""
 
@@ -69,7 +69,7 @@ def computing(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def config_sha256(config: Mapping[str, Any]) -> str:
     """Hash the keys of a resolved config that change the result, by SHA-256."""
-    return hashlib.sha256(json.dumps(computing(config), sort_keys=True, default=str).encode()).hexdigest()
+    return _sha256(_text(config))
 
 
 def was_made_with(config: Mapping[str, Any], digest: str) -> bool:
@@ -77,4 +77,14 @@ def was_made_with(config: Mapping[str, Any], digest: str) -> bool:
 
     Believes a config that refers to other values (``${optimizer.lr}``): its hash is of the resolved one.
     """
-    return "${" in json.dumps(computing(config), default=str) or config_sha256(config) == digest
+    text = _text(config)
+    return "${" in text or _sha256(text) == digest
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    """What is hashed of a config."""
+    return json.dumps(computing(config), sort_keys=True, default=str)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lrsched.config import schema
 from lrsched.config.component import Component, Own
 from lrsched.config.targets import arguments_in
 from lrsched.config.walk import flat
@@ -72,6 +73,20 @@ class InPlace(Component[Own]):
             return self.given.make(facts)
         except ConfigError as error:
             raise error.under(self.key) from error
+
+
+def nodes_of(objects: Mapping[str, Given], dataset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The nodes that say what was given, by key; what the trainer asks of a data set stays.
+
+    Args:
+        objects: given in Python, by the key of the node that each stands in for.
+        dataset: the node of the data set, as the config has it.
+    """
+    found = {key: dict(given.node) for key, given in objects.items()}
+    if "dataset" in found:
+        kept = {name: dataset[name] for name in schema.names(schema.DatasetConfig) if name in dataset}
+        found["dataset"] |= {**kept, "train_samples": None, "test_samples": 0}  # is seen from those given
+    return found
 
 
 def require_same(*nodes: Component[Any], begun: bool) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from lrsched.config.rules import Limits, holds
 from lrsched.config.walk import is_list
 from lrsched.errors import ConfigError
 
-Range = tuple[Callable[[float], bool], str]
+Range = tuple[Limits, str]
+"""The limits of a number, and the rule in words."""
 
-DECAY: Range = (lambda x: 0 <= x < 1, "must be at least 0 and below 1: it is the part of a running mean that stays")
-SHARE: Range = (lambda x: 0 <= x <= 1, "must lie between 0 and 1")
-NOT_NEGATIVE: Range = (lambda x: x >= 0, "must be at least 0: a learning rate is never negative")
-POSITIVE: Range = (lambda x: x > 0, "must be above 0: it divides")
-COUNT: Range = (lambda x: x >= 0, "must be at least 0")
+DECAY: Range = (
+    {"minimum": 0, "exclusiveMaximum": 1},
+    "must be at least 0 and below 1: it is the part of a running mean that stays",
+)
+SHARE: Range = ({"minimum": 0, "maximum": 1}, "must lie between 0 and 1")
+NOT_NEGATIVE: Range = ({"minimum": 0}, "must be at least 0: a learning rate is never negative")
+POSITIVE: Range = ({"exclusiveMinimum": 0}, "must be above 0: it divides")
+COUNT: Range = ({"minimum": 0}, "must be at least 0")
 
 RANGES: dict[str, Range] = {
     **dict.fromkeys(("momentum", "betas", "rho", "base_momentum", "max_momentum"), DECAY),
@@ -41,9 +46,9 @@ def check_ranges(cls: type, arguments: Mapping[str, Any], key: str) -> None:
         return
     for name, value in arguments.items():
         if name in RANGES:
-            holds, rule = RANGES[name]
+            limits, rule = RANGES[name]
             for number in value if is_list(value) else [value]:
-                if isinstance(number, (int, float)) and not holds(number):
+                if isinstance(number, (int, float)) and not holds(number, limits):
                     raise ConfigError(f"{key}.{name}", value, rule)
     low, high = arguments.get("base_lr"), arguments.get("max_lr")
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:

@@ -14,15 +14,16 @@ from lrsched.config.rules import (
     ALPHA,
     HELD_OUT,
     LAYER_DECAY,
-    THREADS,
     at_least,
     auto_or_duration,
+    auto_or_threads,
     duration,
     expression,
     null_or_duration,
     one_of,
     ruled,
     within,
+    yes_no_or_auto,
 )
 from lrsched.horizon import POLICIES
 
@@ -31,6 +32,21 @@ GROUPS = ("scheduler", "optimizer", "model", "dataset", "task")
 
 OPEN = (*GROUPS, "average")
 """Groups whose keys depend on the class that they name; an average may be none."""
+
+AUTO = "auto"
+"""The value of a key of :data:`SPEED` that is chosen by timing, once, before a run begins."""
+
+SPEED = {
+    "precision": "fp32",
+    "channels_last": False,
+    "compile": False,
+    "fused": False,
+    "tf32": False,
+    "keep_memory": False,
+}
+"""Keys of ``trainer`` that make an update faster, and their defaults."""
+
+ASKED = {"rule": yes_no_or_auto}
 
 # OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
 
@@ -67,7 +83,12 @@ class TrainerConfig:
     accumulate: int = ruled(1, at_least(1))
     clip_norm: Optional[float] = ruled(None, ABOVE_0)
     on_nonfinite: str = ruled("stop", one_of("stop", "skip", "rollback"))
-    precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16"))
+    precision: str = ruled("fp32", one_of("fp32", "bf16", "fp16", AUTO))
+    channels_last: Any = field(default=False, metadata=ASKED)
+    compile: Any = field(default=False, metadata=ASKED)
+    fused: Any = field(default=False, metadata=ASKED)
+    tf32: Any = field(default=False, metadata=ASKED)
+    keep_memory: Any = field(default=False, metadata=ASKED)
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     show_every: Optional[str] = ruled("100%", null_or_duration)
@@ -174,7 +195,7 @@ class OptimizerConfig:
     no_decay: bool = True
     layer_decay: Optional[float] = ruled(None, LAYER_DECAY)
     corrected_decay: Optional[str] = ruled(None, expression)
-    groups: dict[str, Any] = field(default_factory=dict[str, Any])
+    groups: dict[str, Any] = field(default_factory=dict[str, Any], metadata={"values": ParameterGroup})
 
 
 @dataclass
@@ -195,7 +216,7 @@ class RunConfig:
     init_from: Optional[str] = None
     init_match: Optional[str] = ruled(None, expression)
     device: str = "auto"
-    threads: Optional[int] = ruled(None, THREADS)
+    threads: Any = field(default="auto", metadata={"rule": auto_or_threads})
     optimizer: Any = "???"
     scheduler: Any = "???"
     task: Any = "???"

@@ -33,6 +33,7 @@ PARTS = ("validation", "test")
 class Settings(schema.RunConfig):
     """The config of a run with each group's node parsed: the same fields, of narrower types."""
 
+    threads: int | str | None
     optimizer: Component[schema.OptimizerConfig]
     scheduler: Component[None]
     task: Component[None]

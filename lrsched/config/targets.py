@@ -168,7 +168,7 @@ def check_arguments(cls: type, role: Role, arguments: Mapping[str, Any], key: st
         ConfigError: an argument that the class does not take, one of another type or out of its range, or one missing.
     """
     parameters = inspect.signature(cls).parameters
-    hints = _hints(cls)
+    hints = hints_of(cls)
     kinds = {name: parameter.kind for name, parameter in parameters.items()}
     open_ended = inspect.Parameter.VAR_KEYWORD in kinds.values()
     offered = [name for name, kind in kinds.items() if name not in role.given and kind not in _ANY_NUMBER]
@@ -251,7 +251,7 @@ def find(target: str, key: str, what: str) -> Any:
     raise ConfigError(key, target, f"there is no module {parts[0]}", remedy)
 
 
-def _hints(cls: Any) -> dict[str, Any]:
+def hints_of(cls: Any) -> dict[str, Any]:
     """Read the annotations of a constructor; none where they cannot be evaluated."""
     try:
         # A dataclass is read by its fields, each in the module that wrote it.

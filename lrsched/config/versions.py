@@ -9,11 +9,10 @@ version that moves a key adds a line to :data:`MOVED`.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched.config.walk import is_mapping
+from lrsched.config.walk import is_mapping, tree
 
 LATER: Mapping[str, Any] = {
     "trainer.early_stop.start": "0st",
@@ -34,6 +33,7 @@ LATER: Mapping[str, Any] = {
     "init_match": None,
     "average": {},
     "dataset.cache": False,
+    **{f"trainer.{name}": False for name in ("channels_last", "compile", "fused", "tf32")},
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.
 
@@ -54,7 +54,7 @@ _ABSENT = object()
 
 def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
     """Write a config as the oldest version that knows its keys would: the form that is hashed."""
-    first = copy.deepcopy(dict(config))
+    first: dict[str, Any] = tree(dict(config))
     for old, new in MOVED.items():
         _move(first, new, old)
     for key, (before, now) in SPELT.items():
@@ -69,14 +69,14 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_read_now(config: Mapping[str, Any]) -> dict[str, Any]:
     """Read a stored config of any version in the form of this one."""
-    now = copy.deepcopy(dict(config))
+    now: dict[str, Any] = tree(dict(config))
     for old, new in MOVED.items():
         _move(now, old, new)
     for key, (before, after) in SPELT.items():
         _replace(now, key, before, after)
     for key, value in _declared(now):
         if _find(now, key) is _ABSENT and not _belongs_to_a_class(now, key):
-            _put(now, key, copy.deepcopy(value))
+            _put(now, key, tree(value))
     return now
 
 

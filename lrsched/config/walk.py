@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 Flat = Mapping[str, Any]
 """Dotted keys and plain values."""
@@ -39,6 +39,20 @@ def leaves(node: Any, key: str = "", *, into_lists: bool = True) -> Iterator[tup
             yield from leaves(item, f"{key}[{i}]")
     else:
         yield key, node
+
+
+def tree(node: Any) -> Any:
+    """Copy the mappings and lists of a config; the values in them stay the same objects.
+
+    >>> one = {"model": {"hidden": [64, 32]}}
+    >>> other = tree(one)
+    >>> other == one, other["model"]["hidden"] is one["model"]["hidden"]
+    (True, False)
+    """
+    if isinstance(node, dict):
+        inside = cast(dict[str, Any], node)
+        return {key: tree(item) if isinstance(item, (dict, list)) else item for key, item in inside.items()}
+    return [tree(item) for item in cast(list[Any], node)] if isinstance(node, list) else node
 
 
 def keys_named(word: str, config: Mapping[str, Any]) -> list[str]:

@@ -46,6 +46,20 @@ class Augment:
     columns of the image's height and width, such as masks, with it. ``mask_fill`` is what these have where the image
     was moved in from outside; the image is black there.
 
+    Args:
+        crop: largest shift in each direction, in pixels.
+        flip: mirror left to right with probability ½.
+        rotate: largest turn to either side, in degrees.
+        shear: largest shear to either side, in degrees.
+        scale: largest change of size: 0.2 makes an image 0.8 to 1.2 times as large.
+        shift: largest shift, as a part of width and height.
+        brightness, contrast, saturation: largest change of the factor, up to 1.
+        hue: largest turn of the colour circle, as a part of it, up to ½.
+        cutout: side of the square that is covered, in pixels.
+        erase: probability that a box of the image is covered.
+        mixup, cutmix: α of the Beta distribution that the share of the other image is drawn from.
+        mask_fill: what masks have where the image was moved in from outside; None: ``task.ignore``, if there is one.
+
     Raises:
         ConfigError: a value out of its range.
 

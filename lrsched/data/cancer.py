@@ -16,7 +16,7 @@ SAMPLES, FEATURES = 569, 30
 
 @dataclass(frozen=True, kw_only=True)
 class Cancer(Source):
-    """569 tumours of the breast, thirty numbers each, standardised; is it benign (1, 357 of them) or malignant (0)?
+    """569 tumours of the breast, thirty numbers each, standardised, that are benign (1, 357 of them) or malignant (0).
 
     The numbers are the mean, the standard error and the worst value, over the cell nuclei in a picture, of ten
     measures: radius, texture, perimeter, area, smoothness, compactness, concavity, concave points, symmetry, fractal

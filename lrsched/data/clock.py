@@ -46,8 +46,9 @@ class Clock:
         epoch: passes over the data by then.
         left: samples that were left of the epoch under way by then; 0 if it was at its end.
         drawn: passes over the data by then, the batches passed over among them.
-        unseen: numbers of the samples that this pass had not drawn by then, in its order; None if it was at its end.
-        trained: for each sample of the data, held-out ones too, whether it was trained on by then; None: not known.
+        unseen: int64, the samples that this pass had not drawn by then, in its order; None: it was at its end.
+        trained: bool [N], for each sample of the data, held-out ones too, whether it was trained on by then; None:
+            not known.
         unit: updates of this pace in the time of one when the scheduler was configured.
         in_steps: the run's length is given in steps.
         before: the earlier clocks, oldest first.

@@ -25,8 +25,8 @@ class Data:
     """Samples of any kind, checked: tensors of any type and shape, samples first.
 
     Args:
-        train: columns of the training samples: a tuple (x, y) or (x, y, weight), or a mapping of tensors.
-        test: the source's own test part in the same form, or None: one is held out.
+        train: columns of the N training samples, [N, …]: a tuple (x, y) or (x, y, weight), or a mapping of tensors.
+        test: the source's own test part in the same form, samples first, or None: one is held out.
         facts: what a model or a task may ask for by the names of its parameters. Found by themselves, if they are
             not given: ``input_shape``, ``features`` (numbers in an input), ``classes`` (of whole-numbered targets:
             the largest + 1), ``targets`` (numbers in a target).
@@ -97,7 +97,7 @@ class Data:
         """What brings raw samples into the form that the model is given.
 
         Args:
-            train: the training part, for statistics.
+            train: the training part, samples first, for statistics.
             device: of the batches.
             augment: random changes of training images, or None.
 
@@ -118,7 +118,11 @@ class Data:
         return change if fill is None else Fill(fill, device, change)
 
     def facts_of(self, train: Batch) -> dict[str, Any]:
-        """The facts, with those that the training part tells."""
+        """The facts, with those that the training part tells.
+
+        Args:
+            train: the training part, samples first.
+        """
         found, y = dict(self.facts), target(train)
         if self.standardise and y is not None and y.is_floating_point():
             mean, std = statistics(y)

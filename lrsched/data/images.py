@@ -23,12 +23,16 @@ class Images(Data):
     Args:
         train_x: uint8 [N, C, H, W], raw pixel values.
         train_y: int64 [N], classes counted from 0.
-        test_x, test_y: the source's own test part, in the same form, or None.
+        test_x, test_y: the source's own test part, uint8 [M, C, H, W] and int64 [M], or None.
         classes: number of classes, at least 2.
 
     Raises:
         DataError: a tensor of another type or shape, parts of different shapes, no sample, a label outside
             [0, classes), or a training part with fewer than two classes.
+
+    >>> data = Images(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 2]), None, None, classes=3)
+    >>> data.samples, data.facts["input_shape"], data.facts["classes"]
+    (2, (1, 4, 4), 3)
     """
 
     def __init__(
@@ -77,7 +81,12 @@ class Images(Data):
         return self.facts["classes"]
 
     def transform(self, train: Batch, device: torch.device, augment: Augment | None = None) -> Transform:
-        """Standardise each channel, after random changes in training if asked for.
+        """What standardises each channel, after random changes in training if asked for.
+
+        Args:
+            train: the training part: images uint8 [N, C, H, W] and labels int64 [N].
+            device: of the batches.
+            augment: random changes of training images, or None.
 
         Raises:
             ConfigError: a shift as large as the image.

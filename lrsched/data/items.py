@@ -57,6 +57,10 @@ class Items:
     Raises:
         ConfigError: a name or a number that cannot be used.
         DataError: a data set without a length, or without a sample.
+
+    >>> items = Items([(torch.zeros(3), 0), (torch.ones(3), 1)], facts={"classes": 2})
+    >>> items.samples, items.facts["features"], items.facts["classes"]
+    (2, 3, 2)
     """
 
     train: Any
@@ -120,7 +124,11 @@ class Items:
         return Partition(self.samples)
 
     def sha256(self, arguments: Mapping[str, Any]) -> str:
-        """What tells these data apart; see :func:`lrsched.data.stream.identify.identity`."""
+        """What tells these data apart; see :func:`lrsched.data.stream.identify.identity`.
+
+        Args:
+            arguments: what the config's node says of the samples, by name.
+        """
         return identity([Fetch(Part(name, items), None, 0) for name, items in self.given.items()], arguments)
 
     def fetch(self, part: Part, seed: int, labels: Labels | None = None) -> Fetch:
@@ -153,9 +161,12 @@ class Items:
         return Augmented(augment.of(self.look(train), device, classes=self.facts.get("classes"), mean=mean), change)
 
     def statistics(self, train: Part) -> tuple[Tensor, Tensor] | None:
-        """Mean and standard deviation of each channel of the images of the training part, [C] each, to standardise by.
+        """The mean and standard deviation of each channel of the training images, [C] each, to standardise by.
 
         None, as here: the model is given items as they are. A subclass that knows its pixels overrides this.
+
+        Args:
+            train: the training part.
         """
         return None
 

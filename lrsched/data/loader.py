@@ -22,11 +22,12 @@ class Loader:
     what an undisturbed run gets. A clock says which samples a run that changed its pace goes on with.
 
     Args:
-        data: columns of the training samples. They move to ``device`` once.
+        data: columns of the training samples, samples first. They move to ``device`` once.
         transform: brings raw samples into the form that the model is given.
         batch_size: samples in a micro-batch.
         accumulate: micro-batches in an update.
         seed: of the run.
+        device: of the batches; None: the CPU.
         limit: updates after which an epoch ends early, or None.
         overfit: updates to repeat for ever, always with the same samples, or None.
     """

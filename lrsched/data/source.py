@@ -15,7 +15,7 @@ class Source(ABC):
 
     @abstractmethod
     def load(self) -> Data | Items:
-        """Load the whole data set into memory; or give Items, which are made when they are needed.
+        """Load the whole data set into memory as Data; or give Items, which are made when they are needed.
 
         Raises:
             DataError: the data set is missing or damaged.

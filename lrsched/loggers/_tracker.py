@@ -63,6 +63,9 @@ class Tracker(Logger):
     - The config that is sent has the names of variables of the environment, not their values.
 
     A subclass has the four methods at the end.
+
+    Raises:
+        ConfigError: the package is not installed.
     """
 
     name: ClassVar[str]

@@ -49,6 +49,9 @@ class MLflow(Tracker):
             sweep's.
         experiment: None: the sweep's name, ``lrsched`` for a run alone.
 
+    Raises:
+        ConfigError: a ``uri`` of another kind, an empty name, or the package is not installed.
+
     References:
         Zaharia et al., Accelerating the Machine Learning Lifecycle with MLflow, IEEE Data Eng. Bull. 41(4), 2018,
         http://sites.computer.org/debull/A18dec/p39.pdf

@@ -53,6 +53,7 @@ def summary(
     lines += [_line("average", _average(result))]
     lines += [_line(label, text) for label, text in _snapshots(result)]
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
+    lines += [_line("threads", _threads(result))]
     lines += [_line("folder", str(folder)), _line("resume", again(path_override("resume", folder)))]
     if tensorboard:
         lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
@@ -115,6 +116,21 @@ def _listed(values: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     units = result.get("units") or {}
     numbers = {name: value for name, value in values.items() if isinstance(value, (int, float))}
     return "  ".join(f"{name} {shown(unit_of(name, units), value)}" for name, value in numbers.items())
+
+
+def _threads(result: Mapping[str, Any]) -> str:
+    """How many threads were chosen, and by what.
+
+    >>> _threads({"threads": {"number": 1, "operations": 77_922_816, "limit": ""}})
+    '1: 7.8e+07 operations a batch'
+    >>> _threads({"threads": {"number": 2, "operations": 3_260_000_000, "limit": "OMP_NUM_THREADS=2"}})
+    '2: 3.3e+09 operations a batch, OMP_NUM_THREADS=2'
+    """
+    found = result.get("threads")
+    if not found:
+        return ""
+    work = "" if found["operations"] is None else f"{found['operations']:.1e} operations a batch"
+    return f"{found['number']}: {', '.join(filter(None, [work, found['limit']]))}"
 
 
 def _trained(result: Mapping[str, Any]) -> str:

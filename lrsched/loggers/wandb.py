@@ -42,6 +42,9 @@ class WandB(Tracker):
         project: of W&B.
         entity: a user or a team; None: that of the login, when it is sent.
 
+    Raises:
+        ConfigError: a name that W&B does not take, or the package is not installed.
+
     References:
         Biewald, Experiment Tracking with Weights and Biases, 2020, https://www.wandb.com
     """

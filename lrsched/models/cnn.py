@@ -39,6 +39,10 @@ class CNN(nn.Module):
         LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998,
         https://doi.org/10.1109/5.726791
         Ioffe, Szegedy, Batch Normalization, ICML 2015, https://arxiv.org/abs/1502.03167
+
+    >>> import torch
+    >>> CNN((1, 8, 8), classes=10)(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
     """
 
     def __init__(

@@ -35,6 +35,10 @@ class ResNet9(nn.Module):
     References:
         Page, How to Train Your ResNet, 2018, https://github.com/davidcpage/cifar10-fast
         Coleman et al., DAWNBench, 2017, https://dawn.cs.stanford.edu/benchmark/
+
+    >>> import torch
+    >>> ResNet9((3, 8, 8), classes=10, width=2)(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 10])
     """
 
     def __init__(

@@ -43,6 +43,9 @@ class UNet(nn.Module):
         Ronneberger, Fischer, Brox, U-Net, 2015, https://arxiv.org/abs/1505.04597
         Wu, He, Group normalization, 2018, https://arxiv.org/abs/1803.08494
         Odena, Dumoulin, Olah, Deconvolution and checkerboard artifacts, 2016, https://doi.org/10.23915/distill.00003
+
+    >>> UNet((3, 8, 16), classes=4, width=2)(torch.zeros(2, 3, 8, 16)).shape
+    torch.Size([2, 4, 8, 16])
     """
 
     def __init__(

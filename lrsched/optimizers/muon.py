@@ -36,7 +36,7 @@ class Muon(Optimizer):
     The state is that of torch.optim.Muon and AdamW side by side; it saves, loads and resumes exactly.
 
     Args:
-        params: parameters, or groups of them; a group may have ``name``, ``rule`` and its own value
+        params: tensors of any shape, or groups of them; a group may have ``name``, ``rule`` and its own value
             of any argument below.
         lr: learning rate of both.
         weight_decay: λ, decoupled from the gradient, of both.

@@ -13,6 +13,7 @@ from typing import Any
 
 from lrsched.records import NAME as RUN_ID
 from lrsched.records import RunFolder, read_rows
+from lrsched.report.folders import ANSWER, SWEEP, own_text
 from lrsched.report.runs import RunRecord
 
 PICTURES = 12
@@ -20,8 +21,6 @@ PICTURES = 12
 
 LARGEST = 200_000
 """Bytes of a picture, or of a text, that the page takes in."""
-
-SWEEP, FIND = "sweep.json", "find.json"
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,10 @@ def answers(folders: Iterable[Path]) -> list[tuple[Path, Mapping[str, Any]]]:
     """What finders wrote into some folders."""
     found = []
     for folder in folders:
-        content = _read(folder / FIND)
+        content = _read(folder / ANSWER)
         if content and isinstance(content.get("candidates", content.get("answers")), list):
             found.append((folder, content))
     return found
-
-
-def folders(runs: Sequence[RunRecord], paths: Iterable[Path]) -> list[Path]:
-    """The folders that were asked for and those that hold the runs, each once."""
-    known: dict[str, Path] = {}
-    for path in [*paths, *(run.path.parent for run in runs)]:
-        known.setdefault(os.path.realpath(path), path)
-    return list(known.values())
 
 
 @dataclass(frozen=True)
@@ -199,7 +190,7 @@ def _fork(run: Path) -> tuple[int, str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text("utf-8"))
+        content = json.loads(own_text(file))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

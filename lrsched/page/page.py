@@ -18,8 +18,9 @@ from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
 from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
+from lrsched.report.folders import folders
 from lrsched.report.format import brief
-from lrsched.report.notes import how_chosen, notes, verdicts
+from lrsched.report.notes import how_chosen, missing_baseline, notes, verdicts
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
 from lrsched.report.runs import count_ends
@@ -41,6 +42,7 @@ class Part:
     comparison: Comparison
     verdicts: Sequence[str]
     notes: Sequence[str]
+    missing: tuple[str, str] | None
     chosen: str
     columns: Sequence[TableColumn]
     cells: Sequence[Sequence[rows.Cell]]
@@ -87,8 +89,8 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
     axes = block.Axes()
     data = {"version": block.VERSION, "workloads": block.workloads(report, names, bands, axes)}
     runs = [block.run_of(row, curves[row.number], axes) for row in listed]
-    folders = beside.folders(report.runs, paths)
-    answers = beside.answers(folders)
+    places = folders(report.runs, paths)
+    answers = beside.answers(places)
     parts = [_part(report, number, names[number], bands[number]) for number in range(len(report.comparisons))]
     look = (HERE / "page.css").read_text("utf-8") + style()
     return (
@@ -108,7 +110,7 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
                 (row, brief(row.run.reason), rows.so_far(row.run, report)) for row in listed if not row.run.finished
             ],
             same=rows.same(report),
-            costs=beside.costs(folders),
+            costs=beside.costs(places),
             finds=found.finds(answers),
             rankings=found.rankings(answers),
             data=[
@@ -181,6 +183,7 @@ def _part(report: Report, number: int, names: Sequence[str], bands: Sequence[Map
         comparison,
         verdicts(comparison),
         notes(comparison),
+        missing_baseline(comparison),
         how_chosen(comparison),
         columns,
         cells,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lrsched.compose.nodes import as_written
 from lrsched.compose.stored import read_config
 from lrsched.errors import ConfigError, nearest
+from lrsched.machine.allowance import allowance
+from lrsched.machine.threads import AUTO
 from lrsched.records import RunFolder
 from lrsched.runs.resume import must_hold_a_run
 
@@ -131,10 +134,12 @@ class Run:
 
         if is_ensemble(weights):
             members = members_of(self._files, weights)
-            return predictions_together(self._of_run(members[-1]), members, x, self._parts)
-        if self._ready is None or self._ready[0] != weights:
-            self._ready = weights, self.model(weights)
-        return predictions(self._ready[1], x, self._parts)
+            with self._threads():
+                return predictions_together(self._of_run(members[-1]), members, x, self._parts)
+        with self._threads():
+            if self._ready is None or self._ready[0] != weights:
+                self._ready = weights, self.model(weights)
+            return predictions(self._ready[1], x, self._parts)
 
     def evaluate(self, part: str = "test", weights: str = "last") -> dict[str, float]:
         """The task's metrics on a part of the data, as the run computes them: ``{"test/loss": …}``.
@@ -150,7 +155,15 @@ class Run:
         return self.evaluated(part, weights)[0]
 
     def evaluated(self, part: str, weights: str) -> tuple[dict[str, float], int]:
-        """The metrics as :meth:`evaluate` gives them, and the step that the weights are of."""
+        """The metrics as :meth:`evaluate` gives them, and the step that the weights are of.
+
+        Args:
+            part: ``test`` or ``val``.
+            weights: as for :meth:`predict`.
+
+        Raises:
+            ConfigError: another part, or as for :meth:`evaluate`.
+        """
         from lrsched.python.rebuild import PARTS
         from lrsched.runs.weights import is_ensemble
         from lrsched.train.evaluate import evaluate
@@ -160,20 +173,31 @@ class Run:
         if is_ensemble(weights):
             members = self.together(part, weights)["last"]
             return {f"{part}/{name}": members[-1][name] for name in self._parts.task.better}, len(members)
-        model, step = self._loaded(weights, None)
-        parts = self._parts
-        task = parts.asked_of(model)
-        return evaluate(model, parts.part(part), task, parts.precision, part, parts.named), step
+        with self._threads():
+            model, step = self._loaded(weights, None)
+            parts = self._parts
+            task = parts.asked_of(model)
+            return evaluate(model, parts.part(part), task, parts.precision, part, parts.named), step
 
     def together(self, part: str, weights: str) -> dict[str, list[dict[str, Any]]]:
-        """What snapshots come to on a part of the data, as ``result["snapshots"]`` has it."""
+        """What snapshots come to on a part of the data, as ``result["snapshots"]`` has it.
+
+        Args:
+            part: ``test`` or ``val``.
+            weights: ``snapshots``, or ``snapshots:3``, the latest three.
+
+        Raises:
+            CheckpointError, ConfigError, DataError: as for :meth:`model`.
+        """
         from lrsched.runs.snapshots import evaluate_members
         from lrsched.runs.weights import members_of
         from lrsched.signals import StopFlag
 
         members = members_of(self._files, weights)
-        model, parts = self._of_run(members[-1]), self._parts
-        return evaluate_members(model, parts.part(part), members, parts.asked_of(model), parts.precision, StopFlag())
+        with self._threads():
+            model, parts = self._of_run(members[-1]), self._parts
+            asked = parts.asked_of(model)
+            return evaluate_members(model, parts.part(part), members, asked, parts.precision, StopFlag())
 
     def export(self, path: str | os.PathLike[str], weights: str = "last") -> Path:
         """Write the weights as safetensors, which any library reads; return the path.
@@ -191,6 +215,13 @@ class Run:
 
         saved = self._saved(weights)
         return export(Path(path), saved.weights, {"step": str(saved.step), "weights": weights, **self._about(saved)})
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """Compute with the threads that the run chose (``threads=auto``), as far as they are allowed here."""
+        from lrsched.train.environment import threads_of, with_threads
+
+        number = threads_of(self.result) if self.config.get("threads") == AUTO else None
+        return with_threads(None if number is None else allowance(number).number)
 
     @cached_property
     def _parts(self) -> Rebuilt:

@@ -24,11 +24,12 @@ from lrsched.data.batch import each
 from lrsched.data.loader import InOrder
 from lrsched.data.transform import Transform
 from lrsched.errors import CheckpointError, ConfigError, UserError
+from lrsched.machine.threads import AUTO
 from lrsched.records import RunFolder
 from lrsched.runs.newest import DATA, records
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import batches_to_renew, renew
-from lrsched.train.environment import device_of
+from lrsched.train.environment import device_of, with_threads
 from lrsched.train.evaluate import batches_at_rest
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
@@ -76,9 +77,10 @@ class Rebuilt:
         run, digest = stored_settings(folder, objects)
         require_same(run.model, run.task, begun=True)
         device = device_of(run.device)
-        splits, data = load_data(run)
-        task = build_task(run, splits)
-        transform = chosen_transform(run.dataset.own, splits, task, device)
+        with with_threads(1 if run.threads == AUTO else None):  # as the run was assembled
+            splits, data = load_data(run)
+            task = build_task(run, splits)
+            transform = chosen_transform(run, splits, task, device)
         return cls(run, digest, splits, data, task, transform, Precision(run.trainer.precision, device), device)
 
     @cached_property

@@ -39,7 +39,11 @@ class Columns(Mapping[str, Column]):
 
     @classmethod
     def of(cls, path: Path) -> Columns:
-        """The rows in a file of JSON lines; none if there is no such file yet."""
+        """The rows in a file of JSON lines; none if there is no such file yet.
+
+        Args:
+            path: of the file, ``metrics.jsonl``.
+        """
         return cls(read_rows(path) if path.exists() else ())
 
     def __getitem__(self, name: str) -> Column:
@@ -60,6 +64,9 @@ class Columns(Mapping[str, Column]):
 
     def series(self, name: str) -> tuple[NDArray[np.int64], Column]:
         """The steps that have a value of this name, and the values: ``plt.plot(*run.rows.series("val/loss"))``.
+
+        Args:
+            name: of the column.
 
         Raises:
             KeyError: no row has such a value.

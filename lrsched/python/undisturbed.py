@@ -57,6 +57,7 @@ def _settings() -> Generator[None]:
     strict = torch.are_deterministic_algorithms_enabled()
     lenient = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
+    products = torch.get_float32_matmul_precision()
     filled, variable = getattr(torch.utils.deterministic, FILLED), os.environ.get(VARIABLE)
     torch.set_default_dtype(torch.float32)
     torch.set_default_device(None)
@@ -68,6 +69,8 @@ def _settings() -> Generator[None]:
         torch.set_default_device(None if device.type == "cpu" else device)
         torch._C._set_deterministic_algorithms(strict, warn_only=lenient)  # the public setter imports torch._inductor
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
+        if torch.get_float32_matmul_precision() != products:
+            torch.set_float32_matmul_precision(products)
         setattr(torch.utils.deterministic, FILLED, filled)
         if variable is None:
             os.environ.pop(VARIABLE, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lrsched.compose.nodes import as_written, put
+from lrsched.compose.nodes import place
 from lrsched.compose.onto import for_stored
 from lrsched.compose.outside import composed, hydra_of_ours
 from lrsched.compose.overrides import parse
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def checked(overrides: Any) -> list[str]:
+def checked(overrides: Any, sweeps: str = "asks for a sweep, and this is one run") -> list[str]:
     """The words as a list.
+
+    Args:
+        overrides: as the caller gave them.
+        sweeps: what is wrong with a word that asks for a sweep.
 
     Raises:
         ConfigError: they are no list of words, or a word is a flag of the command line.
@@ -33,7 +37,7 @@ def checked(overrides: Any) -> list[str]:
             raise ConfigError(f"overrides[{number}]", word, "must be a text", 'as in "optimizer.lr=0.03"')
         if word in ("-m", "--multirun"):
             remedy = "call lrsched.run for each, or give the words to the command lrsched train -m"
-            raise ConfigError(f"overrides[{number}]", word, "asks for a sweep, and this is one run", remedy)
+            raise ConfigError(f"overrides[{number}]", word, sweeps, remedy)
         if word.startswith("-"):
             remedy = "folders with more configs are given as config_dir=" if "config-dir" in word else "leave it out"
             raise ConfigError(f"overrides[{number}]", word, "is a flag of the command line, and no override", remedy)
@@ -58,12 +62,10 @@ def config_of(words: Sequence[str], objects: Mapping[str, Given], folder: str | 
             if override.is_sweep_override():
                 remedy = "give one, and call lrsched.run for each; lrsched train -m runs them side by side"
                 raise ConfigError(key, UNSET, "several values are a sweep, and this is one run", remedy)
-            _refuse_doubled(key, objects)
+            refuse_doubled(key, objects)
         config = composed(for_stored(words), folder, key="config_dir")
     del as_open(config)["hydra"]
-    for key, given in objects.items():
-        own = _reserved(as_written(config.dataset)) if key == "dataset" else {}
-        put(config, key, {**given.node, **own})
+    place(config, objects)
     return config
 
 
@@ -73,17 +75,15 @@ def as_open(config: DictConfig) -> DictConfig:
     return config
 
 
-def _refuse_doubled(key: str, objects: Mapping[str, Given]) -> None:
-    """Refuse an override of what an object stands in for; the trainer's own keys of a data set stay."""
+def refuse_doubled(key: str, objects: Mapping[str, Given]) -> None:
+    """Refuse an override of what an object stands in for; the trainer's own keys of a data set stay.
+
+    Raises:
+        ConfigError: names it.
+    """
     group, _, name = key.partition(".")
     if group not in objects or (group == "dataset" and name.partition(".")[0] in schema.names(schema.DatasetConfig)):
         return
     parameter = PARAMETERS[group]
     rule = f"{parameter}= gives the {parameter} already, and no override changes it"
     raise ConfigError(key, UNSET, rule, "leave one of the two out")
-
-
-def _reserved(node: Mapping[str, Any]) -> dict[str, Any]:
-    """What the trainer asks of a data set; how many samples there are is seen from those given."""
-    kept = {name: node[name] for name in schema.names(schema.DatasetConfig) if name in node}
-    return {**kept, "train_samples": None, "test_samples": 0}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from lrsched.config import digest
@@ -47,6 +48,7 @@ _ABSENT = object()
 _EXTENDED = "extended"
 
 
+@lru_cache(maxsize=4096)
 def changes_result(key: str) -> bool:
     """Whether a key can change a result."""
     return key.split(".")[0] not in digest.NEUTRAL and key not in NEUTRAL_WITHIN

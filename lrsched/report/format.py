@@ -48,16 +48,16 @@ def titled(title: str, unit: str) -> str:
 
 
 def difference(unit: str, middle: float, ends: Iterable[float] | None, level: float | None = None) -> str:
-    """A difference and its interval as a cell of a table; of fractions, in percentage points.
+    """A difference and its interval, where there is one, as a cell of a table; of fractions, in percentage points.
 
     >>> difference("nats", 2.47e-06, (1.54e-06, 3.1e-06), 0.953), difference("nats", 0.0031, None)
-    ('2.47e-06 (1.54e-06 to 3.10e-06)', '0.0031 (–)')
+    ('2.47e-06 (1.54e-06 to 3.10e-06)', '0.0031')
     >>> difference("", 0.25, (0.125, 0.5), 0.96875)
     '0.2500 (0.1250 to 0.5000, 97 %)'
     """
     first, *low_high = digits(unit, middle, *(ends or ()))
     other = f", {percent(level)}" if level and percent(level) != USUAL else ""
-    return f"{first} ({' to '.join(low_high) or '–'}{other})"
+    return f"{first} ({' to '.join(low_high)}{other})" if low_high else first
 
 
 def percent(level: float) -> str:

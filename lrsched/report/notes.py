@@ -61,7 +61,7 @@ def verdicts(comparison: Comparison) -> list[str]:
 
 
 def baseline(comparison: Comparison) -> list[str]:
-    """Adam with its defaults, which wants no tuning: what it came to, or how to add it where it is not."""
+    """Adam with its defaults, which wants no tuning: what it came to."""
     metric, rows = comparison.metric, comparison.candidates
     found = [rate for row in rows for rate in row.rates if rate.lr == ADAM[RATE] and _is_adam(rate)]
     if any(rate.comparing for rate in found):
@@ -69,10 +69,20 @@ def baseline(comparison: Comparison) -> list[str]:
         unit = comparison.unit()
         number = f"{value(unit, mean(rate.comparing.values()))}{'' if unit in ('', PERCENT) else f' {unit}'}"
         return [f"baseline, Adam with its defaults: {metric.name} {number} ({of_seeds(tuple(rate.comparing))})"]
-    runs = [run for row in rows for rate in row.rates for run in rate.runs.values()]
-    if found or not any(run.finished for run in runs):
-        return []
-    return [f"no baseline: Adam with its defaults is not among them; add it by {_adding(runs)}"]
+    return []
+
+
+def missing_baseline(comparison: Comparison) -> tuple[str, str] | None:
+    """A word that Adam with its defaults is not there, and the command that adds it, empty where nobody knows it.
+
+    None: it is there, or nothing has finished that it could be compared with.
+    """
+    rates = [rate for row in comparison.candidates for rate in row.rates]
+    runs = [run for rate in rates for run in rate.runs.values()]
+    if any(rate.lr == ADAM[RATE] and _is_adam(rate) for rate in rates) or not any(run.finished for run in runs):
+        return None
+    words, command = _adding(runs)
+    return f"Adam with its defaults, a baseline that wants no tuning, is not among them; {words}", command
 
 
 def _is_adam(rate: Rate) -> bool:
@@ -81,17 +91,17 @@ def _is_adam(rate: Rate) -> bool:
     return all(config.get(key, wanted) == wanted for key, wanted in ADAM.items()) and "optimizer._target_" in config
 
 
-def _adding(runs: Sequence[RunRecord]) -> str:
+def _adding(runs: Sequence[RunRecord]) -> tuple[str, str]:
     """The command that makes the baseline for the seeds of these runs; in words where nobody wrote theirs down."""
     words = "optimizer=adam scheduler=constant"
     if not all(run.overrides for run in runs):
-        return f"the same command with {words} in place of its own optimizer and scheduler"
+        return f"the same command with {words} in place of its own optimizer and scheduler adds it", ""
     shared = [item for item in runs[0].overrides if all(item in run.overrides for run in runs)]
     kept = [item for item in shared if not item.lstrip("+~").startswith(("optimizer", "scheduler", "seed=", "name="))]
     seeds = ",".join(sorted({str(run.config.get(SEED, 0)) for run in runs}, key=lambda seed: (len(seed), seed)))
     folders = {run.path.absolute().parent.name for run in runs}
     name = [f"name={folder}" for folder in folders if len(folders) == 1]
-    return f"lrsched train -m {shlex.join([*kept, *words.split(), f'seed={seeds}', *name])}"
+    return "this adds it:", f"lrsched train -m {shlex.join([*kept, *words.split(), f'seed={seeds}', *name])}"
 
 
 def how_chosen(comparison: Comparison) -> str:

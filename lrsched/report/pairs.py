@@ -28,6 +28,8 @@ class Pair:
             decided which of them is the best.
         probability: that the best beats the other; None without a shared seed.
         comparisons: how many were made.
+        means: of both over the shared seeds, or over all where none is; None if a run diverged.
+        lead: by how much the best one's mean is better, of means of no shared seed.
     """
 
     best: str
@@ -40,6 +42,8 @@ class Pair:
     p_holm: float | None
     probability: float | None
     comparisons: int = 1
+    means: tuple[float, float] | None = None
+    lead: float = 0.0
 
     @property
     def mean(self) -> float | None:
@@ -77,7 +81,19 @@ def _pair(best: Candidate, other: Candidate, metric: Metric) -> Pair:
         p=_p(differences),
         p_holm=None,
         probability=probability_better(mine, theirs) if mine else None,
+        means=(means := _means(best, other, metric)),
+        lead=0.0 if means is None else metric.sign() * (means[1] - means[0]),
     )
+
+
+def _means(best: Candidate, other: Candidate, metric: Metric) -> tuple[float, float] | None:
+    """The mean of either, as it was measured."""
+    mine, theirs = _shared(best, other, metric)
+    if not mine:
+        mine, theirs = ([metric.sign() * value for value in row.values.values()] for row in (best, other))
+    if not mine or not theirs or not all(map(math.isfinite, [*mine, *theirs])):
+        return None
+    return metric.sign() * math.fsum(mine) / len(mine), metric.sign() * math.fsum(theirs) / len(theirs)
 
 
 def _shared(one: Candidate, other: Candidate, metric: Metric) -> tuple[list[float], list[float]]:

@@ -7,9 +7,10 @@ not finish, its sweep may know more than the run could write down: who stopped i
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lrsched.config.walk import flat
 from lrsched.ended import Ending, Why, ending_of
 from lrsched.errors import ConfigError, nearest
 from lrsched.records import RunFolder
+from lrsched.report.folders import ANSWER, SWEEP, SweepJob, first_line, is_own, read_jobs
 from lrsched.report.runs import RunRecord
 from lrsched.units import FIRST_BETTER, FIRST_UNITS
 
@@ -28,11 +30,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is five times 
 TRACES = ("result.json", "metrics.jsonl", "train.log", "checkpoints")
 """What tells a run folder from another one that holds a ``config.yaml``."""
 
-ANSWER = "find.json"
-"""What a finder wrote: a folder with it may be shown without a run."""
-
-SweepJob = Mapping[str, Any]
-"""What a sweep says of one of its runs; empty where there is none."""
+_GROUP = re.compile(rb"^(?=[A-Za-z_]\w*:)", re.MULTILINE)
+"""Where a key of the root begins."""
 
 
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
@@ -44,7 +43,7 @@ def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
     found: dict[str, RunRecord] = {}
     for path in paths:
         here = list(_below(path)) if path.is_dir() else []
-        if not here and not (path / ANSWER).is_file():
+        if not here and not (is_own(path / ANSWER)):
             raise ConfigError("PATH", path, *_nothing(path))
         for run in here:
             known = found.setdefault(os.path.realpath(run.path), run)
@@ -72,22 +71,12 @@ def _below(folder: Path) -> Iterator[RunRecord]:
         if run is not None:
             yield run
             return
-    jobs = _read_jobs(folder / "sweep.json") if "sweep.json" in names else {}
+    jobs = read_jobs(folder / SWEEP) if SWEEP in names else {}
     for name, is_folder in inside:
         if is_folder and not name.startswith(".") and name not in jobs:
             yield from _below(folder / name)
     for run_id, job in jobs.items():
         yield _run_of_job(folder, run_id, job)
-
-
-def _read_jobs(file: Path) -> dict[str, SweepJob]:
-    """The jobs of a sweep by run id; none if its file cannot be read: the folders say more."""
-    try:
-        jobs = json.loads(file.read_text("utf-8"))["jobs"]
-        named = {str(job["run_id"]): job for job in jobs}
-        return {} if any("\0" in run_id for run_id in named) else named
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _run_of_job(sweep: Path, run_id: str, job: SweepJob) -> RunRecord:
@@ -131,7 +120,7 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         return RunRecord(folder.path, {}, "broken", reason, overrides=_overrides(job))
 
     try:
-        config = yaml.load(folder.config.read_bytes(), LOADER)
+        config = parsed(folder.config.read_bytes())
         if not isinstance(config, dict) or not {"optimizer", "scheduler"} <= config.keys() or "defaults" in config:
             raise ValueError("it is not the config of a run")
         config = as_read_now(config)
@@ -139,7 +128,7 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
     except FileNotFoundError:
         return broken("config.yaml is not there") if is_run else None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        return broken(f"config.yaml cannot be read: {_first_line(error)}") if is_run else None
+        return broken(f"config.yaml cannot be read: {first_line(error)}") if is_run else None
     try:
         result = folder.read_result()
         if result is None and folder.result.exists():
@@ -153,8 +142,32 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         units, step, overrides = _words(result, "units", FIRST_UNITS), said.get("step"), _overrides(job)
         return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, ways, units)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        reason = f"result.json cannot be read: {_first_line(error)}"
+        reason = f"result.json cannot be read: {first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))
+
+
+def parsed(content: bytes) -> Any:
+    """Parse a config: the runs of a sweep say the same in most groups, and each text of a group is parsed once.
+
+    Do not change what is returned; it may be part of another config.
+
+    Raises:
+        ValueError, RecursionError, YAMLError: it cannot be read.
+    """
+    first, *groups = _GROUP.split(content)
+    if groups and not first and b"<<" not in content and b"..." not in content:  # joins keys; may end the config
+        try:
+            parts = [_group(text) for text in groups]
+        except (ValueError, RecursionError, yaml.YAMLError):
+            parts = []  # a group that needs another one, or is wrong: the whole will say what
+        if parts and all(isinstance(part, dict) for part in parts):
+            return {key: value for part in parts for key, value in part.items()}
+    return yaml.load(content, LOADER)
+
+
+@lru_cache(maxsize=4096)
+def _group(text: bytes) -> Any:
+    return yaml.load(text, LOADER)
 
 
 def _end(result: Mapping[str, Any] | None, job: SweepJob) -> tuple[str, str, Ending]:
@@ -214,7 +227,3 @@ def _words(result: Mapping[str, Any] | None, key: str, otherwise: Mapping[str, s
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

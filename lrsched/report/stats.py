@@ -54,14 +54,15 @@ def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, 
     ((1.0, 7.0), (-inf, inf))
     """
     values = np.asarray(differences, dtype=np.float64)
-    low, high = _low_end(values, level), -_low_end(-values, level)
+    ends = _drawn_ends if len(values) > EXACT else _counted_ends
+    low, high = ends(values, level)
     if sign_flip_p(differences) > 1 - level:  # 0 is inside; an end that rounding carried beyond it is 0
         return min(low, 0.0), max(high, 0.0)
     return low, high
 
 
 def attained(pairs: int, level: float = 0.95) -> float:
-    """The level that :func:`interval` has with so many pairs: the next that is possible above the one asked for.
+    """The level that :func:`interval` has with so many ``pairs``: the next possible one above the ``level`` asked for.
 
     Where n pairs cannot give as much, it is the most that they can: 1 − 2/2^n, of the interval from the smallest to the
     largest difference.
@@ -73,11 +74,15 @@ def attained(pairs: int, level: float = 0.95) -> float:
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
-    """Two-sided p of the sign-flip test: without a difference, both signs are equally likely.
+    """The two-sided p of the sign-flip test: without a difference, both signs are equally likely.
 
     The share of all 2^n choices of signs that give a mean at least as far from zero; beyond 30 pairs, of 2^16 that are
     drawn, the one observed counted with them. With n pairs it cannot be below 2/2^n (:func:`smallest_p`).
-    Fisher, The design of experiments, 1935, §21.
+    Fisher, The design of experiments, 1935, §21; Pitman, Significance tests which may be applied to samples from any
+    populations, J. R. Statist. Soc. Suppl. 1937, https://doi.org/10.2307/2984124
+
+    Args:
+        differences: float64[n], at least one, finite.
 
     >>> sign_flip_p([1.0, 2.0, 3.0])
     0.25
@@ -93,14 +98,28 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     return float((1 + np.sum((chosen <= rounding) | (values.sum() - chosen <= rounding))) / (1 + _DRAWN))
 
 
+def _drawn_ends(values: Floats, level: float) -> tuple[float, float]:
+    """Both ends of the interval, from subsets that are drawn and from what each leaves out."""
+    n, rank = len(values), math.floor((1 - level) * (1 + _DRAWN))
+    sums, others = _drawn_subsets(n) @ values, _others(n) @ values
+    sizes = _sizes(n)
+
+    def low_end(sign: float) -> float:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = [np.nan_to_num((sign * s + 0.0) / k, nan=-np.inf) for s, k in ((sums, sizes), (others, n - sizes))]
+        return float(np.sort(np.minimum(*means))[rank - 1])
+
+    return low_end(1.0), -low_end(-1.0)
+
+
+def _counted_ends(values: Floats, level: float) -> tuple[float, float]:
+    """Both ends of the interval, from all subsets."""
+    return _low_end(values, level), -_low_end(-values, level)
+
+
 def _low_end(values: Floats, level: float) -> float:
     """The largest θ below the mean at which the test still refuses, −inf if it refuses nowhere."""
     n = len(values)
-    if n > EXACT:
-        subsets = _drawn_subsets(n)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = [np.nan_to_num((s @ values) / s.sum(1), nan=-np.inf) for s in (subsets, 1 - subsets)]
-        return float(np.sort(np.minimum(*means))[math.floor((1 - level) * (1 + _DRAWN)) - 1])
     rank = math.floor((1 - level) / smallest_p(n))
     if rank < 1:
         return -math.inf
@@ -132,11 +151,26 @@ def _subset_sums(values: Floats) -> Floats:
 @lru_cache(maxsize=2)
 def _drawn_subsets(n: int) -> Floats:
     """Subsets of n pairs, a row each, with 1 for those in it: drawn with a fixed seed, so that reports are equal."""
-    return np.random.default_rng(0).integers(0, 2, (_DRAWN, n)).astype(np.float64)
+    draws, subsets = np.random.default_rng(0), np.empty((_DRAWN, n))
+    for part in np.split(subsets, 64):  # the numbers drawn are wide, and fewer at a time stay in the cache
+        part[:] = draws.integers(0, 2, part.shape)
+    return subsets
+
+
+@lru_cache(maxsize=1)
+def _others(n: int) -> Floats:
+    """What the drawn subsets leave out."""
+    return 1 - _drawn_subsets(n)
+
+
+@lru_cache(maxsize=2)
+def _sizes(n: int) -> Floats:
+    """How many pairs are in each drawn subset."""
+    return _drawn_subsets(n).sum(1)
 
 
 def smallest_p(pairs: int) -> float:
-    """The smallest two-sided p that so many pairs can give: 2/2^n.
+    """The smallest two-sided p of :func:`sign_flip_p` that n ``pairs`` can give: 2/2^n.
 
     >>> [smallest_p(n) for n in (3, 5, 6)]
     [0.25, 0.0625, 0.03125]
@@ -145,7 +179,7 @@ def smallest_p(pairs: int) -> float:
 
 
 def fewest_pairs(comparisons: int = 1) -> int:
-    """The fewest pairs that can decide: n with 2/2^n below .05, divided by the number of comparisons.
+    """The fewest pairs that can decide: n with 2/2^n below .05 / ``comparisons``, the first step of :func:`holm`.
 
     >>> fewest_pairs(), fewest_pairs(3)
     (6, 7)
@@ -154,9 +188,13 @@ def fewest_pairs(comparisons: int = 1) -> int:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct the p-values of several comparisons, so that any false finding is as rare as with a single one.
+    """The p-values of several comparisons, corrected: any false finding is as rare as with a single one.
 
-    The k-th smallest of m is multiplied by m − k + 1 and is at least the one before. Holm, Scand. J. Statist. 1979.
+    The k-th smallest of m is multiplied by m − k + 1 and is at least the one before: max over j ≤ k of
+    min(1, (m − j + 1)·p_j). Holm, Scand. J. Statist. 1979, https://www.jstor.org/stable/4615733
+
+    Args:
+        p_values: m of them, in [0, 1]; the answer is in their order.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -169,7 +207,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def probability_better(better: Sequence[float], other: Sequence[float]) -> float:
-    """P(A beats B): the share of pairs in which the first is smaller; a tie counts half.
+    """The share of pairs with ``better`` < ``other``, and half the share of ties: P(A beats B) = P(a < b) + ½·P(a = b).
 
     Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021,
     https://arxiv.org/abs/2103.03098
@@ -182,9 +220,13 @@ def probability_better(better: Sequence[float], other: Sequence[float]) -> float
 
 
 def pairs_needed(differences: Sequence[float]) -> float:
-    """About how many pairs would tell such a difference from none: ((1.96 + .84)·sd/mean)², inf if the mean is 0.
+    """The number of pairs that would tell such a difference from none: ((1.96 + .84)·sd/mean)², inf if the mean is 0.
 
     The usual sample size of a paired test at 5 % with a power of 80 %. It is as rough as sd and mean of the pairs are.
+    Colas, Sigaud, Oudeyer, How Many Random Seeds?, 2018, https://arxiv.org/abs/1806.08295
+
+    Args:
+        differences: float64[n], at least two, finite.
 
     >>> round(pairs_needed([1.0, 2.0, 3.0]), 2)  # sd 1, mean 2
     1.96
@@ -197,7 +239,7 @@ def pairs_needed(differences: Sequence[float]) -> float:
 
 
 def algoperf_scores(times: Sequence[Sequence[float]], longest: float = 4.0) -> list[float]:
-    """AlgoPerf's score of each candidate: how close it comes to the fastest, over all workloads.
+    """The score of each candidate, AlgoPerf's, in [0, 1]: how close it comes to the fastest, over all workloads.
 
     With r = t / min t on a workload, the area below the performance profile (share of workloads with r ≤ τ) from
     τ = 1 to 4, which is the mean of clip((4 − r)/3, 0, 1). Dahl et al. 2023, https://arxiv.org/abs/2306.07179

@@ -12,7 +12,7 @@ from rich.text import Text
 from lrsched.report.columns import WINS, TableColumn, all_fit, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, titled, value
-from lrsched.report.notes import how_chosen, notes, verdicts
+from lrsched.report.notes import how_chosen, missing_baseline, notes, verdicts
 from lrsched.report.rates import mean
 from lrsched.report.report import Report
 from lrsched.report.runs import RunRecord, count_ends
@@ -83,6 +83,9 @@ def _comparison(console: Console, comparison: Comparison) -> None:
     console.print()
     _paragraphs(console, verdicts(comparison))
     _paragraphs(console, [f"note: {note}" for note in notes(comparison)])
+    if (missing := missing_baseline(comparison)) is not None:
+        words, command = missing
+        _paragraphs(console, [f"note: {words}", *([f"  {command}"] if command else [])])
 
 
 def _rates(console: Console, comparison: Comparison) -> None:

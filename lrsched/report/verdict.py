@@ -10,7 +10,7 @@ from typing import Literal
 from lrsched.report.format import amount, distance, interval, p_value, percent
 from lrsched.report.pairs import Pair
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
-from lrsched.units import count
+from lrsched.units import PERCENT, after, count, digits
 
 ABSURD = 200
 """If more pairs than this were needed, the two are called equal to within what the interval leaves open.
@@ -27,7 +27,7 @@ class Verdict:
         kind: ``better alone``: better if this were the only comparison, but not as one of several.
         text: in words, with the names of both.
         more_seeds: about how many would decide it; None where it is decided, or more than 200 would be needed.
-        why: what is undecided and why, without the names: pairs that share it share a sentence.
+        why: what would decide it, without the names: undecided pairs that share it share a sentence.
     """
 
     kind: Literal["better", "better alone", "undecided", "equal", "diverged"]
@@ -49,58 +49,74 @@ def verdict(pair: Pair, unit: str) -> Verdict:
         unit: of the differences, as a task says it.
     """
     if pair.seeds == 0:
-        return _more(pair, "at least", fewest_pairs(), "they share no seed")
+        return _more(pair, unit, "at least", fewest_pairs(), "they share no seed")
     if not pair.differences:
         wins = f"{pair.best} wins {(pair.probability or 0) * pair.seeds:g} of {count(pair.seeds, 'pair')}"
         return Verdict("diverged", f"{pair.best} and {pair.other} cannot be compared by means: runs diverged; {wins}")
     if pair.p is None:
-        return _more(pair, "at least", fewest_pairs() - 1, "one seed says nothing about the spread")
+        return _more(pair, unit, "at least", fewest_pairs() - 1, "one seed says nothing about the spread")
     if not any(pair.differences):
         return Verdict("equal", f"{pair.best} and {pair.other} are equal with each of {count(pair.seeds, 'seed')}")
     if pair.seeds < fewest_pairs() or pair.interval is None:
-        return _of_few(pair)
+        return _of_few(pair, unit)
     if pair.p < LEVEL:
         return _better(pair, unit, pair.interval)
     if pair.needed > ABSURD:
         return Verdict("equal", _equal(pair, unit, pair.interval))
     found = f"difference {interval(unit, pair.interval)}, {_level(pair)}, p {p_value(pair.p)}"
-    return _more(pair, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
+    return _more(pair, unit, "about", max(1, math.ceil(pair.needed) - pair.seeds), found)
 
 
 def sentences(pairs: Sequence[Pair], unit: str) -> list[str]:
     """The verdicts in words; pairs that are undecided for the same reason share a sentence.
 
-    >>> few = [Pair("a", name, (0.1,), 1, None, None, None, None, 1.0) for name in ("b", "c")]
-    >>> sentences(few, "nats")
-    ['a or b, c? undecided: at least 5 more seeds (one seed says nothing about the spread)']
+    >>> few = [Pair("a", name, (0.1,), 1, *[None] * 4, 1.0, means=(0.2, 0.3)) for name in ("b", "c")]
+    >>> sentences(few, "nats")[0].partition(", not decided: ")[::2]
+    ('a is ahead: 0.2000 nats against 0.3000 of b, 0.3000 of c', 'at least 5 more seeds would (one seed says nothing \
+about the spread)')
     """
-    others: dict[tuple[bool, str], list[str]] = {}
+    alike: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
         found = verdict(pair, unit)
-        others.setdefault((found.kind == "undecided", found.why or found.text), []).append(pair.other)
-    return [_question(pairs[0].best, names, text) if undecided else text for (undecided, text), names in others.items()]
+        alike.setdefault((_ahead(pair), found.why) if found.why else ("", found.text), []).append(pair)
+    return [_not_decided(of, unit, text) if verdict(of[0], unit).why else text for (_, text), of in alike.items()]
 
 
-def _question(best: str, others: Sequence[str], why: str) -> str:
-    return f"{best} or {', '.join(others)}? {why}"
+def _ahead(pair: Pair) -> str:
+    """Which of two has the better mean; empty where neither has."""
+    better = pair.mean if pair.mean is not None else pair.lead
+    return "" if not better or pair.means is None else pair.best if better > 0 else pair.other
 
 
-def _undecided(pair: Pair, more: int | None, why: str) -> Verdict:
-    why = f"undecided: {why}"
-    return Verdict("undecided", _question(pair.best, [pair.other], why), more, why)
+def _not_decided(pairs: Sequence[Pair], unit: str, why: str) -> str:
+    """Who is ahead, by what numbers, and what would decide it. The same one is ahead in all pairs."""
+    leader = _ahead(pairs[0])
+    means = [pair.means for pair in pairs if pair.means is not None]
+    if not leader or len(means) < len(pairs):
+        return f"{pairs[0].best} or {', '.join(pair.other for pair in pairs)}? not decided: {why}"
+    leads = leader == pairs[0].best
+    others = [pair.other if leads else pair.best for pair in pairs]
+    first, *rest = digits(unit, means[0][not leads], *(both[leads] for both in means))
+    sign = PERCENT if unit == PERCENT else ""
+    against = ", ".join(f"{number}{sign} of {name}" for number, name in zip(rest, others, strict=True))
+    return f"{leader} is ahead: {after(unit, first)} against {against}, not decided: {why}"
 
 
-def _more(pair: Pair, about: str, more: int, because: str) -> Verdict:
-    return _undecided(pair, more, f"{about} {count(more, 'more seed')} ({because})")
+def _undecided(pair: Pair, unit: str, more: int | None, why: str) -> Verdict:
+    return Verdict("undecided", _not_decided([pair], unit, why), more, why)
 
 
-def _of_few(pair: Pair) -> Verdict:
+def _more(pair: Pair, unit: str, about: str, more: int, because: str) -> Verdict:
+    return _undecided(pair, unit, more, f"{about} {count(more, 'more seed')} would ({because})")
+
+
+def _of_few(pair: Pair, unit: str) -> Verdict:
     """For fewer pairs than can give such a p: their spread is not known well either."""
     least = f"{count(pair.seeds, 'seed')} cannot give a p below {p_value(smallest_p(pair.seeds))}"
     if pair.needed > ABSURD:
         why = f"if the difference is as small as it looks, it takes more than {count(ABSURD, 'seed')} ({least})"
-        return _undecided(pair, None, why)
-    return _more(pair, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
+        return _undecided(pair, unit, None, why)
+    return _more(pair, unit, "about", max(fewest_pairs(), math.ceil(pair.needed)) - pair.seeds, least)
 
 
 def _better(pair: Pair, unit: str, ends: tuple[float, float]) -> Verdict:

@@ -17,6 +17,7 @@ from lrsched.compose.stored import reaching_out, read_config
 from lrsched.config.digest import config_sha256
 from lrsched.console import say
 from lrsched.errors import ConfigError, UserError
+from lrsched.fast.keys import settled
 from lrsched.records import RunFolder
 from lrsched.runs.initial import refuse_changed_source
 from lrsched.runs.resume import finished
@@ -42,7 +43,6 @@ def newest_unfinished(composed: DictConfig, name: str | None) -> RunFolder | Non
         composed: the config of this command.
         name: consider this run alone, even if it is finished.
     """
-    wanted = _identity(composed)
     found = []
     for folder in _folders(name):
         if name is None and finished(folder):
@@ -53,7 +53,7 @@ def newest_unfinished(composed: DictConfig, name: str | None) -> RunFolder | Non
             if strangers:  # resolve it only if this command says the same
                 same = all(reaching_out(composed).get(key) == text for key, text in strangers.items())
                 config = config if same else None
-            if config is not None and _identity(config) == wanted:
+            if config is not None and _identity(config) == _identity(settled(composed, config)):
                 refuse_changed_source(folder, composed.get("init_from"))
                 found.append(folder)
         except (UserError, OSError) as error:

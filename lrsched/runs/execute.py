@@ -7,7 +7,11 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from lrsched.assembly.parts import Parts, assemble
+from lrsched.assembly.speed.compiled import compile_training
+from lrsched.assembly.speed.keys import set_up, tools
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
@@ -25,6 +29,8 @@ from lrsched.loggers.base import Logger
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
+from lrsched.machine.allowance import allowance
+from lrsched.machine.threads import AUTO, chosen
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged, open_journal
 from lrsched.runs.fork import begin, find
@@ -35,7 +41,7 @@ from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
 from lrsched.runs.snapshots import opened
 from lrsched.signals import StopFlag
-from lrsched.train.environment import fingerprint, prepare
+from lrsched.train.environment import fingerprint, prepare, take, threads_of
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Outcome, Trainer
@@ -140,15 +146,24 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
 
 def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
     """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
+    allowed = allowance(torch.get_num_threads())
     device = prepare(run.device, run.threads, run.trainer.deterministic)
+    set_up(run, device)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     with traced(run):
         parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
+    about: dict[str, Any] = {}
+    if run.threads == AUTO:
+        before = None if saved is None else threads_of(saved.checkpoint.manifest)
+        about["threads"] = take(chosen(parts.operations_of_a_batch, allowed, before))
+    if run.trainer.compile:
+        compile_training(parts.state.model, parts.loader.batch_size)
     return parts, {
+        **about,
         "config_sha256": config_sha256(plain(request.config)),
         "data_sha256": parts.data_sha256,
-        "fingerprint": fingerprint(device, run.trainer.precision),
+        "fingerprint": {**fingerprint(device, run.trainer.precision), **tools(run)},
         **({} if source is None else {INITIAL: source}),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.parts import Parts
@@ -16,15 +16,13 @@ from lrsched.compose.nodes import put, raw, within
 from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
+from lrsched.machine.allowance import allowance
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.initial import changed_source
 from lrsched.runs.newest import DATA, Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 from lrsched.units import count
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _compare(
     inexact = records(checkpoint.manifest, "inexact")
     unequal = _unequal(checkpoint, pending, about)
     if unequal:
-        listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in unequal.items())
+        listed = ", ".join(f"{name} {old} -> {new}{_why(name, old, run)}" for name, (old, new) in unequal.items())
         if not run.checkpoint.inexact:
             raise CheckpointError(_not_exact(checkpoint, listed, unequal))
         inexact.append({"at": step, "differences": unequal})
@@ -194,6 +192,14 @@ def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[s
     old, new = comparable(old), comparable(new)
     names = [name for name in dict.fromkeys([*new, *old]) if name not in meant]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+def _why(name: str, old: Any, run: Settings) -> str:
+    """What allows a run no more threads than it has here, if it did not ask for a number itself."""
+    if name != "threads" or isinstance(run.threads, int) or not isinstance(old, int):
+        return ""
+    here = allowance(old)
+    return f" ({here.limit} allows no more)" if here.number < old else ""
 
 
 def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[Any, Any]]) -> str:

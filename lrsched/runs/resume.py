@@ -18,6 +18,7 @@ from lrsched.compose.stored import check_folder, reaching_out, read_config
 from lrsched.config.digest import config_sha256, hands, is_named_by_root
 from lrsched.console import say
 from lrsched.errors import ConfigError
+from lrsched.fast.keys import settled
 from lrsched.records import RunFolder
 from lrsched.runs.lengthen import LENGTH, lengthen
 from lrsched.runs.request import RunRequest
@@ -31,6 +32,7 @@ FREE = (
     "trainer.progress",
     "trainer.profile",
     "trainer.show_every",
+    "trainer.keep_memory",
     "dataset.root",
     "dataset.cache_root",
     "device",
@@ -111,6 +113,7 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     if not {_key(item) for item in overrides} & set(EVERYWHERE):
         with as_user_errors(overrides):
             composed = onto(_without_permissions(before), composed, overrides)
+    composed = settled(composed, before)
 
     own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
     changes = [change for key in own if not within(key, free) for change in differences(key, before, composed)]

@@ -13,8 +13,9 @@ from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.nodes import plain, put
 from lrsched.compose.stored import check_folder
 from lrsched.config.blame import CodeError, raised
-from lrsched.config.settings import settings
+from lrsched.config.settings import Settings, settings
 from lrsched.console import say
+from lrsched.fast.keys import asked, put_values
 from lrsched.imports import collector_at_rest
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
@@ -71,12 +72,27 @@ def make_run(
             from lrsched.runs.execute import execute  # imports torch
 
         request = replace(request, context=context)
+        if asked(plain(request.config)):
+            request = _chosen(request, run)
+            run = settings(plain(request.config), context.objects)
         try:
             return execute(run, request, held, stop, quiet=quiet)["metrics"].get(run.checkpoint.monitor)
         except SystemExit as error:  # of a model, a task or a data set of a user's own, as it is built
             raise CodeError(
                 f"{raised(error)}: it ended the program before the run began; raise an error instead"
             ) from None
+
+
+def _chosen(request: RunRequest, run: Settings) -> RunRequest:
+    """The request with what is fastest here in the place of ``auto``; the data stay in memory for the run."""
+    from lrsched.assembly.data import load_each
+    from lrsched.fast.chooser import choose
+
+    context = request.context
+    context = replace(context, data={**context.data, **load_each([run])})
+    config = deepcopy(request.config)
+    put_values(config, choose(plain(config), run, context.data))
+    return replace(request, config=config, context=context)
 
 
 def _of_command(

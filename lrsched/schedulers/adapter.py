@@ -80,7 +80,10 @@ class LRScheduler(lr_scheduler.LRScheduler):
         self._go_to(_position(last_epoch + 1))
 
     def step(self, epoch: int | None = None) -> None:
-        """Put the values of the next update into force, or those of update ``epoch`` (0-based).
+        """Put the values of the next update into force, or those of update ``epoch``.
+
+        Args:
+            epoch: the number of an update, from 0; None: the next one.
 
         Raises:
             ConfigError: with ``past="raise"``, a second step past the end: the first one follows the
@@ -112,12 +115,15 @@ class LRScheduler(lr_scheduler.LRScheduler):
         return self.get_lr()
 
     def state_dict(self) -> dict[str, Any]:
-        """Position and base values, as numbers and containers of them; loads under ``weights_only=True``."""
+        """The position and the base values, as numbers and containers of them; loads under ``weights_only=True``."""
         self._rows.meet(self.optimizer.param_groups)
         return {"last_epoch": self.last_epoch, "bases": [dict(base) for base in self._rows.bases]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over position and base values, and put the values of that position into force.
+
+        Args:
+            state_dict: from :meth:`state_dict`.
 
         Raises:
             CheckpointError: it is the state of another scheduler.

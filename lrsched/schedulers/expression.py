@@ -54,6 +54,13 @@ class Expression:
 
     It keeps nothing but text and T, so that it can be copied, pickled and saved in a checkpoint.
 
+    Args:
+        text: an expression of numbers, ``t``, ``T``, operators and the functions named below.
+        T: the run's length, in steps or epochs, as ``t`` counts.
+
+    Raises:
+        ConfigError: the text is no such expression.
+
     >>> Expression("0.95 ** t", T=10)(2) == 0.95 ** 2
     True
     >>> Expression("t / 5 if t < 5 else max(0, 1 - (t - 5) / (T - 5))", T=10)(7)

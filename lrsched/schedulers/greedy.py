@@ -38,8 +38,8 @@ class Greedy(ClosedLoop):
         window: how many evaluations the mean is of.
         high: the rate never rises above it: a multiple of each group's base value, at least 1.
         final: the rate never falls below it: a ratio of each group's base value, or absolute.
-        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, as every schedule has;
-            evaluations during it are not counted.
+        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, ``warmup`` a duration, as every
+            schedule has; evaluations during it are not counted.
 
     Raises:
         ConfigError: a value out of its range.
@@ -47,6 +47,15 @@ class Greedy(ClosedLoop):
     References:
         Subramanian, Krishnamoorthy, Murthy, Dynamic Learning Rate Scheduling based on Loss Changes Leads to
         Faster Convergence, 2025, https://arxiv.org/abs/2512.14527
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    >>> greedy = Greedy(optimizer, Horizon(steps=4), factor=0.5, patience=0, smooth=False)
+    >>> for step, loss in ((1, 1.0), (2, 2.0)):  # it got worse
+    ...     _ = greedy.observe(step, {"val/loss": loss})
+    >>> greedy.set(2)
+    >>> optimizer.param_groups[0]["lr"]
+    0.25
     """
 
     kept = ("levels", "recent", "last", "good", "bad")

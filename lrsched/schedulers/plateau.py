@@ -37,8 +37,23 @@ class Plateau(ClosedLoop):
         final: the rate is never cut below it: a ratio of each group's base value, or absolute.
         smooth: the metric is the mean of the last ``smooth`` evaluations; 1 = off.
         backtrack: go back to the best weights (and their optimizer state) when the rate is cut.
-        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, as every schedule has;
-            evaluations during it are not counted.
+        warmup, warmup_start, warmup_shape, warmup_power: a ramp in front, ``warmup`` a duration, as every
+            schedule has; evaluations during it are not counted.
+
+    Raises:
+        ConfigError: a value out of its range.
+
+    References:
+        https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    >>> plateau = Plateau(optimizer, Horizon(steps=4), factor=0.5, patience=1)
+    >>> for step in (1, 2, 3):  # the best, and two that are no better
+    ...     _ = plateau.observe(step, {"val/loss": 1.0})
+    >>> plateau.set(3)
+    >>> optimizer.param_groups[0]["lr"]
+    0.25
     """
 
     kept = ("levels", "best", "bad", "cooling", "recent")

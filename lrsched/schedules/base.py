@@ -19,7 +19,11 @@ from lrsched.units import count
 
 @dataclass(frozen=True)
 class Absolute:
-    """A value that is not a ratio of the group's peak. In YAML: ``final: {absolute: 1e-5}``."""
+    """A value that is not a ratio of the group's peak. In YAML: ``final: {absolute: 1e-5}``.
+
+    Args:
+        value: a learning rate, at least 0.
+    """
 
     value: float
 
@@ -35,11 +39,13 @@ class Column(NamedTuple):
 class Schedule:
     """An open-loop curve: pure, frozen, hashable; it holds no optimizer, no counter, no model.
 
-    A subclass is a frozen dataclass of its own parameters and implements :meth:`body`.
+    A subclass is a frozen dataclass of its own parameters and implements :meth:`body`. To the methods,
+    ``horizon`` is the run, by which durations become steps, ``steps`` how many of them the body tiles, and
+    ``peak`` the group's base value; what does not fit into the run is a ConfigError.
 
     Args:
-        warmup: a phase in front, from ``warmup_start`` to the schedule's first value, trained at its
-            end and not at its start (``(]``): no step is wasted at 0, and the peak is used. The
+        warmup: a duration: a phase in front, from ``warmup_start`` to the schedule's first value, trained
+            at its end and not at its start (``(]``): no step is wasted at 0, and the peak is used. The
             schedule's own clock starts after it.
         warmup_start: multiple of the peak that the warm-up starts from, at least 0.
         warmup_shape: linear, cosine, polynomial, exponential, sqrt or constant.
@@ -103,12 +109,14 @@ class Schedule:
         raise NotImplementedError
 
     def phases(self, steps: int, horizon: Horizon, peak: float) -> Sequence[Part]:
-        """The body in a group whose base value is ``peak``. Schedules made of others implement this one:
-        their floors, which may be absolute, are measured against it."""
+        """The body in a group whose base value is ``peak``.
+
+        Schedules made of others implement this one: their floors, which may be absolute, are measured against it.
+        """
         return self.body(steps, horizon, self._floor(peak))
 
     def companions(self, steps: int, horizon: Horizon) -> Mapping[str, Sequence[Part]]:
-        """Other values of the group that the schedule moves, absolute (one-cycle: momentum)."""
+        """The phases of other values of the group that the schedule moves, absolute (one-cycle: momentum)."""
         return {}
 
     def cautions(self, steps: int, horizon: Horizon) -> list[str]:
@@ -116,7 +124,7 @@ class Schedule:
         return []
 
     def lead(self, horizon: Horizon) -> int:
-        """Steps of the warm-up in front of the body."""
+        """The steps of the warm-up in front of the body."""
         warm = horizon.resolve(self.warmup, "warmup")
         rule = f"is {count(warm, 'step')} and leaves nothing of a run of {count(horizon.steps, 'step')}"
         require(warm < horizon.steps, "warmup", self.warmup, rule, "shorten it or train longer")
@@ -142,6 +150,10 @@ class Schedule:
         Args:
             horizon: the run.
             peak: the group's base value, which an absolute floor is measured against.
+
+        Raises:
+            ConfigError: the schedule does not fit into the run.
+            ValueError: the body of a subclass tiles another number of steps.
         """
         lead = self.lead(horizon)
         if self.convention is not None:
@@ -188,6 +200,9 @@ class Schedule:
     def table(self, horizon: Horizon, base: Mapping[str, float] | float = 1.0) -> dict[str, Floats]:
         """The same as absolute values, float64[steps] each.
 
+        Args:
+            base: as for :meth:`columns`.
+
         >>> from lrsched.schedules import Linear
         >>> Linear().table(Horizon(steps=4), 0.1)["lr"].tolist()
         [0.1, 0.07500000000000001, 0.05, 0.025]
@@ -207,7 +222,7 @@ class Schedule:
         return self.plan(horizon).minima()
 
     def of_group(self, name: str) -> Schedule:
-        """The schedule of the parameter group of that name: the first match in ``groups``, or this one.
+        """The schedule of the parameter group ``name``: the first match in ``groups``, or this one.
 
         A part of a group (``head/no_decay``) goes with the whole, unless an entry speaks of it itself.
 

@@ -13,7 +13,7 @@ from lrsched.schedules.shapes import constant
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
-    """1 at every step: the baseline, and what optimizers without a learning rate want.
+    """The peak at every step, v(t) = 1: the baseline, and what optimizers without a learning rate want.
 
     ``final`` has nothing to do here, since nothing decays.
 

@@ -32,7 +32,7 @@ class Cooldown(Schedule):
     Args:
         of: the trunk, a schedule of the whole length.
         at: where the decay starts, a duration after the warm-up (``at=0st`` decays at once).
-        decay: length of the decay, at least one step.
+        decay: length of the decay, a duration of at least one step.
         shape: linear, cosine, sqrt, square, mirror_cosine or exponential, as in WSD.
         final: ratio of the peak that the decay tends to.
 

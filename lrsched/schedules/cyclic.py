@@ -30,7 +30,7 @@ class Cyclic(Schedule):
     Args:
         low: foot of the triangles as a multiple of the peak, in [0, 1].
         up: steps of the way up, a duration of at least one step.
-        down: steps of the way down, likewise; null is as long as ``up``.
+        down: steps of the way down, a duration likewise; null is as long as ``up``.
         mode: triangular, triangular2 or exp_range.
         gamma: what is left of h after each step of ``exp_range``, in (0, 1].
         momentum: [low, high] of the momentum, or of Adam's first beta, which falls from high to low

@@ -19,7 +19,9 @@ GAMMA = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(Schedule):
-    """The same share lost in every equal span of time. Said in one of three ways:
+    """The same share is lost in every equal span of time.
+
+    Said in one of three ways:
 
     - ``gamma``: gamma^(t/every), what remains after each ``every``; it is 0.95 where nothing is said;
     - ``decay``: e^(−decay·t/every), the rate of loss, as in N(t) = N₀·e^(−λt);
@@ -31,7 +33,7 @@ class Exponential(Schedule):
         decay: rate of loss in each ``every``, at least 0.
         gamma: factor after each ``every``, in (0, 1]; null stands for 0.95 unless ``decay`` or
             ``final`` says how fast to fall.
-        every: the span of time, at least one step.
+        every: the span of time, a duration of at least one step.
         staircase: fall once in each ``every`` and not a little at each step: ⌊t/every⌋ for t/every.
 
     Raises:

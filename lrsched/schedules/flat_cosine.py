@@ -16,6 +16,8 @@ from lrsched.schedules.wsd import stable_then_decay
 class FlatCosine(Schedule):
     """The peak, held, and then half a cosine wave to ``final`` over the last ``decay`` of the run.
 
+    1 for t < T − D, then f + (1 − f)·(1 + cos πx)/2 with x = (t − T + D)/D; D is ``decay`` in steps.
+
     Args:
         decay: length of the wave, a duration.
         final: ratio of the peak that the wave tends to; not itself trained at.

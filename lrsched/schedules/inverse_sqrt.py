@@ -20,8 +20,8 @@ class InverseSqrt(Schedule):
     """√(τ/(t + τ)), t counted after the warm-up, never below ``final``. It needs no end of the run.
 
     Args:
-        timescale: τ, after which the rate is 1/√2 of the peak, at least one step; null takes the length
-            of the warm-up, or 10000 steps without one.
+        timescale: τ, a duration of at least one step, after which the rate is 1/√2 of the peak; null
+            takes the length of the warm-up, or 10000 steps without one.
 
     Raises:
         ConfigError: ``timescale`` below one step.

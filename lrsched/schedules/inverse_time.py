@@ -23,7 +23,7 @@ class InverseTime(Schedule):
 
     Args:
         decay: after 1/decay periods the rate is half the peak; at least 0.
-        every: the period, at least one step.
+        every: the period, a duration of at least one step.
         staircase: fall once in each period and not a little at each step: ⌊t/every⌋ for t/every.
 
     Raises:

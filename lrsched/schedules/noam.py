@@ -22,7 +22,7 @@ class Noam(Schedule):
     than the run, which then never gets to the peak.
 
     Args:
-        warmup: W, at least one step.
+        warmup: W, a duration of at least one step.
         dim: width of the model; without effect where the curve is normalised.
         normalise: whether the largest multiplier is 1, so that ``optimizer.lr`` is the peak; false
             gives the paper's numbers with ``optimizer.lr=1``.

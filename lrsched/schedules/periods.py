@@ -17,8 +17,8 @@ from lrsched.schedules.shapes import cosine
 class Periods(Schedule):
     """SGDR whose cycles are written out: each a cosine from its weight to ``final``.
 
-    Cycles change at the running sum of their lengths, rounded half up. They must cover the run; its
-    end cuts the last one.
+    f + (w − f)·(1 + cos πx)/2 in a cycle of weight w, x = progress in it. Cycles change at the running
+    sum of their lengths, rounded half up. They must cover the run; its end cuts the last one.
 
     Args:
         lengths: duration of each cycle.

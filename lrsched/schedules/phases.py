@@ -43,6 +43,17 @@ class Phase:
 
     A phase that the run's end cuts short keeps its course: ``whole`` is the length it was made for.
 
+    The value at its step i is shape(start, end, x), with the progress x of :func:`progress`.
+
+    Args:
+        steps: how many, 0 or more.
+        start: value at x = 0.
+        end: value at x = 1.
+        shape: the way between the two, a vectorised function of (start, end, x), x float64 in [0, 1].
+        ends: ``[)`` trains at the start and not at the end, ``(]`` at the end alone, ``[]`` at both, ``()`` at neither.
+        name: what a plot calls it.
+        whole: steps that it was made for; 0: as many as ``steps``.
+
     >>> Phase(4, 0.0, 1.0, ends="(]").values().tolist()
     [0.25, 0.5, 0.75, 1.0]
     >>> Phase(4, 0.0, 1.0, ends="(]").cut(2).values().tolist()
@@ -58,11 +69,11 @@ class Phase:
     whole: int = 0
 
     def at(self, i: Ints) -> Floats:
-        """Values at the phase's own steps ``i`` (0-based), any shape, in any order."""
+        """The values at the phase's own steps ``i``, int64 of any shape, from 0, in any order."""
         return self.shape(self.start, self.end, progress(i, self.whole or self.steps, self.ends))
 
     def values(self) -> Floats:
-        """Values of all its steps, float64[steps]."""
+        """The values of all its steps, float64[steps]."""
         return self.at(np.arange(self.steps))
 
     def cut(self, steps: int) -> Phase:
@@ -72,18 +83,27 @@ class Phase:
 
 @dataclass(frozen=True)
 class Curve:
-    """``steps`` steps whose values are a function of the phase's own step, vectorised."""
+    """``steps`` steps whose values are a function of the phase's own step, vectorised.
+
+    Args:
+        steps: how many, 0 or more.
+        value: values float64 at the steps i int64, of one shape; i counts from 0.
+        name: what a plot calls it.
+
+    >>> Curve(3, lambda i: 0.5**i).values().tolist()
+    [1.0, 0.5, 0.25]
+    """
 
     steps: int
     value: Callable[[Ints], Floats]
     name: str = ""
 
     def at(self, i: Ints) -> Floats:
-        """Values at the curve's own steps ``i`` (0-based), any shape, in any order."""
+        """The values at the curve's own steps ``i``, int64 of any shape, from 0, in any order."""
         return np.asarray(self.value(i), dtype=np.float64)
 
     def values(self) -> Floats:
-        """Values of all its steps, float64[steps]."""
+        """The values of all its steps, float64[steps]."""
         return self.at(np.arange(self.steps))
 
     def cut(self, steps: int) -> Curve:
@@ -169,11 +189,19 @@ class Plan:
         object.__setattr__(self, "steps", int(bounds[-1]))
 
     def table(self) -> Floats:
-        """Values of all steps, float64[steps]."""
+        """The values of all steps, float64[steps]."""
         return np.concatenate([part.values() for part in self.parts])
 
     def at(self, t: Ints | Sequence[int]) -> Floats:
-        """Values at the steps ``t``, in any order, repeated or not."""
+        """The values at the steps ``t``, float64 of the same shape.
+
+        Args:
+            t: int64 of any shape, steps from 0, in any order, repeated or not.
+
+        Raises:
+            IndexError: a step below 0.
+            ConfigError: with ``past="raise"``, a step past the end.
+        """
         t = np.asarray(t, dtype=np.int64)
         if t.size and t.min() < 0:
             raise IndexError(f"step {t.min()} lies before the run")
@@ -208,7 +236,7 @@ class Plan:
         return found
 
     def minima(self) -> list[int]:
-        """Steps up to the end of each fall: up to a rise after it, or up to the end.
+        """The steps up to the end of each fall: up to a rise after it, or up to the end.
 
         >>> Plan((Phase(2, 0.0, 1.0), Phase(2, 1.0, 0.0), hold(2, 0.5, ""), Phase(2, 0.5, 1.0, ends="(]"))).minima()
         [6]

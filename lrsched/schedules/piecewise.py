@@ -20,6 +20,12 @@ PieceShape: TypeAlias = Literal["constant", "linear", "cosine"]
 class Piecewise(Schedule):
     """Through the points (time, multiple of the peak); the last value holds to the end of the run.
 
+    From (t_j, v_j) to the next point, with x = (t − t_j)/(t_{j+1} − t_j),
+
+    ::
+
+        constant  v_j      linear  v_j + (v_{j+1} − v_j)·x      cosine  v_{j+1} + (v_j − v_{j+1})·(1 + cos πx)/2
+
     Args:
         points: pairs of a duration after the warm-up and a multiple of the peak; the first at 0, the
             others strictly later. Those after the run are never reached.

@@ -19,7 +19,12 @@ REST = "rest"
 
 @dataclass(frozen=True)
 class Section:
-    """A schedule and how long it lasts. In YAML: ``{length: 10%, schedule: {_target_: …}}``."""
+    """A schedule and how long it lasts. In YAML: ``{length: 10%, schedule: {_target_: …}}``.
+
+    Args:
+        length: a duration, or ``rest``.
+        schedule: any.
+    """
 
     length: Duration
     schedule: Schedule
@@ -41,6 +46,9 @@ class Sequence(Schedule):
 
     Raises:
         ConfigError: a part is no schedule, or the lengths do not tile the run.
+
+    References:
+        optax, ``join_schedules``, https://optax.readthedocs.io/en/latest/api/optimizer_schedules.html
 
     >>> from lrsched.schedules import Constant, Linear
     >>> two = Sequence(parts=[Section("2st", Constant()), Section("rest", Linear(warmup="1st"))])

@@ -16,19 +16,19 @@ from lrsched.units import count
 
 @dataclass(frozen=True, kw_only=True)
 class SGDR(Schedule):
-    """A cosine to ``final`` that starts anew, in cycles of first·mult^c steps, c = 0, 1, …
+    """A cosine to ``final`` that starts anew, in cycles c = 0, 1, … of first·mult^c steps.
 
     Cycle c falls from peak_decay^c (but not from below ``final``):
     f + (peak_decay^c − f)·(1 + cos πx)/2, x = progress in the cycle. Cycles change at whole steps:
     the exact running sum of their lengths, rounded half up. The end of the run cuts the last one.
 
     Args:
-        first: length of the first cycle, at least one step.
+        first: length of the first cycle, a duration of at least one step.
         mult: each cycle is so many times as long as the one before; above 0. Below 1 the cycles
             shrink, and must cover the run before one would be shorter than a step.
         peak_decay: each cycle starts from so much of the peak before, in (0, 1].
-        cycle_warmup: the first steps of every cycle rise in a line from ``final`` to its peak (``(]``),
-            and the cosine has the rest of the cycle.
+        cycle_warmup: a duration: the first steps of every cycle rise in a line from ``final`` to its peak
+            (``(]``), and the cosine has the rest of the cycle.
         final: ratio of the peak that each cycle tends to; not itself trained at.
 
     Raises:

@@ -22,7 +22,7 @@ CLOCKS = ("step", "epoch")
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Schedule):
-    """Row t of a file is the value of step t (after the warm-up): any curve, from anywhere.
+    """v(t) = row t of a file, the value of step t after the warm-up: any curve, from anywhere.
 
     The file is a CSV with a header, or an NPZ of arrays of equal length. It is read once, when the
     schedule is built. Columns ``step`` and ``epoch`` are clocks, and not values: ``step`` must count
@@ -41,6 +41,15 @@ class Table(Schedule):
 
     Raises:
         ConfigError: there is no such file or column, or a value is not a finite number of at least 0.
+
+    References:
+        NumPy, ``savez``, https://numpy.org/doc/stable/reference/generated/numpy.savez.html
+
+    >>> from tempfile import NamedTemporaryFile
+    >>> with NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     _ = [print(row, file=file, flush=True) for row in ("lr", 1.0, 0.25)]
+    ...     Table(path=file.name).plan(Horizon(steps=3)).table().tolist()
+    [1.0, 0.25, 0.25]
     """
 
     path: str

@@ -24,7 +24,7 @@ class TimeBased(Schedule):
 
     Args:
         decay: growth of the divisor in each period, at least 0.
-        every: the period, at least one step.
+        every: the period, a duration of at least one step.
 
     Raises:
         ConfigError: ``decay`` below 0, ``every`` below one step.

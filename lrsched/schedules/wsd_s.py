@@ -18,9 +18,10 @@ from lrsched.units import count
 class WSDS(Schedule):
     """Periods of peak and linear decay; each goes on at the peak from the weights that were decayed.
 
-    The end of every period is a finished model of that length. Periods change at the running sum of
-    their lengths, rounded half up. They must cover the run; the one in which it ends is shortened
-    in its stable part, so that the run always ends decayed.
+    In a period of L steps, D of them the decay: 1 for t < L − D, then 1 − (1 − f)·(t − L + D)/D. The end of
+    every period is a finished model of that length. Periods change at the running sum of their lengths,
+    rounded half up. They must cover the run; the one in which it ends is shortened in its stable part,
+    so that the run always ends decayed.
 
     Args:
         lengths: duration of each period, its decay included.

@@ -53,7 +53,7 @@ def words_of(override: Override) -> list[str]:
         raise ConfigError(key, typed, "is an interval without values to try", "list them, as 0.1,0.3")
     values = values_of(override)
     if not values:
-        raise ConfigError(key, typed, "stands for no value", "list some, as a,b; --help shows all choices")
+        raise ConfigError(key, typed, "stands for no value", "list some, as a,b; --help=all shows all choices")
     return [f"{override.get_key_element()}={value}" for value in values]
 
 

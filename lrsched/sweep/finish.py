@@ -47,8 +47,9 @@ def _compare(sweep: Sweep) -> Report | None:
 
     A run whose files are damaged is no longer done.
     """
-    from lrsched.report import compare_paths, render, write_sweep_csv
+    from lrsched.report import render, write_sweep_csv
     from lrsched.report.read import read_runs
+    from lrsched.report.report import compare_runs
 
     folder = sweep.record.folder
     sweep.record.write()  # the report reads it
@@ -60,7 +61,7 @@ def _compare(sweep: Sweep) -> Report | None:
                 entry.record_end(CheckpointError(lost[entry.run_id]))
         write_sweep_csv(folder, runs)
         _write_columns(folder, runs)
-        report = compare_paths([folder])
+        report = compare_runs(runs)
         tell(render(report, *terminal()).removesuffix("\n"))
         return report
     return None

@@ -87,7 +87,7 @@ class Pool:
     """
 
     def __init__(self, slots: int, *, timeout: float | None = None, fail_fast: bool = False) -> None:
-        self._slots, self._timeout, self._fail_fast = slots, timeout, fail_fast
+        self.slots, self._timeout, self._fail_fast = slots, timeout, fail_fast
 
     def run(
         self,
@@ -107,7 +107,7 @@ class Pool:
             choose: picks the waiting job to start next; None: none can start yet.
         """
         waiting, running = list(range(len(jobs))), list[Running]()
-        free = list(range(self._slots))
+        free = list(range(self.slots))
         while waiting or running:
             if stop.number is not None:
                 waiting.clear()

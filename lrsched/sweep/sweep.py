@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrsched.assembly.horizon import LONGEST, foreseen
 from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import plain, raw
+from lrsched.compose.nodes import place, plain, raw
 from lrsched.compose.stored import read_config
 from lrsched.config import schema
 from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
+from lrsched.config.given import NOTHING, Given, nodes_of
 from lrsched.config.run_id import DIGITS, id_of
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError, Stopped, UserError
+from lrsched.fast.chooser import Chooser
+from lrsched.fast.keys import put_values, with_values
+from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.initial import refuse_changed_source
@@ -76,23 +80,26 @@ class Valid(Planned):
         number: among the jobs, from 0.
         settings: its config, checked.
         folder: of its run.
-        one_thread: whether it gets THREADS, because it names no number itself.
         resumed_at: the step of a run in another folder, before this sweep resumes it.
+        one_thread: whether it gets THREADS, because it names no number itself.
+        chosen: what is fastest for it, where its config says ``auto``.
         error: that ended its last attempt, or None.
     """
 
     number: int
     settings: Settings
     folder: RunFolder
-    one_thread: bool
     resumed_at: int
+    one_thread: bool = False
+    chosen: Mapping[str, Any] = field(default_factory=dict[str, Any])
     error: UserError | None = None
 
     @property
     def launcher_overrides(self) -> list[str]:
-        """The overrides for another library's launcher, with the folder and the threads."""
+        """The overrides for another library's launcher, with the folder, the threads and what is fastest."""
         threads = [f"threads={THREADS}"] if self.one_thread else []
-        return [*self.overrides, *threads, f"hydra.sweep.subdir={self.run_id}"]
+        chosen = [f"trainer.{name}={str(value).lower()}" for name, value in self.chosen.items()]
+        return [*self.overrides, *threads, *chosen, f"hydra.sweep.subdir={self.run_id}"]
 
 
 class Sweep:
@@ -103,11 +110,16 @@ class Sweep:
     Args:
         loader: Hydra's, which composes the jobs' configs.
         config: of the sweep.
+        objects: given in Python, by the key of the node that each stands in for.
+        here: its jobs run in this process, which no process may be forked from.
     """
 
-    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
-        self.config, self.composer = config, Composer(loader, config)
+    def __init__(
+        self, loader: ConfigLoader, config: DictConfig, objects: Mapping[str, Given] = NOTHING, *, here: bool = False
+    ) -> None:
+        self.config, self.composer, self.objects = config, Composer(loader, config), objects
         self.record = Record(Path(str(self.config.hydra.sweep.dir)))
+        self.fast = Chooser(self.record.folder, here=here)
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
@@ -134,17 +146,24 @@ class Sweep:
 
     def config_of(self, job: Valid) -> DictConfig:
         """The config to run a job with."""
-        return self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        config = self.composer.job(job.overrides, job.number, job.entry.run_id, THREADS)
+        place(config, self.objects)
+        put_values(config, job.chosen)
+        return config
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""
         try:
             with as_user_errors(overrides):
-                config = self.composer.bare(overrides)
-                own = plain(config)
-                own["threads"] = own["threads"] or THREADS
+                own = self.composer.resolved(overrides)
+                one_thread, elsewhere = own["threads"] in (None, AUTO_THREADS), own["resume"] not in (None, AUTO)
+                own["threads"] = THREADS if one_thread else own["threads"]
+                own |= nodes_of(self.objects, own["dataset"])
+                chosen = {} if elsewhere else self.fast.values(own, self.objects)
+                own = with_values(own, chosen)
                 digest = config_sha256(own)
-                job = self._valid(number, entry, config, own, digest)
+                valid = self._valid(number, entry, own, digest, elsewhere=elsewhere)
+                job = replace(valid, one_thread=one_thread and not elsewhere, chosen=chosen)
         except Stopped:
             raise
         except UserError as error:
@@ -155,11 +174,10 @@ class Sweep:
         self._enter(job, self.record.probes if probe else self.record.entries)
         return job
 
-    def _valid(self, number: int, entry: Entry, config: DictConfig, own: dict[str, Any], digest: str) -> Valid:
-        elsewhere = config.resume not in (None, AUTO)
-        folder = RunFolder(Path(str(config.resume))) if elsewhere else self._folder(number, entry.overrides, digest)
+    def _valid(self, number: int, entry: Entry, own: dict[str, Any], digest: str, *, elsewhere: bool) -> Valid:
+        folder = RunFolder(Path(str(own["resume"]))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
-        run = settings(own)
+        run = settings(own, self.objects)
         with suppress(UserError):  # the data will tell the length when the run loads them
             entry.steps_asked = min(foreseen(run, native=False, count=False).steps, run.sweep.until or LONGEST)
         if not elsewhere:
@@ -168,9 +186,8 @@ class Sweep:
             _must_be_of(folder, digest)
             entry.skip(folder.read_result())
             entry.steps_trained = trained_here(folder)
-        one_thread = config.threads is None and not elsewhere
         resumed_at = stands_at(folder) if elsewhere else 0
-        return Valid(entry.overrides, digest, entry, number, run, folder, one_thread, resumed_at)
+        return Valid(entry.overrides, digest, entry, number, run, folder, resumed_at)
 
     def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
         """Put a job on record; two jobs that extend the same run share one entry."""

@@ -44,6 +44,10 @@ class Classification(Task):
 
     Raises:
         ConfigError: ``label_smoothing`` out of its range, or weights that are no weights.
+
+    >>> undecided = (torch.zeros(1, 2), torch.tensor([1]))  # two logits alike: ln 2
+    >>> round(Classification().loss(torch.nn.Identity(), undecided).item(), 4)
+    0.6931
     """
 
     better: ClassVar[Mapping[str, Direction]] = {"loss": "min", "accuracy": "max"}

@@ -33,6 +33,9 @@ MOST_LETTERS = 16
 class Task(ABC):
     """What a model is asked, and what its answer is worth. Pure: holds no model, no data, no counter.
 
+    To the methods, ``batch`` is the columns of some samples, samples first, as the data set has them, after its
+    transform, ``output`` what the model gives for them, ``data`` those of the run, ``facts`` what these tell, by name.
+
     A subclass is a frozen dataclass; its fields are the parameters that YAML may set. A field with the name of a
     fact of the data (``classes``, ``target_mean``, …) is given that fact. Only :meth:`loss` must be written. ::
 
@@ -65,7 +68,7 @@ class Task(ABC):
 
         Args:
             model: in training mode; of any output.
-            batch: as the data set has its columns, after its transform.
+            batch: columns, samples first.
         """
 
     def weight(self, batch: Batch) -> int | Tensor:
@@ -73,11 +76,11 @@ class Task(ABC):
         return samples(batch)
 
     def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Sums over the batch, of any shape; they are added over an evaluation in float64.
+        """The sums over the batch by name, of any shape; they are added over an evaluation in float64.
 
         Args:
             model: in evaluation mode.
-            batch: as for :meth:`loss`.
+            batch: columns, samples first.
         """
         return {"loss": self.loss(model, batch) * self.weight(batch)}
 
@@ -98,7 +101,7 @@ class Task(ABC):
         """
 
     def of(self, model: nn.Module, batch: Batch) -> Task:
-        """The same task, once it has seen the model and two training samples; here itself.
+        """The same task, once it has seen the ``model`` and two training samples; here itself.
 
         A task may measure less than :attr:`better` of its class, or count otherwise, for the models of some kind.
 
@@ -130,11 +133,11 @@ class Task(ABC):
         return type(self)(**{**given, **{name: facts[name] for name in missing}}) if missing else self
 
     def forward(self, model: nn.Module, batch: Batch) -> Any:
-        """What the model gives for the batch's input; see :func:`lrsched.tasks._call.answered`."""
+        """What the ``model`` gives for the batch's input; see :func:`lrsched.tasks._call.answered`."""
         return answered(model, batch)
 
     def predict(self, model: nn.Module, inputs: Batch) -> Any:
-        """What the model gives for inputs alone, without their targets."""
+        """What the ``model`` gives for ``inputs`` alone: a batch without its targets."""
         return self.forward(model, inputs)
 
     def complaint(self, output: Any, batch: Batch) -> str:
@@ -156,7 +159,7 @@ class Task(ABC):
 
         Args:
             outputs: of :meth:`forward` or :meth:`predict`, at least one.
-            batch: what the models were given; to predict, without targets.
+            batch: what the models were given, samples first; to predict, without targets.
         """
         return of_numbers(outputs)
 
@@ -170,9 +173,9 @@ class Task(ABC):
         return (predictions.squeeze(1) if list(predictions.shape) == [*y.shape, 1] else predictions), y
 
     def show(self, model: nn.Module, batch: Batch) -> dict[str, Any]:
-        """Pictures (uint8 [H, W, 3]) or text to look at with an evaluation.
+        """The pictures (uint8 [H, W, 3]) or texts by name to look at with an evaluation.
 
-        The model is in evaluation mode; draws come from a generator of their own and change nothing of the run.
+        The ``model`` is in evaluation mode; draws come from a generator of their own and change nothing of the run.
         """
         return {}
 

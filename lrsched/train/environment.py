@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
 import lrsched
 from lrsched.errors import ConfigError
+from lrsched.machine.threads import Threads
 
 BITS = 1
 """Rises with every version whose runs come to other bits than those of the version before; 0.1.0 counts as 1."""
 
 
-def prepare(device: str, threads: int | None, deterministic: bool) -> torch.device:
+def prepare(device: str, threads: int | str | None, deterministic: bool) -> torch.device:
     """Set up torch for a run and return its device.
 
     Args:
         device: ``auto`` (a GPU where there is one), or a name.
-        threads: of torch, or None for its own choice.
+        threads: of torch, None for its own choice, or ``auto``: one, until the work is known.
         deterministic: use only algorithms that give equal bytes in equal runs.
 
     Raises:
         ConfigError: this machine has no such device.
     """
     if threads is not None:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1 if isinstance(threads, str) else threads)
     chosen = device_of(device)
     # The public setter would first import torch._inductor, which takes seconds.
     torch._C._set_deterministic_algorithms(deterministic, warn_only=False)
@@ -39,6 +42,31 @@ def prepare(device: str, threads: int | None, deterministic: bool) -> torch.devi
         # A debugging aid that fills every new tensor.
         setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (untyped)
     return chosen
+
+
+def take(threads: Threads) -> dict[str, Any]:
+    """Let torch have these threads from now on; gives what ``result.json`` says of them."""
+    torch.set_num_threads(threads.number)
+    return asdict(threads)
+
+
+@contextmanager
+def with_threads(number: int | None) -> Generator[None]:
+    """Compute with so many threads of torch, and afterwards with those of before; None: with those of now."""
+    before = torch.get_num_threads()
+    if number is not None:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def threads_of(said: Mapping[str, Any]) -> int | None:
+    """The threads of a run, as a manifest or a result says; None: it does not."""
+    found = said.get("fingerprint")
+    number = found.get("threads") if isinstance(found, Mapping) else None
+    return number if isinstance(number, int) and number >= 1 else None
 
 
 def device_of(device: str) -> torch.device:

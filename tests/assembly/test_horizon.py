@@ -15,7 +15,7 @@ from lrsched.assembly.data import load_data
 from lrsched.assembly.horizon import foreseen, foreseen_samples, pace_of, run_horizon
 from lrsched.config.settings import Settings
 from lrsched.errors import UserError
-from lrsched.find.request import request_of
+from lrsched.finder.request import request_of
 from tests.helpers.cli import TINY
 
 QUIET = ("trainer.epochs=2", "trainer.progress=false", "logger=none", "name=run", "dataset.batch_size=5")

@@ -112,7 +112,7 @@ def test_a_folder_of_configs_is_named_between_overrides(run_cli, my_conf: str) -
 
 
 def test_help_is_asked_for_between_overrides(run_cli, my_conf: str) -> None:
-    helped = run_cli("seed=3", "-h", "optimizer.lr=0.2", "--config-dir", my_conf, "scheduler=mine")
+    helped = run_cli("seed=3", "--help=all", "optimizer.lr=0.2", "--config-dir", my_conf, "scheduler=mine")
     assert helped.code == 0, helped.err
     assert "seed: 3" in helped.out
     assert "lr: 0.2" in helped.out

@@ -11,7 +11,9 @@ import pytest
 from lrsched.cli.main import main
 from lrsched.cli.new import begin
 from lrsched.records import RunFolder
+from lrsched.schemas.folder import files_in
 from tests.helpers.compare_runs import differences
+from tests.helpers.json_schema import complaints, read_yaml
 from tests.test_wheel import call, installed, wheel  # noqa: F401  (fixtures)
 
 RUN = ("experiment=spirals", "trainer.steps=2", "logger=none", "threads=1", "trainer.progress=false")
@@ -145,6 +147,10 @@ def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: py
 def test_from_a_wheel_it_is_installed_trained_swept_and_tested(installed: Path, tmp_path: Path) -> None:  # noqa: F811
     call(installed / "lrsched", "new", "whirl-pools", cwd=tmp_path)
     place = tmp_path / "whirl-pools"
+    for file in files_in(place / "conf"):  # and an editor knows all of it
+        found = complaints(read_yaml(file.text), f"{file.schema}.json", place / "conf/.schemas")
+        assert (file.lined(), found) == (file.text, [])
+    assert '"whirl_pools.wide.Wide": {' in (place / "conf/.schemas/model.json").read_text("utf-8")
     pip = (
         sys.executable,
         "-m",

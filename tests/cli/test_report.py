@@ -72,7 +72,7 @@ def test_a_sweep_is_compared_by_what_its_runs_say(sweep: Path, run_cli) -> None:
         assert row["values"] == losses[row["name"]][row["lr"]]
     (pair,) = workload["pairs"]
     assert (pair["verdict"], pair["more_seeds"] >= 4) == ("undecided", True)
-    assert "undecided: about" in ended.out
+    assert "not decided: about" in ended.out
     drawn = ["curves.png", "rates.png", "target.png"]
     assert sorted(path.name for path in (ended.cwd / "pictures").iterdir()) == drawn
 

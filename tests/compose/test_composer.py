@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.composer import Composer
 from lrsched.compose.hydra_setup import register
+from lrsched.compose.nodes import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,6 +70,50 @@ def test_every_job_has_the_config_that_hydra_gives_it(hydra: tuple[ConfigLoader,
     )  # and no job has changed what it shares with others
 
 
+ALIKE = (
+    *(["scheduler=wsd", f"seed={seed}", f"optimizer.lr={rate}"] for seed, rate in ((1, 0.1), (2, 1), (3, "null"))),
+    *(["scheduler=torch/OneCycleLR", f"optimizer.lr={rate}"] for rate in (0.1, 0.2)),  # to which max_lr refers
+    *(["experiment=noisy_quadratic", f"seed={seed}"] for seed in (1, 2)),
+    *([f"trainer.steps={steps}", "trainer.clip_norm=1"] for steps in ("null", 5, "${seed}", 6)),
+    *([f"model.hidden={hidden}"] for hidden in ("[8]", 8, "[8,9]", "null", 9)),
+    *([f"+model.extra={value}"] for value in (1, 2)),
+    *([f"dataset.augment={value}"] for value in ("{crop: 1}", "{flip: true}")),
+    *([f"logger=csv{keep}", "name=y"] for keep in ("", "", "")),
+    ["trainer.early_stop.patience=3", "trainer.early_stop={patience: 4}"],
+    ["trainer.early_stop.patience=5", "trainer.early_stop={patience: 6}"],
+    *([f"name={name}"] for name in ("a", "'b c'", "${oc.env:HOME}", "d")),
+    *([f"seed={seed}", f"threads={threads}"] for seed, threads in ((1, "null"), (2.0, 2), (3, 1))),
+)
+
+
+def test_jobs_that_differ_in_values_alone_are_resolved_as_each_by_itself(
+    hydra: tuple[ConfigLoader, DictConfig],
+) -> None:
+    def by_itself(job: list[str]) -> object:
+        try:
+            config = loader.load_sweep_config(sweep, job)
+            with open_dict(config):
+                del config["hydra"]
+            return plain(config)
+        except HydraException as error:
+            return str(error)
+
+    def together(job: list[str]) -> object:
+        try:
+            return compose.resolved(job)
+        except HydraException as error:
+            return str(error)
+
+    compose, (loader, sweep) = Composer(*hydra), hydra
+    refused = (["scheduler=wsd", "seed=ten", "optimizer.lr=0.5"], ["scheduler=wsd", "seed=4", "optimizer.lr=0.6"])
+    for job in (*JOBS, *ALIKE, *refused, *reversed(ALIKE)):
+        job = job if any(word.startswith("name=") for word in job) else ["name=x", *job]  # not a time
+        found = together(job)
+        assert repr(found) == repr(by_itself(job)), job
+        if isinstance(found, dict):
+            found["optimizer"]["lr"] = found["scheduler"] = "changed"  # and none of it is another job's
+
+
 @pytest.mark.parametrize(
     "job",
     [["seed=ten"], ["sed=1"], ["scheduler=cosin"], ["+seed=1"], ["~scheduler.warm"], ["scheduler.x=1"], ["seed=1,"]],
@@ -78,7 +123,7 @@ def test_what_hydra_refuses_is_refused_in_its_words(hydra: tuple[ConfigLoader, D
     loader, sweep = hydra
     with pytest.raises(HydraException) as theirs:
         loader.load_sweep_config(sweep, job)
-    for compose in (Composer(loader, sweep).bare, Composer(loader, sweep).whole):
+    for compose in (Composer(loader, sweep).bare, Composer(loader, sweep).whole, Composer(loader, sweep).resolved):
         with pytest.raises(type(theirs.value)) as ours:
             compose(job)
         assert str(ours.value) == str(theirs.value)

@@ -113,7 +113,7 @@ def test_a_glob_that_matches_nothing_is_no_sweep(run_cli, extra: tuple[str, ...]
     ended = run_cli("-m", *TINY, "scheduler=glob(zz*)", *extra)
     assert ended.code == 2
     assert ended.err == (
-        "lrsched: scheduler=glob(zz*): stands for no value; list some, as a,b; --help shows all choices\n"
+        "lrsched: scheduler=glob(zz*): stands for no value; list some, as a,b; --help=all shows all choices\n"
     )
     assert not (ended.cwd / "outputs").exists()
 
@@ -125,7 +125,7 @@ def test_a_launcher_that_is_not_installed_is_named_with_what_brings_it(name: str
 
 
 def test_the_launchers_that_are_installed_are_listed_and_the_others_refused(run_cli) -> None:
-    lines = dict(line.partition(": ")[::2] for line in run_cli("--help").out.splitlines())
+    lines = dict(line.partition(": ")[::2] for line in run_cli("--help=all").out.splitlines())
     launchers = set(lines["hydra/launcher"].split(", "))
     assert {"basic", "pool"} <= launchers
     assert {"basic", "grid", "halving", "optuna"} <= set(lines["hydra/sweeper"].split(", "))

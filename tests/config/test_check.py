@@ -44,7 +44,7 @@ def config(**changes: Any) -> dict[str, Any]:
         ({"trainer": {"steps": 0}}, "trainer.steps=0: must be at least 1"),
         ({"trainer": {"clip_norm": 0}}, "trainer.clip_norm=0: must be a finite number above 0"),
         ({"trainer": {"clip_norm": float("nan")}}, "trainer.clip_norm=nan: must be a finite number above 0"),
-        ({"trainer": {"precision": "fp61"}}, "must be one of fp32, bf16, fp16; did you mean 'fp16'?"),
+        ({"trainer": {"precision": "fp61"}}, "must be one of fp32, bf16, fp16, auto; did you mean 'fp16'?"),
         ({"trainer": {"log_every": "5"}}, "a duration carries its unit"),
         ({"trainer": {"log_every": 5}}, "must be text"),
         ({"trainer": {"evaluate_every": "1.5st"}}, "steps are whole numbers"),

@@ -140,12 +140,11 @@ def _parse_each_word_once() -> None:
 
 
 def _read_annotations_once() -> None:
-    from lrsched.config import check, targets
+    from lrsched.config import targets
 
-    hints, of_schema = targets._hints, check.get_type_hints
+    hints = targets.hints_of
     kept = lru_cache(None)(hints)
-    targets._hints = lambda cls: (kept if cls.__module__.startswith(("lrsched.", "torch.")) else hints)(cls)
-    check.get_type_hints = lru_cache(None)(of_schema)
+    targets.hints_of = lambda cls: (kept if cls.__module__.startswith(("lrsched.", "torch.")) else hints)(cls)
 
 
 def _keep_no_seeds() -> None:

@@ -10,7 +10,7 @@ import pytest
 from lrsched.compose.nodes import plain
 from lrsched.python.words import config_of
 from lrsched.report import compare_paths
-from lrsched.report.notes import ADAM, baseline, verdicts
+from lrsched.report.notes import ADAM, baseline, missing_baseline, verdicts
 from lrsched.report.terminal import render
 
 OWN: dict[str, Any] = {
@@ -26,6 +26,11 @@ OWN: dict[str, Any] = {
 def said(path: Path) -> list[str]:
     (comparison,) = compare_paths([path]).comparisons
     return baseline(comparison)
+
+
+def missing(path: Path) -> tuple[str, str] | None:
+    (comparison,) = compare_paths([path]).comparisons
+    return missing_baseline(comparison)
 
 
 def test_it_is_the_shipped_adam() -> None:
@@ -45,6 +50,7 @@ def test_where_it_is_its_result_is_said(leave, tmp_path: Path) -> None:
     (comparison,) = compare_paths([tmp_path]).comparisons
     assert verdicts(comparison)[-1] == said(tmp_path)[0]
     assert said(tmp_path)[0] in render(compare_paths([tmp_path]))
+    assert missing(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -61,20 +67,27 @@ def test_where_it_is_its_result_is_said(leave, tmp_path: Path) -> None:
 def test_another_one_is_not_it(leave, tmp_path: Path, changes: dict[str, Any]) -> None:
     leave("Step", 0.1, 0, 0.4)
     leave("Constant", 1e-3, 0, 0.5, **{"optimizer": OWN, **changes})
-    words = "the same command with optimizer=adam scheduler=constant in place of its own optimizer and scheduler"
-    assert said(tmp_path) == [f"no baseline: Adam with its defaults is not among them; add it by {words}"]
+    words = (
+        "the same command with optimizer=adam scheduler=constant in place of its own optimizer and scheduler adds it"
+    )
+    told = f"Adam with its defaults, a baseline that wants no tuning, is not among them; {words}"
+    assert missing(tmp_path) == (told, "")
+    assert said(tmp_path) == []
+    assert f"note: {told}" in " ".join(render(compare_paths([tmp_path])).split())
 
 
 def test_another_rate_is_not_its_default(leave, tmp_path: Path) -> None:
     leave("Step", 0.1, 0, 0.4)
     leave("Constant", 0.01, 0, 0.5, optimizer={**OWN, "lr": 0.01})
-    assert said(tmp_path)[0].startswith("no baseline")
+    assert said(tmp_path) == []
+    assert missing(tmp_path) is not None
 
 
 def test_without_a_finished_run_there_is_no_word_of_it(leave, tmp_path: Path) -> None:
     leave("Step", 0.1, 0, None, status="failed")
     leave("Step", 0.1, 1, 0.3, status="stopped")
     assert said(tmp_path) == []
+    assert missing(tmp_path) is None
 
 
 @pytest.mark.slow
@@ -82,11 +95,15 @@ def test_the_command_of_a_sweep_adds_it(run_cli) -> None:
     words = ("dataset=synthetic", "dataset.samples=120", "trainer.epochs=1", "logger=none", "trainer.progress=false")
     ended = run_cli(*words, "scheduler=cosine,constant", "optimizer.lr=0.1", "seed=0,1", "name=s", "-m")
     assert ended.code == 0, ended.err
-    (line,) = said(ended.cwd / "outputs" / "s")
-    command = line.split("add it by ")[1]
+    told = missing(ended.cwd / "outputs" / "s")
+    assert told is not None
+    command = told[1]
+    assert f"\n  {command[:40]}" in ended.out
+    assert f'<code class="command">{command}</code>' in (ended.cwd / "outputs" / "s" / "report.html").read_text("utf-8")
     assert command.startswith("lrsched train -m dataset=synthetic ")
     assert command.endswith(" optimizer=adam scheduler=constant seed=0,1 name=s")
     again = run_cli(*command.split()[2:])
     assert again.code == 0, again.err
     (found,) = compare_paths([Path("outputs/s")]).comparisons
+    assert missing_baseline(found) is None
     assert baseline(found)[0].startswith("baseline, Adam with its defaults: val/loss ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def pair_of(mine: Sequence[float], theirs: Sequence[float]) -> Pair:
     p = sign_flip_p(differences)
     won = probability_better(mine, theirs)
     level = attained(len(differences))
-    return Pair("a", "b", differences, len(differences), interval(differences, min(level, 0.95)), level, p, p, won)
+    found = Pair("a", "b", differences, len(differences), interval(differences, min(level, 0.95)), level, p, p, won)
+    return replace(found, means=(float(np.mean(mine)), float(np.mean(theirs))))
 
 
 def test_each_is_taken_at_its_own_best_rate(leave, tmp_path: Path) -> None:
@@ -81,7 +83,23 @@ def test_six_seeds_can_decide_and_five_cannot(leave, tmp_path: Path) -> None:
 def test_three_seeds_never_decide() -> None:
     said = verdict(pair_of([0, 0, 0], [1, 1.001, 1.002]), "")
     assert (said.kind, said.more_seeds) == ("undecided", 3)
-    assert "undecided: about 3 more seeds (3 seeds cannot give a p below .25)" in said.text
+    ahead = "a is ahead: 0.0000 against 1.0010 of b, not decided"
+    assert said.text == f"{ahead}: about 3 more seeds would (3 seeds cannot give a p below .25)"
+
+
+def test_the_leader_is_named_whoever_was_chosen(leave, tmp_path: Path) -> None:
+    """Chosen by one metric and compared by another, or without a shared seed: the better mean is ahead."""
+    said = verdict(pair_of([0.62, 0.64], [0.51, 0.55]), "%")
+    assert said.text.startswith("b is ahead: 53.00% against 63.00% of a, not decided: about ")
+    assert verdict(pair_of([1.0, 2.0], [2.0, 1.0]), "").text.startswith("a or b? not decided: ")  # level
+    for seed, loss in enumerate((0.5, 0.7)):
+        leave("Cosine", 0.1, seed, loss)
+        leave("Step", 0.1, 2 + seed, loss + 0.1)
+    (found,) = compare_paths([tmp_path]).comparisons
+    assert sentences(found.pairs, "nats") == [
+        "cosine is ahead: 0.6000 nats against 0.7000 of step, not decided: at least 6 more seeds would (they share no "
+        "seed)"
+    ]
 
 
 def test_the_seeds_still_needed_are_the_formulas() -> None:
@@ -111,7 +129,10 @@ def test_one_seed_says_nothing_of_the_spread(leave, tmp_path: Path) -> None:
     assert (pair.interval, pair.p, pair.probability) == (None, None, 1.0)
     said = verdict(pair, "")
     assert (said.kind, said.more_seeds) == ("undecided", 5)
-    assert said.text == "cosine or constant? undecided: at least 5 more seeds (one seed says nothing about the spread)"
+    assert said.text == (
+        "cosine is ahead: 0.5000 against 0.9000 of constant, not decided: at least 5 more seeds would (one seed says "
+        "nothing about the spread)"
+    )
 
 
 def test_below_six_seeds_the_formula_counts_where_it_asks_for_more() -> None:
@@ -121,7 +142,7 @@ def test_below_six_seeds_the_formula_counts_where_it_asks_for_more() -> None:
     many = verdict(pair_of([0.0] * 4, [0.11, -0.09, 0.11, -0.09]), "")
     assert (many.kind, many.more_seeds) == ("undecided", None)
     told = "if the difference is as small as it looks, it takes more than 200 seeds (4 seeds cannot give a p below .12)"
-    assert many.text == f"a or b? undecided: {told}"
+    assert many.text == f"a is ahead: 0.0000 against 0.0100 of b, not decided: {told}"
 
 
 @pytest.mark.parametrize(("count", "shown"), [(4, False), (5, True)])
@@ -138,8 +159,11 @@ def test_of_fewer_than_five_pairs_no_interval_is_told(leave, tmp_path: Path, cou
 def test_what_is_undecided_for_one_reason_is_said_once(leave, tmp_path: Path) -> None:
     losses = {"Cosine": 0.5, "Rex": 0.6, "Step": 0.7}
     found = of({name: {0.1: [loss]} for name, loss in losses.items()}, leave, tmp_path)
-    told = "cosine or rex, step? undecided: at least 5 more seeds (one seed says nothing about the spread)"
-    assert sentences(found.pairs, "") == [told]
+    told = "at least 5 more seeds would (one seed says nothing about the spread)"
+    ahead = "cosine is ahead: 0.5000 against 0.6000 of rex, 0.7000 of step, not decided"
+    assert sentences(found.pairs, "") == [f"{ahead}: {told}"]
+    nats = ahead.replace("0.5000", "0.5000 nats")
+    assert sentences(found.pairs, "nats") == [f"{nats}: {told}"]
 
 
 def test_a_difference_below_what_is_shown_is_said_to_be() -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lrsched.errors import ConfigError
-from lrsched.report.read import read_runs
+from lrsched.report.read import LOADER, parsed, read_runs
 from tests.report.conftest import config
 
 LOOP = "scheduler: &a {b: *a}\noptimizer: {}\n"
@@ -65,6 +65,47 @@ def test_a_damaged_config_is_told(leave, tmp_path: Path, content: str) -> None:
     (run,) = read_runs([tmp_path])
     assert run.status == "broken"
     assert run.reason.startswith("config.yaml cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: 0\nname: x\noptimizer:\n  _target_: torch.optim.SGD\n  betas:\n  - 0.9\n  - 0.99\n",
+        "a: 1\n# said by hand\n\nb:\n- 2\n- c: 3\na: 4\n",
+        "a: 'one\nb: two'\nc: 3\n",  # a text that goes on where a key would begin
+        'a: "one\nb: two"\n',
+        "a: {b: 1,\nc: 2}\nd: 3\n",
+        "a: |\n  b: 1\n\n  c\nd: >-\n  e\n",
+        "a: |\nb: 1\n",
+        "x: &x {lr: 1}\nlr: 2\n<<: *x\n",
+        "x: &x {lr: 1}\ny: *x\n",
+        "x: *x\n",
+        "a: 1\n? b\n: 2\nc: 3\n",
+        "a: 1\n---\nb: 2\n",
+        "a: 1\n...\nb: 2\n",
+        "a: 1\r...\rb: 2\n",
+        "---\na: 1\n",
+        "a: 1\nno key\nb: 2\n",
+        "a: 1\n b: 2\n",
+        "a: 2020-01-01\nb: !!set {c}\nc: 1e-5\n",
+        "a:b: 1\nc:d\n",
+        "a: x\x85b: 1\n",
+        "\ufeffa: 1\nb: 2\n",
+        "- a: 1\nb: 2\n",
+        "a: \x00\nb: 1\n",
+        "just a text\n",
+        "a: [1\nb: 2]\n",
+        "",
+    ],
+)
+def test_a_config_parsed_by_its_groups_is_the_config(text: str) -> None:
+    def told(parse) -> str:
+        try:
+            return repr(parse(text.encode()))
+        except (ValueError, yaml.YAMLError) as error:
+            return str(error)
+
+    assert told(parsed) == told(lambda content: yaml.load(content, LOADER))
 
 
 def test_a_sweep_says_what_its_folders_do_not(leave, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_a_signal_ends_a_sweep_and_the_same_command_goes_on(
 def test_a_signal_before_the_first_job_ends_the_sweep(run_cli, monkeypatch, launcher: str, number: int) -> None:
     from lrsched.compose.composer import Composer
 
-    original, composed = Composer.bare, 0
+    original, composed = Composer.resolved, 0
 
     def load(*arguments: Any, **keywords: Any) -> Any:
         nonlocal composed
@@ -188,7 +188,7 @@ def test_a_signal_before_the_first_job_ends_the_sweep(run_cli, monkeypatch, laun
 
     sweep = ("-m", *RUN, "seed=0,1", "name=sweep", f"hydra/launcher={launcher}")
     with monkeypatch.context() as patch:
-        patch.setattr(Composer, "bare", load)
+        patch.setattr(Composer, "resolved", load)
         ended = run_cli(*sweep)
     assert ended.code == 128 + number, ended.err
     assert run_cli(*sweep).code == 0

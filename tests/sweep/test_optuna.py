@@ -65,6 +65,15 @@ def results(key: str, name: str = "sweep") -> dict[str, list[float]]:
     return found
 
 
+def test_the_name_of_another_sweeper_is_left_alone(study, run_cli) -> None:
+    assert run_cli("-m", *TINY, "logger=none", "trainer.epochs=1", "seed=0", "name=grid").code == 0
+    held = {path: path.read_bytes() for path in Path("outputs/grid").rglob("*") if path.is_file()}
+    ended = study(1, name="grid")
+    assert ended.code == 2
+    assert "name=grid: outputs/grid already holds a sweep that is no study; give another name" in ended.err
+    assert {path: path.read_bytes() for path in Path("outputs/grid").rglob("*") if path.is_file()} == held
+
+
 def test_n_trials_is_a_total_and_each_value_is_that_of_its_run(study) -> None:
     assert study(2).code == 0
     two = outcomes()

@@ -15,6 +15,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from lrsched.compose.nodes import as_written
+from lrsched.sweep.launchers.dispatch import JobLauncher
 
 
 class Launch(NamedTuple):
@@ -22,7 +23,7 @@ class Launch(NamedTuple):
 
     context: HydraContext
     config: DictConfig
-    launcher: Launcher
+    launcher: Launcher | JobLauncher
     words: list[str]
 
 

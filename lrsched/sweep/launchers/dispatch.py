@@ -55,6 +55,7 @@ def make_folder(sweep: Sweep) -> None:
         (folder / MARK).unlink(missing_ok=True)
         write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(sweep.config).encode())
         sweep.record.write()
+    sweep.fast.write()
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def failing_fast(sweep: Path, wanted: bool) -> Iterator[None]:
         raise
 
 
-def hand_over(sweep: Sweep, launcher: Launcher, jobs: Sequence[Valid]) -> None:
+def hand_over(sweep: Sweep, launcher: Launcher | JobLauncher, jobs: Sequence[Valid]) -> None:
     """Hand jobs to a launcher, and record how each ended: all jobs to ours, unfinished ones to another library's.
 
     Another library's launcher may lose a job with its worker, or be ended by a signal, and then reports no outcome

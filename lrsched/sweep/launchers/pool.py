@@ -16,6 +16,7 @@ from lrsched.loggers.slots import ProgressBoard
 from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
 from lrsched.sweep.finish import hinting
+from lrsched.sweep.in_turn import InTurn
 from lrsched.sweep.launchers.gpus import gpus_for, take_gpu
 from lrsched.sweep.launchers.worker import error_of_job, preload, run_job, work_of
 from lrsched.sweep.processes import End, Pool, Work, cores
@@ -44,24 +45,45 @@ def run_overrides_in_pool(
 
 def run_in_pool(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop: StopFlag) -> None:
     """Run the unfinished jobs and keep ``sweep.json`` up to date; finished runs may lend them their states."""
+    gpus = gpus_for([job.settings for job in jobs if job.entry.status is None])
+
+    def run(job: Valid, slot: int, lent: WorkerContext) -> None:
+        take_gpu(gpus, slot)
+        _run_with_hydra(context, sweep, job, lent, stop)
+
+    slots = sweep.options.jobs or len(gpus) or cores()
+    run_each(sweep, jobs, stop, Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast), run)
+
+
+def run_each(
+    sweep: Sweep,
+    jobs: Sequence[Valid],
+    stop: StopFlag,
+    pool: Pool | InTurn,
+    run: Callable[[Valid, int, WorkerContext], object],
+) -> None:
+    """Run the unfinished jobs and keep ``sweep.json`` up to date.
+
+    Args:
+        sweep: of the jobs.
+        jobs: finished ones may lend the others their states.
+        stop: no more jobs begin once it is up.
+        pool: begins and ends them.
+        run: makes the run of a job in a slot of the pool, with what is lent to it.
+    """
     due = [job for job in jobs if job.entry.status is None]
     if not due:
         return  # there is nothing to import or load
     with preload([job.settings for job in due]) as loaded:
         tree = _stage_tree([job for job in jobs if job.entry.status in (None, "finished", "skipped")], sweep, loaded)
-        gpus = gpus_for([job.settings for job in due])
-        slots = sweep.options.jobs or len(gpus) or cores()
-        board, watch = ProgressBoard(slots), Watch(sweep, tree, due, stop)
+        board, watch = ProgressBoard(pool.slots), Watch(sweep, tree, due, stop)
 
         def work(job: Valid) -> Work:
-            def run(slot: int, warn: Callable[[str], None]) -> None:
-                take_gpu(gpus, slot)
-                lent = replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=warn)
-                _run_with_hydra(context, sweep, job, lent, stop)
+            def within(slot: int, warn: Callable[[str], None]) -> None:
+                run(job, slot, replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=warn))
 
-            return work_of(job.folder, run)
+            return work_of(job.folder, within)
 
-        pool = Pool(slots, timeout=sweep.options.timeout, fail_fast=sweep.options.fail_fast)
         with stop.patient(), watch.shown(board) as look:
             pool.run([work(job) for job in due], stop, _recorder(sweep, tree, due), look, watch.choose)
     for job in due:

@@ -28,7 +28,7 @@ from typing import Any
 
 from lrsched.assembly.horizon import foreseen
 from lrsched.assembly.kinds import live_class
-from lrsched.config.rules import at_least, ruled
+from lrsched.config.rules import at_least, must, ruled
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import direction
 from lrsched.console import say
@@ -58,9 +58,7 @@ def rungs(choices: int, steps: int, eta: int) -> list[int]:
     return [max(1, steps // eta**level) for level in range(levels, -1, -1)]
 
 
-def _part(key: str, value: Any) -> None:
-    if not 0 < value <= 1:
-        raise ConfigError(key, value, "is a part of the steps done: above 0, at most 1")
+PART = must({"exclusiveMinimum": 0, "maximum": 1}, "is a part of the steps done: above 0, at most 1")
 
 
 @dataclass
@@ -68,7 +66,7 @@ class HalvingOptions:
     """The keys of ``hydra.sweeper`` (conf/hydra/sweeper/halving.yaml says what they are)."""
 
     eta: int = ruled(3, at_least(2))
-    cooldown: float = ruled(0.2, _part)
+    cooldown: float = ruled(0.2, PART)
 
 
 class Halving(Grid):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from lrsched.config.rules import at_least, one_of, ruled
+from lrsched.config.rules import Rule, at_least, one_of, ruled
 from lrsched.errors import ConfigError
 from lrsched.sweep.sweepers.pruning import PRUNERS
 
@@ -35,7 +35,7 @@ class StudyOptions:
     n_startup_trials: int = ruled(5, at_least(1))
     eta: int = ruled(3, at_least(2))
     seed: int = ruled(0, at_least(0))
-    storage: Optional[str] = ruled(None, _database)  # noqa: UP045
+    storage: Optional[str] = ruled(None, Rule(_database, {}, "must be the URL of a database"))  # noqa: UP045
     study_name: Optional[str] = None  # noqa: UP045
     custom_search_space: Optional[str] = None  # noqa: UP045
 

@@ -22,7 +22,6 @@ from hydra.core.override_parser.types import Override
 
 from lrsched.checkpoint.lock import RunLock
 from lrsched.compose.errors import as_user_errors
-from lrsched.compose.nodes import plain
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction, settings
 from lrsched.ended import Ended, Why, ending_of
@@ -43,6 +42,7 @@ from lrsched.sweep.sweepers.options import StudyOptions
 from lrsched.sweep.sweepers.pruning import BATCH
 from lrsched.sweep.sweepers.space import space
 from lrsched.sweep.sweepers.study import Study, why_paused
+from lrsched.sweep.sweepers.taken import refuse_other_sweep
 from lrsched.sweep.sweepers.trials import Judge, Metric, Trial, is_at, shared_rungs
 
 DRAWN = 8
@@ -72,8 +72,9 @@ class OptunaSearch(SweepRunner):
         self._space = space(overrides, conditional, self._typed, define)
         run, rungs = self._checked()
         self._monitor = run.checkpoint.monitor
-        make_folder(self._sweep)
         folder = self._sweep.record.folder
+        refuse_other_sweep(folder, str(self._sweep.config.hydra.sweeper._target_))
+        make_folder(self._sweep)
         with RunLock(folder), ExitStack() as ends:  # the lock: two processes would propose the same trial
             way = direction(all_metrics(run), self._monitor)
             self._study = Study(self._options, folder, self._space.always, self._monitor, way, self._space)
@@ -96,7 +97,7 @@ class OptunaSearch(SweepRunner):
         runs: list[Settings] = []
         for job in (job for values in self._points() for job in self._space.jobs(values)):
             with as_user_errors(job), self._space.explaining():
-                run = settings(plain(self._sweep.composer.bare(job)))
+                run = settings(self._sweep.composer.resolved(job))
                 check_choices(run)
                 _refuse(run)
                 check_schedule(run)

@@ -1,0 +1,69 @@
+"""``lrsched completion``: the scripts by which bash and zsh ask what TAB completes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lrsched.cli.command import Parser, exit_code
+from lrsched.console import tell
+
+BASH = r"""
+_lrsched_completion() {
+    local program line=${COMP_LINE:0:COMP_POINT} word cut IFS=$'\n'
+    program=("${COMP_WORDS[0]}")
+    if [[ ${COMP_WORDS[0]##*/} == python* ]]; then
+        grep -qs lrsched "${COMP_WORDS[1]}" || return
+        program+=("${COMP_WORDS[1]}")
+    fi
+    COMPREPLY=($(COMP_LINE=$line "${program[@]}" -sc query=bash 2>/dev/null))
+    word=${line##*[[:space:]]}
+    cut=${word%"${word##*[=:]}"}
+    [[ $COMP_WORDBREAKS == *=* && -n $cut ]] && COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+    [[ ${COMPREPLY[0]} == *[=./] ]] && compopt -o nospace
+}
+complete -o default -F _lrsched_completion lrsched python python3
+"""
+
+ZSH = r"""
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u }
+_lrsched_completion() {
+    local -a program replies open closed
+    program=("${words[1]}")
+    if [[ ${words[1]:t} == python* ]]; then
+        grep -qs lrsched "${words[2]}" || { _files; return }
+        program+=("${words[2]}")
+    fi
+    replies=("${(@f)$(COMP_LINE="${(j: :)words[1,CURRENT]}" "${program[@]}" -sc query=zsh 2>/dev/null)}")
+    replies=("${(@)replies:#}")
+    (( $#replies )) || { _files; return }
+    open=("${(@M)replies:#*[=./]}")
+    closed=("${(@)replies:#*[=./]}")
+    compadd -Q -S '' -- "${open[@]}"
+    compadd -Q -- "${closed[@]}"
+}
+compdef _lrsched_completion lrsched python python3
+"""
+
+SCRIPTS: Mapping[str, str] = {"bash": BASH, "zsh": ZSH}
+
+EPILOG = """\
+examples:
+  eval "$(lrsched completion bash)"     in ~/.bashrc
+  eval "$(lrsched completion zsh)"      in ~/.zshrc
+
+TAB then completes commands, flags, config groups and their choices, keys, and the values that a key can have: for
+lrsched, and for a script of lrsched that python runs (python train.py). Choices and keys of your own are among them,
+from a --config-dir or from the conf/ of a project. python train.py -sc install=bash prints the same.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; return its exit code."""
+    return exit_code(lambda: tell(SCRIPTS[parser().parse_intermixed_args(arguments).shell].strip()))
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser("completion", description="Print the script that makes TAB complete.", epilog=EPILOG)
+    found.add_argument("shell", choices=tuple(SCRIPTS), metavar="SHELL", help=" or ".join(SCRIPTS))
+    return found

@@ -1,0 +1,1 @@
+"""JSON schemas of the YAML files, for editors: keys, types, ranges and choices while one types."""

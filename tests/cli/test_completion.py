@@ -1,0 +1,175 @@
+"""TAB: commands, flags, choices, keys and values; in a real bash and a real zsh."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lrsched.cli.main import COMMANDS, train
+from lrsched.cli.replies import replies
+from lrsched.compose.choices import choices_in
+from lrsched.compose.hydra_setup import register
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEDULERS = {f"scheduler={name}" for name in choices_in(ROOT / "conf/scheduler")}
+
+
+def offered(line: str, commands: object = COMMANDS) -> list[str]:
+    register()
+    return replies(line, train, list(commands))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lrsched ", [*COMMANDS, "--help"]),
+        ("lrsched tr", ["train"]),
+        ("lrsched nope ", []),
+        ("lrsched completion ", ["bash", "zsh"]),
+        ("lrsched report --mo", ["--mode"]),
+        ("lrsched report --mode m", ["min", "max"]),
+        ("lrsched report outputs/a ", []),  # paths: the shell's own
+        ("lrsched schema --l", ["--lines"]),
+        ("lrsched evaluate outputs/a --part ", ["test", "val"]),
+        ("lrsched train --he", ["--help", "--help=all"]),
+        ("lrsched train --cfg j", ["job"]),
+        ("lrsched train --config-dir ", []),
+        ("lrsched preview --p", ["--png"]),
+        ("lrsched find method=", ["method=horizon", "method=range", "method=grid"]),
+        ("lrsched find find.sh", ["find.shape="]),
+        ("lrsched train scheduler=on", ["scheduler=onecycle"]),
+        ("lrsched find scheduler=on", ["scheduler=onecycle"]),
+        ("lrsched train scheduler=torch/St", ["scheduler=torch/StepLR"]),
+        ("lrsched train -m scheduler=cosine,on", ["scheduler=cosine,onecycle"]),
+        ("lrsched train logger=[csv,tens", ["logger=[csv,tensorboard"]),
+        ("lrsched train +experiment=mnist_c", ["+experiment=mnist_cnn"]),
+        ("lrsched train trainer.precision=b", ["trainer.precision=bf16"]),
+        ("lrsched train trainer.deterministic=", ["trainer.deterministic=true", "trainer.deterministic=false"]),
+        ("lrsched train optimizer=sgd optimizer.nesterov=t", ["optimizer.nesterov=true"]),
+        ("lrsched train scheduler=piecewise scheduler.shape=l", ["scheduler.shape=linear"]),
+        ("lrsched train seed=", ["seed=0"]),
+        ("lrsched train trainer.ep", ["trainer.epochs="]),
+        ("lrsched train sched", ["scheduler.", "scheduler="]),
+        ("lrsched train scheduler=step scheduler.ev", ["scheduler.every="]),
+        ("lrsched train 'a", []),
+        ("", [*COMMANDS, "--help"]),
+    ],
+)
+def test_what_may_stand_there(line: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMP_LINE", line)
+    assert sorted(offered(line)) == sorted(expected)
+
+
+def test_train_py_completes_overrides_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert set(offered("python train.py scheduler=", ())) == SCHEDULERS
+    assert offered("python3 ../train.py seed=1 -m scheduler=on", ()) == ["scheduler=onecycle"]
+
+
+def test_paths_are_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs/first").mkdir(parents=True)
+    (tmp_path / "outputs/file.csv").touch()
+    assert offered("lrsched train resume=ou") == ["resume=outputs/"]
+    assert offered("lrsched train resume=outputs/f") == ["resume=outputs/file.csv", "resume=outputs/first/"]
+    assert offered("lrsched train dataset=table dataset.path=outputs/fi") == [
+        "dataset.path=outputs/file.csv",
+        "dataset.path=outputs/first/",
+    ]
+    assert offered("lrsched train resume=nowhere/") == []
+
+
+def test_names_of_ones_own_are_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine/scheduler").mkdir(parents=True)
+    (tmp_path / "mine/scheduler/zigzag.yaml").write_text("_target_: lrsched.schedules.Cosine\n")
+    assert offered("lrsched train --config-dir mine scheduler=z") == ["scheduler=zigzag"]
+    (tmp_path / "conf").symlink_to("mine")
+    (tmp_path / "pyproject.toml").write_text("[tool.lrsched]\ntrust = []\n")
+    assert offered("lrsched preview scheduler=z") == ["scheduler=zigzag"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("bash",), 0), (("zsh",), 0), (("fish",), 2), ((), 2), (("bash", "zsh"), 2)]
+)
+def test_the_script_of_a_shell(run_cli, words: list[str], code: int) -> None:
+    ended = run_cli(*words, command="completion")
+    assert ended.code == code
+    assert ("_lrsched_completion" in ended.out) == (code == 0)
+    assert ended.err.count("\n") == (code != 0)
+
+
+def test_hydras_flag_prints_the_same_script(run_cli) -> None:
+    assert run_cli("-sc", "install=bash").out == run_cli("bash", command="completion").out
+
+
+class Terminal:
+    """A shell with a terminal, in which ``lrsched`` and ``python`` are those of this tree."""
+
+    def __init__(self, shell: str, words: list[str], place: Path) -> None:
+        self.file, inner = pty.openpty()
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "PS1": "$ ", "HOME": str(place)}
+        self.process = subprocess.Popen(
+            [shell, *words],
+            cwd=place,
+            env=environment,
+            start_new_session=True,
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+        )
+        os.close(inner)
+        self.text = ""
+        name = Path(sys.executable).name
+        self.type(f'lrsched() {{ "{sys.executable}" -m lrsched "$@"; }}; PATH="{Path(sys.executable).parent}:$PATH"\n')
+        self.type(f'{name} -c 0; eval "$(lrsched completion {shell})"; echo re""ady\n')
+        self.wait("ready")
+
+    def type(self, text: str) -> None:
+        os.write(self.file, text.encode())
+
+    def wait(self, words: str, seconds: float = 60) -> None:
+        """Read until some words have appeared."""
+        begun, until = len(self.text), time.monotonic() + seconds
+        while words not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[\x07\x08]", "", self.text[begun:]):
+            assert time.monotonic() < until, f"{words!r} not in {self.text[begun:]!r}"
+            if select.select([self.file], [], [], 0.1)[0]:
+                self.text += os.read(self.file, 65536).decode(errors="replace")
+
+    def close(self) -> None:
+        os.close(self.file)
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shell", "words"), [("bash", ["--norc", "--noprofile", "-i"]), ("zsh", ["-f", "-i"])])
+def test_a_real_shell_completes(shell: str, words: list[str], tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    (tmp_path / "train.py").write_text(
+        "from lrsched.cli.main import main\nimport sys\nmain(['train', *sys.argv[1:]])\n"
+    )
+    terminal = Terminal(shell, words, tmp_path)
+    try:
+        for typed, shown in {
+            "lrsched prev\t": "preview ",
+            "lrsched train scheduler=onec\t": "scheduler=onecycle ",
+            "python train.py trainer.precision=bf\t": "trainer.precision=bf16 ",
+            "lrsched train -m scheduler=cosine,torch/Step\t": "scheduler=cosine,torch/StepLR ",
+        }.items():
+            terminal.type(typed)
+            terminal.wait(shown)
+            terminal.type("\x15\n")
+    finally:
+        terminal.close()
