@@ -118,10 +118,11 @@ def test_the_better_schedule_is_first_and_decided(capsys: pytest.CaptureFixture[
 def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> None:
     asked = asked_of("scheduler=cosine,linear", "optimizer.lr=0.05")
     found = compared(asked, valley(0.7, 1.003), valley(1.4, 1.0))
-    assert found.answer.content()["undecided"] == ["linear", "cosine"]
+    first, second = found.answer.content()["undecided"]  # 0.3 % is below what tells which of them is ahead
+    assert {first, second} == {"linear", "cosine"}
     shown = "\n".join(found.table())
     lead, other = (f"{each['predicted']['mean']:.4g}" for each in found.answer.content()["answers"])
-    assert f"linear is ahead: {lead} against {other} of cosine, not decided; " in shown
+    assert f"{first} is ahead: {lead} against {other} of {second}, not decided; " in shown
     assert found.command in shown
 
 

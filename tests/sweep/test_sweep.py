@@ -218,6 +218,17 @@ def test_a_sweep_of_a_choice_that_is_not_there_is_2(run_cli) -> None:
     assert "scheduler=cosin: there is no such choice" in ended.err
 
 
+def test_a_config_that_cannot_be_used_is_said_before_the_others_run(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "trainer.epochs=1", "logger=none", "optimizer.lr=0.1,o.2")
+    assert ended.code == 1
+    said = ended.err.splitlines()
+    first = next(place for place, line in enumerate(said) if "optimizer.lr=o.2: must be a number" in line)
+    told = "2 runs in outputs/sweep, 1 of them with a config that cannot be used, as said above; the others run"
+    began = next(place for place, line in enumerate(said) if told in line)
+    done = next(place for place, line in enumerate(said) if line.endswith(": finished"))
+    assert first < began < done
+
+
 def test_a_sweep_of_which_every_job_is_invalid_is_2(run_cli) -> None:
     ended = run_cli("-m", *TINY, "name=sweep", "optimizer.lr=-1,-2")
     assert ended.code == 2
