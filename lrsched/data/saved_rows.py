@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lrsched.config.walk import is_mapping
 from lrsched.data.counts import Counted
 
 SAVED = "lrsched.data.HuggingFace"
@@ -26,7 +25,7 @@ def saved_rows(arguments: Mapping[str, Any]) -> Counted | None:
 
 def _rows(node: Any) -> int | None:
     """The rows of a data set on disk, by the heads of its memory-mapped batches; None where these do not tell."""
-    if not is_mapping(node) or node.get("_target_") != SAVED:
+    if not isinstance(node, Mapping) or node.get("_target_") != SAVED:
         return None
     try:
         from pyarrow import ipc, memory_map  # comes with datasets
