@@ -4,13 +4,15 @@ Jobs that choose the same groups (``scheduler=cosine``) have the same files. The
 which Hydra applies last. So this reads and merges the files once for each choice of groups, and applies the values to
 a copy: it plans a thousand jobs in seconds, where Hydra, which reads the files for each job, takes a minute. Jobs that
 give plain values to the same keys share the rest of their config, resolved (:meth:`Composer.resolved`).
+
+A config is kept pickled: OmegaConf takes six times as long for a deep copy as Python for unpickling an equal one.
 """
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +68,8 @@ class Composer:
         self._parser = OverridesParser.create(config_loader=loader)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
-        self._bases: dict[tuple[str, ...], DictConfig] = {}
-        self._bare: dict[tuple[str, ...], DictConfig] = {}
+        self._bases: dict[tuple[str, ...], bytes] = {}
+        self._bare: dict[tuple[str, ...], bytes] = {}
         self._forms: dict[tuple[tuple[str, ...], tuple[str, ...]], _Form | None] = {}  # None: each job by itself
 
     def bare(self, overrides: Sequence[str]) -> DictConfig:
@@ -78,10 +80,11 @@ class Composer:
         """
         choices, values = self._split(overrides)
         if choices not in self._bare:
-            self._bare[choices] = deepcopy(self._base(choices))
-            with open_dict(self._bare[choices]):
-                del self._bare[choices]["hydra"]
-        return self._finished(deepcopy(self._bare[choices]), values)
+            config = self._base(choices)
+            with open_dict(config):
+                del config["hydra"]
+            self._bare[choices] = pickle.dumps(config)
+        return self._finished(pickle.loads(self._bare[choices]), values)
 
     def resolved(self, overrides: Sequence[str]) -> dict[str, Any]:
         """The config of one job without Hydra's part, as plain dicts and lists, every interpolation resolved.
@@ -127,7 +130,7 @@ class Composer:
             HydraException, OmegaConfBaseException: it cannot be composed.
         """
         choices, values = self._split(overrides)
-        config = self._finished(deepcopy(self._base(choices)), values)
+        config = self._finished(self._base(choices), values)
         if self._files is None:
             return config
         task = [override for override in map(self._parse, overrides) if not override.is_hydra_override()]
@@ -180,8 +183,8 @@ class Composer:
 
     def _base(self, choices: tuple[str, ...]) -> DictConfig:
         if choices not in self._bases:
-            self._bases[choices] = self._loader.load_sweep_config(self.sweep, list(choices))
-        return self._bases[choices]
+            self._bases[choices] = pickle.dumps(self._loader.load_sweep_config(self.sweep, list(choices)))
+        return pickle.loads(self._bases[choices])
 
     def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
         if values:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shlex
 import shutil
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from lrsched.finder.predict import Interval
 from lrsched.finder.request import FindRequest, requests_of
 from lrsched.finder.trained import Job, Planned
 from lrsched.horizon import Horizon
-from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
+from tests.helpers.interrupt import interrupted
 
 EXACT = ["experiment=noisy_quadratic", "trainer.progress=false", "logger=none", "name=found", "threads=1"]
 CLASSES = {"cosine": "Cosine", "wsd": "WSD", "onecycle": "OneCycle", "linear": "Linear"}
@@ -246,9 +244,7 @@ def test_without_noise_the_best_schedule_is_first(regime: str) -> None:
 
 
 @pytest.mark.slow
-def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(capsys: pytest.CaptureFixture[str]) -> None:
     words = [*EXACT, "trainer.steps=300", "dataset.samples=1300", "optimizer.lr=0.2", "find.seeds=2", "sweep.jobs=2"]
     words += ["scheduler=cosine,linear"]
     assert main(words) == 0
@@ -256,17 +252,8 @@ def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(
     content = json.loads(whole)
     assert set(content["undecided"]) <= {"cosine", "linear"}
     shutil.rmtree("outputs")
-    ended = Sweep.record_end
-    for stop in (1, 5):
-        count = iter(range(1000))
-
-        def interrupted(self: Sweep, job: Any, error: Any, count: Any = count, stop: int = stop) -> None:
-            ended(self, job, error)
-            if next(count) == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Sweep, "record_end", interrupted)
+    for jobs in (2, 6):
+        with interrupted(jobs):
             assert main(words) == 143
         assert "the same command with name=found goes on with what is left" in capsys.readouterr().err
     assert main(words) == 0
