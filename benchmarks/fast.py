@@ -117,6 +117,15 @@ def config_of(turn: Turn, steps: int) -> dict[str, Any]:
     return composed(*words, *WORDS[turn.workload], *where, *length)
 
 
+def chosen(turn: Turn) -> tuple[dict[str, Any], str]:
+    """What trainer=fast takes for a run of the turn's length, and how it says so."""
+    config = config_of(turn, turn.length)
+    names = asked(config)
+    figures = timed(settings(config), names, {}, None)
+    values = figures.values(names, turn.length)
+    return values, figures.told(values)
+
+
 def built(turn: Turn) -> tuple[Work, Callable[[Work], Callable[[], None]], str]:
     """The workload of a turn, its loop, and what was chosen."""
     prepare("cpu", turn.threads, deterministic=turn.name == OURS)
@@ -127,10 +136,7 @@ def built(turn: Turn) -> tuple[Work, Callable[[Work], Callable[[], None]], str]:
         job = work(turn.workload, turn.steps, 0, turn.root, None)
         inherited = {item.name: getattr(job, item.name) for item in fields(job)}
         return ByHand(**inherited, settings=asks), bare, ""
-    config = config_of(turn, turn.length)
-    names = asked(config)
-    figures = timed(settings(config), names, {}, None)
-    values = figures.values(names, turn.length)
+    values, told = chosen(turn)
     config = with_values(config_of(turn, turn.steps), values)
     run, device = settings(config), torch.device("cpu")
     prepare("cpu", turn.threads, deterministic=True)
@@ -138,7 +144,7 @@ def built(turn: Turn) -> tuple[Work, Callable[[Work], Callable[[], None]], str]:
     parts = assemble(run, device)
     if run.trainer.compile:
         compile_training(parts.state.model, parts.loader.batch_size)
-    return Work(parts, config, turn.steps, None), ours, figures.told(values)
+    return Work(parts, config, turn.steps, None), ours, told
 
 
 def serve(turn: Turn, connection: Connection) -> None:
@@ -196,24 +202,23 @@ def accuracy(o: argparse.Namespace, workload: str) -> None:
     """Pairs of runs, and the interval of their differences."""
     metric, where = JUDGED[workload], () if workload == "gpt" else (f"dataset.root={o.root}",)
     common = (*WORDS[workload], *where, *LEARNING[workload], f"threads={o.threads}", "logger=none")
+    values, told = chosen(Turn(OURS, workload, 0, o.length, o.threads, o.root))
+    words = [f"trainer.{key}={str(value).lower()}" for key, value in values.items()]
     differences: list[float] = []
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
-        values = ["trainer=fast"]
         for seed in range(o.seeds):
             plain, fast = (
-                lrsched.run([*common, "trainer.progress=false", f"seed={seed}", f"name={name}-{seed}", *words])
-                for name, words in (("default", []), ("fast", values))
+                lrsched.run([*common, "trainer.progress=false", f"seed={seed}", f"name={name}-{seed}", *more])
+                for name, more in (("default", []), ("fast", words))
             )
-            if not seed:  # the others take what the first one took
-                chosen = fast.config["trainer"]
-                keys = ("precision", "channels_last", "compile", "fused", "tf32", "keep_memory")
-                values = [f"trainer.{key}={str(chosen[key]).lower()}" for key in keys]
             both = [run.result["metrics"][metric] for run in (plain, fast)]
             differences.append(both[1] - both[0])
             print(f"seed {seed}: {metric} {both[0]:.5g} by default, {both[1]:.5g} fast", file=sys.stderr)
-    print(f"{workload}, {', '.join(values)}: {metric} fast - default, {len(differences)} pairs:")
-    print(f"mean {sum(differences) / len(differences):+.5f}, interval {interval(differences)}")
+        os.chdir("/")
+    print(machine(), told, sep="\n\n", end="\n\n")
+    print(f"{workload}: {metric}, fast - default, {len(differences)} pairs of one seed:")
+    print(f"mean {sum(differences) / len(differences):+.5f}, 95 % interval {interval(differences)}")
 
 
 def main() -> None:
