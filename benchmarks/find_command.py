@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from find_regret import RATES, Truth
+from _quadratics import RATES, Truth
 
 from lrsched.cli.find import main as find
 

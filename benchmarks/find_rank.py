@@ -13,116 +13,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from _quadratics import RATES, SHAPES, SHARE, Truth, exactly, really
 
-from lrsched import schedules
-from lrsched.data.quadratic import Quadratic
 from lrsched.finder.answer import Candidate
 from lrsched.finder.fit import Fit
 from lrsched.finder.losses import by_horizon
 from lrsched.finder.plan import Ask, Plan
 from lrsched.finder.predict import Bests
 from lrsched.finder.rivals import Contest, ranked
-from lrsched.horizon import Horizon
-
-Floats = NDArray[np.float64]
-
-BATCH, RATES, SHARE = 4, 7, 0.15
-SHAPES = {"cosine": "Cosine", "wsd": "WSD", "onecycle": "OneCycle", "linear": "Linear"}
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The expected loss of full runs over rates."""
-
-    regime: str
-    shape: str
-    steps: int
-
-    @cached_property
-    def problem(self) -> Quadratic:
-        return Quadratic.of(self.regime)
-
-    def columns(self, steps: int) -> tuple[Floats, Floats]:
-        """Multiples of the rate, and the momentum, of every update."""
-        table = getattr(schedules, SHAPES[self.shape])().table(Horizon(steps=steps), 1.0)
-        return table["lr"], table.get("momentum", np.zeros(steps))
-
-    def expected(self, rates: Floats, steps: int) -> Floats:
-        multiple, momentum = self.columns(steps)
-        loss = self.problem.expected(multiple[:, None] * rates, BATCH, momentum).loss[-1]
-        return np.where(np.isfinite(loss) & (loss < 1e6), loss, np.inf)
-
-    @cached_property
-    def curve(self) -> tuple[Floats, Floats]:
-        rates = np.geomspace(0.003, 3.0, 150)
-        return rates, self.expected(rates, self.steps)
-
-    @property
-    def best(self) -> float:
-        return float(self.curve[0][self.curve[1].argmin()])
-
-    @property
-    def least(self) -> float:
-        """The least loss: a parabola through the best rate of the curve and its neighbours."""
-        at = int(self.curve[1].argmin())
-        below, middle, above = np.log(self.curve[1][at - 1 : at + 2])
-        bend = above - 2 * middle + below
-        return float(np.exp(middle - (above - below) ** 2 / (8 * bend)) if np.isfinite(bend) else self.curve[1][at])
-
-
-def exactly(truth: Truth, asked: Sequence[Sequence[Ask]], seeds: Sequence[int]) -> list[list[Candidate]]:
-    """Expected losses instead of runs."""
-    return [
-        [
-            Candidate(ask.lr, ask.horizon, seed, float(truth.expected(np.array([ask.lr]), ask.horizon)[0]))
-            for ask in of
-            for seed in seeds
-        ]
-        for of in asked
-    ]
-
-
-def really(truth: Truth, asked: Sequence[Sequence[Ask]], seeds: Sequence[int], first: int) -> list[list[Candidate]]:
-    """SGD for every repetition; a seed of a repetition sees the same samples at every rate, horizon and schedule."""
-    most, longest = max(map(len, asked)), max(ask.horizon for of in asked for ask in of)
-    spectrum = truth.problem.spectrum.astype(np.float32)
-    features, many = len(spectrum), len(seeds)
-    rate = np.zeros((len(asked), most, longest), dtype=np.float32)
-    momentum = np.zeros_like(rate)
-    for repeat, of in enumerate(asked):
-        for place, ask in enumerate(of):
-            multiple, mu = truth.columns(ask.horizon)
-            rate[repeat, place, : ask.horizon] = ask.lr * multiple
-            momentum[repeat, place, : ask.horizon] = mu
-    there = [repeat for repeat, of in enumerate(asked) if of]
-    state = np.tile(np.sqrt(spectrum * truth.problem.start.astype(np.float32)), (len(there), many, most, 1))
-    moving = np.zeros_like(state)
-    values = np.array([-(2**0.5), 0, 0, 2**0.5], dtype=np.float32)
-    streams = [np.random.Generator(np.random.SFC64([first + repeat, 2026])) for repeat in there]
-    moved = bool(momentum.any())
-    with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(longest):
-            x = values[np.stack([g.integers(0, 4, (many, BATCH, features), dtype=np.uint8) for g in streams])]
-            sign = np.stack([g.integers(0, 2, (many, 1, BATCH)) for g in streams]).astype(np.float32)
-            residual = state @ x.swapaxes(-1, -2) + (2 * sign - 1)
-            gradient = spectrum * (residual @ x) / BATCH
-            if moved:
-                moving = momentum[there, None, :, step, None] * moving + gradient
-                gradient = moving
-            state -= rate[there, None, :, step, None] * gradient
-        loss = (state.astype(np.float64) ** 2).sum(-1) / 2
-    found: list[list[Candidate]] = [[] for _ in asked]
-    for row, repeat in enumerate(there):
-        for place, ask in enumerate(asked[repeat]):
-            for number, seed in enumerate(seeds):
-                value = float(loss[row, number, place])
-                found[repeat].append(Candidate(ask.lr, ask.horizon, seed, value if value < 1e6 else np.inf))
-    return found
 
 
 def trials(

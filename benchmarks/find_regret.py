@@ -1,6 +1,6 @@
 """Regret, coverage, width and cost of ``find.method=horizon`` where the best rate is known: noisy quadratics.
 
-The runs are real SGD on samples of ``dataset=noisy_quadratic``, all seeds and rates of an ask at once; the truth is the
+The runs are real SGD on samples of ``dataset=noisy_quadratic``, many repetitions at once; the truth is the
 expected loss in closed form. The first rate that the finder tries is off by a random factor of up to ``--apart``.
 
     python benchmarks/find_regret.py --repeats 200
@@ -12,116 +12,26 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from _quadratics import BATCH, RATES, SHARE, Floats, Truth, exactly, really
 
-from lrsched import schedules
-from lrsched.data.quadratic import Quadratic
 from lrsched.finder.answer import Candidate
 from lrsched.finder.losses import by_horizon
 from lrsched.finder.plan import Ask, Plan
 from lrsched.finder.ramps.suggest import FIRST, smoothed, suggestions
-from lrsched.horizon import Horizon
-
-Floats = NDArray[np.float64]
-Losses = Callable[[Sequence[Ask]], list[Candidate]]
-
-BATCH, RATES, SHARE = 4, 7, 0.15
-SHAPES = {"linear": "Linear", "cosine": "Cosine", "wsd": "WSD", "onecycle": "OneCycle"}
-WORST = 5.0
-"""A regret of more counts as that: 500 %."""
 
 
-@dataclass(frozen=True)
-class Truth:
-    """The expected loss of full runs over rates."""
-
-    regime: str
-    shape: str
-    steps: int
-
-    @cached_property
-    def problem(self) -> Quadratic:
-        return Quadratic.of(self.regime)
-
-    def multiples(self, steps: int) -> Floats:
-        """The schedule as multiples of the rate, float64[steps]."""
-        made = getattr(schedules, SHAPES[self.shape])()
-        table = made.plan(Horizon(steps=steps)).table()
-        return np.asarray(table[:, 0] if table.ndim > 1 else table, dtype=np.float64)
-
-    def expected(self, rates: Floats, steps: int) -> Floats:
-        second = np.tile(self.problem.start, (len(rates), 1))
-        spectrum = self.problem.spectrum
-        with np.errstate(over="ignore", invalid="ignore"):
-            for multiple in self.multiples(steps):
-                eta = rates[:, None] * multiple
-                noise = ((second @ spectrum)[:, None] + self.problem.noise**2) * spectrum / BATCH
-                second = (1 - eta * spectrum) ** 2 * second + eta**2 * noise
-            loss = second @ spectrum / 2
-        return np.where(np.isfinite(loss) & (loss < 1e6), loss, np.inf)
-
-    @cached_property
-    def curve(self) -> tuple[Floats, Floats]:
-        rates = np.geomspace(1e-4, 4.0, 401)
-        return np.log(rates), self.expected(rates, self.steps)
-
-    @property
-    def best(self) -> float:
-        return float(np.exp(self.curve[0][self.curve[1].argmin()]))
-
-    def regret(self, rate: float) -> float:
-        x, loss = self.curve
-        at = np.exp(np.interp(np.log(rate), x, np.log(np.minimum(loss, 1e6))))
-        return min(float(at / loss.min() - 1), WORST)
-
-    def exactly(self, seeds: Sequence[int]) -> Losses:
-        def losses(asked: Sequence[Ask]) -> list[Candidate]:
-            return [
-                Candidate(ask.lr, ask.horizon, seed, float(loss))
-                for ask in asked
-                for loss in self.expected(np.array([ask.lr]), ask.horizon)
-                for seed in seeds
-            ]
-
-        return losses
-
-    def really(self, seeds: Sequence[int], repeat: int) -> Losses:
-        """SGD with seeds of their own; a seed sees the same samples at every rate and horizon."""
-        spectrum = self.problem.spectrum.astype(np.float32)
-        values = np.array([-(2**0.5), 0, 0, 2**0.5], dtype=np.float32)
-
-        def losses(asked: Sequence[Ask]) -> list[Candidate]:
-            found = []
-            for horizon in sorted({ask.horizon for ask in asked}):
-                rates = np.array([ask.lr for ask in asked if ask.horizon == horizon], dtype=np.float32)
-                rng = np.random.Generator(np.random.SFC64([repeat, 2026]))
-                features = len(spectrum)
-                state = np.tile(np.sqrt(spectrum * self.problem.start.astype(np.float32)), (len(seeds), len(rates), 1))
-                with np.errstate(over="ignore", invalid="ignore"):
-                    for multiple in self.multiples(horizon):
-                        x = values[rng.integers(0, 4, (len(seeds), BATCH, features), dtype=np.uint8)]
-                        noise = 2 * rng.integers(0, 2, (len(seeds), 1, BATCH)).astype(np.float32) - 1
-                        residual = state @ x.transpose(0, 2, 1) + noise
-                        step = (rates * np.float32(multiple))[:, None] * spectrum
-                        state -= step * (residual @ x) / BATCH
-                    loss = (state.astype(np.float64) ** 2).sum(-1) / 2
-                for number, seed in enumerate(seeds):
-                    for rate, value in zip([a.lr for a in asked if a.horizon == horizon], loss[number], strict=True):
-                        found.append(Candidate(rate, horizon, seed, float(value) if value < 1e6 else np.inf))
-            return found
-
-        return losses
-
-
-def find(plan: Plan, losses: Losses) -> list[Candidate]:
-    trials: list[Candidate] = []
-    while asked := plan.next(trials):
-        trials += losses(asked)
+def find(plans: Sequence[Plan], truth: Truth, first: int, *, exact: bool) -> list[list[Candidate]]:
+    """What every repetition has tried in the end."""
+    trials, asked = [list[Candidate]() for _ in plans], [[Ask(0.0, 0)] for _ in plans]
+    while any(asked):
+        asked = [plan.next(of) if more else [] for plan, of, more in zip(plans, trials, asked, strict=True)]
+        seeds = plans[0].seeds
+        found = exactly(truth, asked, seeds) if exact else really(truth, asked, seeds, first)
+        for of, more in zip(trials, found, strict=True):
+            of += more
     return trials
 
 
@@ -179,13 +89,11 @@ def study(
     truth: Truth, *, repeats: int, exact: bool, apart: float, share: float, seeds: int, first: int = 0
 ) -> dict[str, Floats]:
     chance = np.random.default_rng(1 + first)
-    every = range(seeds)
+    every, budget = range(seeds), int(share * RATES * seeds * truth.steps)
+    starts = truth.best * apart ** chance.uniform(-1, 1, repeats)
+    plans = [Plan(horizon=truth.steps, seeds=every, start=float(start), budget=budget) for start in starts]
     rows = []
-    for repeat in range(first, first + repeats):
-        start = truth.best * apart ** chance.uniform(-1, 1)
-        budget = int(share * RATES * seeds * truth.steps)
-        plan = Plan(horizon=truth.steps, seeds=every, start=start, budget=budget)
-        trials = find(plan, truth.exactly(every) if exact else truth.really(every, repeat))
+    for plan, trials in zip(plans, find(plans, truth, first, exact=exact), strict=True):
         found = plan.answer(trials)
         assert found is not None
         rows.append(

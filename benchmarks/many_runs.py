@@ -2,7 +2,8 @@
 
     python benchmarks/many_runs.py --rounds 3
 
-The runs are real, of two steps each; making them takes a few minutes. Bound: the report takes less than 10 s.
+The runs are real, of two steps each; making them takes a few minutes. Bounds: the report takes less than 10 s, the
+command given again at most 2 s.
 """
 
 from __future__ import annotations

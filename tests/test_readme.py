@@ -56,15 +56,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return house
 
 
-def train(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(house)}
-    command = [sys.executable, "train.py", "trainer.progress=false", *arguments]
-    return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, timeout=300)
-
-
-def test_a_newcomers_schedule_model_and_dataset_train(copy: Path) -> None:
-    ended = train(
-        copy,
+COMMANDS = {
+    "run": (
         "scheduler=knee",
         "scheduler.warmup=2st",
         "scheduler.explore=4st",
@@ -74,8 +67,52 @@ def test_a_newcomers_schedule_model_and_dataset_train(copy: Path) -> None:
         "trainer.log_every=1st",
         "optimizer.lr=0.01",
         "name=run",
-    )
-    assert ended.returncode == 0, ended.stderr
+    ),
+    "quantile": (
+        "model=tiny",
+        "dataset=stripes",
+        "optimizer.lr=0.001",
+        "task=pinball",
+        "task.q=0.9",
+        "checkpoint.monitor=val/covered",
+        "trainer.epochs=1",
+        "name=quantile",
+    ),
+    "typo": ("scheduler=knee", "+scheduler.explor=4st"),
+}
+
+TRAIN = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+import torch  # once for all of them
+for name in sys.argv[1:]:
+    if not (child := os.fork()):
+        sys.argv = ["train.py", "trainer.progress=false", *open(f"{name}.words").read().split()]
+        for number, place in ((1, os.devnull), (2, f"{name}.said")):
+            os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT), number)
+        import runpy
+        runpy.run_path("train.py", run_name="__main__")
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(copy: Path) -> dict[str, tuple[int, str]]:
+    """The exit code and the messages of each command, ``python train.py …`` after another's import of torch."""
+    for name, words in COMMANDS.items():
+        (copy / f"{name}.words").write_text("\n".join(words))
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    command = [sys.executable, "-c", TRAIN, *COMMANDS]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    codes = map(int, done.stdout.split())
+    said = [(copy / f"{name}.said").read_text("utf-8") for name in COMMANDS]
+    return dict(zip(COMMANDS, zip(codes, said, strict=True), strict=True))
+
+
+def test_a_newcomers_schedule_model_and_dataset_train(copy: Path, ended: dict[str, tuple[int, str]]) -> None:
+    code, said = ended["run"]
+    assert code == 0, said
     result = json.loads((copy / "outputs/run/result.json").read_text("utf-8"))
     assert result["metrics"]["test/accuracy"] == 1.0  # stripes are easy
     rows = [json.loads(line) for line in (copy / "outputs/run/metrics.jsonl").read_text("utf-8").splitlines()]
@@ -84,19 +121,18 @@ def test_a_newcomers_schedule_model_and_dataset_train(copy: Path) -> None:
     assert rates == [0.01 * value for value in expected]
 
 
-def test_a_newcomers_task_trains_and_chooses_by_its_metric(copy: Path) -> None:
-    words = ("task=pinball", "task.q=0.9", "checkpoint.monitor=val/covered", "trainer.epochs=1", "name=quantile")
-    ended = train(copy, "model=tiny", "dataset=stripes", "optimizer.lr=0.001", *words)
-    assert ended.returncode == 0, ended.stderr
+def test_a_newcomers_task_trains_and_chooses_by_its_metric(copy: Path, ended: dict[str, tuple[int, str]]) -> None:
+    code, said = ended["quantile"]
+    assert code == 0, said
     result = json.loads((copy / "outputs/quantile/result.json").read_text("utf-8"))
     assert result["better"] == {"loss": "min", "covered": "max"}
     assert 0 <= result["metrics"]["test/covered"] <= 1
 
 
-def test_a_typo_in_a_newcomers_key_names_the_nearest(copy: Path) -> None:
-    ended = train(copy, "scheduler=knee", "+scheduler.explor=4st")
-    assert ended.returncode == 2
-    assert "scheduler.explor=4st: Knee takes no such argument; did you mean 'explore'?" in ended.stderr
+def test_a_typo_in_a_newcomers_key_names_the_nearest(ended: dict[str, tuple[int, str]]) -> None:
+    code, said = ended["typo"]
+    assert code == 2
+    assert "scheduler.explor=4st: Knee takes no such argument; did you mean 'explore'?" in said
 
 
 def test_the_commands_of_the_two_fences_are_there() -> None:

@@ -11,6 +11,7 @@ from lrsched.assembly.horizon import evaluated_epochs, evaluations_in, lengths
 from lrsched.assembly.kinds import LENGTHS, ClosedLoopSpec, HandoverSpec, NativeSpec, OpenLoopSpec, SchedulerSpec
 from lrsched.config.component import Component
 from lrsched.config.schema import EarlyStop
+from lrsched.config.settings import Settings
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
 from lrsched.schedules.lint import cautions
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
 
 LOW = 0.01
 """The share of its highest rate below which a run learns next to nothing."""
+
+
+FRESH = frozenset({"lrsched.data.NoisyQuadratic"})
+"""Data sets whose samples say what they are made for only once: their loss is known for fresh ones."""
+
+
+def lint_fresh(run: Settings, horizon: Horizon) -> list[str]:
+    """A warning where samples that must be fresh come again."""
+    if run.dataset.target not in FRESH or horizon.steps <= horizon.steps_per_epoch:
+        return []
+    epochs = horizon.steps / horizon.steps_per_epoch
+    return [
+        f"dataset.samples: the run trains {epochs:.2f} epochs, and from the second one on the same noise comes again: "
+        "the expected loss that is known exactly is that of fresh samples; give more of them, or fewer trainer.steps"
+    ]
 
 
 def lint(spec: SchedulerSpec, horizon: Horizon, every: int, rates: set[float], past: Sequence[Past] = ()) -> list[str]:

@@ -16,7 +16,7 @@ from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
 from lrsched.assembly.horizon import at_pace, evaluations_in, run_horizon
 from lrsched.assembly.kinds import spec_of
-from lrsched.assembly.lint import lint, lint_average, lint_early_stop
+from lrsched.assembly.lint import lint, lint_average, lint_early_stop, lint_fresh
 from lrsched.assembly.param_groups import build_optimizer, freeze, rates_of
 from lrsched.assembly.scheduler import build_scheduler, snapshots_of
 from lrsched.assembly.speed.keys import plainly, with_kernel
@@ -152,18 +152,11 @@ def assemble(
         *overlaps(clock, splits, earlier),
         *lint_target(run.task, task, splits.like(), splits.facts),
         *lint_average(average),
+        *lint_fresh(run, horizon),
         *unkept,
     ]
-    state = RunState(
-        model,
-        optimizer,
-        scheduler,
-        precision.scaler(),
-        **_trackers(run, task),
-        window=Window(torch.zeros((), dtype=torch.float64, device=device)),
-        clock=clock,
-        average=average,
-    )
+    trackers = {**_trackers(run, task), "window": Window(torch.zeros((), dtype=torch.float64, device=device))}
+    state = RunState(model, optimizer, scheduler, precision.scaler(), **trackers, clock=clock, average=average)
     on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from lrsched.cli.command import Parser, exit_code
 from lrsched.console import tell
 
+# A script that python runs is asked only where it hands over to our command line: asking it runs it.
 BASH = r"""
 _lrsched_completion() {
     local program line=${COMP_LINE:0:COMP_POINT} word cut IFS=$'\n'
+    COMPREPLY=()
     program=("${COMP_WORDS[0]}")
     if [[ ${COMP_WORDS[0]##*/} == python* ]]; then
-        grep -qs lrsched "${COMP_WORDS[1]}" || return
+        grep -qs '^from lrsched\.cli' "${COMP_WORDS[1]}" || return
         program+=("${COMP_WORDS[1]}")
     fi
     COMPREPLY=($(COMP_LINE=$line "${program[@]}" -sc query=bash 2>/dev/null))
@@ -30,7 +32,7 @@ _lrsched_completion() {
     local -a program replies open closed
     program=("${words[1]}")
     if [[ ${words[1]:t} == python* ]]; then
-        grep -qs lrsched "${words[2]}" || { _files; return }
+        grep -qs '^from lrsched\.cli' "${words[2]}" || { _files; return }
         program+=("${words[2]}")
     fi
     replies=("${(@f)$(COMP_LINE="${(j: :)words[1,CURRENT]}" "${program[@]}" -sc query=zsh 2>/dev/null)}")

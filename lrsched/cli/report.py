@@ -16,6 +16,7 @@ from lrsched.report import compare_paths, render
 from lrsched.report.folders import folders, unread
 from lrsched.report.json import numbers
 from lrsched.report.pictures.draw import pictures
+from lrsched.report.report import target_told
 from lrsched.report.tables.typeset import FORMS, beside_table, typeset
 
 EXAMPLES = """\
@@ -41,6 +42,8 @@ def _run(arguments: Sequence[str]) -> None:
     if options.html is not None and options.html == options.json:
         raise ConfigError("--html", str(options.html), "is the file of --json too", "give each a name of its own")
     found = compare_paths(options.paths, options.metric, options.mode, options.target)
+    if isinstance(options.target, float) and options.metric is None:
+        say(target_told(found.metric, options.target))
     for passed in unread(folders(found.runs, options.paths)):
         say(f"warning: {passed}")
     files: dict[Path, bytes] = {}
@@ -71,7 +74,7 @@ def parser() -> Parser:
     found.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a run folder, or a folder that holds some")
     found.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
     found.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
-    steps = "steps until the metric reaches X; auto: what every schedule reaches"
+    steps = "steps until the metric (val/loss, or --metric) reaches X; auto: what every schedule reaches"
     found.add_argument("--target", type=target, metavar="X", help=steps)
     found.add_argument(
         "--html", type=Path, metavar="F", help="write a page with tables and curves, to open in a browser"

@@ -12,6 +12,7 @@ from lrsched.cli.report import target
 from lrsched.console import say, tell
 from lrsched.errors import ConfigError
 from lrsched.report.folders import unread
+from lrsched.report.report import target_told
 from lrsched.signals import stop_flag
 from lrsched.watch.live import Live, Question
 from lrsched.watch.server import Server
@@ -36,6 +37,8 @@ def _run(arguments: Sequence[str]) -> None:
     options = parser().parse_intermixed_args(arguments)
     with stop_flag().alone():
         live = Live(Question(options.paths, options.metric, options.mode, options.target))
+        if isinstance(options.target, float) and options.metric is None:
+            say(target_told(live.metric, options.target))
         for passed in unread(options.paths):
             say(f"warning: {passed}")
         with _server(live, options.port) as server:
@@ -62,7 +65,7 @@ def parser() -> Parser:
     found.add_argument("--port", type=_port, default=0, metavar="N", help="to listen on; by default one that is free")
     found.add_argument("--metric", metavar="M", help="what to compare: val/loss, val/accuracy, test/accuracy, …")
     found.add_argument("--mode", choices=("min", "max"), help="which way is better, if the metric's name does not say")
-    steps = "steps until the metric reaches X; auto: what every schedule reaches"
+    steps = "steps until the metric (val/loss, or --metric) reaches X; auto: what every schedule reaches"
     found.add_argument("--target", type=target, metavar="X", help=steps)
     return found
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import complaint
 from lrsched.config.given import Given, nodes_of
-from lrsched.config.walk import is_list, is_mapping
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -33,15 +32,22 @@ def as_written(config: Any) -> Any:
 
 def raw(config: DictConfig, key: str) -> Any:
     """Find the value at a key, not resolved; None if there is none."""
-    found = as_written(config)
+    node: Any = config
     for name in key.replace("[", ".").replace("]", "").split("."):
-        if is_list(found) and name.isdigit() and int(name) < len(found):
-            found = found[int(name)]
-        elif is_mapping(found):
-            found = found.get(name)
-        else:
+        node = _child(node, name)
+        if node is None:
             return None
-    return found
+    return as_written(node) if OmegaConf.is_config(node) else node._value()
+
+
+def _child(node: Any, name: str) -> Any:
+    """The node in another one; None if there is none."""
+    held = cast(dict[str, Any], vars(node))
+    inside = held.get("_content")  # a text where the node refers to another one
+    if isinstance(inside, list):
+        items = cast(list[Any], inside)
+        return items[int(name)] if name.isdigit() and int(name) < len(items) else None
+    return cast(dict[str, Any], inside).get(name) if isinstance(inside, dict) else None
 
 
 def put(config: DictConfig, key: str, value: Any) -> None:

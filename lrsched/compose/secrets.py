@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
 from lrsched.compose.nodes import as_written
-from lrsched.config.walk import is_list, is_mapping
+from lrsched.config.walk import is_list, is_mapping, leaves
 
 SHORTEST = 6
 """Characters of the shortest secret: shorter values (``1``, ``data``) occur in every text."""
@@ -87,12 +87,12 @@ def _shown(holder: Any, name: Any, raw: Any, real: Any) -> Any:
         raw: the node as written.
         real: the node resolved.
     """
+    if not any(isinstance(value, str) and "${" in value for _, value in leaves(raw)):
+        return real
     if is_mapping(raw):
         return {key: _shown(holder[name], key, item, real[key]) for key, item in raw.items()}
     if is_list(raw):
         return [_shown(holder[name], i, item, real[i]) for i, item in enumerate(raw)]
-    if not isinstance(raw, str) or "${" not in raw:
-        return real
     with suppress(OmegaConfBaseException, ValueError, TypeError):
         value = holder[name]
         masked = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -22,9 +22,11 @@ class Belief(NamedTuple):
         return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd)
 
 
-OF_VALLEYS = Belief(-0.38, 0.14)
-"""q in best rate ∝ horizon^q: the mean of −.32 measured, −.5 in the convex worst case, −.33 and −.40 for regressions;
-https://arxiv.org/abs/2409.19913, https://arxiv.org/abs/2501.18965, https://arxiv.org/abs/2602.04774."""
+OF_VALLEYS = Belief(-0.35, 0.15)
+"""q in best rate ∝ horizon^q. The mean of those that are known where the best rate is no stability limit: −.32 measured
+over lengths of training, https://arxiv.org/abs/2409.19913, −.33 and −.40 of regressions,
+https://arxiv.org/abs/2602.04774. Theory's ends are unlikely, and not excluded: −.5, the convex worst case,
+https://arxiv.org/abs/2501.18965, is one standard deviation below, 0 more than two above."""
 
 OF_HARD = Belief(-0.03, 0.08)
 """q where the valley lies beyond the wall: in a hard problem the largest stable rate is the best one at any horizon,
@@ -33,8 +35,10 @@ https://arxiv.org/abs/2602.06797."""
 HARD = 0.4
 """How likely it is then."""
 
-OF_WALLS = Belief(-0.05, 0.04)
-"""What is stable hardly moves: it is a matter of the curvature, not of the time."""
+OF_WALLS = Belief(2.5, 1.5)
+"""D: twice the ln amplification at which a wall is seen. It grows by h·κ·(x − x₁)² where the rate decays, since only
+the part of the run above what is stable amplifies: so a wall stands at x₁ + D/S, S = √(2·D·h·κ), and x₁ does not move.
+2 to 4 for linear and cosine decay of a regression's expected loss; 0 where the rate stays at its peak."""
 
 ARMS = Belief(np.log(0.6), 0.7), Belief(np.log(0.8), 0.6)
 """ln of the slope of either arm."""
@@ -42,8 +46,8 @@ ARMS = Belief(np.log(0.6), 0.7), Belief(np.log(0.8), 0.6)
 STEEP = Belief(3.0, 0.8)
 """ln of a wall's steepness at the middle horizon."""
 
-STEEPER = 0.7
-"""It grows with horizon^0.7: what is unstable grows with every update."""
+STEEPER = 0.5
+"""It grows with horizon^0.5: what is unstable grows with every update, and sets in with the square of x − x₁."""
 
 UNITS = Belief(-0.4, 0.9)
 """ln of the size of all rises: 1 for a regression, .05 for a language model."""
@@ -51,7 +55,7 @@ UNITS = Belief(-0.4, 0.9)
 ERRORS = Belief(np.log(0.03), 0.6)
 """ln of the error of the forms, in that unit: no curve is one of ours."""
 
-LEFT, RIGHT, PLACE, EXPONENT, WALL, STEEPNESS, DRIFT, UNIT, ERROR, NOISE = range(10)
+LEFT, RIGHT, PLACE, EXPONENT, WALL, STEEPNESS, NEEDED, UNIT, ERROR, NOISE = range(10)
 """Columns of the numbers of a curve."""
 
 COLUMNS = 10
@@ -70,13 +74,13 @@ class Ranges(NamedTuple):
 class Curves:
     """Curves of ln(loss) over x = ln rate, at horizon h. ::
 
-        rise    u·valley(x − c − q·z) + e^(S·(x − w − v·z))          z = ln(h / middle), S ∝ h^0.7
+        rise    u·valley(x − c − q·z) + e^(S·(x − w − D/S + D/S₀))   z = ln(h / middle), S = S₀·e^(z/2)
         valley  ln(e^(−αd)/α + e^(γd)/γ) − ln(1/α + 1/γ)             falls with slope α, rises with γ, least at d = 0
 
     The best rate is at the bottom of the valley, or before the wall where that comes first.
 
     Args:
-        numbers: of each curve, float64[curves, 10]: ln α, ln γ, c, q, w, ln S, v, ln u; then ln of the error of the
+        numbers: of each curve, float64[curves, 10]: ln α, ln γ, c, q, w, ln S₀, D, ln u; then ln of the error of the
             forms, and ln of the noise over what was estimated.
     """
 
@@ -93,7 +97,7 @@ class Curves:
             chance: draws them.
         """
         numbers = chance.standard_normal((count, COLUMNS))
-        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, DRIFT: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
+        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, NEEDED: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
         for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
             numbers[:, column] = belief.mean + belief.sd * numbers[:, column]
         numbers[:, PLACE] = chance.uniform(*ranges.valley, count)
@@ -109,7 +113,7 @@ class Curves:
         easy = OF_VALLEYS.density(n[:, EXPONENT])
         hard = np.logaddexp(np.log(1 - HARD) + easy, np.log(HARD) + OF_HARD.density(n[:, EXPONENT]))
         sum_ = np.where(n[:, PLACE] > n[:, WALL], hard, easy)
-        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, DRIFT: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
+        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, NEEDED: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
         for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
             sum_ = sum_ + belief.density(n[:, column])
         within = np.ones(len(n), dtype=bool)
@@ -124,7 +128,8 @@ class Curves:
     def wall(self, z: float, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
         """Where it stands, ``lag`` before where it seems to, and how steep it is."""
         n = self.numbers
-        return n[:, WALL] + n[:, DRIFT] * z - lag, np.exp(n[:, STEEPNESS] + STEEPER * z)
+        first, grown = np.exp(n[:, STEEPNESS]), np.exp(STEEPER * z)
+        return n[:, WALL] + n[:, NEEDED] / first * (1 / grown - 1) - lag, first * grown
 
     def rises(self, z: float, x: Floats, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
         """The rise in the valley, and before the wall, at rates e^x: float64[curves, rates].

@@ -23,21 +23,12 @@ SHORT = 0.15
 BEYOND = 2.5
 """How far beyond the rates that were tried the valley or the wall may lie, in ln rate."""
 
-LAG = Belief(0.5, 0.3)
-"""A wall stands before where a few seeds see it, by so many times one seed's ln noise: what every seed survives for a
-while, one in many does not to the end."""
+LAG = Belief(0.15, 0.045)
+"""A wall stands before where a few seeds see it, by so much in ln rate: what every seed survives for a while, one in
+many does not to the end."""
 
-
-RISE = 0.4
-"""A horizon is looked at where the expected rise is this, on either side of the best rate."""
-
-FAR, APART = 1.2, 0.12
-"""And at most, and at least, so far from it in ln rate."""
-
-
-OF_WALL = (0.15, 0.6)
-"""Where losses soar beyond the best rate, a horizon is looked at on these quantiles of it: the wall lies
-somewhere between them."""
+STIR = 0.03
+"""Where seeds differ by less, in ln loss, there is less of that: variance / (variance + .03²)."""
 
 
 class Block(NamedTuple):
@@ -101,7 +92,7 @@ class Fit:
         for horizon, block, floor in zip(losses, blocks, floors, strict=True):
             valley, wall = curves.rises(block.z, curves.best(block.z)[:, None])
             least[horizon] = floor + (valley + wall)[:, 0]
-        lag = np.sqrt(noise.variance) * np.abs(LAG.mean + LAG.sd * chance.standard_normal(COUNT))
+        lag = noise.variance / (noise.variance + STIR**2) * np.abs(LAG.mean + LAG.sd * chance.standard_normal(COUNT))
         return cls(curves, np.full(COUNT, 1 / COUNT), least, middle, noise, lag)
 
     @property
@@ -155,39 +146,12 @@ class Fit:
         allowed = x[x <= cap + 1e-9]
         return float(allowed[self.regret(horizon, allowed, most, seen=seen).argmin()]) if len(allowed) else cap
 
-    def sides(self, horizon: int) -> tuple[float, float, float]:
-        """Where few seeds will see that the loss has risen, the best rate, and where it has risen beyond."""
-        middle = self.best(horizon, seen=True)
-        x = middle + np.linspace(-FAR, FAR, 97)
-        rise = self.regret(horizon, x, seen=True)
-        x = x[rise < rise.min() + RISE]
-        return min(float(x[0]), middle - APART), middle, max(float(x[-1]), middle + APART)
-
-    def pair(self, horizon: int) -> tuple[float, float]:
-        """Two rates to try at a horizon, in ln rate."""
-        if self.wall(horizon) > 0.5:
-            low, top = self.quantiles(horizon, OF_WALL, seen=True).tolist()
-            return low, max(top, low + APART)
-        low, middle, top = self.sides(horizon)
-        return middle if middle - low > 0.5 * (top - low) else low, top
-
-    def third(self, horizon: int, known: Losses) -> float:
-        """One more: beyond an end if the best one may lie there, else between them where nothing is yet."""
-        low, middle, top = self.sides(horizon)
-        if self.wall(horizon) > 0.5:
-            middle = float(self.quantiles(horizon, [0.5], seen=True)[0])
-        if middle > known.x.max() - APART:
-            return max(top, float(known.x.max()) + APART)
-        if middle < known.x.min() + APART:
-            return min(low, float(known.x.min()) - APART)
-        if np.abs(known.x - middle).min() < APART:
-            return max(low, top, key=lambda side: float(np.abs(known.x - side).min()))
-        return middle
-
 
 def _block(of: Losses, noise: Noise, z: float) -> Block:
     near = of.near()
-    return Block(z, of.x[near], of.mean[near], noise.shape(of, near), of.x[~near], float(of.mean[near].min()) + BAND)
+    shape = noise.shape(of, near)
+    y = of.mean[near] + noise.variance * np.diag(shape) / 2  # ln of a mean of few lies below that of the mean of all
+    return Block(z, of.x[near], y, shape, of.x[~near], float(y.min()) + BAND)
 
 
 def _judged(curves: Curves, blocks: Sequence[Block], noise: Noise) -> tuple[Floats, list[Floats]]:

@@ -119,8 +119,9 @@ def plan_of(asked: FindRequest) -> Plan:
     Raises:
         ConfigError: this schedule, run, or budget is none for it.
     """
-    from lrsched.finder.plan import CLEAR, USUAL, Plan, cost_of
     from lrsched.finder.plan import SHORTEST as SHORT
+    from lrsched.finder.plan import Plan, cost_of
+    from lrsched.finder.rates import CLEAR, USUAL
 
     run, find = asked.runs[0], asked.find
     horizon, base = asked.horizon or length_of(asked.runs[0]), base_rate(run.optimizer)

@@ -18,8 +18,8 @@ BAND = 1.0
 
 OCTAVE = float(np.log(2))
 
-GROWTH = 0.3
-"""The noise of a loss grows with rate^0.3."""
+GROWTH = 0.4
+"""The noise of a loss grows with rate^0.4."""
 
 BEND = 1.6
 """Noise at rates d octaves apart correlates as ρ^(d^1.6)."""
@@ -27,7 +27,7 @@ BEND = 1.6
 USUAL, FULL = 0.05, 0.3
 """A guess of the noise, 5 %, where losses rise by .3 or more in ln; less where they rise by less."""
 
-FEW, SHARE = 0.5, 0.6
+FEW, SHARE = 0.2, 0.6
 """How many degrees of freedom the guess counts; and how many each one of a rate, since rates of a seed go together."""
 
 STEADY = 0.4
@@ -75,7 +75,12 @@ class Losses:
 
     def growth(self, near: NDArray[np.bool_]) -> Floats:
         """How the standard deviation of the noise grows with the rate; 1 at the best one."""
-        return np.exp(GROWTH * np.clip(self.x[near] - self.x[self.mean.argmin()], -2, 1))
+        return grown(self.x[near], float(self.x[self.mean.argmin()]))
+
+
+def grown(x: Floats, best: float) -> Floats:
+    """The standard deviation of the noise at rates e^x over that at the best one."""
+    return np.asarray(np.exp(GROWTH * np.clip(x - best, -2, 1)))
 
 
 def by_horizon(trials: Sequence[Candidate], seeds: Sequence[int]) -> dict[int, Losses]:
@@ -146,6 +151,12 @@ class Noise:
         x, scale = of.x[near], of.growth(near)
         apart = (np.abs(x[:, None] - x) / OCTAVE) ** BEND
         return np.outer(scale, scale) * self.correlation**apart / of.each.shape[1]
+
+    def covariance(self, x: Floats, best: float, seeds: int) -> Floats:
+        """Of the means of so many seeds at rates e^x, the best one being e^best."""
+        apart = (np.abs(x[:, None] - x) / OCTAVE) ** BEND
+        scale = grown(x, best)
+        return np.asarray(self.variance * np.outer(scale, scale) * self.correlation**apart / seeds)
 
     def alike(self, of: Losses) -> NDArray[np.bool_]:
         """Which losses lie within two standard errors of their difference from the least."""

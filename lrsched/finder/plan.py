@@ -10,26 +10,23 @@ import numpy as np
 
 from lrsched.errors import ConfigError
 from lrsched.finder.answer import Candidate, rounded
-from lrsched.finder.curves import Floats
 from lrsched.finder.fit import Fit
-from lrsched.finder.losses import BAND, Losses, Noise, by_horizon
+from lrsched.finder.losses import Losses, by_horizon
+from lrsched.finder.rates import APART, BESIDE, USUAL, Worth, climb, has
 
 FIRST, MIDDLE, LAST = 1 / 40, 1 / 20, 1 / 4
 """Horizons, as parts of the run, where the budget is 15 % of a full grid of 7 rates."""
 
-USUAL, MOST = 6, 16
-"""Rates at the first horizon: the first number is paid for in full, more shorten the later horizons."""
-
-CLEAR = 10
-"""Up to so many, while the first or the last differs from the best by no more than seeds do: a flat curve has its best
-rate anywhere, and perhaps two dips."""
+MOST = 16
+"""Rates at the first horizon; those beyond the usual number shorten the later horizons."""
 
 THREE = 3
 WORST = 1.0
 """A rate is chosen by its expected regret, of which more than this counts as this."""
 
-NEAR, NEAR_WALL = 2.9, 1.5
-"""Neighbours of the best rate at the first horizon that are further off, by this factor, have one put between them."""
+FLAT = 0.1
+"""Losses of the longest horizon that differ by less, and by no more than seeds do, may have their least anywhere: by so
+much, three times their error, the forms may be wrong. Noisy losses that differ by more have a least one."""
 
 LONGEST = 0.5
 SHORTEST = 10
@@ -49,8 +46,8 @@ class Found:
 
     Args:
         rate: with the least expected regret at the run's horizon.
-        low, high: the shortest 95 % interval of the best one; where the curve is flat, with every rate of
-            any horizon that does not differ there.
+        low, high: the shortest 95 % interval of the best one; where the curve is flat to the forms' error, with every
+            rate of any horizon that does not differ there.
         exponent: of the best rate over horizons: mean and standard deviation.
         wall: how likely the best rate is the largest stable one.
         largest: the largest rate with which no seed of the longest horizon came to grief: no answer is above.
@@ -77,9 +74,8 @@ class Plan:
     """Short runs of the real schedule: many at a short horizon discard rates, few at longer ones measure the rest.
 
     The first horizon climbs from ``start`` by factors of 2, later 4, to a rate that has worse ones on either side, by
-    more than seeds differ. The other two take three rates each: two at first, on either side of the best one that
-    :class:`Fit` expects, where the loss is expected to have risen; where losses soar beyond the best rate, quantiles of
-    it. Then one more, where these leave it open: beyond an end that is the best of them, else between. All seeds train
+    more than seeds differ. The other two take three rates each, those after which :class:`Worth` expects the least
+    regret at the run's own horizon: the outer two of three first, then one more, by what these came to. All seeds train
     with every rate, so that their noise cancels. What to run next follows from the losses alone, in whatever order they
     came.
 
@@ -148,28 +144,32 @@ class Plan:
         if not np.isfinite(tried[self.first].mean).any():
             return []
         for horizon in self.later(len(tried[self.first].x)):
-            pair = [rate for rate in map(_rate, Fit.of(tried).pair(horizon)) if not _has(known.get(horizon), rate)]
-            if pair:
-                return [Ask(rate, horizon) for rate in pair]
-            if len(known[horizon].x) < THREE:
-                rate = _rate(Fit.of({**tried, horizon: known[horizon]}).third(horizon, known[horizon]))
-                return [Ask(rounded(1.03 * rate) if _has(known[horizon], rate) else rate, horizon)]
+            there = known.get(horizon)
+            if there is None or len(there.x) < THREE - 1:
+                outer = map(_rate, self._worth(Fit.of(tried), horizon).outer())
+                return [Ask(rate, horizon) for rate in outer if not has(there, rate)]
+            if len(there.x) < THREE:
+                rate = _rate(self._third(Fit.of({**tried, horizon: there}), horizon, there))
+                return [Ask(rounded(1.03 * rate) if has(there, rate) else rate, horizon)]
             tried[horizon] = known[horizon]
         return []
 
+    def _worth(self, fit: Fit, horizon: int) -> Worth:
+        """Of rates far and near; where schedules are compared of near ones, since the least loss is asked for."""
+        far = BESIDE[0] if self.tried else BESIDE[-1]
+        return Worth(fit, horizon, self.horizon, len(self.seeds), WORST, far)
+
+    def _third(self, fit: Fit, horizon: int, there: Losses) -> float:
+        """The one that is worth the most; where schedules are compared the best one, since its loss is asked for."""
+        if self.tried:
+            best = fit.best(horizon, seen=True)
+            if np.abs(there.x - best).min() > APART:
+                return best
+        return self._worth(fit, horizon).one(there)
+
     def climb(self, known: Losses | None) -> list[Ask]:
         """Rates at the first horizon that are missing."""
-        rates = [rounded(self.start * factor) for factor in (0.5, 1.0, 2.0)]
-        while True:
-            missing = [rate for rate in rates if not _has(known, rate)]
-            if missing or known is None:
-                return [Ask(rate, self.first) for rate in missing]
-            rates.sort()
-            of = Losses(*(each[[_index(known, rate) for rate in rates]] for each in (known.x, known.each)))
-            further = _further(rates, of.mean) or (_unclear(rates, of) if len(rates) < CLEAR else None)
-            if further is None or further in rates or len(rates) >= self._most:
-                return []
-            rates.append(further)
+        return [Ask(rate, self.first) for rate in climb(known, self.start, self._most)]
 
     @property
     def _most(self) -> int:
@@ -193,7 +193,7 @@ class Plan:
         best = fit.best(self.horizon, float(stable.max()), WORST)
         low, high = fit.interval(self.horizon)
         alike = fit.noise.alike(longest)
-        if alike.all():
+        if alike.all() and np.ptp(longest.mean) < FLAT:
             x = np.concatenate([of.x[fit.noise.alike(of)] for of in known.values()])
             low, high = min(low, float(x.min())), max(high, float(x.max()))
         exponent = fit.exponent
@@ -224,37 +224,5 @@ def cost_of(horizons: Sequence[int], tried: int) -> int:
     return tried * horizons[0] + THREE * sum(horizons[1:])
 
 
-def _further(rates: Sequence[float], mean: Floats) -> float | None:
-    """The rate to try next at the first horizon. None: two to the left of the best one and one to the right are there,
-    none of its neighbours is far, and one beyond which losses soar is near."""
-    best, factor = int(mean.argmin()), 4 if len(rates) >= USUAL else 2
-    if not np.isfinite(mean[best]):
-        return rounded(rates[0] / 8)
-    if best == len(rates) - 1:
-        return rounded(rates[-1] * factor)
-    soars = not mean[best + 1] < mean[best] + BAND
-    if rates[best + 1] / rates[best] > (NEAR_WALL if soars else NEAR):
-        return rounded((rates[best] * rates[best + 1]) ** 0.5)
-    if best < (1 if len(rates) >= USUAL else 2):
-        return rounded(rates[0] / factor)
-    return rounded((rates[best] * rates[best - 1]) ** 0.5) if rates[best] / rates[best - 1] > NEAR else None
-
-
 def _rate(x: float) -> float:
     return rounded(float(np.exp(x)))
-
-
-def _unclear(rates: Sequence[float], of: Losses) -> float | None:
-    """The rate to try next at the first horizon, beyond an end that is not clearly worse than the best one."""
-    alike, factor = Noise.of({0: of}).alike(of), 4 if len(rates) >= USUAL else 2
-    if alike[-1]:
-        return rounded(rates[-1] * factor)
-    return rounded(rates[0] / factor) if alike[0] else None
-
-
-def _index(known: Losses, rate: float) -> int:
-    return int(np.abs(known.x - np.log(rate)).argmin())
-
-
-def _has(known: Losses | None, rate: float) -> bool:
-    return known is not None and abs(float(known.x[_index(known, rate)]) - np.log(rate)) < 1e-6

@@ -62,7 +62,7 @@ class Tracker(Logger):
     - Whatever goes wrong in the package is said once, in one line; the run goes on, and a resume sends what is missing.
     - The config that is sent has the names of variables of the environment, not their values.
 
-    A subclass has the four methods at the end.
+    A subclass has the methods at the end.
 
     Raises:
         ConfigError: the package is not installed.
@@ -102,6 +102,10 @@ class Tracker(Logger):
 
     def close(self, metrics: Mapping[str, float], status: str = "finished") -> None:
         self._harmless(lambda: self._end(metrics, status))
+
+    @property
+    def look(self) -> str:
+        return self.where() if self._works else ""
 
     def _begin(self, rows: list[Row]) -> None:
         """Begin the run, or go on with it; send what the tracker lacks of the rows before."""
@@ -165,7 +169,7 @@ class Tracker(Logger):
                 do()
         except Exception as error:
             self._works, self._waiting = False, []
-            reason = _LOGIN.sub("://…@", " ".join(f"{type(error).__name__}: {error}".split()))[:LONGEST]
+            reason = without_login(" ".join(f"{type(error).__name__}: {error}".split()))[:LONGEST]
             say(
                 f"warning: logger.{self.name}: {reason}; the run goes on without it, and a resume sends what is missing"
             )
@@ -182,9 +186,22 @@ class Tracker(Logger):
         """Whether a row has arrived that was being sent when the process was killed."""
         return True
 
+    def where(self) -> str:
+        """How to look at the run in the tracker; empty: there is no command for it."""
+        return ""
+
     @abstractmethod
     def end(self, step: int, metrics: Mapping[str, float], status: str) -> None:
         """End the run in the tracker, with its final metrics if they were not sent yet."""
+
+
+def without_login(text: str) -> str:
+    """A text in which no address has a name and a password.
+
+    >>> without_login("https://me:secret@host/x refused")
+    'https://…@host/x refused'
+    """
+    return _LOGIN.sub("://…@", text)
 
 
 def numbers(row: Mapping[str, Any]) -> dict[str, float]:

@@ -73,6 +73,11 @@ class Logger(ABC):
             content: a PNG file, or text.
         """
 
+    @property
+    def look(self) -> str:
+        """How to look at what was logged, as one types it; empty: there is no command for it."""
+        return ""
+
     def flush(self) -> None:  # noqa: B027
         """Hand buffered rows to the system, so that a killed process loses none."""
 

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import re
+import shlex
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lrsched.errors import ConfigError
-from lrsched.loggers._tracker import Shown, Tracker, numbers
+from lrsched.loggers._tracker import Shown, Tracker, numbers, without_login
 from lrsched.loggers.base import Row, RunInfo
 from lrsched.loggers.tensorboard import flat
 
@@ -69,8 +70,7 @@ class MLflow(Tracker):
         self._uri, self._experiment = uri, experiment
 
     def start(self, run: RunInfo, id: str | None) -> str:
-        above = run.folder.parent if run.group is None else run.folder.parent.parent
-        uri = self._uri or f"{SQLITE}{above.absolute() / 'mlflow.db'}"
+        uri = self._uri_of(run)
         if self._uri is None and "?" in uri:  # what follows it would be no part of the file's name
             raise ConfigError("uri", uri, "is in a folder with a ? in its name", f"give {SQLITE}FILE")
         for name, value in PATIENCE.items():
@@ -90,6 +90,10 @@ class MLflow(Tracker):
         self._id, self._known = id, dict[str, set[int]]()
         self._describe(run)
         return id
+
+    def where(self) -> str:
+        uri = self._uri_of(self._run)
+        return f"mlflow ui --backend-store-uri {shlex.quote(uri)}" if uri.startswith(SQLITE) else without_login(uri)
 
     def send(self, items: Sequence[Row | Shown]) -> None:
         from mlflow.entities import Metric
@@ -117,6 +121,10 @@ class MLflow(Tracker):
             if name.startswith(("test/", "best/")):  # the others are in the rows
                 self._client.log_metric(self._id, named_as(name), value, step=step)
         self._client.set_terminated(self._id, STATUS[status])
+
+    def _uri_of(self, run: RunInfo) -> str:
+        above = run.folder.parent if run.group is None else run.folder.parent.parent
+        return self._uri or f"{SQLITE}{above.absolute() / 'mlflow.db'}"
 
     def _experiment_id(self, run: RunInfo, uri: str) -> str:
         name = self._experiment or run.group or "lrsched"

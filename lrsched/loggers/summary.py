@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +19,7 @@ def summary(
     folder: Path,
     again: Callable[[str], str],
     *,
-    tensorboard: bool,
+    looks: Sequence[str] = (),
     file: TextIO | None = None,
 ) -> None:
     """Print the result of a run as one block.
@@ -29,7 +28,7 @@ def summary(
         result: the fields of ``result.json``; a failed run may lack some, which are left out.
         folder: the run folder.
         again: how to ask for a run by these words, as one types it.
-        tensorboard: whether the run wrote events.
+        looks: how to look at what was logged, as one types it.
         file: where to print, None for stdout.
 
     >>> metrics = {"test/accuracy": 0.975, "test/loss": 0.1, "val/accuracy": 0.98, "val/loss": 0.09}
@@ -37,7 +36,8 @@ def summary(
     >>> best = {"step": 437, "val/loss": 0.08}
     >>> measured = {"best": best, "train_seconds": 2.0, "samples_per_second": 14720.0}
     >>> measured["units"] = {"accuracy": "%", "loss": "nats"}
-    >>> summary(done | measured, Path("outputs/digits"), "python train.py {}".format, tensorboard=True)
+    >>> looks = ["tensorboard --logdir outputs/digits"]
+    >>> summary(done | measured, Path("outputs/digits"), "python train.py {}".format, looks=looks)
     finished
       test    accuracy 97.50%  loss 0.1000 nats
       val     accuracy 98.00%  loss 0.0900 nats
@@ -55,8 +55,7 @@ def summary(
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
     lines += [_line("threads", _threads(result))]
     lines += [_line("folder", str(folder)), _line("resume", again(path_override("resume", folder)))]
-    if tensorboard:
-        lines.append(_line("look", f"tensorboard --logdir {shlex.quote(str(folder))}"))
+    lines += [_line("look", look) for look in looks]
     tell("\n".join(line for line in lines if line), file)
 
 

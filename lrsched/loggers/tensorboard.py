@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,10 @@ class TensorBoard(Logger):
         self._seen: set[str] = set()
         self._step = 0
         self._rates = Rates()
+
+    @property
+    def look(self) -> str:
+        return f"tensorboard --logdir {shlex.quote(str(self._run.folder))}"
 
     def write(self, row: Row) -> None:
         if self._events is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -80,6 +81,9 @@ class WandB(Tracker):
         )
         _unlink(run.folder / "wandb")
         return id
+
+    def where(self) -> str:
+        return f"wandb sync {shlex.quote(str(self._run.folder / 'wandb'))}/offline-run-*-{self._sent.id}"
 
     def send(self, items: Sequence[Row | Shown]) -> None:
         for item in items:

@@ -19,6 +19,9 @@ from lrsched.report.runs import RunRecord
 PICTURES = 12
 """Runs of which the page shows what their task shows: the first seed of the best candidates."""
 
+TAIL = 65536
+"""Bytes at the end of a run's rows that hold the last of them."""
+
 LARGEST = 200_000
 """Bytes of a picture, or of a text, that the page takes in."""
 
@@ -34,6 +37,7 @@ class Job:
         taken: updates that it took over from the run ``source``, whose schedule is the same until then.
         source: that one's words; empty where none, or nobody knows.
         depth: how many runs stand above it in its tree.
+        goes_on: it has not ended: its sweep counts what it trained when it ends.
     """
 
     run_id: str
@@ -43,6 +47,7 @@ class Job:
     taken: int = 0
     source: str = ""
     depth: int = 0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,15 @@ class Cost:
         return max((max(job.asked, job.taken + job.trained) for job in self.jobs), default=0) or 1
 
 
-def costs(folders: Iterable[Path]) -> list[Cost]:
-    """Of the sweeps in some folders, those that can be read."""
-    return [found for folder in folders if (found := _cost(folder))]
+def costs(folders: Iterable[Path], runs: Iterable[RunRecord] = ()) -> list[Cost]:
+    """Of the sweeps in some folders, those that can be read.
+
+    Args:
+        folders: of the sweeps.
+        runs: that were read: where those that go on have come to, if that is known.
+    """
+    steps = {os.path.realpath(run.path): run.step for run in runs if run.step is not None}
+    return [found for folder in folders if (found := _cost(folder, steps))]
 
 
 def answers(folders: Iterable[Path]) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -138,21 +149,45 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW)
 
 
-def _cost(folder: Path) -> Cost | None:
+def _cost(folder: Path, steps: Mapping[str, int]) -> Cost | None:
     content = _read(folder / SWEEP)
     jobs = content.get("jobs")
     if not isinstance(jobs, list):
         return None
     asked, trained, seconds = (_number(content.get(key)) for key in ("steps_asked", "steps_trained", "wall_seconds"))
     read = _told_apart([_job(job) for job in jobs if isinstance(job, dict)])
-    return Cost(folder, _with_forks(folder, read) if trained < asked else read, int(asked), int(trained), seconds)
+    if trained < asked:
+        read = [_so_far(folder, job, steps) for job in _with_forks(folder, read)]
+        trained += sum(job.trained for job in read if job.goes_on)
+    return Cost(folder, read, int(asked), int(trained), seconds)
+
+
+def _so_far(folder: Path, job: Job, steps: Mapping[str, int]) -> Job:
+    """A job with the updates that were made for it by now, where it goes on."""
+    if not job.goes_on or not RUN_ID.fullmatch(job.run_id):
+        return job
+    run = folder / job.run_id
+    step = steps.get(os.path.realpath(run)) or _last_step(RunFolder(run).metrics)
+    return replace(job, trained=max(0, step - job.taken))
+
+
+def _last_step(file: Path) -> int:
+    """The step of the last whole row of a run; 0 where there is none."""
+    try:
+        with open(file, "rb", opener=_no_link) as rows:
+            rows.seek(max(0, os.fstat(rows.fileno()).st_size - TAIL))
+            last = rows.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
+        return int(json.loads(last)["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _job(job: Mapping[str, Any]) -> Job:
     given = job.get("overrides") or ()
     words = " ".join(map(str, given)) if isinstance(given, list) else str(given)
     asked, trained = (int(_number(job.get(key))) for key in ("steps_asked", "steps_trained"))
-    return Job(str(job.get("run_id")), words, asked, trained)
+    goes_on = job.get("status", "") is None and not trained
+    return Job(str(job.get("run_id")), words, asked, trained, goes_on=goes_on)
 
 
 def _told_apart(jobs: Sequence[Job]) -> list[Job]:

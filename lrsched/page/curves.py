@@ -29,6 +29,25 @@ class Curve:
     steps: Floats
     values: Floats
 
+    def stairs(self) -> Curve:
+        """The same, where it jumps from one level to another, with the level before held until the step before.
+
+        Rows tell a rate now and then: between two levels a line would be a slope, which no update had.
+
+        >>> import numpy as np
+        >>> steps = Curve(np.array([0.0, 10, 20, 30]), np.array([1.0, 1.0, 0.1, 0.1])).stairs()
+        >>> steps.steps.tolist(), steps.values.tolist()
+        ([0.0, 10.0, 19.0, 20.0, 30.0], [1.0, 1.0, 1.0, 0.1, 0.1])
+        >>> len(Curve(np.array([0.0, 10, 20, 30]), np.array([1.0, 1.0, 0.5, 0.1])).stairs().steps)  # a decay
+        4
+        """
+        level = self.values[1:] == self.values[:-1]
+        before, after = np.append(True, level[:-1]), np.append(level[1:], True)
+        apart = np.diff(self.steps) > 1
+        places = np.flatnonzero(~level & before & after & apart) if level.any() else np.array([], dtype=np.int64)
+        steps = np.insert(self.steps, places + 1, self.steps[places + 1] - 1)
+        return Curve(steps, np.insert(self.values, places + 1, self.values[places]))
+
     def thin(self, most: int = MOST) -> Curve:
         """The same with at most about so many points: the least and the most of each stretch.
 

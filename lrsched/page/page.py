@@ -110,7 +110,7 @@ def page(report: Report, paths: Sequence[Path] = (), reader: Reader | None = Non
                 (row, brief(row.run.reason), rows.so_far(row.run, report)) for row in listed if not row.run.finished
             ],
             same=rows.same(report),
-            costs=beside.costs(places),
+            costs=beside.costs(places, report.runs),
             finds=found.finds(answers),
             rankings=found.rankings(answers),
             data=[
@@ -138,6 +138,7 @@ def _curves(
     thin: list[dict[str, Curve]] = []
     for row in listed:
         curves = reader.curves(row.run, names[row.place.workload]) if row.place else {}
+        curves = {name: curve.stairs() if name.startswith("lr/") else curve for name, curve in curves.items()}
         if id(row.run) in best:
             whole.setdefault(best[id(row.run)], []).append(curves)
         thin.append({name: curve.thin(points) for name, curve in curves.items()})

@@ -11,7 +11,7 @@ from typing import Any
 from lrsched.assembly.extend import continued_schedule, pasts
 from lrsched.assembly.horizon import at_pace, foreseen, run_horizon
 from lrsched.assembly.kinds import NativeSpec, OpenLoopSpec, SchedulerSpec, refuse_falling, spec_of
-from lrsched.assembly.lint import lint, lint_rest
+from lrsched.assembly.lint import lint, lint_fresh, lint_rest
 from lrsched.config.component import Component
 from lrsched.config.settings import Settings, base_rate
 from lrsched.data.clock import Clock
@@ -51,7 +51,7 @@ def forecast(run: Settings, name: str, clock: Clock | None = None) -> Course:
     if run.optimizer.target.startswith("schedulefree."):
         moved = ((column.partition("/")[0], values) for column, values in course.columns.items())
         refuse_falling(run.optimizer.cls.__name__, spec, moved)
-    return course
+    return replace(course, cautions=(*course.cautions, *lint_fresh(run, horizon)))
 
 
 def check_schedule(run: Settings) -> None:

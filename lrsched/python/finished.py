@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from lrsched.compose.nodes import as_written
 from lrsched.compose.stored import read_config
 from lrsched.errors import ConfigError, nearest
-from lrsched.machine.allowance import allowance
-from lrsched.machine.threads import AUTO
 from lrsched.records import RunFolder
 from lrsched.runs.resume import must_hold_a_run
 
@@ -217,11 +215,9 @@ class Run:
         return export(Path(path), saved.weights, {"step": str(saved.step), "weights": weights, **self._about(saved)})
 
     def _threads(self) -> AbstractContextManager[None]:
-        """Compute with the threads that the run chose (``threads=auto``), as far as they are allowed here."""
-        from lrsched.train.environment import threads_of, with_threads
+        from lrsched.python.undisturbed import as_trained  # imports torch
 
-        number = threads_of(self.result) if self.config.get("threads") == AUTO else None
-        return with_threads(None if number is None else allowance(number).number)
+        return as_trained(self._files, self.config)
 
     @cached_property
     def _parts(self) -> Rebuilt:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
+from lrsched.checkpoint.places import survey
 from lrsched.config.targets import trusted
+from lrsched.machine.allowance import allowance
+from lrsched.machine.threads import AUTO
+from lrsched.records import RunFolder
+from lrsched.train.environment import threads_of, with_threads
 
 VARIABLE = "CUBLAS_WORKSPACE_CONFIG"
 """The variable of the environment that a deterministic run sets."""
@@ -30,6 +36,20 @@ def undisturbed() -> Generator[None]:
         ends.enter_context(torch.inference_mode(False))
         ends.enter_context(torch.enable_grad())
         yield
+
+
+def as_trained(run: RunFolder, config: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Compute with the threads that a run chose (``threads=auto``), as far as they are allowed here.
+
+    Args:
+        run: its folder, with a result or, of a run under way, with checkpoints.
+        config: of the run, as it is stored.
+    """
+    if config.get("threads") != AUTO:
+        return with_threads(None)
+    said = [run.read_result() or {}, *(each.manifest for each in survey(run.checkpoints))]
+    number = next(filter(None, map(threads_of, said)), None)
+    return with_threads(None if number is None else allowance(number).number)
 
 
 @contextmanager

@@ -30,6 +30,16 @@ class Report:
     races: tuple[Race, ...] = ()
 
 
+def target_told(metric: Metric, target: float | str | None) -> str:
+    """What a target is of, in words, where nobody named a metric.
+
+    >>> target_told(Metric("val/loss", "min", "val/loss", "min"), 0.95)
+    '--target 0.95 is of val/loss, at most; --metric NAME takes another one, as val/accuracy'
+    """
+    way = "at most" if metric.mode == "min" else "at least"
+    return f"--target {target} is of {metric.name}, {way}; --metric NAME takes another one, as val/accuracy"
+
+
 def compare_paths(
     paths: Sequence[Path], metric: str | None = None, mode: str | None = None, target: float | str | None = None
 ) -> Report:

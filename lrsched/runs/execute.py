@@ -137,7 +137,8 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     if quiet:
         one_line(result, request.folder.path)
     else:
-        summary(result, request.folder.path, request.again, tensorboard="tensorboard" in run.logger)
+        looks = [look for logger in loggers if (look := logger.look)]
+        summary(result, request.folder.path, request.again, looks=looks)
     if outcome.signal is not None:
         how = how_to_resume(request.folder, request.again)
         raise Stopped(outcome.signal, f"{outcome.reason} at step {parts.state.step}; {how}")

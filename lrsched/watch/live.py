@@ -107,7 +107,9 @@ class Live:
         changed = self._follow(runs)
         stamp = [(run.path, run.status, run.reason, run.step, run.metrics) for run in runs]
         if changed or stamp != self._stamp:
-            self._make(compare_runs([self._so_far(run) for run in runs], *self._asked()))
+            report = compare_runs([self._so_far(run) for run in runs], *self._asked())
+            self.metric = report.metric
+            self._make(report)
             self._stamp = stamp
         self._due = time.monotonic() + max(SOON, SHARE * (time.thread_time() - start))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +18,11 @@ from lrsched.watch.live import Live
 HOST = "127.0.0.1"
 PATIENCE = 10
 """Seconds that a connection may keep silent."""
+
+MOST = 32
+"""Connections at a time: a browser keeps a few; who opens more of them waits."""
+
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -43,7 +50,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, live: Live, port: int = 0) -> None:
         self.live = live
-        self.token = secrets.token_urlsafe(24)
+        self.token, self.at_once = secrets.token_urlsafe(24), threading.BoundedSemaphore(MOST)
         super().__init__((HOST, port), Answer)
         self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
 
@@ -51,6 +58,21 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         """What to open; whoever knows it may look."""
         return f"http://{HOST}:{self.server_port}/{self.token}/"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, or, where too many are at work, say so and close."""
+        if self.at_once.acquire(blocking=False):
+            return super().process_request(request, client_address)
+        with suppress(OSError):
+            request.sendall(BUSY)
+        return self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer until the reader goes away or keeps silent."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.at_once.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say what went wrong; a reader who goes away in the middle is no fault."""

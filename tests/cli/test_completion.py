@@ -160,6 +160,7 @@ def test_a_real_shell_completes(shell: str, words: list[str], tmp_path: Path) ->
     (tmp_path / "train.py").write_text(
         "from lrsched.cli.main import main\nimport sys\nmain(['train', *sys.argv[1:]])\n"
     )
+    (tmp_path / "other.py").write_text("import lrsched, pathlib\npathlib.Path('was_run').touch()\n")
     terminal = Terminal(shell, words, tmp_path)
     try:
         for typed, shown in {
@@ -171,5 +172,10 @@ def test_a_real_shell_completes(shell: str, words: list[str], tmp_path: Path) ->
             terminal.type(typed)
             terminal.wait(shown)
             terminal.type("\x15\n")
+        terminal.type("python other.py oth\t")
+        terminal.wait("other.py other.py")
+        terminal.type('\x15echo do""ne\n')
+        terminal.wait("done")
+        assert not (tmp_path / "was_run").exists()  # TAB runs no script but one of ours
     finally:
         terminal.close()

@@ -239,3 +239,11 @@ def test_a_thousand_runs_are_reported_in_under_ten_seconds(made: Path, tmp_path:
     assert time.perf_counter() - start < 10
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("1000 runs: 1000 finished")
+
+
+def test_a_target_without_a_metric_says_what_it_is_of(sweep: Path, run_cli) -> None:
+    told = "lrsched: --target 0.9 is of val/loss, at most; --metric NAME takes another one, as val/accuracy\n"
+    assert told in run_cli("outputs/sweep", "--target", "0.9", command="report").err
+    assert "--target" not in run_cli("outputs/sweep", "--target", "auto", command="report").err
+    asked = run_cli("outputs/sweep", "--target", "0.9", "--metric", "val/accuracy", command="report")
+    assert "--target" not in asked.err

@@ -171,3 +171,20 @@ def test_the_mean_of_real_runs_is_the_expected_loss(regime: str) -> None:
     mean, error = np.mean(losses, 0), np.std(losses, 0, ddof=1) / np.sqrt(len(losses))
     assert (np.abs(mean - exact) < 3 * error).all(), (mean, exact, error)
     assert (error < 0.06 * exact).all()
+
+
+@pytest.mark.parametrize(("samples", "told"), [(900, False), (400, True)])
+def test_samples_that_come_again_are_warned_of(run_cli, samples: int, told: bool) -> None:
+    """A hundredth validates: 200 steps of 4 take 800 of 891, or 396 twice and a bit: 2.02 epochs of 99 steps."""
+    words = ("experiment=noisy_quadratic", f"dataset.samples={samples}", "trainer.steps=200", "dataset.features=20")
+    said = "warning: dataset.samples: the run trains 2.02 epochs, and from the second one on the same noise comes again"
+    assert (said in run_cli(*words, command="preview").err) is told
+
+
+@pytest.mark.slow
+def test_a_run_warns_of_them_too(run_cli) -> None:
+    words = ("experiment=noisy_quadratic", "dataset.samples=400", "trainer.steps=200", "dataset.features=20")
+    said = "warning: dataset.samples: the run trains 2.02 epochs, and from the second one on the same noise comes again"
+    ended = run_cli(*words, "logger=none", "trainer.progress=false", "name=run")
+    assert ended.code == 0, ended.err
+    assert said in ended.err

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shlex
 import shutil
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from lrsched.finder.predict import Interval
 from lrsched.finder.request import FindRequest, requests_of
 from lrsched.finder.trained import Job, Planned
 from lrsched.horizon import Horizon
-from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
+from tests.helpers.interrupt import interrupted
 
 EXACT = ["experiment=noisy_quadratic", "trainer.progress=false", "logger=none", "name=found", "threads=1"]
 CLASSES = {"cosine": "Cosine", "wsd": "WSD", "onecycle": "OneCycle", "linear": "Linear"}
@@ -120,10 +118,11 @@ def test_the_better_schedule_is_first_and_decided(capsys: pytest.CaptureFixture[
 def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> None:
     asked = asked_of("scheduler=cosine,linear", "optimizer.lr=0.05")
     found = compared(asked, valley(0.7, 1.003), valley(1.4, 1.0))
-    assert found.answer.content()["undecided"] == ["linear", "cosine"]
+    first, second = found.answer.content()["undecided"]  # 0.3 % is below what tells which of them is ahead
+    assert {first, second} == {"linear", "cosine"}
     shown = "\n".join(found.table())
     lead, other = (f"{each['predicted']['mean']:.4g}" for each in found.answer.content()["answers"])
-    assert f"linear is ahead: {lead} against {other} of cosine, not decided; " in shown
+    assert f"{first} is ahead: {lead} against {other} of {second}, not decided; " in shown
     assert found.command in shown
 
 
@@ -245,9 +244,7 @@ def test_without_noise_the_best_schedule_is_first(regime: str) -> None:
 
 
 @pytest.mark.slow
-def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(capsys: pytest.CaptureFixture[str]) -> None:
     words = [*EXACT, "trainer.steps=300", "dataset.samples=1300", "optimizer.lr=0.2", "find.seeds=2", "sweep.jobs=2"]
     words += ["scheduler=cosine,linear"]
     assert main(words) == 0
@@ -255,17 +252,8 @@ def test_killed_on_the_way_it_comes_to_the_same_and_its_command_decides(
     content = json.loads(whole)
     assert set(content["undecided"]) <= {"cosine", "linear"}
     shutil.rmtree("outputs")
-    ended = Sweep.record_end
-    for stop in (1, 5):
-        count = iter(range(1000))
-
-        def interrupted(self: Sweep, job: Any, error: Any, count: Any = count, stop: int = stop) -> None:
-            ended(self, job, error)
-            if next(count) == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Sweep, "record_end", interrupted)
+    for jobs in (2, 6):
+        with interrupted(jobs):
             assert main(words) == 143
         assert "the same command with name=found goes on with what is left" in capsys.readouterr().err
     assert main(words) == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -20,8 +19,8 @@ from lrsched.finder.options import FindConfig
 from lrsched.finder.request import FindRequest, request_of, requests_of
 from lrsched.finder.trained import Job, Trained
 from lrsched.signals import StopFlag
-from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
+from tests.helpers.interrupt import interrupted
 from tests.python.helpers import process
 
 BASE = [*TINY, "logger=none", "name=found", "sweep.jobs=2"]
@@ -194,20 +193,11 @@ def test_a_search_and_the_sweep_of_the_same_runs(run_cli) -> None:
 
 
 @pytest.mark.slow
-def test_a_search_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_a_search_that_was_stopped_goes_on(capsys) -> None:
     assert main([*WORDS, "find.seeds=2", "find.refine=1"]) == 0
     whole, ids = Path("outputs/found/find.json").read_bytes(), runs()
     shutil.rmtree("outputs")
-    ended = Sweep.record_end
-    count = iter(range(100))
-
-    def interrupted(self: Sweep, job: Any, error: Any) -> None:
-        ended(self, job, error)
-        if next(count) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Sweep, "record_end", interrupted)
+    with interrupted(3, signal.SIGINT):
         assert main([*WORDS, "find.seeds=2", "find.refine=1"]) == 130
     said = capsys.readouterr().err
     assert "the same command with name=found goes on with what is left" in said

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,8 @@ from lrsched.finder.horizon import cautions, plan_of, rescaled, search, table, u
 from lrsched.finder.request import request_of, requests_of
 from lrsched.finder.trained import Job
 from lrsched.horizon import Horizon
-from lrsched.sweep.sweep import Sweep
 from tests.helpers.cli import TINY
+from tests.helpers.interrupt import interrupted
 
 EXACT = ["experiment=noisy_quadratic", "trainer.progress=false", "logger=none", "name=found", "threads=1"]
 
@@ -116,7 +114,7 @@ def test_without_noise_the_rate_is_nearly_the_best(regime: str, capsys: pytest.C
 
 
 @pytest.mark.slow
-def test_real_runs_killed_on_the_way_come_to_the_same_answer(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_real_runs_killed_on_the_way_come_to_the_same_answer(capsys) -> None:
     words = [*EXACT, "trainer.steps=400", "dataset.samples=1700", "optimizer.lr=0.2", "find.seeds=2", "sweep.jobs=2"]
     assert main(words) == 0
     whole = Path("outputs/found/find.json").read_bytes()
@@ -126,17 +124,8 @@ def test_real_runs_killed_on_the_way_come_to_the_same_answer(monkeypatch: pytest
     assert answer["interval"][0] < answer["suggestion"] < answer["interval"][1]
     assert {candidate["horizon"] for candidate in answer["candidates"]} < set(range(400))
     shutil.rmtree("outputs")
-    ended = Sweep.record_end
-    for stop in (1, 5):
-        count = iter(range(1000))
-
-        def interrupted(self: Sweep, job: Any, error: Any, count: Any = count, stop: int = stop) -> None:
-            ended(self, job, error)
-            if next(count) == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Sweep, "record_end", interrupted)
+    for jobs in (2, 6):
+        with interrupted(jobs):
             assert main(words) == 143
         assert "the same command with name=found goes on with what is left" in capsys.readouterr().err
         assert not Path("outputs/found/find.json").exists()

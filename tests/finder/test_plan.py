@@ -59,7 +59,7 @@ def test_the_best_rate_is_found_from_far_below_and_far_above(start: float) -> No
     assert abs(found.exponent[0] + 0.4) < 0.03
 
 
-@pytest.mark.parametrize(("regime", "most"), [("easy", 0.01), ("hard", 0.05)])
+@pytest.mark.parametrize(("regime", "most"), [("easy", 0.01), ("hard", 0.02)])
 def test_the_regret_is_small_where_the_expected_loss_is_known(regime: str, most: float) -> None:
     problem, asked = Quadratic.of(regime, features=100), plan(start=0.2)
     trials = searched(asked, lambda ask, _: float(linear(problem, np.array([ask.lr]), ask.horizon)[0]))
@@ -168,7 +168,7 @@ def test_noise_is_what_seeds_differ_by_at_a_rate() -> None:
     each = np.exp([[-0.1, 0.0, 0.1], [0.6, 0.7, 0.8], [2.0, 2.0, 2.0]])
     of = Losses(np.log([1.0, 2.0, 4.0]), each)
     noise = Noise.of({50: of})
-    by_hand = (0.5 * (0.05 * 0.01) ** 2 + 0.6 * 0.01) / (0.5 + 0.6)
+    by_hand = (0.2 * (0.05 * 0.01) ** 2 + 0.6 * 0.01) / (0.2 + 0.6)
     assert of.steady().tolist() == [True, False, False]  # .7 above the best, beyond it: near a wall
     assert noise.variance == pytest.approx(by_hand, rel=1e-3)
     assert noise.correlation == pytest.approx(0.7)
@@ -178,10 +178,10 @@ def test_noise_of_a_seed_at_two_rates_goes_together() -> None:
     """Two rates, a factor 2 apart, share their residuals in full: (2.8 v + s) / (4 v + s)."""
     each = np.exp([[0.1, 0.2, 0.3], [-0.1, 0.0, 0.1]])
     noise = Noise.of({50: Losses(np.log([1.0, 2.0]), each)})
-    growth = math.exp(-0.3 * math.log(2))
+    growth = math.exp(-0.4 * math.log(2))
     freedom, guess = 0.5 * 0.6 * 2 * 2, 0.05**2 * (0.2 / 0.3) ** 2
     mean = 0.5 * (0.01 + 0.01 / growth**2)
-    by_hand = (0.5 * guess + freedom * mean) / (0.5 + freedom)
+    by_hand = (0.2 * guess + freedom * mean) / (0.2 + freedom)
     shared = 0.02 / growth
     assert noise.variance == pytest.approx(by_hand)
     assert noise.correlation == pytest.approx((2.8 * by_hand + shared) / (4 * by_hand + shared))
@@ -218,8 +218,8 @@ def test_the_exponent_is_what_is_believed_where_there_is_one_horizon() -> None:
     x = np.log(0.1) + np.linspace(-1.4, 1.4, 5)
     each = np.cosh(0.8 * (x - np.log(0.1)))[:, None].repeat(3, 1)
     fit = Fit.of({100: Losses(x, each)})
-    assert fit.exponent @ fit.weight == pytest.approx(-0.38, abs=0.05)
-    assert fit.quantiles(100, [0.5])[0] == pytest.approx(np.log(0.1), abs=0.05)
+    assert fit.exponent @ fit.weight == pytest.approx(-0.35, abs=0.05)
+    assert fit.quantiles(100, [0.5])[0] == pytest.approx(np.log(0.1), abs=0.06)  # drawn: a fifth of its sd
 
 
 def test_the_interval_is_the_shortest_that_holds_its_share() -> None:

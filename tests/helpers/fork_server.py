@@ -112,6 +112,7 @@ def serve() -> None:
     _warm_up()
     gc.collect()
     gc.freeze()  # or else each child goes through all of PyTorch when it ends
+    gc.set_threshold(100_000)  # a child makes one run
     assert len(os.listdir("/proc/self/task")) == 1, "a process with threads must not fork"
     while True:
         try:

@@ -43,6 +43,9 @@ class Listed(Tracker):
     def end(self, step: int, metrics: Mapping[str, float], status: str) -> None:
         self.there.append((step, status, dict(metrics)))
 
+    def where(self) -> str:
+        return f"open {self._run.folder}"
+
 
 def points(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     return [(row["step"], *sorted(row)[2:]) for row in rows]
@@ -192,3 +195,11 @@ def test_a_damaged_count_is_one_line(tmp_path: Path, content: str, capsys: pytes
     tracker.saved(8)
     tracker.close({})
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_tracker_that_works_says_how_to_look(tmp_path: Path) -> None:
+    for fails, told in (("", f"open {tmp_path}"), ("start", "")):
+        tracker = Listed([], fails=fails)
+        tracker.open(RunInfo(tmp_path, {}, 1, 1, 1))
+        tracker.close({})
+        assert tracker.look == told

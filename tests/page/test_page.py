@@ -206,3 +206,22 @@ def test_a_sweep_whose_page_fails_says_so_in_a_line(sweep: Path, capfd: pytest.C
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert "report.html was not written (IsADirectoryError" in said
+
+
+def test_a_rate_that_jumps_is_drawn_as_stairs_and_a_decay_is_not(leave, tmp_path: Path) -> None:  # noqa: F811
+    def rows(*rates: float) -> list[dict[str, float]]:
+        return [{"step": 10 * place, "lr/default": rate, "val/loss": 0.5} for place, rate in enumerate(rates)]
+
+    leave("Step", 0.1, 0, 0.5, rows=rows(0.1, 0.1, 0.01, 0.01))
+    leave("Cosine", 0.1, 0, 0.6, rows=rows(0.1, 0.07, 0.03, 0.01))
+    text = page(compare_paths([tmp_path]))
+    lines = re.findall(r'<polyline class="line c([01]) d\d+" points="([^"]+)"/>', text)
+    rates = {number: points.split() for number, points in lines if len(points.split()) in (4, 5)}
+    of = {number: [tuple(map(float, point.split(","))) for point in points] for number, points in rates.items()}
+    (x2, y2), (x3, y3), (x4, _) = of["0"][1:4]
+    assert len(of["0"]) == 5  # 0, 10, 19, 20, 30
+    assert y2 == y3
+    assert x4 - x3 == pytest.approx((x4 - x2) / 10, abs=0.2)
+    assert len(of["1"]) == 4
+    data = json.loads(re.findall(r'id="lrs-data">(.*?)</script>', text)[0])
+    assert [0, 10, 19, 20, 30] in data["axes"]

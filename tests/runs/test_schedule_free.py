@@ -231,6 +231,16 @@ BAD: dict[str, tuple[tuple[str, ...], str, str]] = {
         "give another size",
     ),
     "a misspelt argument": ((*STEADY, "+optimizer.momentm=0.9"), "optimizer.momentm=0.9: ", "takes no such argument"),
+    "snapshots of a cycle": (
+        ("scheduler=snapshot",),
+        "scheduler=Snapshot: lets the rate fall",
+        "take scheduler=constant",
+    ),
+    "snapshots": (
+        (*STEADY, "checkpoint.snapshots=2"),
+        "checkpoint.snapshots=2: are taken where the rate has fallen, and Constant never falls",
+        "checkpoint.snapshots=0",
+    ),
     "a negative rate": ((*STEADY, "optimizer.lr=-1"), "optimizer.lr=-1", "at least 0"),
     "another class": (
         (*STEADY, "optimizer._target_=schedulefree.AdamWScheduleFee"),

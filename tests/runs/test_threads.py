@@ -141,6 +141,10 @@ def test_what_is_computed_of_a_run_later_takes_its_threads(run_cli, two, seen, m
     assert run_cli("outputs/run", "--json", "f.json", command="evaluate").code == 0
     assert json.loads(Path("f.json").read_text()) == tested
     assert set(seen) == {2}
+    Path("outputs/run/result.json").unlink()  # as of a run under way
+    seen.clear()
+    assert lrsched.load("outputs/run").evaluate() == tested
+    assert set(seen) == {2}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # never above it
     seen.clear()
     lrsched.load("outputs/run").evaluate()

@@ -1,4 +1,4 @@
-"""Spaces in which some keys are searched only where another one has some value, in YAML or by a function."""
+"""Spaces in which some keys are searched only where another one has some value."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from tests.helpers.cli import TINY
-from tests.helpers.studies import stored_study
+from tests.helpers.studies import STUDY, experiment, searched, some_slow
 
 optuna = pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
 
 from lrsched.sweep.sweepers.conditions import Branch, Condition  # noqa: E402
 from lrsched.sweep.sweepers.space import Space, space  # noqa: E402
-
-STUDY = ("-m", *TINY, "logger=none", "hydra/sweeper=optuna", "name=sweep", "hydra.sweeper.n_jobs=4")
-OPTION = "hydra.sweeper.custom_search_space"
 
 
 def overrides(*words: str) -> list[Any]:
@@ -77,18 +73,6 @@ def test_what_is_typed_may_leave_a_condition_nowhere_to_hold() -> None:
     assert [point["scheduler"] for point in narrower.corners()] == ["cosine", "onecycle", "onecycle"]
 
 
-def experiment(*lines: str, more: str = "") -> tuple[str, ...]:
-    """Write an experiment with these parameters; the words that choose it."""
-    Path("my_conf/experiment").mkdir(parents=True, exist_ok=True)
-    text = "# @package _global_\nhydra:\n  sweeper:\n" + more + "    params:\n" + "".join(f"      {x}\n" for x in lines)
-    Path("my_conf/experiment/mine.yaml").write_text(text)
-    return ("--config-dir", "my_conf", "experiment=mine")
-
-
-def searched() -> list[tuple[dict[str, Any], str]]:
-    return [(trial.params, trial.state.name) for trial in stored_study()[0]]
-
-
 IN_YAML = (
     "scheduler: cosine,wsd",
     "scheduler=wsd:",
@@ -123,79 +107,6 @@ def test_a_study_in_yaml_searches_each_schedule_by_its_own_keys(run_cli) -> None
 
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-(SHOWN,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "def configure(cfg" in block]
-
-CODE = """
-def raises(cfg, trial):
-    return {}["no such key"]
-
-def returns(cfg, trial):
-    trial.suggest_float("optimizer.lr", 0.1, 0.2)
-    return trial.params
-
-def suggests_nothing(cfg, trial):
-    pass
-
-def sets(cfg, trial):
-    trial.suggest_float("optimizer.lr", 0.1, 0.2)
-    trial.set_user_attr("optimizer.lr", 0.1)
-
-def seeds(cfg, trial):
-    trial.suggest_int("seed", 0, 9)
-
-def folders(cfg, trial):
-    trial.suggest_categorical("checkpoint.keep", [1, 2])
-
-def names(cfg, trial):
-    trial.suggest_categorical("name", ["a", "b"])
-
-def mistypes(cfg, trial):
-    trial.suggest_float("optimizer.lrr", 0.1, 0.2)
-
-def reversed(cfg, trial):
-    trial.suggest_float("optimizer.lr", 0.2, 0.1)
-
-def alone(trial):
-    pass
-
-number = 3
-"""
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module of the user's, which is trusted."""
-    name = f"space_of_{tmp_path.name.replace('-', '_')}"
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / f"{name}.py").write_text(SHOWN + CODE)
-    monkeypatch.syspath_prepend(str(tmp_path / "code"))
-    monkeypatch.setenv("LRSCHED_TRUST", name)
-    return name
-
-
-@pytest.mark.slow
-def test_a_function_suggests_by_what_it_sees_and_a_study_goes_on(run_cli, module: str) -> None:
-    words = (*STUDY, f"{OPTION}={module}.configure")
-    assert run_cli(*words, "hydra.sweeper.n_trials=12", "name=whole").code == 0
-    assert run_cli(*words, "hydra.sweeper.n_trials=8").code == 0
-    ended = run_cli(*words, "hydra.sweeper.n_trials=12")
-    assert ended.code == 0, ended.err
-    found = searched()
-    assert found == [(trial.params, trial.state.name) for trial in stored_study("whole")[0]]
-    assert {params["scheduler"] for params, _ in found} == {"cosine", "wsd"}
-    for params, state in found:
-        assert state == "COMPLETE"
-        assert ("scheduler.decay" in params) == (params["scheduler"] == "wsd")
-        assert params["optimizer.weight_decay"] <= 0.1001 * params["optimizer.lr"]
-
-
-@pytest.mark.slow
-def test_a_function_adds_to_what_is_typed_and_may_be_pruned(run_cli, module: str) -> None:
-    words = (*STUDY, f"{OPTION}={module}.configure", "optimizer.momentum=0.8,0.9", "trainer.epochs=2")
-    ended = run_cli(*words, "hydra.sweeper.n_trials=12", "hydra.sweeper.pruner=hyperband", "trainer.evaluate_every=2st")
-    assert ended.code == 0, ended.err
-    assert {state for _, state in searched()} == {"COMPLETE", "PRUNED"}
-    assert all("optimizer.momentum" in params for params, _ in searched())
 
 
 @pytest.mark.slow
@@ -208,53 +119,6 @@ def test_the_readmes_space_is_searched(run_cli) -> None:
     assert ended.code == 0, ended.err
     assert {state for _, state in searched()} == {"COMPLETE"}
     assert len({frozenset(params) for params, _ in searched()}) == 2
-
-
-BAD_FUNCTIONS = {
-    "raises": "raised KeyError: 'no such key' (line ",
-    "returns": "returned a dict, and only what it suggests counts; its form is def configure(cfg, trial)",
-    "suggests_nothing": "suggests nothing, and no other key is searched; its form is def configure(cfg, trial)",
-    "sets": "set attributes of the trial, and only what it suggests counts",
-    "seeds": ": the best of many seeds is luck, and not searched; list some, as in seed=0,1,2",
-    "folders": "changes nothing that a run computes, so there is nothing to search",
-    "names": "belongs to the whole sweep, not to one of its jobs; set it in the config itself",
-    "mistypes": "optimizer.lrr: there is no such key; did you mean 'optimizer.lr'?",
-    "reversed": "raised ValueError: ",
-    "alone": "cannot be called with a config and a trial: ",
-    "number": "is no function of a module that you trust",
-    "nothing": "there is no nothing in ",
-}
-
-
-QUICK = ("raises", "returns", "suggests_nothing", "alone")
-
-
-def some_slow(cases: list[Any], quick: Any) -> list[Any]:
-    """The cases; those that are not quick belong to the long tier."""
-    return [pytest.param(*case, marks=() if quick(case) else pytest.mark.slow) for case in cases]
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    some_slow(list(BAD_FUNCTIONS.items()), lambda case: case[0] in QUICK),
-    ids=BAD_FUNCTIONS,
-)
-def test_a_function_that_cannot_be_used_is_refused_and_leaves_nothing(
-    run_cli, module: str, function: str, message: str
-) -> None:
-    ended = run_cli(*STUDY, f"{OPTION}={module}.{function}")
-    assert ended.code == 2
-    assert message in ended.err
-    assert ended.err.count("lrsched: ") == 1
-    assert "Traceback" not in ended.err
-    assert not Path("outputs").exists()
-
-
-def test_a_function_of_a_module_that_is_not_trusted_is_not_even_imported(run_cli, module: str, monkeypatch) -> None:
-    monkeypatch.delenv("LRSCHED_TRUST")
-    ended = run_cli(*STUDY, f"{OPTION}={module}.configure")
-    assert ended.code == 2
-    assert f"{OPTION}={module}.configure: is not allowed: it must come from a module that you trust; name " in ended.err
 
 
 BAD_CONDITIONS: list[Any] = [
@@ -314,64 +178,4 @@ def test_other_sweepers_have_no_conditions(run_cli, sweeper: str) -> None:
     ended = run_cli(*STUDY[:-1], f"hydra/sweeper={sweeper}", *experiment(*IN_YAML))
     assert ended.code == 2
     assert "only a study searches keys under a condition; give hydra/sweeper=optuna" in ended.err
-    assert not Path("outputs").exists()
-
-
-BAD_PRUNERS: list[Any] = [
-    (
-        ("pruner=medain",),
-        "hydra.sweeper.pruner=medain: must be one of none, median, hyperband; did you mean 'median'",
-    ),
-    (("pruner=median", "rungs=0"), "hydra.sweeper.rungs=0: must be at least 1"),
-    (
-        ("rungs=2",),
-        "hydra.sweeper.rungs=2: there is no pruner that judges trials at them; give hydra.sweeper.pruner=",
-    ),
-    (
-        ("pruner=median", "rungs=2"),
-        "hydra.sweeper.rungs=2: a run of 12 steps has evaluations for 1 rung of median; give at most 1, or eval",
-    ),
-    (
-        ("pruner=hyperband", "rungs=3", "eta=2", "trainer.evaluate_every=3st"),
-        "hydra.sweeper.rungs=3: a run of 12 steps has evaluations for 2 rungs of hyperband; give at most 2, or ",
-    ),
-    (
-        ("pruner=median", "trainer.evaluate_every=2ep"),
-        "hydra.sweeper.pruner=median: judges trials at evaluations, and a run of 12 steps has none before its end",
-    ),
-    (
-        ("pruner=median", "trainer.epochs=2,3"),
-        "trainer.steps=[12,18]: the trials of a study with a pruner have one length: they are judged at the same",
-    ),
-    (
-        ("pruner=median", "trainer.evaluate_every=3st,6st"),
-        "trainer.evaluate_every=[3st,6st]: the trials of a study with a pruner have the same evaluations",
-    ),
-    (("pruner=hyperband", "eta=1"), "hydra.sweeper.eta=1: must be at least 2"),
-    (("pruner=median", "n_startup_trials=0"), "hydra.sweeper.n_startup_trials=0: must be at least 1"),
-    (
-        ("pruner=median", "checkpoint.monitor=val/los"),
-        "checkpoint.monitor=val/los: is no metric of an evaluation; did you mean 'val/loss'?",
-    ),
-    (
-        ("pruner=median", "checkpoint.monitor=test/loss"),
-        "checkpoint.monitor=test/loss: is no metric of an evaluation",
-    ),
-    (
-        ("search_space=my.module.f",),
-        "hydra.sweeper.search_space: there is no such key; did you mean 'hydra.sweeper.custom_search_space'?",
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("words", "message"), some_slow(BAD_PRUNERS, lambda case: "rung" in case[1] or "none before" in case[1])
-)
-def test_a_pruner_that_cannot_judge_is_refused_and_leaves_nothing(run_cli, words, message: str) -> None:
-    options = [word if "." in word.partition("=")[0] else f"hydra.sweeper.{word}" for word in words]
-    ended = run_cli(*STUDY, "optimizer.lr=interval(0.1,0.2)", *options)
-    assert ended.code == 2
-    assert message in ended.err
-    assert ended.err.count("lrsched: ") == 1
-    assert "Traceback" not in ended.err
     assert not Path("outputs").exists()

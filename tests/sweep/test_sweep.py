@@ -73,16 +73,18 @@ def test_ids_begin_with_what_the_runs_differ_in(run_cli) -> None:
     ]
 
 
-def test_when_all_is_finished_nothing_is_imported_for_it(tmp_path: Path) -> None:
+def test_when_all_is_finished_nothing_is_imported_for_it(run_cli, tmp_path: Path) -> None:
+    sweep = ("-m", *TINY, "logger=none", "name=sweep", "seed=0,1")
+    assert run_cli(*sweep).code == 0
     code = (
         "import sys; sys.argv[0] = 'lrsched'\n"
         "from lrsched.cli.main import main\n"
         "try: main()\n"
         "finally: print('TORCH' if 'torch' in sys.modules else 'FREE')"
     )
-    command = [sys.executable, "-c", code, "train", "-m", *TINY, "logger=none", "name=sweep", "seed=0,1"]
-    said = [subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout for _ in "12"]
-    assert [text.split()[-1] for text in said] == ["TORCH", "FREE"]
+    command = [sys.executable, "-c", code, "train", *sweep]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    assert said.split()[-1] == "FREE"
 
 
 @pytest.mark.parametrize("launcher", ["pool", "basic"])
@@ -214,6 +216,17 @@ def test_a_sweep_of_a_choice_that_is_not_there_is_2(run_cli) -> None:
     ended = run_cli("-m", *TINY, "name=sweep", "scheduler=cosin,stp")
     assert ended.code == 2
     assert "scheduler=cosin: there is no such choice" in ended.err
+
+
+def test_a_config_that_cannot_be_used_is_said_before_the_others_run(run_cli) -> None:
+    ended = run_cli("-m", *TINY, "name=sweep", "trainer.epochs=1", "logger=none", "optimizer.lr=0.1,o.2")
+    assert ended.code == 1
+    said = ended.err.splitlines()
+    first = next(place for place, line in enumerate(said) if "optimizer.lr=o.2: must be a number" in line)
+    told = "2 runs in outputs/sweep, 1 of them with a config that cannot be used, as said above; the others run"
+    began = next(place for place, line in enumerate(said) if told in line)
+    done = next(place for place, line in enumerate(said) if line.endswith(": finished"))
+    assert first < began < done
 
 
 def test_a_sweep_of_which_every_job_is_invalid_is_2(run_cli) -> None:

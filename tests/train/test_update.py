@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lrsched.data.loader import Loader
 from lrsched.data.transform import Standardise
@@ -113,6 +115,45 @@ def test_it_is_the_bare_loop_to_the_last_bit(clip_norm: float | None) -> None:
             nn.utils.clip_grad_norm_(bare.parameters(), clip_norm)
         optimizer.step()
         assert torch.equal(weights(state), torch.cat([p.detach().flatten() for p in bare.parameters()]))
+
+
+class Operations(TorchDispatchMode):
+    """Counts torch's operations, those of the backward pass too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = Counter[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace == "aten":  # not the marks of a profiler
+            self.counted[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_it_does_no_more_than_a_bare_loop_but_make_the_batch_and_look_for_bad_numbers() -> None:
+    state, update = run(network(), source := loader())
+    bare = network()
+    optimizer = torch.optim.SGD(bare.parameters(), lr=0.1, momentum=0.9)
+    x, y = source._transform(data())
+    j = source._numbers(1)
+    for _ in range(2):  # the first makes the buffers of the momentum, and an order of the samples
+        with Operations() as ours:
+            update(state)
+        with Operations() as theirs:
+            nn.functional.cross_entropy(bare(x[j]), y[j]).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert theirs.counted - ours.counted == {"index": 2}
+    assert ours.counted - theirs.counted == {
+        "slice": 1,  # of the epoch's order
+        "index_select": 2,
+        "_to_copy": 1,  # standardised: float32, times, plus
+        "mul_": 1,
+        "add_": 2,  # and the sum of the losses
+        "sum": 4,  # of each gradient
+        "_local_scalar_dense": 5,  # of the loss, too
+        "detach": 1,
+    }
 
 
 @pytest.mark.parametrize("samples", [32, 27])

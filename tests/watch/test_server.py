@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPResponse
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from pathlib import Path
 
 import pytest
 
 from lrsched.watch.live import Live, Question
-from lrsched.watch.server import Server
+from lrsched.watch.server import MOST, Server
 
 
 @pytest.fixture
@@ -121,3 +123,22 @@ def test_a_page_that_cannot_be_made_is_said(
     while "ZeroDivisionError(3)" not in said:
         said += capfd.readouterr().err
     assert ask(server, f"/{server.token}/")[0].status == 200
+
+
+def test_no_more_connections_are_answered_at_a_time_than_a_browser_needs(server: Server) -> None:
+    held = [socket.create_connection(("127.0.0.1", server.server_port), 5) for _ in range(MOST)]
+    for one in held:
+        one.sendall(b"GET /x HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.server_port)
+        assert one.recv(20).startswith(b"HTTP/1.1 404")  # its thread is at work, and keeps the connection
+    before = threading.active_count()
+    with socket.create_connection(("127.0.0.1", server.server_port), 5) as more:
+        assert more.recv(100).startswith(b"HTTP/1.1 503 ")
+    assert threading.active_count() <= before
+    for one in held:
+        one.close()
+    for _ in range(500):
+        with suppress(ConnectionError, RemoteDisconnected):
+            if ask(server, f"/{server.token}/")[0].status == 200:
+                return
+        time.sleep(0.01)
+    raise AssertionError("those who went away still count")

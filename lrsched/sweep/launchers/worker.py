@@ -36,7 +36,9 @@ def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
 
     Use one thread: torch starts its thread pool at the first operation, and a thread pool does not survive a fork.
     """
+    import numpy.random  # noqa: F401  (NumPy imports it at first use)
     import torch
+    import torch.utils._device
     import torch.utils.serialization.config
 
     import lrsched.runs.execute

@@ -41,7 +41,11 @@ class Grid(SweepRunner):
             make_folder(self._sweep)
             done = sum(job.entry.is_done for job in valid)
             before = f", {done} of them finished before" if done else ""
-            say(f"{count(len(planned), 'run')} in {self._sweep.record.folder}{before}")
+            wrong = len(planned) - len(valid)
+            left = (
+                f", {wrong} of them with a config that cannot be used, as said above; the others run" if wrong else ""
+            )
+            say(f"{count(len(planned), 'run')} in {self._sweep.record.folder}{before}{left}")
         return valid
 
     def _check(self, jobs: Sequence[Valid]) -> None:
