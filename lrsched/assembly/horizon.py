@@ -14,6 +14,7 @@ from lrsched.config.settings import Settings
 from lrsched.config.walk import leaves
 from lrsched.data.clock import Clock
 from lrsched.data.counts import Counted, Pace, pace, training_samples
+from lrsched.data.saved_rows import saved_rows
 from lrsched.errors import ConfigError, DataError, UserError
 from lrsched.horizon import Horizon, parse
 
@@ -154,7 +155,11 @@ def counted_in(node: Component[Any]) -> Counted | None:
     Raises:
         ConfigError, DataError: as for loading them.
     """
-    if isinstance(node, InPlace) or node.target not in COUNTED:
+    if isinstance(node, InPlace):
+        return None
+    if node.target == "lrsched.data.TorchDataset":
+        return saved_rows(node.arguments)
+    if node.target not in COUNTED:
         return None
     source = node.build()
     try:

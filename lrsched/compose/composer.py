@@ -35,17 +35,19 @@ _OUTSIDE = re.compile(r"\$\{(?:now|oc\.env):[^${}]*\}")
 """A reference to what is the same for all jobs."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Form:
     """What jobs share that give plain values to the same keys.
 
     Args:
-        config: of one of them; the next job's values replace its own.
+        values: of the latest of them; the next job's replace those that are others.
+        config: of the same job.
         resolved: the same as plain dicts and lists; None where a value refers to another one.
     """
 
+    values: list[Override]
     config: DictConfig
-    resolved: Mapping[str, Any] | None
+    resolved: dict[str, Any] | None
 
 
 class Composer:
@@ -105,23 +107,24 @@ class Composer:
         config = self.bare(overrides)
         found = plain(config)
         if are_plain and form not in self._forms:
-            alone = _refers_to_nothing(config)
-            self._forms[form] = _Form(config, tree(found) if alone else None) if _are_values(found, form[1]) else None
+            alone = tree(found) if _refers_to_nothing(config) else None
+            self._forms[form] = _Form(values, config, alone) if _are_values(found, form[1]) else None
         return found
 
     def _filled(self, form: _Form, values: list[Override]) -> dict[str, Any]:
         """The resolved config of a form with other values, converted and checked by the config's own types."""
-        self._apply(values, form.config)
+        new = [value for value, old in zip(values, form.values, strict=True) if value is not old]
+        self._apply(new, form.config)
+        form.values = values
         if form.resolved is None:
             return plain(form.config)
-        found: dict[str, Any] = tree(form.resolved)
-        for override in values:
+        for override in new:
             *path, name = override.key_or_group.split(".")
-            holder = found
+            holder = form.resolved
             for step in path:
                 holder = holder[step]
             holder[name] = OmegaConf.select(form.config, override.key_or_group)
-        return found
+        return tree(form.resolved)
 
     def whole(self, overrides: Sequence[str]) -> DictConfig:
         """Compose the config of one job as Hydra runs it.

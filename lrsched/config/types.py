@@ -61,6 +61,10 @@ def _match(key: str, value: Any, hint: Any) -> tuple[bool, Any]:
     """Whether a value is of a type, and the value converted to it."""
     if hint in (Any, object) or isinstance(hint, (TypeVar, str)):
         return True, value
+    if hint is str or hint is bool:  # the most frequent ones come first
+        return isinstance(value, hint), value
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
     origin, arguments = get_origin(hint) or hint, get_args(hint)
     if origin is Annotated:
         if RULE in arguments[1:]:
@@ -76,10 +80,9 @@ def _match(key: str, value: Any, hint: Any) -> tuple[bool, Any]:
         return isinstance(value, Mapping), value
     if hint is None:
         return value is None, value
-    if hint in (int, float) and isinstance(value, bool):
-        return False, value
-    kinds = (int, float) if hint is float else hint
-    return not isinstance(hint, type) or isinstance(value, kinds), value
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool), value
+    return not isinstance(hint, type) or isinstance(value, hint), value
 
 
 def _match_any(key: str, value: Any, hints: tuple[Any, ...]) -> tuple[bool, Any]:

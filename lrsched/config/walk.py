@@ -9,6 +9,9 @@ from typing import Any, TypeGuard, cast
 Flat = Mapping[str, Any]
 """Dotted keys and plain values."""
 
+_SINGLE = frozenset({str, int, float, bool, type(None)})
+"""Types of single values."""
+
 
 def is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether a value is a mapping; a config's has names as keys."""
@@ -33,7 +36,11 @@ def leaves(node: Any, key: str = "", *, into_lists: bool = True) -> Iterator[tup
     """
     if is_mapping(node) and node:
         for name, item in node.items():
-            yield from leaves(item, f"{key}.{name}" if key else str(name), into_lists=into_lists)
+            inner = f"{key}.{name}" if key else str(name)
+            if type(item) in _SINGLE:  # most are, and a generator for each takes time
+                yield inner, item
+            else:
+                yield from leaves(item, inner, into_lists=into_lists)
     elif into_lists and is_list(node) and node:
         for i, item in enumerate(node):
             yield from leaves(item, f"{key}[{i}]")

@@ -106,13 +106,13 @@ def test_a_study_in_yaml_searches_each_schedule_by_its_own_keys(run_cli) -> None
     assert searched()[:4] == four
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/how-to/optuna.md").read_text("utf-8")
 
 
 @pytest.mark.slow
-def test_the_readmes_space_is_searched(run_cli) -> None:
+def test_the_space_of_the_page_is_searched(run_cli) -> None:
     experiment()
-    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "scheduler=wsd:" in block]
+    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "scheduler=wsd:" in block]
     Path("my_conf/experiment/mine.yaml").write_text(shown)
     words = [word for word in STUDY if word not in ("-m", "hydra/sweeper=optuna")]
     ended = run_cli(*words, "--config-dir", "my_conf", "experiment=mine", "hydra.sweeper.n_trials=6")

@@ -12,8 +12,8 @@ from tests.helpers.studies import STUDY, searched, some_slow, stored_study
 optuna = pytest.importorskip("optuna", reason="no optuna: pip install 'hydra-lrsched[optuna]'")
 
 OPTION = "hydra.sweeper.custom_search_space"
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-(SHOWN,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "def configure(cfg" in block]
+PAGE = (Path(__file__).parents[2] / "docs/how-to/optuna.md").read_text("utf-8")
+(SHOWN,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "def configure(cfg" in block]
 
 CODE = """
 def raises(cfg, trial):
