@@ -69,7 +69,7 @@ def logistic(run: Settings) -> float:
 def standardised(run: Settings) -> list[tuple[np.ndarray, np.ndarray]]:
     """Training and test part of a run as its model gets them, float64."""
     splits, _ = load_data(run)
-    transform = chosen_transform(run.dataset.own, splits, task_of(run.task, splits.facts), CPU)
+    transform = chosen_transform(run, splits, task_of(run.task, splits.facts), CPU)
     parts = [transform(part) for part in (splits.train, splits.test)]
     return [(part[0].double().numpy(), part[1].double().numpy()) for part in parts]
 

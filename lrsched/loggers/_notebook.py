@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 
@@ -20,8 +21,7 @@ class NotebookBar:
         """Show the step, and the newest values in one line."""
         from html import escape  # a large table, which few need
 
-        from IPython.display import display  # type: ignore[import-not-found]  (there, in a notebook)
-
+        display = import_module("IPython.display").display  # there, in a notebook
         words = f"{step}/{self._steps}  {text}"
         bar = f'<progress value="{step}" max="{self._steps}" style="width: 12em"></progress>'
         picture = {"text/plain": words, "text/html": f"{bar} <code>{escape(words)}</code>"}

@@ -47,7 +47,7 @@ class Meddles(Task):
             return {"a": torch.zeros(3, 4)}
         model.train()
         model(batch[0])  # moves the statistics of batch norm
-        torch.randn(3), np.random.rand(), random.random()
+        _ = torch.randn(3), np.random.rand(), random.random()
         for weight in model.parameters():
             weight.data.zero_()
             weight.requires_grad_(True)
