@@ -14,6 +14,7 @@ from lrsched.schedules import Schedule
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "scheduler"
 FOUND = sorted(FOLDER.glob("[!_]*.yaml"))
+EDITORS = "# yaml-language-server: $schema=../.schemas/scheduler.json"
 FILES = {path.stem: path for path in FOUND if "lrsched.schedules." in path.read_text("utf-8")}
 every_file = pytest.mark.parametrize("name", FILES)
 SHARED = FOLDER / "_schedule.yaml"
@@ -47,8 +48,9 @@ def test_it_lists_exactly_the_parameters_and_defaults(name: str) -> None:
 @every_file
 def test_it_teaches(name: str) -> None:
     lines = FILES[name].read_text("utf-8").splitlines()
-    assert lines[0].startswith("# ")
-    assert lines[0][-1] in ".:"
+    assert lines[0] == EDITORS
+    assert lines[1].startswith("# ")
+    assert lines[1][-1] in ".:"
     assert "http" in "\n".join(lines)  # where it comes from
     assert max(map(len, lines)) <= 120
     for line in lines[lines.index(f"_target_: lrsched.schedules.{_target(name)}") + 1 :]:
@@ -60,7 +62,7 @@ def test_it_teaches(name: str) -> None:
 
 def test_the_shared_file_says_what_every_schedule_takes_and_teaches() -> None:
     text = SHARED.read_text("utf-8")
-    assert text.startswith("# What every schedule takes.")
+    assert text.startswith(f"{EDITORS}\n# What every schedule takes.")
     assert set(yaml.safe_load(text)) == {"_target_", *(field.name for field in dataclasses.fields(Schedule))}
     assert all("#" in line for line in text.splitlines())
     assert max(map(len, text.splitlines())) <= 120
