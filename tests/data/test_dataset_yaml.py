@@ -106,7 +106,9 @@ def test_the_yaml_writes_out_every_key(name: str, root: Path) -> None:
 
 def test_what_every_data_set_takes_is_said_once(root: Path) -> None:
     shared = (root / "conf" / "dataset" / "_dataset.yaml").read_text("utf-8")
-    assert shared.startswith("# What every data set takes")
+    editors, taught = shared.split("\n", 1)
+    assert editors == "# yaml-language-server: $schema=../.schemas/dataset.json"
+    assert taught.startswith("# What every data set takes")
     assert all("#" in line for line in shared.splitlines())
     held = OmegaConf.to_container(OmegaConf.create(shared))
     assert isinstance(held, dict)

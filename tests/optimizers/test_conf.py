@@ -43,7 +43,8 @@ def test_values_are_numbers_and_not_text(name: str, lab) -> None:
 
 
 def test_each_file_opens_with_one_sentence(name: str, conf: Path) -> None:
-    first = (conf / f"{name}.yaml").read_text().splitlines()[0]
+    editors, first, *_ = (conf / f"{name}.yaml").read_text().splitlines()
+    assert editors == "# yaml-language-server: $schema=../.schemas/optimizer.json"
     assert first.startswith("# ")
     assert first.endswith(".")
 
