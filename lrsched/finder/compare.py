@@ -162,7 +162,8 @@ class Comparison:
         if not self.open:
             others = len(self.rivals) - 1
             held = "the 95 % interval" if others == 1 else f"every interval (95 % for all {others} together)"
-            return [f"{first.scheduler} is the best: {held} of the paired difference from it lies above 0"]
+            best = "is the best" if self.rivals[0].answer.method == "grid" else "is predicted to be the best"
+            return [f"{first.scheduler} {best}: {held} of the paired difference from it lies above 0"]
         lead, *near = self.open
         against = ", ".join(f"{rival.predicted.mean:.4g} of {rival.asked.scheduler}" for rival in near)
         runs = self.seeds * len(self.open)

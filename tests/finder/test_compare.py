@@ -112,7 +112,7 @@ def test_the_better_schedule_is_first_and_decided(capsys: pytest.CaptureFixture[
         assert each["predicted"]["low"] < level * 2000**-0.5 < each["predicted"]["high"]
         assert each["undecided"] is False
     assert content["cost_steps"] == sum(each["cost_steps"] for each in content["answers"]) <= 12600
-    assert "linear is the best" in found.table()[-1]
+    assert "linear is predicted to be the best" in found.table()[-1]
 
 
 def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +152,8 @@ def test_the_verdict_says_for_how_many_comparisons_it_holds() -> None:
     decided = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, 1.0, 7.0), spread=2.0)
     (said,) = decided.verdict()
     wanted = (
-        "cosine is the best: every interval (95 % for all 2 together) of the paired difference from it lies above 0"
+        "cosine is predicted to be the best: every interval (95 % for all 2 together) of the paired difference from it "
+        "lies above 0"
     )
     assert said == wanted
     open_ = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, -1.0, 9.0), spread=2.0)
