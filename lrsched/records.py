@@ -24,6 +24,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 AVERAGE = "average/"
 """Stands between the part and the name of a metric of averaged weights, as in ``val/average/loss``."""
 
+DATA = "data_sha256"
+"""The name of the data's hash in a manifest, in a result and among the keys of a change."""
 
 ENSEMBLE = "ensemble/"
 """Stands there for a metric of the snapshots of a run together, as in ``test/ensemble/loss``."""

@@ -24,6 +24,7 @@ from lrsched.data.stream.labels import Labels
 from lrsched.data.transform import Transform
 from lrsched.errors import ConfigError, DataError, NotMeant, UserError
 from lrsched.tasks.task import Task, takes_soft_targets
+from lrsched.train.environment import with_threads
 
 if TYPE_CHECKING:
     from lrsched.data.augment import Augment
@@ -40,13 +41,26 @@ Loaded: TypeAlias = "tuple[Splits | ItemSplits, str]"
 def load_each(runs: Sequence[Settings]) -> dict[str, Loaded]:
     """Load the data set of each run once, for the processes that are forked from here."""
     loaded: dict[str, Loaded] = {}
-    for asked, run in {_asked(run): run for run in runs}.items():
+    for name, run in {asked_of(run): run for run in runs}.items():
         with suppress(UserError, OSError):  # the run itself will say what is wrong
             found = load_data(run)
             splits = found[0]
             if isinstance(splits, Splits) or splits.data.decoded:  # others may hold open files, which forks would share
-                loaded[asked] = found
+                loaded[name] = found
     return loaded
+
+
+def hash_each(runs: Sequence[Settings]) -> dict[str, str]:
+    """The hash of each run's data, by what is asked of them; without those that cannot be loaded.
+
+    Processes may be forked afterwards: one thread of torch loads them, and nothing is kept.
+    """
+    found: dict[str, str] = {}
+    with with_threads(1):
+        for name, run in {asked_of(run): run for run in runs}.items():
+            with suppress(UserError, OSError):
+                found[name] = load_data(run)[1]
+    return found
 
 
 def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})) -> Loaded:
@@ -60,8 +74,8 @@ def load_data(run: Settings, loaded: Mapping[str, Loaded] = MappingProxyType({})
         DataError: it is missing or damaged, or this task cannot be asked of it.
     """
     node = run.dataset
-    if _asked(run) in loaded:
-        return loaded[_asked(run)]
+    if asked_of(run) in loaded:
+        return loaded[asked_of(run)]
     data, own = load_samples(node), node.own
     check_counts(own, data)
     cut: dict[str, Any] = {
@@ -105,7 +119,7 @@ WHAT = ("train", "validation", "test")
 """Arguments of a data set of items that say what it is, not how it is read."""
 
 
-def _asked(run: Settings) -> str:
+def asked_of(run: Settings) -> str:
     """A data set and what is asked of it: the task has checked it."""
     return run.dataset.text + run.task.text
 

@@ -15,7 +15,7 @@ from lrsched.compose.outside import hydra_of_ours, in_folder
 from lrsched.console import say, terminal
 from lrsched.errors import ConfigError
 from lrsched.finder.answer import Answer
-from lrsched.finder.folder import alone_in, question, refuse_other_answer, refuse_taken
+from lrsched.finder.folder import alone_in, question, refuse_other_answer, refuse_taken, with_data
 from lrsched.finder.request import FindRequest, as_one_of
 from lrsched.imports import collector_at_rest
 from lrsched.page import write_page
@@ -119,6 +119,8 @@ def _by_runs(several: Sequence[FindRequest], stop: StopFlag, launching: Launchin
         from lrsched.python.undisturbed import undisturbed
         from lrsched.sweep.sweep import Sweep
     words = in_folder([*asked.words, f"name={asked.folder.name}"], asked.config_dir)  # now() moves
+    with undisturbed():
+        asks = with_data(asks, asked.folder, run)
     with undisturbed(), hydra_of_ours(), launching(words) as launch:
         sweep = Sweep(launch.context.config_loader, launch.config, asked.objects, here=asked.in_python)
         trained = [

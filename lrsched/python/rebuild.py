@@ -25,8 +25,8 @@ from lrsched.data.loader import InOrder
 from lrsched.data.transform import Transform
 from lrsched.errors import CheckpointError, ConfigError, UserError
 from lrsched.machine.threads import AUTO
-from lrsched.records import RunFolder
-from lrsched.runs.newest import DATA, records
+from lrsched.records import DATA, RunFolder
+from lrsched.runs.newest import records
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import batches_to_renew, renew
 from lrsched.train.environment import device_of, with_threads

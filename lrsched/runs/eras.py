@@ -12,7 +12,8 @@ from lrsched.compose.nodes import plain
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.data.clock import Clock
-from lrsched.runs.newest import DATA, newest, records, undone
+from lrsched.records import DATA
+from lrsched.runs.newest import newest, records, undone
 from lrsched.runs.request import RunRequest
 
 

@@ -16,9 +16,9 @@ from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store, load
 from lrsched.errors import CheckpointError, StorageError, storage
 from lrsched.loggers.terminal import is_evaluation
-from lrsched.records import RunFolder, write_atomically
+from lrsched.records import DATA, RunFolder, write_atomically
 from lrsched.runs.initial import INITIAL
-from lrsched.runs.restore import DATA, Restored
+from lrsched.runs.restore import Restored
 from lrsched.train.environment import comparable
 
 

@@ -13,15 +13,13 @@ from lrsched.compose.nodes import copied, plain, put, raw
 from lrsched.compose.stored import reaching_out
 from lrsched.config.settings import Settings, settings
 from lrsched.errors import CheckpointError
+from lrsched.records import DATA
 from lrsched.runs.initial import INITIAL
 from lrsched.runs.lengthen import LENGTH
 from lrsched.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-DATA = "data_sha256"
-"""The name of the data's hash in a manifest, in a result and among the keys of a change."""
 
 Record = dict[str, Any]
 

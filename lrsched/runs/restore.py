@@ -17,9 +17,10 @@ from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.errors import CheckpointError
 from lrsched.machine.allowance import allowance
+from lrsched.records import DATA
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.initial import changed_source
-from lrsched.runs.newest import DATA, Newest, Record, records
+from lrsched.runs.newest import Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 from lrsched.units import count

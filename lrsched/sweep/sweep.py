@@ -32,6 +32,7 @@ from lrsched.runs.initial import refuse_changed_source
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.record import Entry, Record
+from lrsched.sweep.same_data import refuse_other_data
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -125,6 +126,8 @@ class Sweep:
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS
         self._there = _by_digits(self.record.folder)
+        self._hashes: dict[str, str | None] = {}  # of data that were loaded
+        self._compared = 0
 
     def plan(self, overrides: Sequence[str], *, probe: bool = False) -> Valid | Invalid:
         """Compose a job, and check it as far as possible without its data.
@@ -150,6 +153,16 @@ class Sweep:
         place(config, self.objects)
         put_values(config, job.chosen)
         return config
+
+    def refuse_other_data(self) -> None:
+        """Refuse the jobs planned so far if the run of one is there already, made from other data than those of now.
+
+        Raises:
+            ConfigError: names the run.
+        """
+        jobs = list(self._jobs.values())[self._compared :]
+        refuse_other_data(self.record.folder, [job for job in jobs if isinstance(job, Valid)], self._hashes)
+        self._compared += len(jobs)
 
     def _planned(self, number: int, overrides: list[str], *, probe: bool) -> Valid | Invalid:
         entry, digest = Entry("", overrides), ""

@@ -51,6 +51,23 @@ def test_another_finder_is_refused_and_takes_nothing_away() -> None:
 
 
 @pytest.mark.parametrize("method", ["range", "grid"])
+@pytest.mark.parametrize("held", ["config.yaml", "sweep.json"])
+def test_the_lock_of_a_run_or_a_study_stays(run_cli, method: str, held: str) -> None:
+    """It is theirs: who deletes it lets two processes hold "the" lock."""
+    folder = Path("outputs/found")
+    folder.mkdir(parents=True)
+    (folder / held).write_text("{}")
+    with RunLock(folder):
+        pass
+    there = (folder / ".lock").stat().st_ino
+    ended = run_cli(*TINY, f"method={method}", "name=found", command="find")
+    assert ended.code == 2
+    assert "name=found: outputs/found already holds a" in ended.err
+    assert sorted(os.listdir(folder)) == sorted([".lock", held])
+    assert (folder / ".lock").stat().st_ino == there
+
+
+@pytest.mark.parametrize("method", ["range", "grid"])
 def test_the_command_is_told_who_is_at_it(run_cli, method: str) -> None:
     folder = Path("outputs/found")
     folder.mkdir(parents=True)

@@ -13,6 +13,7 @@ import pytest
 
 from lrsched.cli.find import main
 from lrsched.compose.outside import hydra_of_ours
+from lrsched.errors import ConfigError
 from lrsched.finder.folder import question, refuse_other_answer
 from lrsched.finder.grid import Grid, coarse_grid
 from lrsched.finder.options import FindConfig
@@ -149,6 +150,33 @@ def test_runs_of_another_question_are_left_alone(run_cli) -> None:
     assert {path.name for path in folder.iterdir()} == {".find.json", "sweep.json"}
     with hydra_of_ours():
         refuse_other_answer(requests_of([*WORDS, "optimizer.lr=0.3", "find.rates=4", "find.budget=500%"], None))
+
+
+def test_the_order_of_the_schedules_is_no_part_of_the_question() -> None:
+    words = [word for word in WORDS if not word.startswith("scheduler=")]
+    with hydra_of_ours():
+        asked = question(requests_of([*words, "scheduler=cosine,wsd"], None))
+        Path("outputs/found").mkdir(parents=True)
+        Path("outputs/found/.find.json").write_text(json.dumps(asked))
+        refuse_other_answer(requests_of([*words, "scheduler=wsd,cosine"], None))
+        with pytest.raises(ConfigError, match=r"holds the runs of other schedules \(cosine, wsd\); give another name"):
+            refuse_other_answer(requests_of([*words, "scheduler=wsd,linear"], None))
+        with pytest.raises(ConfigError, match="holds the runs of another config; give another name"):
+            refuse_other_answer(requests_of([*words, "scheduler=wsd,cosine", "trainer.epochs=7"], None))
+
+
+@pytest.mark.slow
+def test_schedules_in_another_order_have_the_same_runs_and_answers(run_cli) -> None:
+    words = [*TINY, "method=grid", "find.rates=3", "find.refine=0", "find.seeds=2", "logger=none", "name=found"]
+    words += ["trainer.epochs=1", "find.low=0.01", "find.high=1", "find.budget=100%"]
+    assert run_cli(*words, "scheduler=cosine,wsd", command="find").code == 0
+    runs = sorted(path.name for path in Path("outputs/found").iterdir())
+    first = json.loads(Path("outputs/found/find.json").read_text())
+    ended = run_cli(*words, "scheduler=wsd,cosine", command="find")
+    assert ended.code == 0, ended.err
+    assert sorted(path.name for path in Path("outputs/found").iterdir()) == runs
+    again = json.loads(Path("outputs/found/find.json").read_text())
+    assert again["answers"] == first["answers"]
 
 
 def test_a_sweep_of_the_same_name_is_left_alone(run_cli) -> None:

@@ -44,12 +44,13 @@ def make_folder(sweep: Sweep) -> None:
     """Make the sweep's folder, with its config and its known jobs.
 
     Raises:
-        ConfigError: it holds a single run.
+        ConfigError: it holds a single run, or runs of other data.
         StorageError: the file system refused.
     """
     folder = sweep.record.folder
     if RunFolder(folder).holds_a_run():
         raise ConfigError("name", folder.name, f"{folder} holds a single run, not a sweep", "give another name")
+    sweep.refuse_other_data()
     with storage(f"the sweep's folder {folder} cannot be written"):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).unlink(missing_ok=True)

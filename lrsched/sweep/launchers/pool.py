@@ -38,6 +38,7 @@ def run_overrides_in_pool(
     """
     jobs = [sweep.plan(overrides) for overrides in job_overrides]
     with hinting(sweep):
+        sweep.refuse_other_data()
         run_in_pool(context, sweep, [job for job in jobs if isinstance(job, Valid)], stop)
         stop.check()
     return [_returned(job) for job in jobs]

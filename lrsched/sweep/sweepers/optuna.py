@@ -112,9 +112,9 @@ class OptunaSearch(SweepRunner):
         """The running trials of an earlier process, and retries of failed ones; enters all runs on the record."""
         from optuna.trial import TrialState
 
-        running = []
-        for place, trial in enumerate(self._study.trials()):
-            runs = self._planned(trial.params)
+        running, planned = list[Trial](), [(trial, self._planned(trial.params)) for trial in self._study.trials()]
+        self._sweep.refuse_other_data()
+        for place, (trial, runs) in enumerate(planned):
             self._study.same_runs(trial, _digests(runs))
             if trial.state == TrialState.FAIL and all(isinstance(run, Valid) for run in runs):
                 trial = self._study.begin(trial.params, _digests(runs), again=trial)
