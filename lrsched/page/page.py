@@ -16,11 +16,12 @@ from lrsched.page import beside, block, charts, drawn, found, rows
 from lrsched.page.curves import MOST, Band, Curve, Files, Reader, band, names_of
 from lrsched.page.script import script, script_hash, style
 from lrsched.page.svg import swatch
+from lrsched.report.baseline import missing_baseline
 from lrsched.report.columns import TableColumn
 from lrsched.report.compare import Comparison
 from lrsched.report.folders import folders
 from lrsched.report.format import brief
-from lrsched.report.notes import how_chosen, missing_baseline, notes, verdicts
+from lrsched.report.notes import how_chosen, notes, verdicts
 from lrsched.report.rates import Candidate
 from lrsched.report.report import Report
 from lrsched.report.runs import count_ends

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrsched.report.csv import sweep_csv, write_sweep_csv
+from lrsched.report.tables.sweep_csv import sweep_csv, write_sweep_csv
 from lrsched.report.report import Report, compare_paths
 from lrsched.report.terminal import render
 

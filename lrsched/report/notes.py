@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from lrsched.records import AVERAGE
-from lrsched.report.candidates import RATE, SEED
+from lrsched.report.baseline import baseline
+from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
-from lrsched.report.format import of_seeds, value
-from lrsched.report.rates import Candidate, Rate, mean
-from lrsched.report.runs import USED, RunRecord
+from lrsched.report.format import of_seeds
+from lrsched.report.rates import Candidate
+from lrsched.report.runs import USED
 from lrsched.report.verdict import sentences
-from lrsched.units import PERCENT, count, metric_of
+from lrsched.units import count, metric_of
 
 TRAINED = {"task.label_smoothing"}
 """Keys of tasks that change what is trained by, and not what is measured."""
-
-ADAM: Mapping[str, object] = {
-    "optimizer._target_": "torch.optim.Adam",
-    RATE: 1e-3,
-    "optimizer.betas": "[0.9,0.999]",
-    "optimizer.eps": 1e-8,
-    "optimizer.weight_decay": 0.0,
-    "optimizer.amsgrad": False,
-    "scheduler._target_": "lrsched.schedules.Constant",
-    "scheduler.warmup": "0st",
-}
-"""The baseline: keys and values of conf/optimizer/adam.yaml and conf/scheduler/constant.yaml."""
 
 SURE = 0.9
 """A rate that resampled seeds choose again less often than this is called seed-dependent."""
@@ -58,50 +46,6 @@ def verdicts(comparison: Comparison) -> list[str]:
         else []
     )
     return [*(sentences(comparison.pairs, comparison.unit()) or alone), *baseline(comparison)]
-
-
-def baseline(comparison: Comparison) -> list[str]:
-    """Adam with its defaults, which wants no tuning: what it came to."""
-    metric, rows = comparison.metric, comparison.candidates
-    found = [rate for row in rows for rate in row.rates if rate.lr == ADAM[RATE] and _is_adam(rate)]
-    if any(rate.comparing for rate in found):
-        (rate, *_) = [rate for rate in found if rate.comparing]
-        unit = comparison.unit()
-        number = f"{value(unit, mean(rate.comparing.values()))}{'' if unit in ('', PERCENT) else f' {unit}'}"
-        return [f"baseline, Adam with its defaults: {metric.name} {number} ({of_seeds(tuple(rate.comparing))})"]
-    return []
-
-
-def missing_baseline(comparison: Comparison) -> tuple[str, str] | None:
-    """A word that Adam with its defaults is not there, and the command that adds it, empty where nobody knows it.
-
-    None: it is there, or nothing has finished that it could be compared with.
-    """
-    rates = [rate for row in comparison.candidates for rate in row.rates]
-    runs = [run for rate in rates for run in rate.runs.values()]
-    if any(rate.lr == ADAM[RATE] and _is_adam(rate) for rate in rates) or not any(run.finished for run in runs):
-        return None
-    words, command = _adding(runs)
-    return f"Adam with its defaults, a baseline that wants no tuning, is not among them; {words}", command
-
-
-def _is_adam(rate: Rate) -> bool:
-    """Whether its runs had Adam, each value at its default, and a constant learning rate."""
-    config = next(iter(rate.runs.values())).config
-    return all(config.get(key, wanted) == wanted for key, wanted in ADAM.items()) and "optimizer._target_" in config
-
-
-def _adding(runs: Sequence[RunRecord]) -> tuple[str, str]:
-    """The command that makes the baseline for the seeds of these runs; in words where nobody wrote theirs down."""
-    words = "optimizer=adam scheduler=constant"
-    if not all(run.overrides for run in runs):
-        return f"the same command with {words} in place of its own optimizer and scheduler adds it", ""
-    shared = [item for item in runs[0].overrides if all(item in run.overrides for run in runs)]
-    kept = [item for item in shared if not item.lstrip("+~").startswith(("optimizer", "scheduler", "seed=", "name="))]
-    seeds = ",".join(sorted({str(run.config.get(SEED, 0)) for run in runs}, key=lambda seed: (len(seed), seed)))
-    folders = {run.path.absolute().parent.name for run in runs}
-    name = [f"name={folder}" for folder in folders if len(folders) == 1]
-    return "this adds it:", f"lrsched train -m {shlex.join([*kept, *words.split(), f'seed={seeds}', *name])}"
 
 
 def how_chosen(comparison: Comparison) -> str:
@@ -195,8 +139,12 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
     tried = {row.name: sum(rate.tried for rate in row.rates) for row in comparison.candidates}
     several = set(tried.values()) - {0}
     if several == {1} and not _is_incomplete(comparison):
-        keys = " or ".join(sorted({rate.key for row in comparison.candidates for rate in row.rates if rate.tried}))
-        yield f"only one {keys} was tried: another may be better for some, and change the order"
+        only = [rate for row in comparison.candidates for rate in row.rates if rate.tried]
+        keys = " or ".join(sorted({rate.key for rate in only}))
+        which = (
+            f"only one {keys} was tried" if len({rate.lr for rate in only}) == 1 else f"each has one {keys} of its own"
+        )
+        yield f"{which}: another may be better for some, and change the order"
     elif len(several) > 1 and not _is_incomplete(comparison):
         numbers = ", ".join(f"{name} {number}" for name, number in tried.items())
         yield f"not all were tried at the same number of rates ({numbers}): more rates, more chances"

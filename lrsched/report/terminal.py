@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from lrsched.report.baseline import missing_baseline
 from lrsched.report.columns import WINS, TableColumn, all_fit, columns_that_fit, others, split, table
 from lrsched.report.compare import Comparison
 from lrsched.report.format import brief, titled, value
-from lrsched.report.notes import how_chosen, missing_baseline, notes, verdicts
+from lrsched.report.notes import how_chosen, notes, verdicts
 from lrsched.report.rates import mean
 from lrsched.report.report import Report
 from lrsched.report.runs import RunRecord, count_ends

@@ -79,7 +79,7 @@ def _columns(folder: Path, runs: Sequence[RunRecord]) -> None:
     """The columns of the runs that have events."""
     from lrsched.compose.hyperparameters import hyperparameters
     from lrsched.loggers.tensorboard import write_columns
-    from lrsched.report.csv import swept
+    from lrsched.report.tables.sweep_csv import swept
 
     written = [run for run in runs if run.config and (run.path / "tensorboard").is_dir()]
     if written:

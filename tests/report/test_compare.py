@@ -341,6 +341,12 @@ def test_a_best_rate_at_the_edge_is_told(leave, tmp_path: Path, rates: dict[floa
     assert any(note.startswith(said) for note in notes(found))
 
 
+def test_a_rate_of_its_own_for_each_is_told(leave, tmp_path: Path) -> None:
+    found = of({"Cosine": {0.1: [0.5, 0.5]}, "Step": {0.3: [0.6, 0.6]}}, leave, tmp_path)
+    said = "each has one optimizer.lr of its own: another may be better for some, and change the order"
+    assert said in notes(found)
+
+
 def test_a_best_rate_within_its_grid_needs_no_word(leave, tmp_path: Path) -> None:
     inner = {0.1: [0.6, 0.6], 0.2: [0.5, 0.5], 0.3: [0.6, 0.6]}
     assert notes(of({"Cosine": inner, "Step": inner}, leave, tmp_path)) == []
