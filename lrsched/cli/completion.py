@@ -7,19 +7,24 @@ from collections.abc import Mapping, Sequence
 from lrsched.cli.command import Parser, exit_code
 from lrsched.console import tell
 
-# A script that python runs is asked only where it hands over to our command line: asking it runs it.
+# A script that python runs is asked only where it hands over to our command line: asking it runs it. The word behind
+# python may be anything (a flag, - for stdin, a pipe): only a regular file is looked into. Replies come quoted, and go
+# into the line as they are: see lrsched.cli.replies.as_typed.
 BASH = r"""
 _lrsched_completion() {
-    local program line=${COMP_LINE:0:COMP_POINT} word cut IFS=$'\n'
+    local program found cut line=${COMP_LINE:0:COMP_POINT} last='(\\.|[^[:space:]\\])*$'
     COMPREPLY=()
     program=("${COMP_WORDS[0]}")
     if [[ ${COMP_WORDS[0]##*/} == python* ]]; then
-        grep -qs '^from lrsched\.cli' "${COMP_WORDS[1]}" || return
+        [[ ${COMP_WORDS[1]} != -* && -f ${COMP_WORDS[1]} ]] || return
+        grep -qs -- '^from lrsched\.cli' "${COMP_WORDS[1]}" </dev/null || return
         program+=("${COMP_WORDS[1]}")
     fi
-    COMPREPLY=($(COMP_LINE=$line "${program[@]}" -sc query=bash 2>/dev/null))
-    word=${line##*[[:space:]]}
-    cut=${word%"${word##*[=:]}"}
+    found=$(COMP_LINE=$line "${program[@]}" -sc query=bash </dev/null 2>/dev/null)
+    [[ -n $found ]] || return
+    mapfile -t COMPREPLY <<< "$found"
+    [[ $line =~ $last ]]
+    cut=${BASH_REMATCH[0]%"${BASH_REMATCH[0]##*[=:]}"}
     [[ $COMP_WORDBREAKS == *=* && -n $cut ]] && COMPREPLY=("${COMPREPLY[@]#"$cut"}")
     [[ ${COMPREPLY[0]} == *[=./] ]] && compopt -o nospace
 }
@@ -32,12 +37,13 @@ _lrsched_completion() {
     local -a program replies open closed
     program=("${words[1]}")
     if [[ ${words[1]:t} == python* ]]; then
-        grep -qs '^from lrsched\.cli' "${words[2]}" || { _files; return }
+        [[ ${words[2]} != -* && -f ${words[2]} ]] || { _files; return }
+        grep -qs -- '^from lrsched\.cli' "${words[2]}" </dev/null || { _files; return }
         program+=("${words[2]}")
     fi
-    replies=("${(@f)$(COMP_LINE="${(j: :)words[1,CURRENT]}" "${program[@]}" -sc query=zsh 2>/dev/null)}")
+    replies=("${(@f)$(COMP_LINE="${(j: :)words[1,CURRENT]}" "${program[@]}" -sc query=zsh </dev/null 2>/dev/null)}")
     replies=("${(@)replies:#}")
-    (( $#replies )) || { _files; return }
+    (( $#replies )) || { compset -P '*='; _files; return }
     open=("${(@M)replies:#*[=./]}")
     closed=("${(@)replies:#*[=./]}")
     compadd -Q -S '' -- "${open[@]}"

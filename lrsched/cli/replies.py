@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib import import_module
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from lrsched.cli.flags import COMPLETION, completed, config_dir
 from lrsched.cli.help import choices
@@ -28,6 +31,12 @@ OVERRIDES = ("train", "preview", "find")
 
 PATHS = re.compile(r"(^|\.)(resume|init_from|root|path|test_path|cache_root)$")
 """Keys whose values are files or folders."""
+
+LAST = re.compile(r"(?:\\.|[^\s\\])*\Z", re.DOTALL)
+"""The last word of a line, as it was typed."""
+
+ACTIVE = re.compile(r"[^\w@%+=:,./-]")
+"""Characters that a shell may read as more than themselves."""
 
 
 def answer(words: Sequence[str], train: Callable[[], Any], commands: Sequence[str]) -> bool:
@@ -48,9 +57,36 @@ def answer(words: Sequence[str], train: Callable[[], Any], commands: Sequence[st
         from lrsched.cli.completion import SCRIPTS
 
         tell(SCRIPTS[shell].strip())
-    elif found := replies(os.environ.get("COMP_LINE", ""), train, commands):
-        tell("\n".join(found))
+        return True
+    line = os.environ.get("COMP_LINE", "")
+    if found := replies(line, train, commands):
+        tell("\n".join(as_typed(line, found)))
     return True
+
+
+def as_typed(line: str, found: Sequence[str]) -> list[str]:
+    """What a shell puts in the place of the last word: that word as it was typed, and the rest of a reply, quoted.
+
+    A name of a file or a folder can hold anything, also what a shell would run. One that fits on no line is left out.
+
+    >>> as_typed("lrsched train resume=a", ["resume=a b", "resume=a;b", "resume=a.b"])
+    ['resume=a\\ b', 'resume=a\\;b', 'resume=a.b']
+    """
+    _, word, typed = _words(line)
+    rests = [reply[len(word) :] for reply in found if reply.startswith(word) and reply.isprintable()]
+    return [typed + ACTIVE.sub(r"\\\g<0>", rest) for rest in rests]
+
+
+def _words(line: str) -> tuple[list[str], str, str]:
+    """The words before the last one; the last one as it is meant, and as it was typed.
+
+    Raises:
+        ValueError: the last one is quoted, or the shell puts another in its place: no reply would go on from it.
+    """
+    words, typed = shlex.split(line), LAST.findall(line)[0]
+    if set(typed) & set("'\"$`"):
+        raise ValueError(typed)
+    return words, words.pop() if typed else "", typed
 
 
 def replies(line: str, train: Callable[[], Any], commands: Sequence[str]) -> list[str]:
@@ -61,8 +97,10 @@ def replies(line: str, train: Callable[[], Any], commands: Sequence[str]) -> lis
         train: the function of Hydra.
         commands: of ``lrsched``; none for ``train.py``.
     """
-    words = line.split()
-    word = "" if line[-1:].isspace() or not words else words.pop()
+    try:
+        words, word, _ = _words(line)
+    except ValueError:
+        return []
     rest = words[2 if words and Path(words[0]).name.startswith("python") else 1 :]
     if commands and not rest:
         return [name for name in (*commands, "--help") if name.startswith(word)]
@@ -112,10 +150,11 @@ def _override(word: str, given: Sequence[str], train: Callable[[], Any]) -> list
     name = key.lstrip("+~")
     if not equals:
         return _keys(word, given, train)
-    if PATHS.search(name):
-        return [f"{key}={path}" for path in _paths(value)]
+    if PATHS.search(name) or value[:1] in (".", "/"):
+        return [f"{key}={path}" for path in _paths(value) if _is_itself(path)]
     begun, last = re.fullmatch(r"(.*[\[,])?([^\[,]*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
     known = choices(given, plugins=[name] if name.startswith("hydra/") else ()).get(name)
+    known = None if known is None else [choice for choice in known if _is_itself(choice)]
     if known is None:
         from lrsched.cli.values import values_of
 
@@ -123,6 +162,14 @@ def _override(word: str, given: Sequence[str], train: Callable[[], Any]) -> list
     if known:
         return [f"{key}={begun or ''}{choice}" for choice in known if choice.startswith(last)]
     return _keys(word, given, train)
+
+
+def _is_itself(value: str) -> bool:
+    """Whether an override takes this text as it is: another is no number, list or interpolation, nor refused."""
+    try:
+        return OverridesParser.create().parse_override(f"key={value}").value() == value and "${" not in value
+    except HydraException:
+        return False
 
 
 def _paths(begun: str) -> list[str]:
@@ -137,6 +184,7 @@ def _paths(begun: str) -> list[str]:
 
 def _keys(word: str, given: Sequence[str], train: Callable[[], Any]) -> list[str]:
     """What Hydra offers: the keys and groups of the config that the line so far makes."""
+    given = [each for each in given if "=" not in each or not re.search(r"\s", each)]  # Hydra splits at each space
     os.environ["COMP_LINE"] = completed(" ".join(["lrsched", *given, word]))
     offered = io.StringIO()
     with contextlib.redirect_stdout(offered):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from lrsched.cli.completion import SCRIPTS
 from lrsched.cli.main import COMMANDS, train
-from lrsched.cli.replies import replies
+from lrsched.cli.replies import as_typed, replies
 from lrsched.compose.choices import choices_in
 from lrsched.compose.hydra_setup import register
 
@@ -100,6 +101,72 @@ def test_names_of_ones_own_are_among_them(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    ("name", "typed", "inserted"),
+    [
+        ("a b", "a", r"a\ b/"),
+        ("a b c", r"a\ b", r"a\ b\ c/"),
+        ("a*b?", "a", r"a\*b\?/"),
+        ("-x", "", "-x/"),
+        ("a|touch b", "a", r"a\|touch\ b/"),
+        ("$a", "", r"\$a/"),
+        ("a\nb", "a", None),  # on no line
+        ("a\x1b[2J", "a", None),
+        ("$(touch b)", "", None),  # these an override does not take as they are
+        ("a`touch b`", "a", None),
+        ("a;b", "a", None),
+        ("a,b", "a", None),
+        ("${seed}", "", None),
+        ("a b", "'a", None),  # the shell's own files, then: it knows what its quotes hold
+        ("a b", '"a', None),
+        ("$HOME", "$HO", None),
+    ],
+)
+def test_a_name_is_quoted_or_left_out(
+    name: str, typed: str, inserted: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / name).mkdir(parents=True)
+    line = f"lrsched train resume=runs/{typed}"
+    found = offered(line)
+    assert (as_typed(line, found) if found else []) == ([] if inserted is None else [f"resume=runs/{inserted}"])
+
+
+def test_a_choice_is_quoted_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my conf/scheduler").mkdir(parents=True)
+    for name in ("z a", "z$(touch b)", "z`touch b`", "z*", "z|b"):
+        (tmp_path / f"my conf/scheduler/{name}.yaml").touch()
+    line = "lrsched train --config-dir my\\ conf scheduler=z"
+    assert sorted(as_typed(line, offered(line))) == [r"scheduler=z\ a", r"scheduler=z\*", r"scheduler=z\|b"]
+
+
+@pytest.mark.parametrize("word", ["-u", "-c", "-i", "-", "-m", "pipe", "nothing", "folder", "--", "*", ""])
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_tab_behind_python_reads_no_stdin_and_no_pipe(shell: str, word: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    words = f"words=(python {word!r} x); CURRENT=3; COMP_WORDS=(python {word!r} x); COMP_LINE='python x'; COMP_POINT=8"
+    known = "compdef() { :; }; complete() { :; }; _files() { :; }"
+    begun = ["--norc", "--noprofile"] if shell == "bash" else ["-f"]
+    reader, writer = os.pipe()  # a terminal at which nobody types
+    try:
+        ended = subprocess.run(
+            [shell, *begun, "-c", f"{known}\n{SCRIPTS[shell]}\n{words}\n_lrsched_completion\necho done"],
+            stdin=reader,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert (ended.stdout, ended.stderr) == ("done\n", "")
+
+
+@pytest.mark.parametrize(
     ("words", "code"), [(("bash",), 0), (("zsh",), 0), (("fish",), 2), ((), 2), (("bash", "zsh"), 2)]
 )
 def test_the_script_of_a_shell(run_cli, words: list[str], code: int) -> None:
@@ -160,6 +227,8 @@ def test_a_real_shell_completes(shell: str, words: list[str], tmp_path: Path) ->
     (tmp_path / "train.py").write_text(
         "from lrsched.cli.main import main\nimport sys\nmain(['train', *sys.argv[1:]])\n"
     )
+    for name in ("b c", "d*e", "f|touch was_run", "g$(touch was_run)", "h;touch was_run"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
     (tmp_path / "other.py").write_text("import lrsched, pathlib\npathlib.Path('was_run').touch()\n")
     terminal = Terminal(shell, words, tmp_path)
     try:
@@ -168,6 +237,13 @@ def test_a_real_shell_completes(shell: str, words: list[str], tmp_path: Path) ->
             "lrsched train scheduler=onec\t": "scheduler=onecycle ",
             "python train.py trainer.precision=bf\t": "trainer.precision=bf16 ",
             "lrsched train -m scheduler=cosine,torch/Step\t": "scheduler=cosine,torch/StepLR ",
+            "lrsched train resume=runs/b\t": r"resume=runs/b\ c/",
+            "lrsched train resume=runs/b\\ \t": r"resume=runs/b\ c/",
+            "lrsched train resume=runs/d\t": r"resume=runs/d\*e/",
+            "lrsched train resume=runs/f\t": r"resume=runs/f\|touch\ was_run/",
+            "lrsched train resume=runs/g\t": r"resume=runs/g\$\(touch\ was_run\)/",  # the shell's own, as those below
+            "lrsched train resume=runs/h\t": r"resume=runs/h\;touch\ was_run/",
+            "python -u oth\t": "python -u other.py ",
         }.items():
             terminal.type(typed)
             terminal.wait(shown)
