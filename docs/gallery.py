@@ -20,7 +20,7 @@ from drawing import svg
 from lrsched.cli.preview import courses
 from lrsched.config.targets import SCHEDULER, resolve
 from lrsched.preview.course import Course
-from lrsched.schemas.folder import MODELINE
+from lrsched.schemas.files import MODELINE
 from lrsched.units import count
 
 ROOT = Path(__file__).resolve().parent.parent

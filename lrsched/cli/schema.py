@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from lrsched.compose.choices import own_folders, refuse_hidden
 from lrsched.config.project import CONF
 from lrsched.console import say, tell
 from lrsched.errors import UNSET, ConfigError, storage
-from lrsched.records import make_folder, write_atomically
+from lrsched.records import make_folder, replaced, write_atomically
 from lrsched.units import count
 
 ABOUT = "Write the JSON schemas of every YAML: keys, types, ranges, choices, and the comments as descriptions."
@@ -26,7 +28,9 @@ Editors with yaml-language-server (VS Code's YAML extension by Red Hat, Neovim, 
 at the top of a file: they complete keys and choices, explain them, and mark what the command line would refuse. Classes
 of your own are known where their module is trusted. Run it again when they change.
 
-exit code: 0 done; 2 no folder of YAML files; 6 the file system refused.
+--lines leaves alone what is no config of lrsched (a docker-compose.yaml, .github), and files that are links elsewhere.
+
+exit code: 0 done; 2 no folder of YAML files, or one of them is no config; 6 the file system refused.
 """
 
 
@@ -42,28 +46,48 @@ def _run(arguments: Sequence[str]) -> None:
         given = UNSET if options.folder is None else str(folder)
         rule = f"there is no folder {folder} here" if options.folder is None else "is no folder"
         raise ConfigError("FOLDER", given, rule, "name the folder of your YAML files, as lrsched schema my_conf")
-    with storage(f"{folder} cannot be read"):
-        from lrsched.schemas.folder import FOLDER, files_in, schemas  # imports torch
+    with storage(f"{folder} cannot be read", folder):
+        from lrsched.schemas.files import FOLDER, files_in  # imports torch
+        from lrsched.schemas.folder import schemas
 
-        files = [file for file in files_in(folder) if file.schema]
+        found = files_in(folder)
+        files = [file for file in found if file.schema]
         if not files:
             rule = "holds no YAML file of a config group, as scheduler/my_own.yaml"
             raise ConfigError("FOLDER", str(folder), rule, "name the folder above the groups")
         refuse_hidden(str(folder), "FOLDER")
+        if (folder / FOLDER).is_symlink():
+            rule = "is a link, and what it leads to would be written over"
+            raise ConfigError(str(folder / FOLDER), UNSET, rule, "remove it")
         ours = [own for own in own_folders() if not own.samefile(folder)]
         texts = schemas([folder, *ours], say)
-    with storage(f"{folder / FOLDER} cannot be written"):
+    unnamed = [file for file in files if file.lined() != file.text]
+    linked = [file for file in unnamed if file.place.is_symlink()]
+    with storage(f"{folder / FOLDER} cannot be written", folder / FOLDER):
         make_folder(folder / FOLDER)
         for name, text in texts.items():
             write_atomically(folder / FOLDER / name, text.encode())
-    unnamed = [file for file in files if file.lined() != file.text]
-    if options.lines:
-        with storage(f"{folder} cannot be written"):
-            for file in unnamed:
-                write_atomically(file.place, file.lined().encode())
     tell(f"{folder / FOLDER}: {count(len(texts), 'schema')} for {count(len(files), 'file')}")
-    if unnamed and not options.lines:
-        tell(f"{count(len(unnamed), 'file')} of them name none yet: lrsched schema {folder} --lines adds the line")
+    if options.lines:
+        with storage(f"{folder} cannot be written", folder):
+            for file in unnamed:
+                if file not in linked:
+                    _rewrite(file.place, file.lined())
+        if linked:
+            tell(f"left alone, as a link to another file: {', '.join(str(file.place) for file in linked)}")
+        if len(found) > len(files):
+            tell(f"left alone, as no config of lrsched: {count(len(found) - len(files), 'YAML file')}")
+    elif len(unnamed) > len(linked):
+        named = count(len(unnamed) - len(linked), "file")
+        tell(f"{named} of them name none yet: lrsched schema {folder} --lines adds the line")
+
+
+def _rewrite(place: Path, text: str) -> None:
+    """Write a file anew, whole or not at all; who may read it stays."""
+    mode = stat.S_IMODE(place.stat().st_mode)
+    with replaced(place, 0o600) as (descriptor, _), open(descriptor, "wb", closefd=False) as file:
+        os.fchmod(descriptor, mode)
+        file.write(text.encode())
 
 
 def parser() -> Parser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -42,8 +43,17 @@ class Written:
         for name in key.split("."):
             value = value.get(name, MISSING) if isinstance(value, Mapping) else MISSING
         words = {"description": self.words[key]} if key in self.words else {}
-        default = {} if value is MISSING or "properties" in found else {"default": value}
+        default = {} if value is MISSING or "properties" in found or not _is_json(value) else {"default": value}
         return {**words, **found, **default}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON has such a value: it has no infinity."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def typed(cls: type, written: Written, prefix: str = "") -> dict[str, Schema]:

@@ -11,7 +11,7 @@ import pytest
 from lrsched.cli.main import main
 from lrsched.cli.new import begin
 from lrsched.records import RunFolder
-from lrsched.schemas.folder import files_in
+from lrsched.schemas.files import files_in
 from tests.helpers.compare_runs import differences
 from tests.helpers.json_schema import complaints, read_yaml
 from tests.test_wheel import call, installed, wheel  # noqa: F401  (fixtures)

@@ -20,7 +20,8 @@ from tests.helpers.json_schema import OURS, ROOT, complaints, read_yaml
 pytest.importorskip("jsonschema", reason="no jsonschema: it comes with the extra `test`")
 torch = pytest.importorskip("torch", reason="no torch, whose classes the schemas know")
 
-from lrsched.schemas.folder import File, files_in, schemas  # noqa: E402
+from lrsched.schemas.files import File, files_in  # noqa: E402
+from lrsched.schemas.folder import schemas  # noqa: E402
 
 CONF = ROOT / "conf"
 FILES = files_in(CONF)
@@ -129,3 +130,56 @@ def test_the_line_goes_below_what_hydra_reads_first() -> None:
     first, second, *rest = file.lined().splitlines()
     assert (first, second) == ("# @package _global_", "# yaml-language-server: $schema=../.schemas/config.json")
     assert rest == ["# Mine.", "seed: 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lined"),
+    [
+        ("a: 1\r\nb: 2\r\n", "LINE\r\na: 1\r\nb: 2\r\n"),
+        ("\ufeffa: 1\n", "\ufeffLINE\na: 1\n"),
+        ("\ufeff# @package _global_\r\na: 1\r\n", "\ufeff# @package _global_\r\nLINE\r\na: 1\r\n"),
+        ("# @package _global_", "# @package _global_\nLINE\n"),
+        ("a: 1", "LINE\na: 1"),
+        ("", "LINE\n"),
+    ],
+)
+def test_the_line_keeps_the_ends_of_lines_and_a_byte_order_mark(text: str, lined: str) -> None:
+    file = File(Path(), "model/mine", text)
+    expected = lined.replace("LINE", file.line)
+    assert file.lined() == expected
+    assert File(Path(), "model/mine", expected).lined() == expected
+    assert read_yaml(expected) == read_yaml(text)  # it is still a YAML, of the same values
+    assert (file.schema == "config") == ("@package" in text)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "schema"),
+    [
+        ("config", "defaults:\n  - optimizer: sgd\n", "config"),
+        ("config", "seed: 1\ndefaults:  # these\n\n# and\n- override /model@net: mlp\n", "config"),
+        ("mine", "defaults: [scheduler/cosine, _self_]\n", "config"),
+        ("mine", "defaults:\n  - config\n", "config"),
+        ("mine", "defaults:\n  - database: mysql\n", None),  # another program of Hydra
+        ("mine", "defaults:\n  run: {shell: bash}\n", None),
+        ("mine", "defaults: 5\n", None),
+        ("docker-compose", "services:\n  web: {image: x}\n", None),
+        ("k8s", "a: 1\n---\nb: [\n", None),
+        (".pre-commit-config", "repos: []\n", None),
+        (".github/workflows/ci", "on: push\n", None),
+        (".venv/model/a", "a: 1\n", None),
+        ("model/.hidden/a", "a: 1\n", None),
+        ("paths/mine", "defaults:\n  - optimizer: sgd\n", None),
+        ("hydra/launcher/mine", "a: 1\n", "hydra.launcher"),
+        ("hydra/mine", "a: 1\n", None),
+    ],
+)
+def test_which_files_are_configs_of_ours(path: str, text: str, schema: str | None) -> None:
+    assert File(Path(), path, text).schema == schema
+
+
+def test_what_json_has_not_is_no_default(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    text = "_target_: lrsched.models.mlp.MLP\nhidden: [.nan]\ndropout: .inf  # odd\nshift: 2024-02-30\n"
+    (tmp_path / "model/odd.yaml").write_text(text)
+    for written in schemas([tmp_path, CONF], pytest.fail).values():
+        json.loads(written, parse_constant=pytest.fail)
