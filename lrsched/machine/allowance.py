@@ -31,14 +31,15 @@ def allowance(
     processors: Callable[[], int | None] | None = None,
     root: Path = Path("/"),
 ) -> Allowance:
-    """The least of all limits: of equals, the first of these.
+    """The least of all limits: of equals, the first of these, as torch's own choice follows from those before it.
 
     ::
 
-        torch's choice        the number that torch has now
         OMP_NUM_THREADS       its first number
-        affinity              the processors that the process may run on
+        affinity              the processors that the process may run on, where they are not all
         quota                 processor seconds a second of its control groups (versions 1 and 2), whole, at least 1
+        torch's choice        the number that torch has now
+        affinity              to all processors
 
     Args:
         chosen: torch's choice.
@@ -49,15 +50,17 @@ def allowance(
     >>> allowance(8, environment={"OMP_NUM_THREADS": "2"}, processors=lambda: 4, root=Path("/nowhere"))
     Allowance(number=2, limit='OMP_NUM_THREADS=2')
     """
-    limits = [Allowance(max(1, chosen), "torch's own choice")]
+    limits: list[Allowance] = []
     asked = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if asked.isdecimal() and int(asked):
         limits.append(Allowance(int(asked), f"OMP_NUM_THREADS={asked}"))
     many = (processors or _affinity)()
-    if many:
-        limits.append(Allowance(many, f"an affinity to {many} processor{'s' * (many > 1)}"))
+    affinity = [Allowance(many, f"an affinity to {many} processor{'s' * (many > 1)}")] if many else []
+    binds = bool(many) and many < (os.cpu_count() or 1)
+    limits += affinity if binds else []
     for quota in _quotas(root):
         limits.append(Allowance(max(1, int(quota)), f"a control group's quota of {quota:.3g} processors"))
+    limits += [Allowance(max(1, chosen), "torch's own choice"), *affinity]
     return min(limits, key=lambda limit: limit.number)
 
 

@@ -104,11 +104,17 @@ def test_a_quota_counts_in_whole_processors(tmp_path, files: dict[str, str], num
     assert found.limit == (f"a control group's quota of {quota} processors" if quota else "torch's own choice")
 
 
-def test_the_least_of_all_counts_and_of_equals_the_first(tmp_path) -> None:
+def test_the_least_of_all_counts_and_of_equals_the_one_that_the_others_follow_from(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
     root = tree(tmp_path, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"})
     assert allowed(root, omp="3", processors=5).number == 2
     assert allowed(root, omp="2", processors=2).limit == "OMP_NUM_THREADS=2"
-    assert allowed(root, chosen=2, omp="2").limit == "torch's own choice"
+    assert allowed(root, chosen=2, omp="2").limit == "OMP_NUM_THREADS=2"
+    assert allowed(root, chosen=2).limit == "a control group's quota of 2 processors"
+    assert allowed(tmp_path / "none", chosen=3, processors=3).limit == "an affinity to 3 processors"
+    assert allowed(tmp_path / "none", chosen=4, processors=4).limit == "torch's own choice"
     assert allowed(root, chosen=1, omp="2").number == 1
 
 
