@@ -19,7 +19,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, fields
 from functools import cached_property
 from multiprocessing.connection import Connection
@@ -140,7 +140,7 @@ def built(turn: Turn) -> tuple[Work, Callable[[Work], Callable[[], None]], str]:
     config = with_values(config_of(turn, turn.steps), values)
     run, device = settings(config), torch.device("cpu")
     prepare("cpu", turn.threads, deterministic=True)
-    set_up(run, device)
+    set_up(run, device, ExitStack())  # for good
     parts = assemble(run, device)
     if run.trainer.compile:
         compile_training(parts.state.model, parts.loader.batch_size)

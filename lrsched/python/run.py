@@ -37,10 +37,11 @@ def run(
     """Make one run, as ``train.py`` does, in this process.
 
     The same words give the same bits as on the command line. Generators, threads and settings of torch are afterwards
-    as they were before. How OpenMP's threads wait was settled when torch was loaded: where another program is busy,
-    set ``OMP_WAIT_POLICY=passive`` and ``GOMP_SPINCOUNT=1000`` before that, as the command line does. Ctrl-C saves the
-    run and returns it: its ``result["ended"]`` is ``signal``; before there is anything to save it raises
-    KeyboardInterrupt. ``resume=FOLDER`` goes on with a run, and wants its objects again.
+    as they were before. The limits of ``malloc`` are after ``trainer.keep_memory=true`` those of other processes: what
+    the caller had set by ``mallopt`` cannot be asked for. How OpenMP's threads wait was settled when torch was loaded:
+    where another program is busy, set ``OMP_WAIT_POLICY=passive`` and ``GOMP_SPINCOUNT=1000`` before that, as the
+    command line does. Ctrl-C saves the run and returns it: its ``result["ended"]`` is ``signal``; before there is
+    anything to save it raises KeyboardInterrupt. ``resume=FOLDER`` goes on with a run, and wants its objects again.
 
     Args:
         overrides: words of a command line, as ``["scheduler=wsd", "optimizer.lr=0.03"]``; no flags.

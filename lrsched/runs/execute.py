@@ -85,7 +85,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     Args:
         run: the settings.
         request: their config, the folder, and whether to resume; the caller has locked a resumed run.
-        held: keeps the lock of a new run.
+        held: keeps the lock of a new run, and what the run sets in this process.
         stop: raised by a signal; once the run folder is there, it waits until the run is at rest.
         quiet: no progress, and one line at the end instead of a block.
 
@@ -99,7 +99,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     require_same(run.model, run.task, begun=not fresh)
     saved = None if fresh else newest(run, request, store)
-    parts, about = _assembled(run, request, saved)
+    parts, about = _assembled(run, request, saved, held)
     shown, secrets = unmasked(request.config)
     restored = None
     if request.resume and fresh:
@@ -145,11 +145,13 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     return result
 
 
-def _assembled(run: Settings, request: RunRequest, saved: Newest | None) -> tuple[Parts, dict[str, Any]]:
+def _assembled(
+    run: Settings, request: RunRequest, saved: Newest | None, held: ExitStack
+) -> tuple[Parts, dict[str, Any]]:
     """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
     allowed = allowance(torch.get_num_threads())
     device = prepare(run.device, run.threads, run.trainer.deterministic)
-    set_up(run, device)
+    set_up(run, device, held)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
     with traced(run):

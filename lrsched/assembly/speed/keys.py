@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from lrsched.assembly.speed.compiled import check_compiler, compiler
-from lrsched.assembly.speed.malloc import can_keep, keep_memory
+from lrsched.assembly.speed.malloc import can_keep, keep_memory, let_memory_go
 from lrsched.config.schema import AUTO, SPEED
 from lrsched.config.settings import Settings
 from lrsched.errors import ConfigError
@@ -50,8 +51,13 @@ def takes_fused(optimizer: type) -> bool:
     return optimizer.__module__.startswith("torch.optim") and "fused" in inspect.signature(optimizer).parameters
 
 
-def set_up(run: Settings, device: torch.device) -> None:
+def set_up(run: Settings, device: torch.device, ends: ExitStack) -> None:
     """Set in this process what the keys ask for; before the data are loaded.
+
+    Args:
+        run: the settings.
+        device: of the run.
+        ends: puts back, as it is closed, what no setting of torch is.
 
     Raises:
         ConfigError: this machine cannot do it.
@@ -69,6 +75,7 @@ def set_up(run: Settings, device: torch.device) -> None:
             rule = "tells GNU's C library to keep memory, and here is another one"
             raise ConfigError("trainer.keep_memory", True, rule, "leave it out")
         keep_memory()
+        ends.callback(let_memory_go)
 
 
 def tools(run: Settings) -> Mapping[str, Any]:
