@@ -6,6 +6,8 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lrsched.errors import RunFolderBusy, StorageError
@@ -97,6 +99,22 @@ class RunLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+@contextmanager
+def alone(file: Path) -> Generator[None]:
+    """Let one process at a time read and write a file: flock(2) on ``.NAME.lock`` beside it, which stays.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    lock = file.with_name(f".{file.name}.lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def holder(folder: Path) -> str | None:

@@ -2,48 +2,60 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lrsched.config.blame import raised
 from lrsched.config.given import NOTHING, Given
 from lrsched.config.schema import SPEED
 from lrsched.config.settings import Settings, settings
-from lrsched.config.walk import is_mapping
 from lrsched.console import say
-from lrsched.errors import UNSET, ConfigError, UserError, storage
+from lrsched.errors import Stopped, UserError
 from lrsched.fast.figures import Figures
+from lrsched.fast.kept import REMEDY, Kept
 from lrsched.fast.keys import asked
 from lrsched.fast.work import work_of
-from lrsched.records import write_json
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from lrsched.assembly.data import Loaded
 
-FILE = "fast.json"
 
-
-def choose(config: Mapping[str, Any], run: Settings, loaded: Mapping[str, Loaded]) -> dict[str, Any]:
-    """The values for a single run, timed in this process.
+def choose(config: Mapping[str, Any], run: Settings, loaded: Callable[[], Mapping[str, Loaded]]) -> dict[str, Any]:
+    """The values for a single run, timed in this process; the plain ones where the run cannot be made.
 
     Args:
         config: plain and resolved, with keys that are ``auto``.
         run: its settings.
-        loaded: data sets in memory.
-
-    Raises:
-        UserError: the run cannot be made.
+        loaded: gives the data sets in memory.
     """
     names = asked(config)
-    figures = timed(run, names, loaded, None)
+    figures = _attempted(names, lambda: timed(run, names, loaded(), None))
+    if figures is None:
+        return _plain(names)
     values = figures.values(names, figures.steps(config["trainer"]))
     say(figures.told(values))
     return values
+
+
+def _plain(names: Sequence[str]) -> dict[str, Any]:
+    return {name: SPEED[name] for name in names}
+
+
+def _attempted(names: Sequence[str], time: Callable[[], Figures]) -> Figures | None:
+    """The figures; None where the run cannot be made, which the run itself will say: as if nothing had been timed."""
+    try:
+        return time()
+    except Stopped:
+        raise
+    except UserError:
+        return None
+    except (Exception, SystemExit) as error:
+        return Figures.untimed(names, raised(error))
 
 
 def timed(run: Settings, names: Sequence[str], loaded: Mapping[str, Loaded], known: Figures | None) -> Figures:
@@ -58,7 +70,8 @@ def timed(run: Settings, names: Sequence[str], loaded: Mapping[str, Loaded], kno
     from lrsched.fast.timing import Timing  # imports torch
     from lrsched.train.environment import with_threads
 
-    with with_threads(None), closing(Timing(run, names, loaded)) as timing:
+    with with_threads(None), ExitStack() as ends:
+        timing = Timing(run, names, loaded, ends)
         figures = known or timing.figures()
         if figures.may_compile(names, figures.steps(vars(run.trainer))):
             figures = timing.compiled(figures)
@@ -78,8 +91,8 @@ class Chooser:
     """
 
     def __init__(self, folder: Path, *, here: bool = False) -> None:
-        self._folder, self._here = folder, here
-        self._known = _read(folder / FILE)
+        self._here, self._kept = here, Kept(folder)
+        self._known = self._kept.read()
         self._hopeless: set[str] = set()
 
     def values(self, config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) -> dict[str, Any]:
@@ -90,66 +103,57 @@ class Chooser:
             objects: given in Python, by the key of the node that each stands in for.
 
         Raises:
-            ConfigError: the config cannot be used.
+            ConfigError: the config, or the file of the figures, cannot be used.
+            StorageError: the file system refused to keep them.
         """
         names = asked(config)
         if not names:
             return {}
-        known, work = self._known, work_of(config)
-        figures = known.get(work)
-        if figures is None or figures.may_compile(names, figures.steps(config["trainer"])):
+        work, trainer = work_of(config), config["trainer"]
+        if self._is_due(work, names, trainer):  # another command may have timed it meanwhile
+            self._known |= self._kept.read()
+        if self._is_due(work, names, trainer):
             run = settings(config, objects)
-            found = None if work in self._hopeless else self._timed(run, names, figures)
-            if found is None:  # the run itself will say what is wrong
+            found = None if work in self._hopeless else self._timed(run, names, self._known.get(work))
+            if found is None:
                 self._hopeless.add(work)
-                return {name: SPEED[name] for name in names}
-            known[work] = figures = found
-            say(figures.told(figures.values(names, figures.steps(config["trainer"]))))
-            if self._folder.is_dir():
-                self.write()
-        return figures.values(names, figures.steps(config["trainer"]))
+                return _plain(names)
+            self._known = self._kept.merge({**self._known, work: found})
+            self._tell(self._known[work], names, trainer)
+        figures = self._known[work]
+        missing = [name for name in names if name != "compile" and name not in figures.chosen]
+        if missing:
+            raise self._kept.damaged(f"{work}.chosen.{missing[0]} is missing")
+        return figures.values(names, figures.steps(trainer))
 
-    def write(self) -> None:
-        """Write the figures into the folder of the sweep, if there are any.
+    def _is_due(self, work: str, names: Sequence[str], trainer: Mapping[str, Any]) -> bool:
+        figures = self._known.get(work)
+        return figures is None or figures.may_compile(names, figures.steps(trainer))
 
-        Raises:
-            StorageError: the file system refused.
-        """
-        if self._known:
-            with storage(f"{self._folder / FILE} cannot be written"):
-                write_json(self._folder / FILE, {work: each.plain() for work, each in self._known.items()})
+    def _tell(self, figures: Figures, names: Sequence[str], trainer: Mapping[str, Any]) -> None:
+        said = figures.told(figures.values(names, figures.steps(trainer)))
+        say(said if figures.tried else f"{said}; {self._kept.path} keeps this: {REMEDY}")
 
     def _timed(self, run: Settings, names: Sequence[str], known: Figures | None) -> Figures | None:
-        def work() -> dict[str, Any]:
-            from lrsched.assembly.data import load_each
+        from lrsched.assembly.data import load_each
 
-            return timed(run, names, load_each([run]), known).plain()
+        def time() -> Figures:
+            return timed(run, names, load_each([run]), known)
 
+        if self._here:
+            return _attempted(names, time)
         try:
-            content = work() if self._here else _in_a_child(work)
-        except UserError:
-            return None
-        return None if content is None else Figures.of(content, FILE)
+            return _in_a_child(lambda: _attempted(names, time))
+        except EOFError:
+            return Figures.untimed(names, "the process that timed it was ended: for want of memory, perhaps")
 
 
-def _read(path: Path) -> dict[str, Figures]:
-    """The figures of each work that a command before this one has timed."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if not is_mapping(content):
-            raise ConfigError(FILE, content, "must be a mapping")
-        return {str(work): Figures.of(each, work) for work, each in content.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError, ConfigError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            str(path), UNSET, f"cannot be read: {reason}", "take it away, and what is fastest is timed anew"
-        ) from error
+def _in_a_child(work: Callable[[], Figures | None]) -> Figures | None:
+    """What a function gives in a forked process.
 
-
-def _in_a_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    """What a function gives in a forked process; None where it raised an error."""
+    Raises:
+        EOFError: the process was ended.
+    """
     import multiprocessing  # most sweeps need none
 
     fork = multiprocessing.get_context("fork")
@@ -159,8 +163,6 @@ def _in_a_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
     theirs.close()
     try:
         return mine.recv()
-    except EOFError:  # it was killed
-        return None
     finally:
         if child.is_alive():
             child.join(1.0)
@@ -168,11 +170,9 @@ def _in_a_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
         child.join()
 
 
-def _child(work: Callable[[], dict[str, Any]], theirs: Connection) -> None:
+def _child(work: Callable[[], Figures | None], theirs: Connection) -> None:
     try:
         theirs.send(work())
-    except UserError:
-        theirs.send(None)
     finally:
         theirs.close()
         os._exit(0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,15 +15,17 @@ from lrsched.assembly.data import Loaded
 from lrsched.assembly.parts import Parts, assemble
 from lrsched.assembly.speed.compiled import check_compiler, compile_training
 from lrsched.assembly.speed.keys import plainly, set_up, takes_fused
-from lrsched.assembly.speed.malloc import can_keep, keep_memory
+from lrsched.assembly.speed.malloc import can_keep, keep_memory, let_memory_go
 from lrsched.config.schema import SPEED
 from lrsched.config.settings import Settings
 from lrsched.data.batch import column
-from lrsched.errors import ConfigError, UserError
-from lrsched.fast.figures import MARGIN, Figures, Tried
+from lrsched.errors import ConfigError
+from lrsched.fast.candidate import Candidate, Unusable, failing, products
+from lrsched.fast.figures import COMPILED, MARGIN, NEVER, Figures, Tried
 from lrsched.machine.allowance import allowance
 from lrsched.machine.threads import AUTO, chosen
 from lrsched.train.environment import prepare
+from lrsched.train.rng import generators_state, set_generators
 
 ROUNDS = 9
 """Times that two settings are timed in turn."""
@@ -38,86 +40,91 @@ HOPELESS = 1.3
 """A setting that takes so many times as long in the first two rounds is timed no more."""
 
 
-@dataclass
-class Candidate:
-    """Values to try, and the parts of a run with them."""
-
-    values: dict[str, Any]
-    parts: Parts
-
-
 class Timing:
-    """Times settings of one run.
+    """Times settings of one run: updates at a rate of zero, whose numbers nobody judges.
 
     Args:
         run: its settings, ``auto`` still in them.
         asked: the keys that are.
         loaded: data sets in memory.
+        ends: closed when all is timed.
     """
 
-    def __init__(self, run: Settings, asked: Sequence[str], loaded: Mapping[str, Loaded]) -> None:
-        self._run, self._asked, self._loaded = run, asked, loaded
+    def __init__(self, run: Settings, asked: Sequence[str], loaded: Mapping[str, Loaded], ends: ExitStack) -> None:
+        self._run, self._asked, self._loaded, self._ends = run, asked, loaded, ends
         self._allowed = allowance(torch.get_num_threads())
         self._device = prepare(run.device, run.threads, run.trainer.deterministic)
-        set_up(plainly(run), self._device)
-        self._made_parts: list[Parts] = []
+        set_up(plainly(run), self._device, ends)
+        ends.callback(set_generators, generators_state(self._device), self._device)
         self._on_cpu = self._device.type == "cpu"
         self._clock: Callable[[], float] = time.process_time if self._on_cpu else time.perf_counter
         self._threads = torch.get_num_threads()  # of the run
         if self._on_cpu:  # on one, by the processor's own seconds, which no neighbour disturbs
             torch.set_num_threads(1)
 
-    def close(self) -> None:
-        """Let the hands go that made batches."""
-        for parts in self._made_parts:
-            parts.loader.close()
-
     def figures(self) -> Figures:
         """Choose one key after the other, each with what was chosen before it.
 
+        What fails falls out; where it is the best one so far, the plain setting is taken, and nothing is known.
+
         Raises:
-            UserError: the run cannot be made at all.
+            Exception, SystemExit: the run cannot be made at all.
         """
         plain = {name: SPEED[name] for name in self._asked if name not in ("compile", "keep_memory")}
         if "keep_memory" in self._asked and can_keep():
             keep_memory()
+            self._ends.callback(let_memory_go)
         best = self._candidate(plain)
+        try:
+            return self._compared(best)
+        except Unusable as found:
+            return Figures.untimed(self._asked, found.reason)
+
+    def _compared(self, best: Candidate) -> Figures:
         ms = 1000 * self._warm(best)
-        tried = [Tried(plain, ms)]
+        tried, failed = [Tried(best.values, ms)], dict[str, str]()
         for name, value in self._choices(best.parts):
-            other = self._made({**best.values, name: value})
-            if other is None:
+            values = {**best.values, name: value}
+            try:
+                other = self._made(values)
+                mine, theirs = self._duel(best, other)
+            except Unusable as found:
+                if found.words != Tried(values).words:
+                    raise
+                failed[found.words] = found.reason
                 continue
-            mine, theirs = self._duel(best, other)
             if len(tried) == 1:
                 tried[0].ms = 1000 * mine
-            tried.append(Tried(other.values, 1000 * theirs))
+            tried.append(Tried(values, 1000 * theirs))
             faster = theirs <= MARGIN[name] * mine
             best, ms = (other, 1000 * theirs) if faster else (best, 1000 * mine)
-        kept = {"keep_memory": can_keep()} if "keep_memory" in self._asked else {}
-        threads = self._threads if self._on_cpu else 1
-        return Figures({**best.values, **kept}, tried, ms, int(best.parts.horizon.steps_per_epoch), threads)
+        chosen = best.values | ({"keep_memory": can_keep()} if "keep_memory" in self._asked else {})
+        epoch, threads = int(best.parts.horizon.steps_per_epoch), self._threads if self._on_cpu else 1
+        return Figures(chosen, tried, ms, epoch, self._device.type, threads, failed=failed)
 
     def compiled(self, known: Figures) -> Figures:
         """The figures with those of a compiled model; where it cannot be compiled, it takes for ever."""
-        found = replace(known, compiled_ms=float(2**31), compile_seconds=float(2**31))
         values = {name: value for name, value in known.chosen.items() if name != "keep_memory"}
-        with suppress(ConfigError):
+        try:
             check_compiler(self._device)
-            from torch._inductor.utils import fresh_cache  # what was compiled before would flatter it
+            return self._compiled(known, self._made(values), self._made(values))
+        except ConfigError as error:
+            reason = str(error)
+        except Unusable as found:
+            reason = found.reason
+        return replace(known, compiled_ms=NEVER, compile_seconds=NEVER, failed={**known.failed, COMPILED: reason})
 
-            plain, other = self._candidate(values), self._made(values)
-            if other is None:
-                return found
-            self._warm(plain)
-            with fresh_cache():
-                began = self._work()
+    def _compiled(self, known: Figures, plain: Candidate, other: Candidate) -> Figures:
+        from torch._inductor.utils import fresh_cache  # what was compiled before would flatter it
+
+        with fresh_cache():
+            began = self._work()
+            with failing(COMPILED):
                 compile_training(other.parts.state.model, other.parts.loader.batch_size)
-                self._seconds(other.parts, 1)
-                seconds = self._work() - began
-            mine, theirs = self._duel(plain, other)
-            return replace(known, compiled_ms=known.ms * theirs / mine, compile_seconds=seconds)
-        return found
+            self._timed(other, 1)
+            seconds = self._work() - began
+        mine, theirs = self._duel(plain, other)
+        return replace(known, compiled_ms=known.ms * theirs / mine, compile_seconds=seconds)
 
     def _choices(self, parts: Parts) -> list[tuple[str, Any]]:
         """The values to try, in their order: bf16 shows what it can only where images are in order."""
@@ -133,27 +140,25 @@ class Timing:
         values: dict[str, Any] = {"precision": "bf16"}
         return [(name, values.get(name, True)) for name in able if name in self._asked and able[name]]
 
-    def _made(self, values: dict[str, Any]) -> Candidate | None:
-        """A candidate that has made two updates; None where it cannot."""
-        with suppress(UserError, RuntimeError, TypeError, NotImplementedError):
+    def _made(self, values: dict[str, Any]) -> Candidate:
+        """A candidate that has made a few updates."""
+        with failing(Tried(values).words):
             candidate = self._candidate(values)
-            self._warm(candidate)
-            return candidate
-        return None
+        self._warm(candidate)
+        return candidate
 
     def _candidate(self, values: dict[str, Any]) -> Candidate:
         run = plainly(replace(self._run, trainer=replace(self._run.trainer, **values)))
         parts = assemble(run, self._device, self._loaded)
-        self._made_parts.append(parts)
+        self._ends.callback(parts.loader.close)  # the hands that make batches
         if self._run.threads == AUTO:
             self._threads = chosen(parts.operations_of_a_batch, self._allowed).number
-        return Candidate(values, parts)
+        return Candidate.of(values, run, parts, self._device)
 
     def _warm(self, candidate: Candidate) -> float:
         """Seconds of an update once two were made: the first one finds its kernels."""
-        with self._arithmetic(candidate):
-            self._seconds(candidate.parts, 2)
-            return self._seconds(candidate.parts, 1)
+        self._timed(candidate, 2)
+        return self._timed(candidate, 1)
 
     def _duel(self, a: Candidate, b: Candidate) -> tuple[float, float]:
         """Seconds of an update of two candidates, timed in turn: of the quickest round, which nothing disturbed."""
@@ -168,17 +173,21 @@ class Timing:
         return min(times[0]), min(times[1])
 
     def _timed(self, candidate: Candidate, updates: int) -> float:
-        with self._arithmetic(candidate):
-            return self._seconds(candidate.parts, updates)
+        """Seconds of an update, over several.
 
-    def _seconds(self, parts: Parts, updates: int) -> float:
-        """Seconds of an update, over several."""
-        state, began = parts.state, self._now()
-        for _ in range(updates):
-            if state.step >= parts.horizon.steps:
-                state.step = 0
-            parts.update(state)
-        return (self._now() - began) / updates
+        Raises:
+            Unusable: one failed.
+        """
+        parts, tf32 = candidate.parts, candidate.values.get("tf32", self._run.trainer.tf32) is True
+        with failing(candidate.words), products("high" if tf32 else None):
+            began = self._now()
+            for _ in range(updates):
+                if parts.state.step >= parts.horizon.steps:
+                    parts.state.step = 0
+                candidate.update(parts.state)
+            seconds = (self._now() - began) / updates
+            candidate.put_back()
+        return seconds
 
     def _now(self) -> float:
         if self._device.type == "cuda":
@@ -191,22 +200,3 @@ class Timing:
             return time.perf_counter()
         compiler = resource.getrusage(resource.RUSAGE_CHILDREN)
         return time.process_time() + compiler.ru_utime + compiler.ru_stime
-
-    def _arithmetic(self, candidate: Candidate) -> _Products:
-        return _Products("high" if candidate.values.get("tf32", self._run.trainer.tf32) is True else None)
-
-
-class _Products:
-    """A context with an arithmetic of matrix products; None: as it is."""
-
-    def __init__(self, wanted: str | None) -> None:
-        self._wanted, self._before = wanted, ""
-
-    def __enter__(self) -> None:
-        if self._wanted is not None:
-            self._before = torch.get_float32_matmul_precision()
-            torch.set_float32_matmul_precision(self._wanted)
-
-    def __exit__(self, *_: object) -> None:
-        if self._wanted is not None:
-            torch.set_float32_matmul_precision(self._before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lrsched.checkpoint.lock import alone
 from lrsched.errors import ConfigError
 from lrsched.loggers._tracker import Shown, Tracker, numbers, without_login
 from lrsched.loggers.base import Row, RunInfo
@@ -166,6 +166,5 @@ def _alone(uri: str) -> Generator[None]:
         return
     file = Path(uri.removeprefix(SQLITE))
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file.with_name(f".{file.name}.lock"), "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(file):
         yield

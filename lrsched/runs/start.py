@@ -27,6 +27,8 @@ from lrsched.signals import StopFlag
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from lrsched.assembly.data import Loaded
+
 PATIENCE = 10.0
 """Seconds that a job waits for a run in use: jobs of a killed sweep are still saving."""
 
@@ -88,11 +90,15 @@ def _chosen(request: RunRequest, run: Settings) -> RunRequest:
     from lrsched.assembly.data import load_each
     from lrsched.fast.chooser import choose
 
-    context = request.context
-    context = replace(context, data={**context.data, **load_each([run])})
+    data = dict(request.context.data)
+
+    def loaded() -> dict[str, Loaded]:
+        data.update(load_each([run]))
+        return data
+
     config = deepcopy(request.config)
-    put_values(config, choose(plain(config), run, context.data))
-    return replace(request, config=config, context=context)
+    put_values(config, choose(plain(config), run, loaded))
+    return replace(request, config=config, context=replace(request.context, data=data))
 
 
 def _of_command(

@@ -159,9 +159,8 @@ class Update:
                     buffers.put_back()
                     self._require_finite(state, overflow.loss)
                     state.skipped += 1
-            raise self._found(
-                state, f"the gradient overflowed {_MOST_RETRIES} times in a row, at ever lower loss scales"
-            )
+            self._refuse(state, f"the gradient overflowed {_MOST_RETRIES} times in a row, at ever lower loss scales")
+            return None
         except NotFinite:
             stepper.clear()
             buffers.put_back()
@@ -223,15 +222,15 @@ class Update:
             self._flag.note(state.step, loss, largest(stepper.gradients()))
         elif not ((norm is not None and math.isfinite(norm.item())) or all_finite(stepper.gradients())):
             names = culprits(state.model, stepper.parameters)
-            raise self._found(state, f"the gradient of {names} is not finite")
+            self._refuse(state, f"the gradient of {names} is not finite")
 
     def _require_finite(self, state: RunState, loss: Tensor) -> None:
         value = loss.item()
         if not math.isfinite(value):
-            raise self._found(state, f"the training loss is {value}")
+            self._refuse(state, f"the training loss is {value}")
 
-    def _found(self, state: RunState, what: str) -> NotFinite:
-        return NotFinite(what, state.step, self._loader.sample_numbers(state.step + state.passed))
+    def _refuse(self, state: RunState, what: str) -> None:
+        raise NotFinite(what, state.step, self._loader.sample_numbers(state.step + state.passed))
 
     def _tools(self, state: RunState) -> tuple[Stepper, Buffers]:
         """Tools for this optimizer and this model, made once for each."""

@@ -14,7 +14,7 @@ from lrsched.fast.work import work_of
 
 PLAIN = {"precision": "fp32", "channels_last": False}
 ORDERED = {"precision": "fp32", "channels_last": True}
-FIGURES = Figures({**ORDERED, "keep_memory": True}, [Tried(PLAIN, 40.0), Tried(ORDERED, 30.0)], 30.0, 100)
+FIGURES = Figures({**ORDERED, "keep_memory": True}, [Tried(PLAIN, 40.0), Tried(ORDERED, 30.0)], 30.0, 100, "cpu")
 ASKED = ("precision", "channels_last", "compile", "keep_memory")
 CONFIG: dict[str, Any] = {
     "model": {"_target_": "A", "width": 3},
@@ -31,8 +31,8 @@ CONFIG: dict[str, Any] = {
 
 
 def test_a_compilation_must_be_repaid_twice_and_save_a_tenth() -> None:
-    compiled = replace(FIGURES, compiled_ms=20.0, compile_seconds=10.0)
-    steps = int(REPAID * 10 / 0.010)
+    compiled = replace(FIGURES, compiled_ms=20.0, compile_seconds=100.0)
+    steps = int(REPAID * 100 / 0.010)
     assert compiled.values(ASKED, steps)["compile"] is False
     assert compiled.values(ASKED, steps + 1) == {**ORDERED, "compile": True, "keep_memory": True}
     assert replace(compiled, threads=2).values(ASKED, 2 * steps)["compile"] is False
@@ -46,6 +46,13 @@ def test_a_short_run_tries_no_compilation() -> None:
     assert FIGURES.may_compile(ASKED, steps + 1)
     assert not FIGURES.may_compile(("precision",), 10**9)
     assert not replace(FIGURES, compiled_ms=1.0).may_compile(ASKED, 10**9)
+
+
+def test_what_a_short_run_takes_does_not_depend_on_whether_a_longer_one_was_timed_meanwhile() -> None:
+    compiled = replace(FIGURES, compiled_ms=20.0, compile_seconds=1.0)
+    steps = int(WORTH / 0.030)
+    assert compiled.values(ASKED, steps) == FIGURES.values(ASKED, steps)
+    assert compiled.values(ASKED, steps + 1)["compile"] is True
 
 
 def test_the_length_of_a_run_is_its_steps_or_its_epochs() -> None:

@@ -56,7 +56,6 @@ def make_folder(sweep: Sweep) -> None:
         (folder / MARK).unlink(missing_ok=True)
         write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(sweep.config).encode())
         sweep.record.write()
-    sweep.fast.write()
 
 
 @contextmanager
