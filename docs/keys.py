@@ -8,6 +8,7 @@ Nothing is written by hand, and a test compares. The schemas are written by ``lr
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,8 @@ def _value(value: object) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    lines = re.split(r"\n *(?=\w+: )", text)  # a value and what it means, on a line of its own
+    return "<br>".join(" ".join(line.split()).replace("|", "\\|").replace("<", "&lt;") for line in lines)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ def test_a_key_stands_with_its_default_its_rule_and_its_meaning(keys: ModuleType
     assert wanted in keys.page()
 
 
+def test_what_each_value_means_has_a_line_of_its_own(keys: ModuleType) -> None:
+    (row,) = [line for line in keys.page().splitlines() if line.startswith("| `trainer.on_extend` |")]
+    assert "another length<br>keep: as planned, then its last value<br>stretch: the schedule of" in row
+
+
 def test_every_choice_of_a_group_has_its_section(keys: ModuleType) -> None:
     page = keys.page()
     files = [path for group in keys.GROUPS for path in (ROOT / "conf" / group).rglob("[!_]*.yaml")]
