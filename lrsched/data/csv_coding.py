@@ -10,10 +10,15 @@ import torch
 from torch import Tensor
 
 from lrsched.data.csv_table import MISSING, Cells, Column
+from lrsched.errors import DataError
 
 TRUTH = {"false": 0.0, "true": 1.0}
 
 FILL = "; mend it, or have it filled in by dataset.missing=mean, median or a number"
+FILL_ALL = (
+    "mend them, have them filled in by dataset.missing=mean, median or a number, or leave columns out by dataset.drop"
+)
+NEEDED = "; mend it, or leave the row out: what is predicted, weighed or grouped by is not filled in"
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,10 @@ def inputs(cells: Cells, codings: Sequence[Coding], *, missing: bool) -> Tensor:
         missing: an empty cell becomes NaN; or it is refused.
 
     Raises:
-        DataError: names the line and the column of the first cell that cannot be used.
+        DataError: names the line and the column of the first cell that cannot be used, or each column with empty ones.
     """
+    if not missing:
+        _refuse_gaps(cells, codings)
     x = torch.zeros(len(cells.lines), sum(len(coding.inputs) for coding in codings))
     place = 0
     for coding in codings:
@@ -123,7 +130,21 @@ def inputs(cells: Cells, codings: Sequence[Coding], *, missing: bool) -> Tensor:
     return x
 
 
-def numbers(cells: Cells, name: str, *, missing: bool = False, truth: bool = False, remedy: str = "") -> Tensor:
+def _refuse_gaps(cells: Cells, codings: Sequence[Coding]) -> None:
+    """Refuse cells that are missing in several columns, all of them at once."""
+    gaps: dict[str, np.ndarray] = {}
+    for coding in codings:
+        words, known = cells.columns[coding.name].words, coding.categories or ()
+        missing = [code for word, code in words.items() if word.lower() in MISSING and word not in known]
+        rows = np.flatnonzero(np.isin(_codes(cells.columns[coding.name]), missing)) if missing else np.empty(0, int)
+        if len(rows):
+            gaps[coding.name] = rows
+    if len(gaps) > 1:
+        of = [f"{name!r} {len(rows)} (first in line {cells.lines[int(rows[0])]})" for name, rows in gaps.items()]
+        raise DataError(f"{cells.file}: cells are missing in {len(gaps)} columns: {', '.join(of)}; {FILL_ALL}")
+
+
+def numbers(cells: Cells, name: str, *, missing: bool = False, truth: bool = False, remedy: str = NEEDED) -> Tensor:
     """A column of numbers: float32 [N].
 
     Args:
@@ -154,7 +175,7 @@ def numbers(cells: Cells, name: str, *, missing: bool = False, truth: bool = Fal
     return torch.from_numpy(made)
 
 
-def places(cells: Cells, name: str, known: Sequence[str], *, missing: bool = False, remedy: str = "") -> Tensor:
+def places(cells: Cells, name: str, known: Sequence[str], *, missing: bool = False, remedy: str = NEEDED) -> Tensor:
     """The place of each cell among known words: int64 [N]; -1 where a cell is empty.
 
     Args:
@@ -198,7 +219,7 @@ def _codes(column: Column) -> np.ndarray:
     return np.array(column.codes, dtype=np.int32)
 
 
-def _check_there(cells: Cells, name: str, absent: np.ndarray, remedy: str = "") -> None:
+def _check_there(cells: Cells, name: str, absent: np.ndarray, remedy: str) -> None:
     rows = np.flatnonzero(absent)
     if len(rows):
         held = text(cells.columns[name], int(rows[0]))

@@ -153,6 +153,20 @@ def test_what_is_missing(load: Load, cell: str) -> None:
     assert math.isnan(load(content, missing="mean").train[0][1, 0])
 
 
+def test_every_column_with_missing_cells_is_named_at_once(load: Load) -> None:
+    content = "rooms,town,age,size,price\n3,a,,1,1\n,b,NA,2,2\n5,,4,3,3\n,a,5,4,4\n"
+    said = (
+        "t.csv: cells are missing in 3 columns: 'rooms' 2 (first in line 3), 'town' 1 (first in line 4), "
+        "'age' 2 (first in line 2); mend them, have them filled in by dataset.missing=mean, median or a number, "
+        "or leave columns out by dataset.drop"
+    )
+    with pytest.raises(DataError) as error:
+        load(content)
+    assert str(error.value) == said
+    assert load(content, missing="median").train[0].isnan().sum() == 6  # two of them are the town's
+    assert load("x,y,price\n1,none,1\n2,a,2\n3,a,3\n").train[0].shape == (3, 3)  # a word like others, named once
+
+
 def test_a_missing_category_is_filled_in_each_of_its_inputs(load: Load) -> None:
     data = load("town,price\na,1\nb,2\n,3\na,4\n", missing="mean", standardise=False)
     filled = data.transform(data.train, torch.device("cpu"))(data.train)[0]
@@ -197,7 +211,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     ("1,2\n3,4\n", {}, "t.csv: the first line must name the columns, and holds 1, 2, all numbers"),
     ("x,price\n1,2\n3\n", {}, "t.csv, line 3: has 1 cells, and the header 2; a cell that holds the separator"),
     ("x,price\n1,2\n\n3,4,5\n", {}, "t.csv, line 4: has 3 cells, and the header 2"),
-    ("x,price\n1,2\n3,\n", {}, "t.csv, line 3, column 'price': the cell is missing"),
+    ("x,price\n1,2\n3,\n", {}, "t.csv, line 3, column 'price': the cell is missing; mend it, or leave the row out"),
     ("x,price\n1,2\n3,NA\n", {"missing": "mean"}, "t.csv, line 3, column 'price': 'NA' is missing"),
     ("x,price\n1,a\n3,\n", {}, "t.csv, line 3, column 'price': the cell is missing"),
     ("x,price\n,2\n3,1\n,4\n", {}, "t.csv, line 2, column 'x': the cell is missing (2 cells of the column are); mend"),
