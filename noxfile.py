@@ -108,6 +108,7 @@ def docs(session: nox.Session) -> None:
     install(session, "-e", ".[docs]")
     session.run("python", "docs/gallery.py")
     session.run("python", "docs/keys.py")
+    session.run("python", "docs/signatures.py")
     session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "build/docs")
 
 
