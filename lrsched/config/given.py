@@ -123,7 +123,8 @@ def require_objects(config: Mapping[str, Any], objects: Mapping[str, Given]) -> 
     if missing:
         what = " and ".join(f"{PARAMETERS[key]}=" for key in missing)
         rule = f"the run was made in Python with {what} of lrsched.run, which no config and no command can make again"
-        remedy = f'go on there, with the same: lrsched.run(["resume=FOLDER"], {parameters(spoken_of)})'
+        again = f'lrsched.run(["resume=FOLDER"], {parameters(spoken_of)})'
+        remedy = f"go on, predict or evaluate there, with the same: {again}, which returns a finished run as it is"
         if "model" in missing:
             remedy += "; to load its weights: lrsched.load(FOLDER).model(into=MODEL)"
         raise ConfigError(missing[0], UNSET, rule, remedy)

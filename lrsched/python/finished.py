@@ -112,6 +112,9 @@ class Run:
     def predict(self, x: Any, weights: str = "last") -> Tensor:
         """Predictions for raw inputs, which are transformed as in training: by the statistics of its training part.
 
+        A run of Python objects that was loaded is refused here, and in ``model`` and ``evaluate``: no config makes them
+        again. What ``lrsched.run(["resume=FOLDER"], model=…)`` returns has them; at once, of a run that is finished.
+
         Args:
             x: samples first, a tensor or an array, in the form that the data set gives them; or a mapping of inputs
                 by name, where its data are one. Tokens are [N, T], all of them inputs. For ``dataset=table`` also the

@@ -112,8 +112,9 @@ def test_resume_wants_the_objects_and_is_exact(run_cli: Callable[..., Ended]) ->
     assert ended.code == 2
     assert ended.err == (
         "lrsched: model: the run was made in Python with model= and data= and task= of lrsched.run, which no config "
-        'and no command can make again; go on there, with the same: lrsched.run(["resume=FOLDER"], model=…, data=…, '
-        "task=…); to load its weights: lrsched.load(FOLDER).model(into=MODEL)\n"
+        "and no command can make again; go on, predict or evaluate there, with the same: "
+        'lrsched.run(["resume=FOLDER"], model=…, data=…, task=…), which returns a finished run as it is; to load its '
+        "weights: lrsched.load(FOLDER).model(into=MODEL)\n"
     )
     given = {"model": net(0), "data": Noisy(), "task": Pinball(q=0.9)}
     wrong: list[tuple[dict[str, Any], str]] = [
