@@ -27,9 +27,10 @@ HEAD = """\
 <!-- Written by `python docs/keys.py`; change the YAML, the typed config or the signature instead. -->
 
 Each key can be given on a command line as `group.key=value`. A group's file is chosen by `group=NAME`.
-`python train.py --cfg job` shows the config of any command; editors show the same as this page while one types, by the
-schemas in `conf/.schemas`. A [duration](../explanation/phases.md#durations) carries its unit: `5%`, `2ep`, `500st`,
-`64000sp`. Every value may also be an interpolation, `${…}`.
+`python train.py --cfg job` (`lrsched train --cfg job` of an installed package) shows the config of any command; editors
+show the same as this page while one types, by the schemas in `conf/.schemas`. A
+[duration](../explanation/phases.md#durations) carries its unit: `5%`, `2ep`, `500st`, `64000sp`. Every value may also
+be an interpolation, `${…}`.
 """
 
 GROUPS = {

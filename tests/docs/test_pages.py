@@ -108,3 +108,14 @@ def test_sphinx_builds_the_pages_without_a_warning(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Python API" in (tmp_path / "reference/python.html").read_text("utf-8")
+
+
+def test_a_page_says_at_once_what_train_py_is_without_a_clone() -> None:
+    own = ("own-project.md",)  # a project has its own train.py
+    shown = 0
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        text = page.read_text("utf-8")
+        if any("python train.py" in block for block in re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)):
+            shown += 1
+            assert page.name in own or "`lrsched train …`" in text[: text.index("\n```")], page
+    assert shown > 15

@@ -36,6 +36,24 @@ class Recorder(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
+class OfThePage(Recorder):
+    """Its horizon is made as docs/how-to/from-lightning.md shows."""
+
+    def __init__(self, schedule: Schedule, stops_after: int | None = None) -> None:
+        super().__init__(schedule, Horizon(1))
+        self.stops_after = stops_after
+
+    def on_train_epoch_end(self) -> None:
+        self.trainer.should_stop = self.trainer.current_epoch + 1 == self.stops_after
+
+    def configure_optimizers(self) -> Any:
+        steps = int(self.trainer.estimated_stepping_batches)
+        epochs = self.trainer.max_epochs
+        assert epochs is not None
+        self.horizon = lrsched.Horizon(steps, steps_per_epoch=steps // epochs)
+        return super().configure_optimizers()
+
+
 class Backbone(Recorder):
     """A body that BackboneFinetuning freezes, and gives to the optimizer as a group of its own later."""
 

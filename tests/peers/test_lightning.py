@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lrsched.horizon import Horizon
-from lrsched.schedules import Cosine, Linear, OneCycle, Schedule
+from lrsched.schedules import WSD, Cosine, Linear, OneCycle, Schedule
 
 NEEDED = "needs pytorch-lightning: pip install 'hydra-lrsched[peers]'"
 lightning = partial(pytest.importorskip, "pytorch_lightning", reason=NEEDED)
@@ -73,6 +73,20 @@ def test_a_run_that_is_resumed_goes_on_with_the_next_row(tmp_path: Path, accumul
     second = models().Recorder(schedule, horizon)
     trainer(tmp_path, accumulate_grad_batches=accumulate).fit(second, data(), ckpt_path=tmp_path / "last.ckpt")
     assert first.used + second.used == rows(schedule, horizon)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_the_pages_horizon_counts_updates_and_epochs(tmp_path: Path, accumulate: int) -> None:
+    schedule = WSD(warmup="1ep", decay="20%")
+    first, second = models().OfThePage(schedule, stops_after=1), models().OfThePage(schedule)
+    stopped = trainer(tmp_path, accumulate_grad_batches=accumulate)
+    stopped.fit(first, data())
+    stopped.save_checkpoint(tmp_path / "last.ckpt")
+    trainer(tmp_path, accumulate_grad_batches=accumulate).fit(second, data(), ckpt_path=tmp_path / "last.ckpt")
+    steps = -(-SAMPLES // BATCH // accumulate)
+    assert second.horizon == first.horizon == Horizon(EPOCHS * steps, steps)
+    assert len(first.used) == steps
+    assert first.used + second.used == rows(schedule, second.horizon)
 
 
 def unfreezing(epoch: int) -> Any:
