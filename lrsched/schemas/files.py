@@ -69,7 +69,7 @@ class File:
     @cached_property
     def schema(self) -> str | None:
         """The name of its schema; None: it is no config of ours."""
-        if _is_hidden(self.path):
+        if is_hidden(self.path):
             return None
         if PACKAGE.match(self.body):
             return WHOLE
@@ -119,7 +119,8 @@ def _group(path: str) -> str:
     return group if path.startswith(f"{group}/") else ""
 
 
-def _is_hidden(path: str) -> bool:
+def is_hidden(path: str) -> bool:
+    """Whether a file, or a folder that it is in, begins with a dot, as ``.github`` does."""
     return any(part.startswith(".") for part in path.split("/"))
 
 
@@ -135,14 +136,18 @@ def files_in(folder: Path) -> list[File]:
     """The YAML files of a folder, in order of their names.
 
     Raises:
-        ConfigError: one of a group of ours is no regular file, or not UTF-8.
+        ConfigError: one of a group of ours is no regular file, or it or its name is not UTF-8.
     """
     paths = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
     return [File(folder, path, _text(folder / f"{path}.yaml", path)) for path in paths]
 
 
 def _text(file: Path, path: str) -> str:
-    ours = _group(path) in OURS and not _is_hidden(path)
+    if is_hidden(path):
+        return ""
+    ours = _group(path) in OURS
+    if ours and any("\ud800" <= letter <= "\udfff" for letter in path):
+        raise ConfigError(ascii(str(file)), UNSET, "has a name that is not UTF-8", "give it another one")
     if not file.is_file():  # a pipe would never end
         if ours:
             raise ConfigError(str(file), UNSET, "is no regular file", "move it away")

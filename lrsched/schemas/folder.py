@@ -12,7 +12,7 @@ import torch
 from lrsched.config.targets import LOGGER, Role, resolve
 from lrsched.errors import UNSET, ConfigError
 from lrsched.schemas.comments import comments
-from lrsched.schemas.files import HYDRAS, File, files_in
+from lrsched.schemas.files import HYDRAS, File, files_in, is_hidden
 from lrsched.schemas.groups import (
     ROLES,
     TYPED,
@@ -39,7 +39,7 @@ def schemas(folders: Sequence[Path], tell: Tell) -> dict[str, str]:
     """
     files = {file.path: file for folder in reversed(folders) for file in files_in(folder)}
     of_group: dict[str, dict[str, File]] = {}
-    for path in sorted(files):
+    for path in sorted(path for path in files if path.isprintable() and not is_hidden(path)):
         of_group.setdefault(files[path].group, {})[files[path].name] = files[path]
     groups = {name: _group(role, of_group.get(name, {}), tell) for name, role in ROLES.items()}
     loggers = _group(LOGGER, of_group.get("logger", {}), tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,7 +133,8 @@ def whole_schema(groups: Mapping[str, Group], names: Mapping[str, Sequence[str]]
 
 
 def _choice(group: str) -> str:
-    return f"^(override |optional )*/?{group}(@.*)?$"
+    literal = re.sub(r"[\\^$.*+?()[\]{}|]", r"\\\g<0>", group)  # re.escape's dash is none of ECMA's
+    return f"^(override |optional )*/?{literal}(@.*)?$"
 
 
 def _defaults(names: Mapping[str, Sequence[str]]) -> Schema:

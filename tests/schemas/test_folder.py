@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -175,6 +176,20 @@ def test_the_line_keeps_the_ends_of_lines_and_a_byte_order_mark(text: str, lined
 )
 def test_which_files_are_configs_of_ours(path: str, text: str, schema: str | None) -> None:
     assert File(Path(), path, text).schema == schema
+
+
+def test_folders_of_any_name_lie_beside_ours(tmp_path: Path) -> None:
+    for name in ("c++ (old)/a", "a|b/c", ".venv/d", "model/new"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f"{name}.yaml").write_text("x: 1\n")
+    (tmp_path / os.fsdecode(b"\xff.yaml")).touch()
+    whole = json.loads(schemas([tmp_path, CONF], pytest.fail)["config.json"])
+    groups = whole["properties"]["defaults"]["items"]["patternProperties"]
+    assert {r"^(override |optional )*/?c\+\+ \(old\)(@.*)?$", r"^(override |optional )*/?a\|b(@.*)?$"} <= set(groups)
+    assert not any("venv" in pattern for pattern in groups)
+    (tmp_path / "model" / os.fsdecode(b"\xff.yaml")).touch()
+    with pytest.raises(ConfigError, match=r"udcff.yaml': has a name that is not UTF-8; give it another one$"):
+        schemas([tmp_path, CONF], pytest.fail)
 
 
 def test_what_json_has_not_is_no_default(tmp_path: Path) -> None:
