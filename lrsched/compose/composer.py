@@ -111,6 +111,12 @@ class Composer:
             self._forms[form] = _Form(values, config, alone) if _are_values(found, form[1]) else None
         return found
 
+    def refers(self, overrides: Sequence[str]) -> bool:
+        """Whether a value of a job that was resolved may refer to another one."""
+        choices, values = self._split(overrides)
+        form = self._forms.get((choices, tuple(override.key_or_group for override in values)))
+        return form is None or form.resolved is None
+
     def _filled(self, form: _Form, values: list[Override]) -> dict[str, Any]:
         """The resolved config of a form with other values, converted and checked by the config's own types."""
         new = [value for value, old in zip(values, form.values, strict=True) if value is not old]
@@ -159,6 +165,7 @@ class Composer:
         config = self.whole(overrides)
         with open_dict(config):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
+            config.hydra.sweep.dir = str(self.sweep.hydra.sweep.dir)  # a name may refer to what differs among jobs
             config.hydra.sweep.subdir = config.hydra.sweep.subdir if run_id is None else run_id
             config.threads = threads if config.threads in (None, AUTO) else config.threads
         return config

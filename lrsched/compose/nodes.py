@@ -40,6 +40,15 @@ def raw(config: DictConfig, key: str) -> Any:
     return as_written(node) if OmegaConf.is_config(node) else node._value()
 
 
+def resolved(config: DictConfig, key: str) -> Any:
+    """Find the value at a key; what it refers to where that can be resolved, and else as it is written."""
+    try:
+        value = OmegaConf.select(config, key)
+    except OmegaConfBaseException:
+        return raw(config, key)
+    return raw(config, key) if OmegaConf.is_config(value) else value
+
+
 def _child(node: Any, name: str) -> Any:
     """The node in another one; None if there is none."""
     held = cast(dict[str, Any], vars(node))

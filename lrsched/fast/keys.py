@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from lrsched.compose.nodes import put, raw
+from lrsched.compose.nodes import put, raw, resolved
 from lrsched.config.schema import AUTO, SPEED
 from lrsched.config.walk import is_mapping
 
@@ -33,15 +33,24 @@ def with_values(config: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[st
     return {**config, "trainer": {**config["trainer"], **chosen}} if chosen else dict(config)
 
 
+def spelt(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of ``trainer`` by their whole keys.
+
+    >>> spelt({"precision": "bf16"})
+    {'trainer.precision': 'bf16'}
+    """
+    return {f"trainer.{name}": value for name, value in chosen.items()}
+
+
 def put_values(config: DictConfig, chosen: Mapping[str, Any]) -> None:
     """Write values of ``trainer`` into a config."""
-    for name, value in chosen.items():
-        put(config, f"trainer.{name}", value)
+    for key, value in spelt(chosen).items():
+        put(config, key, value)
 
 
 def settled(composed: DictConfig, stored: DictConfig) -> DictConfig:
     """The config of a command whose ``auto`` means what a run was begun with: one that goes on chooses nothing anew."""
-    names = [name for name in SPEED if raw(composed, f"trainer.{name}") == AUTO]
+    names = [name for name in SPEED if resolved(composed, f"trainer.{name}") == AUTO]
     if not names:
         return composed
     config = deepcopy(composed)

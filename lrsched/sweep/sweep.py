@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,23 +13,23 @@ from lrsched.assembly.horizon import LONGEST, foreseen
 from lrsched.compose.composer import Composer
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import place, plain, raw
-from lrsched.compose.stored import read_config
 from lrsched.config import schema
 from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
 from lrsched.config.given import NOTHING, Given, nodes_of
-from lrsched.config.run_id import DIGITS, id_of
+from lrsched.config.run_id import id_of
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
-from lrsched.errors import CheckpointError, Stopped, UserError
+from lrsched.errors import Stopped, UserError
 from lrsched.fast.chooser import Chooser
-from lrsched.fast.keys import put_values, with_values
+from lrsched.fast.keys import put_values, spelt
 from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.initial import refuse_changed_source
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at, trained_here
+from lrsched.sweep.folders import Folders, must_be_of
 from lrsched.sweep.record import Entry, Record
 from lrsched.sweep.same_data import refuse_other_data
 
@@ -98,9 +97,8 @@ class Valid(Planned):
     @property
     def launcher_overrides(self) -> list[str]:
         """The overrides for another library's launcher, with the folder, the threads and what is fastest."""
-        threads = [f"threads={THREADS}"] if self.one_thread else []
-        chosen = [f"trainer.{name}={str(value).lower()}" for name, value in self.chosen.items()]
-        return [*self.overrides, *threads, *chosen, f"hydra.sweep.subdir={self.run_id}"]
+        settled = _words({**({"threads": THREADS} if self.one_thread else {}), **spelt(self.chosen)})
+        return [*self.overrides, *settled, f"hydra.sweep.subdir={self.run_id}"]
 
 
 class Sweep:
@@ -125,7 +123,7 @@ class Sweep:
         self.swept: Collection[str] = ()
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS
-        self._there = _by_digits(self.record.folder)
+        self._folders = Folders(self.record.folder)
         self._hashes: dict[str, str | None] = {}  # of data that were loaded
         self._compared = 0
 
@@ -168,12 +166,13 @@ class Sweep:
         entry, digest = Entry("", overrides), ""
         try:
             with as_user_errors(overrides):
-                own = self.composer.resolved(overrides)
+                own = self._own(overrides)
                 one_thread, elsewhere = own["threads"] in (None, AUTO_THREADS), own["resume"] not in (None, AUTO)
+                more = _words({"threads": THREADS}) if one_thread else []
+                own = self._own([*overrides, *more]) if more and self.composer.refers(overrides) else own
                 own["threads"] = THREADS if one_thread else own["threads"]
-                own |= nodes_of(self.objects, own["dataset"])
                 chosen = {} if elsewhere else self.fast.values(own, self.objects)
-                own = with_values(own, chosen)
+                own = self._own([*overrides, *more, *_words(spelt(chosen))]) if chosen else own
                 digest = config_sha256(own)
                 valid = self._valid(number, entry, own, digest, elsewhere=elsewhere)
                 job = replace(valid, one_thread=one_thread and not elsewhere, chosen=chosen)
@@ -187,6 +186,11 @@ class Sweep:
         self._enter(job, self.record.probes if probe else self.record.entries)
         return job
 
+    def _own(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """The config of a job, resolved: keys may refer to what is chosen for others, which stands in the overrides."""
+        own = self.composer.resolved(overrides)
+        return own | nodes_of(self.objects, own["dataset"])
+
     def _valid(self, number: int, entry: Entry, own: dict[str, Any], digest: str, *, elsewhere: bool) -> Valid:
         folder = RunFolder(Path(str(own["resume"]))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
@@ -196,7 +200,7 @@ class Sweep:
         if not elsewhere:
             refuse_changed_source(folder, run.init_from)
         if not elsewhere and finished(folder):
-            _must_be_of(folder, digest)
+            must_be_of(folder, digest)
             entry.skip(folder.read_result())
             entry.steps_trained = trained_here(folder)
         resumed_at = stands_at(folder) if elsewhere else 0
@@ -212,44 +216,17 @@ class Sweep:
             entries.append(job.entry)
 
     def _folder(self, number: int, overrides: list[str], digest: str) -> RunFolder:
-        """The folder of a job's run: an existing one of this config, even if other overrides made it."""
+        """The folder of a job's run."""
         if not self._names_runs:
             name = str(self.composer.job(overrides, number, None, THREADS).hydra.sweep.subdir)
             return RunFolder(self.record.folder / check_name("run id", name))
-        name = id_of(overrides, digest, self.swept)
-        alike = [RunFolder(self.record.folder / other) for other in self._there.get(digest[:DIGITS], ())]
-        if not any(folder.path.name == name for folder in alike):
-            for folder in alike:
-                if _is_of(folder, digest):
-                    return folder
-        return RunFolder(self.record.folder / name)
+        return self._folders.of(id_of(overrides, digest, self.swept), digest)
 
 
-def _by_digits(folder: Path) -> dict[str, list[str]]:
-    """The run folders in a sweep's folder, by the hash digits at the end of their names."""
-    found: dict[str, list[str]] = defaultdict(list)
-    if folder.is_dir():
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    found[entry.name[-DIGITS:]].append(entry.name)
-    return found
+def _words(values: Mapping[str, Any]) -> list[str]:
+    """Overrides that set these values.
 
-
-def _is_of(folder: RunFolder, digest: str) -> bool:
-    """Whether the run in a folder was made with a config of this hash."""
-    with suppress(UserError):
-        return config_sha256(plain(read_config(folder))) == digest
-    return False
-
-
-def _must_be_of(folder: RunFolder, digest: str) -> None:
-    """Refuse a finished run whose config differs from the one in its name."""
-    made = (folder.read_result() or {}).get("config_sha256")
-    if made != digest:
-        error = CheckpointError(
-            f"{folder} holds a run whose config differs from its name, because it was extended or changed; "
-            f"go on with it by resume={folder}, or move it away to make this one anew"
-        )
-        error.repeatable = False
-        raise error
+    >>> _words({"threads": 1, "trainer.fused": True})
+    ['threads=1', 'trainer.fused=true']
+    """
+    return [f"{key}={str(value).lower()}" for key, value in values.items()]
