@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.nodes import as_written, plain
+from lrsched.config.check import from_texts
 from lrsched.config.walk import is_list, is_mapping, leaves, tree
 from lrsched.machine.threads import AUTO
 
@@ -130,7 +131,7 @@ class Composer:
             for step in path:
                 holder = holder[step]
             holder[name] = OmegaConf.select(form.config, override.key_or_group)
-        return tree(form.resolved)
+        return from_texts(tree(form.resolved))
 
     def whole(self, overrides: Sequence[str]) -> DictConfig:
         """Compose the config of one job as Hydra runs it.

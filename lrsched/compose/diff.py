@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lrsched.compose.nodes import raw
+from lrsched.config.check import from_text
 from lrsched.config.peers import nearest_key
 from lrsched.config.versions import computes_the_same_without
 from lrsched.config.walk import is_list, is_mapping
@@ -64,12 +65,12 @@ def refuse(changes: Sequence[Difference]) -> None:
     if not changes:
         return
     first, *more = changes
-    others = "".join(f", {other.key}={_text(other.new)} with {_text(other.old)}" for other in more)
+    others = "".join(f", {other.key}={as_text(other.new)} with {as_text(other.old)}" for other in more)
     allow = ",".join(dict.fromkeys(change.asked for change in changes))
     raise ConfigError(
         first.key,
         first.new,
-        f"the run was started with {_text(first.old)}{others}, and a resumed run keeps its config",
+        f"the run was started with {as_text(first.old)}{others}, and a resumed run keeps its config",
         f"leave {'them' if more else 'the override'} out, start a new run, "
         f"or change it from here on with checkpoint.allow_change=[{allow}]",
     )
@@ -97,7 +98,7 @@ def refuse_fixed(changes: Iterable[Difference]) -> None:
     """
     for change in changes:
         if change.key in FIXED:
-            rule = FIXED[change.key].format(old=_text(change.old))
+            rule = FIXED[change.key].format(old=as_text(change.old))
             raise ConfigError(change.key, change.new, rule, "start a new run")
 
 
@@ -107,6 +108,7 @@ def _different(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
         return [
             item for name in names for item in _different(f"{key}.{name}", old.get(name, UNSET), new.get(name, UNSET))
         ]
+    old, new = from_text(key, old), from_text(key, new)
     given = [value for value in (old, new) if value is not UNSET]
     same = old == new or (len(given) == 1 and computes_the_same_without(key, given[0]))
     return [] if same else [(key, old, new)]
@@ -126,5 +128,6 @@ def _literal(value: Any) -> Any:
     return [_literal(item) for item in value] if is_list(value) else value
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as one says it."""
     return "nothing" if value is UNSET else "null" if value is None else str(value)

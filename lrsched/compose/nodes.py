@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.errors import complaint
+from lrsched.config.check import from_texts
 from lrsched.config.given import Given, nodes_of
 
 
@@ -22,7 +23,7 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
         config: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise complaint(error) from error
-    return {str(key): value for key, value in config.items()}
+    return from_texts({str(key): value for key, value in config.items()})
 
 
 def as_written(config: Any) -> Any:

@@ -32,6 +32,30 @@ def check_numbers(value: Any, key: str = "") -> None:
             raise ConfigError(name, number, "is a whole number beyond 64 bits")
 
 
+def from_text(key: str, value: Any) -> Any:
+    """The value of a key, read from its text where it is one that OmegaConf does not read.
+
+    >>> from_text("trainer.compile", "true"), from_text("threads", "4"), from_text("seed", "4")
+    (True, 4, '4')
+    """
+    convert = schema.FROM_TEXT.get(key)
+    return convert(value) if convert is not None and isinstance(value, str) else value
+
+
+def from_texts(config: dict[str, Any]) -> dict[str, Any]:
+    """Read such keys of a config, which changes, and is given back.
+
+    Args:
+        config: plain and resolved.
+    """
+    for key in schema.FROM_TEXT:
+        group, _, name = key.rpartition(".")
+        node = config.get(group) if group else config
+        if isinstance(node, dict) and name in node:
+            node[name] = from_text(key, node[name])
+    return config
+
+
 def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
     """Make an instance of a schema dataclass from a mapping.
 

@@ -135,6 +135,29 @@ def one_of(*words: str) -> Rule:
     return Rule(check, {"enum": words}, rule)
 
 
+def yes_no(text: str) -> Any:
+    """Read a text as OmegaConf reads it for a key that is true or false; another one stays as it is.
+
+    >>> yes_no("TRUE"), yes_no("off"), yes_no("auto")
+    (True, False, 'auto')
+    """
+    words = {"true": True, "yes": True, "on": True, "y": True, "false": False, "no": False, "off": False, "n": False}
+    number = whole_number(text)
+    return words.get(text.lower(), text) if isinstance(number, str) else number != 0
+
+
+def whole_number(text: str) -> Any:
+    """Read a text as OmegaConf reads it for a key that is a whole number; another one stays as it is.
+
+    >>> whole_number("4"), whole_number("auto")
+    (4, 'auto')
+    """
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
 def _yes_no_or_auto(key: str, value: Any) -> None:
     if not (isinstance(value, bool) or value == "auto"):
         raise ConfigError(key, value, "must be true, false or auto")

@@ -22,7 +22,9 @@ from lrsched.config.rules import (
     null_or_duration,
     one_of,
     ruled,
+    whole_number,
     within,
+    yes_no,
     yes_no_or_auto,
 )
 from lrsched.horizon import POLICIES
@@ -47,6 +49,9 @@ SPEED = {
 """Keys of ``trainer`` that make an update faster, and their defaults."""
 
 ASKED = {"rule": yes_no_or_auto}
+
+FROM_TEXT = {"threads": whole_number, **{f"trainer.{name}": yes_no for name in SPEED if name != "precision"}}
+"""How the text of a key is read that takes a word beside its type, and so has no type of OmegaConf's."""
 
 # OmegaConf 2.3 reads these annotations too, and does not know int | None inside a container.
 

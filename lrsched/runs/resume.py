@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrsched.compose.diff import Difference, check_allowed, differences, recorded, refuse, refuse_fixed
+from lrsched.compose.diff import Difference, as_text, check_allowed, differences, recorded, refuse, refuse_fixed
 from lrsched.compose.errors import as_user_errors
 from lrsched.compose.nodes import plain, put, raw, within
 from lrsched.compose.onto import onto
@@ -113,13 +113,15 @@ def stored(folder: RunFolder, composed: DictConfig, overrides: Sequence[str]) ->
     if not {_key(item) for item in overrides} & set(EVERYWHERE):
         with as_user_errors(overrides):
             composed = onto(_without_permissions(before), composed, overrides)
-    composed = settled(composed, before)
+    asks, composed = composed, settled(composed, before)
 
     own = sorted(key for key in asked - {*LENGTH, "trainer.on_extend"} if not within(key, asked - {key}))
     changes = [change for key in own if not within(key, free) for change in differences(key, before, composed)]
     allowed = check_allowed(raw(composed, "checkpoint.allow_change") or [], composed)
     refuse_fixed(changes)
-    refuse([change for change in changes if not within(change.key, allowed)])
+    left = [change for change in changes if not within(change.key, allowed)]
+    _refuse_to_choose(left, overrides, anew=asks is not composed)
+    refuse(left)
 
     config = deepcopy(before)
     for key in dict.fromkeys(change.asked for change in changes):
@@ -171,6 +173,21 @@ def _asked(overrides: Sequence[str], composed: DictConfig, free: Sequence[str]) 
     if CHANGES in asked:
         raise ConfigError(CHANGES, raw(composed, CHANGES), "is written by a resumed run, and not for the hand")
     return asked - {"resume", "name", *EVERYWHERE}
+
+
+def _refuse_to_choose(changes: Sequence[Difference], overrides: Sequence[str], *, anew: bool) -> None:
+    """Refuse a choice of the group ``trainer`` that asks for what is fastest, and brings other values too.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    change = next((each for each in changes if each.asked == "trainer"), None)
+    if change is not None and anew:
+        value = next(item for item in overrides if _key(item) == "trainer").partition("=")[2]
+        rule = "what is fastest is chosen once, when a run begins, and stored: a resumed run chooses nothing anew; and "
+        rule += f"the other values of the choice are not those of the run, as {change.key}={as_text(change.new)}, "
+        rule += f"where it has {as_text(change.old)}"
+        raise ConfigError("trainer", value, rule, "leave it out, or start a new run with it")
 
 
 def _key(override: str) -> str:

@@ -113,7 +113,7 @@ def test_two_sweeps_that_choose_alike_have_equal_bytes(run_cli: Callable[..., En
 
 BAD = {
     "choice": (["trainer=quick"], "trainer=quick: there is no such choice; known are: default, fast"),
-    "word": (["trainer=fast", "trainer.compile=yes"], "trainer.compile=yes: must be true, false or auto"),
+    "word": (["trainer=fast", "trainer.compile=maybe"], "trainer.compile=maybe: must be true, false or auto"),
     "precision": (["trainer=fast", "trainer.precision=bf8"], "must be one of fp32, bf16, fp16, auto"),
     "by hand": (["trainer=fast", "trainer.tf32=true", "device=cpu"], "trainer.tf32=true: is an arithmetic of NVIDIA's"),
     "no data": (["trainer=fast", "dataset=npz", "dataset.path=none.npz"], "dataset.path=none.npz: there is no file"),

@@ -197,3 +197,15 @@ def killing() -> Callable[[], Net]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return Kills
+
+
+def test_a_resumed_run_chooses_nothing_anew() -> None:
+    lrsched.run([*WORDS, "model=mlp", "sweep.until=1"])
+    with pytest.raises(ConfigError) as caught:
+        lrsched.run(["resume=outputs/run", "trainer=fast"])
+    assert str(caught.value) == (
+        "trainer=fast: what is fastest is chosen once, when a run begins, and stored: a resumed run chooses nothing "
+        "anew; and the other values of the choice are not those of the run, as trainer.steps=null, where it has 3; "
+        "leave it out, or start a new run with it"
+    )
+    assert lrsched.run(["resume=outputs/run", "trainer.precision=auto", "sweep.until=2"]).result["step"] == 2

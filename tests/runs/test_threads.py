@@ -180,7 +180,6 @@ WRONG = [
     ("1.5", "threads=1.5: must be a whole number, auto or null; auto: by"),
     ("2.0", "threads=2.0: must be a whole number, auto or null; auto: by"),
     ("true", "threads=true: must be a whole number, auto or null; auto: by"),
-    ("'2'", "threads=2: must be a whole number, auto or null; auto: by"),
     ("''", "must be a whole number, auto or null; auto: by"),
     ("[1]", "must be a whole number, auto or null; auto: by"),
     ("{a: 1}", "must be a whole number, auto or null; auto: by"),
