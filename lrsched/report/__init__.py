@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrsched.report.tables.sweep_csv import sweep_csv, write_sweep_csv
 from lrsched.report.report import Report, compare_paths
+from lrsched.report.tables.sweep_csv import sweep_csv, write_sweep_csv
 from lrsched.report.terminal import render
 
 __all__ = ["Report", "compare_paths", "render", "sweep_csv", "sweep_table", "write_sweep_csv"]
