@@ -5,15 +5,18 @@ which Hydra applies last. So this reads and merges the files once for each choic
 a copy: it plans a thousand jobs in seconds, where Hydra, which reads the files for each job, takes a minute. Jobs that
 give plain values to the same keys share the rest of their config, resolved (:meth:`Composer.resolved`).
 
-A config is kept pickled: OmegaConf takes six times as long for a deep copy as Python for unpickling an equal one.
+A config is kept pickled: OmegaConf takes six times as long for a deep copy as Python for unpickling an equal one. One
+with the types of a class that cannot be pickled, as one that a function defines, is copied.
 """
 
 from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hydra._internal import config_loader_impl
@@ -71,8 +74,8 @@ class Composer:
         self._parser = OverridesParser.create(config_loader=loader)
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
-        self._bases: dict[tuple[str, ...], bytes] = {}
-        self._bare: dict[tuple[str, ...], bytes] = {}
+        self._bases: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
+        self._bare: dict[tuple[str, ...], Callable[[], DictConfig]] = {}
         self._forms: dict[tuple[tuple[str, ...], tuple[str, ...]], _Form | None] = {}  # None: each job by itself
 
     def bare(self, overrides: Sequence[str]) -> DictConfig:
@@ -86,8 +89,8 @@ class Composer:
             config = self._base(choices)
             with open_dict(config):
                 del config["hydra"]
-            self._bare[choices] = pickle.dumps(config)
-        return self._finished(pickle.loads(self._bare[choices]), values)
+            self._bare[choices] = _kept(config)
+        return self._finished(self._bare[choices](), values)
 
     def resolved(self, overrides: Sequence[str]) -> dict[str, Any]:
         """The config of one job without Hydra's part, as plain dicts and lists, every interpolation resolved.
@@ -194,14 +197,22 @@ class Composer:
 
     def _base(self, choices: tuple[str, ...]) -> DictConfig:
         if choices not in self._bases:
-            self._bases[choices] = pickle.dumps(self._loader.load_sweep_config(self.sweep, list(choices)))
-        return pickle.loads(self._bases[choices])
+            self._bases[choices] = _kept(self._loader.load_sweep_config(self.sweep, list(choices)))
+        return self._bases[choices]()
 
     def _finished(self, config: DictConfig, values: list[Override]) -> DictConfig:
         if values:
             self._apply(values, config)
         OmegaConf.copy_cache(from_config=self.sweep, to_config=config)  # ${now:} is the same in the whole sweep
         return config
+
+
+def _kept(config: DictConfig) -> Callable[[], DictConfig]:
+    """What gives a copy of a config each time that it is called."""
+    try:
+        return partial(pickle.loads, pickle.dumps(config))
+    except Exception:  # pickle raises what it likes, and the classes of a user's as well
+        return partial(deepcopy, config)
 
 
 def _is_plain(override: Override) -> bool:

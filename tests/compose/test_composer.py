@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -52,6 +54,30 @@ JOBS = (
     ["+flavour=sour"],
     ["optimizer=adamw", "optimizer.lr=1e-3", "scheduler=torch/StepLR", "scheduler.step_size=3"],
 )
+
+
+@pytest.fixture
+def _a_class_of_a_function() -> Iterator[None]:
+    @dataclass
+    class Narrow:
+        _target_: str = "lrsched.models.MLP"
+        width: int = 3
+
+    store = ConfigStore.instance()
+    store.store(group="model", name="narrow", node=Narrow)
+    yield
+    del store.repo["model"]["narrow.yaml"]
+
+
+@pytest.mark.usefixtures("_a_class_of_a_function")
+def test_a_class_that_cannot_be_pickled_gives_types_all_the_same(hydra: tuple[ConfigLoader, DictConfig]) -> None:
+    compose, job = Composer(*hydra), ["model=narrow", "model.width=7"]
+    for _ in range(2):  # the second one is a copy of what is kept
+        assert compose.whole(job) == hydra[0].load_sweep_config(hydra[1], job)
+        assert compose.resolved(job)["model"]["width"] == 7
+    assert compose.resolved(["model=narrow"])["model"]["width"] == 3  # the kept one is nobody's
+    with pytest.raises((HydraException, OmegaConfBaseException), match="width"):
+        compose.resolved(["model=narrow", "model.width=much"])
 
 
 def test_every_job_has_the_config_that_hydra_gives_it(hydra: tuple[ConfigLoader, DictConfig]) -> None:

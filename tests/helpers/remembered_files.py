@@ -106,7 +106,11 @@ class RememberedFiles:
 
     def _kept_at(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         if key not in self._kept:
-            self._kept[key] = pickle.dumps(make())
+            made = make()
+            try:
+                self._kept[key] = pickle.dumps(made)
+            except (AttributeError, TypeError, pickle.PicklingError):  # types of a class that a test defines
+                return made
         return pickle.loads(self._kept[key])
 
 
