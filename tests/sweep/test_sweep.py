@@ -64,6 +64,19 @@ def test_a_folder_that_only_looks_like_that_of_a_run_is_not_taken_for_it(run_cli
     assert folder.is_dir()
 
 
+def test_a_folder_with_another_run_is_no_fault_of_the_config(run_cli) -> None:
+    assert run_cli("-m", *TINY, "name=sweep", "seed=0,1").code == 0
+    folder = next(path for path in Path("outputs/sweep").iterdir() if path.name.startswith("seed-0"))
+    assert run_cli(f"resume={folder}", "trainer.epochs=3", "trainer.on_extend=keep").code == 0
+    ended = run_cli("-m", *TINY, "name=sweep", "seed=0,1")
+    assert ended.code == 1
+    told = (
+        "2 runs in outputs/sweep, 1 of them finished before, 1 of them cannot be begun, as said above; the others run"
+    )
+    assert told in ended.err
+    assert f"{folder} holds a run whose config differs from its name" in ended.err
+
+
 def test_ids_begin_with_what_the_runs_differ_in(run_cli) -> None:
     ended = run_cli("-m", *TINY, "name=sweep", "seed=0,1", "sweep.until=1")
     names = sorted(path.name for path in (ended.cwd / "outputs/sweep").iterdir() if path.is_dir())

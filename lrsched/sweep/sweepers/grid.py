@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from lrsched.config.digest import is_named_by_root
 from lrsched.config.run_id import is_neutral, key_of
 from lrsched.console import say
-from lrsched.errors import ConfigError
+from lrsched.errors import ConfigError, UserError
 from lrsched.sweep.combinations import combinations, swept
 from lrsched.sweep.finish import close
 from lrsched.sweep.launchers.dispatch import make_folder
@@ -41,10 +41,7 @@ class Grid(SweepRunner):
             make_folder(self._sweep)
             done = sum(job.entry.is_done for job in valid)
             before = f", {done} of them finished before" if done else ""
-            wrong = len(planned) - len(valid)
-            left = (
-                f", {wrong} of them with a config that cannot be used, as said above; the others run" if wrong else ""
-            )
+            left = _left([job.error for job in planned if isinstance(job, Invalid)])
             say(f"{count(len(planned), 'run')} in {self._sweep.record.folder}{before}{left}")
         return valid
 
@@ -53,6 +50,15 @@ class Grid(SweepRunner):
 
     def _train(self, jobs: list[Valid]) -> None:
         self._launch(jobs)
+
+
+def _left(errors: Sequence[UserError]) -> str:
+    """How many jobs are left out; a config is blamed where nothing else is to blame, as a folder may be."""
+    if not errors:
+        return ""
+    of_config = all(error.exit_code == ConfigError.exit_code for error in errors)
+    why = "with a config that cannot be used" if of_config else "cannot be begun"
+    return f", {len(errors)} of them {why}, as said above; the others run"
 
 
 def _check_swept(overrides: Sequence[Override], keys: set[str], planned: Sequence[Valid | Invalid]) -> None:
