@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 PERCENT = "%"
 """The unit of a fraction that is read in percent."""
@@ -38,12 +38,12 @@ def unit_of(name: str, units: Mapping[str, str]) -> str:
     return units.get(metric_of(name), "")
 
 
-def digits(unit: str, *numbers: float) -> list[str]:
+def digits(unit: str, *numbers: float, more: int = 0) -> list[str]:
     """Numbers of one metric in one form, set by the largest of them.
 
     Fractions are in percent. Others have four decimals, fewer where four digits of the largest or its whole part need
     no more; three digits of it if it is below 0.001; and one exponent for all if it is below 0.0001 or has seven
-    digits before the point.
+    digits before the point. ``more`` adds decimals to each.
 
     >>> digits("", 53.9034512, 2.5), digits("", 18533.0524, 618.59)
     (['53.90', '2.50'], ['18533', '619'])
@@ -53,13 +53,33 @@ def digits(unit: str, *numbers: float) -> list[str]:
     ['2.47e-06', '0.04e-06']
     """
     if unit == PERCENT:
-        return [f"{100 * number:.2f}" for number in numbers]
+        return [f"{100 * number:.{2 + more}f}" for number in numbers]
     largest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
     exponent = math.floor(math.log10(largest)) if largest else 0
     if exponent < -4 or exponent > 5:
-        return [f"{number / 10.0**exponent:.2f}e{exponent:+03d}" for number in numbers]
+        return [f"{number / 10.0**exponent:.{2 + more}f}e{exponent:+03d}" for number in numbers]
     decimals = 2 - exponent if 0 < largest < 0.001 else 4 if exponent < 1 else max(0, 3 - exponent)
-    return [f"{number:.{decimals}f}" for number in numbers]
+    return [f"{number:.{decimals + more}f}" for number in numbers]
+
+
+def apart(form: Callable[[int], list[str]], *numbers: float) -> list[str]:
+    """Numbers in one form, with the fewest decimals that tell the first from all others that it is not equal to.
+
+    Args:
+        form: gives their texts with so many more decimals than usual.
+        numbers: of one metric.
+
+    >>> near = (0.50001, 0.50002, 0.7)
+    >>> apart(lambda more: digits("", *near, more=more), *near)
+    ['0.50001', '0.50002', '0.70000']
+    """
+    first, *others = numbers
+    shown: list[str] = []
+    for more in range(18):  # as many as a float has
+        shown = form(more)
+        if all(text != shown[0] for text, number in zip(shown[1:], others, strict=True) if number != first):
+            break
+    return shown
 
 
 def shown(unit: str, number: float) -> str:

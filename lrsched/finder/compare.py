@@ -16,7 +16,7 @@ from lrsched.console import say, typed
 from lrsched.finder.answer import Answer
 from lrsched.finder.request import FindRequest, as_one_of
 from lrsched.report.stats import QUANTILES, fewest_pairs
-from lrsched.units import count
+from lrsched.units import apart, count
 
 if TYPE_CHECKING:
     from lrsched.finder.predict import Interval
@@ -165,13 +165,15 @@ class Comparison:
             best = "is the best" if self.rivals[0].answer.method == "grid" else "is predicted to be the best"
             return [f"{first.scheduler} {best}: {held} of the paired difference from it lies above 0"]
         lead, *near = self.open
-        against = ", ".join(f"{rival.predicted.mean:.4g} of {rival.asked.scheduler}" for rival in near)
+        means = [rival.predicted.mean for rival in self.open]
+        first_mean, *others = apart(lambda more: [f"{mean:.{4 + more}g}" for mean in means], *means)
+        against = ", ".join(f"{mean} of {rival.asked.scheduler}" for mean, rival in zip(others, near, strict=True))
         runs = self.seeds * len(self.open)
         steps = "" if first.horizon is None else f", {count(runs * first.horizon.steps, 'step')}"
         spread = max(rival.spread for rival in self.open[1:])
-        apart = QUANTILES * spread / self.seeds**0.5
-        tell = f" would tell gaps of about {apart:.2g} % or more" if math.isfinite(apart) else " would tell more"
-        ahead = f"{lead.asked.scheduler} is ahead: {lead.predicted.mean:.4g} against {against}, not decided"
+        gap = QUANTILES * spread / self.seeds**0.5
+        tell = f" would tell gaps of about {gap:.2g} % or more" if math.isfinite(gap) else " would tell more"
+        ahead = f"{lead.asked.scheduler} is ahead: {first_mean} against {against}, not decided"
         return [f"{ahead}; {count(runs, 'full run')}{steps}{tell}:", f"  {self.command}"]
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from lrsched.report.format import amount, distance, interval, p_value, percent
 from lrsched.report.pairs import Pair
 from lrsched.report.stats import LEVEL, fewest_pairs, smallest_p
-from lrsched.units import PERCENT, after, count, digits
+from lrsched.units import PERCENT, after, apart, count, digits
 
 ABSURD = 200
 """If more pairs than this were needed, the two are called equal to within what the interval leaves open.
@@ -96,7 +96,8 @@ def _not_decided(pairs: Sequence[Pair], unit: str, why: str) -> str:
         return f"{pairs[0].best} or {', '.join(pair.other for pair in pairs)}? not decided: {why}"
     leads = leader == pairs[0].best
     others = [pair.other if leads else pair.best for pair in pairs]
-    first, *rest = digits(unit, means[0][not leads], *(both[leads] for both in means))
+    numbers = [means[0][not leads], *(both[leads] for both in means)]
+    first, *rest = apart(lambda more: digits(unit, *numbers, more=more), *numbers)
     sign = PERCENT if unit == PERCENT else ""
     against = ", ".join(f"{number}{sign} of {name}" for number, name in zip(rest, others, strict=True))
     return f"{leader} is ahead: {after(unit, first)} against {against}, not decided: {why}"

@@ -7,6 +7,7 @@ import math
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,13 @@ def test_the_verdict_says_for_how_many_comparisons_it_holds() -> None:
     assert said == wanted
     open_ = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, -1.0, 9.0), spread=2.0)
     assert open_.verdict()[0].startswith("cosine is ahead: 1 against 1 of linear, not decided; 12 full runs, ")
+
+
+def test_who_is_ahead_has_another_number_than_the_others() -> None:
+    found = made(None, Interval(9.0, 2.0, 16.0), Interval(0.001, -1.0, 1.0), spread=2.0)
+    lead, _, near = found.rivals
+    found = replace(found, rivals=[lead, replace(near, predicted=Interval(1.00001, 0.9, 1.1))])
+    assert found.verdict()[0].startswith("cosine is ahead: 1 against 1.00001 of linear, not decided; ")
 
 
 def test_no_more_seeds_are_asked_for_than_matter() -> None:

@@ -87,6 +87,15 @@ def test_three_seeds_never_decide() -> None:
     assert said.text == f"{ahead}: about 3 more seeds would (3 seeds cannot give a p below .25)"
 
 
+def test_who_is_ahead_has_another_number_than_the_others() -> None:
+    near = verdict(pair_of([0.5, 0.5], [0.500001, 0.500003]), "")
+    assert near.text.startswith("a is ahead: 0.500000 against 0.500002 of b, not decided: ")
+    near = verdict(pair_of([0.9, 0.9], [0.90001, 0.90003]), "%")
+    assert near.text.startswith("a is ahead: 90.000% against 90.002% of b, not decided: ")
+    last = verdict(pair_of([1.0] * 2, [math.nextafter(1.0, 2.0)] * 2), "")
+    assert last.text.startswith("a is ahead: 1.0000000000000000 against 1.0000000000000002 of b, not decided: ")
+
+
 def test_the_leader_is_named_whoever_was_chosen(leave, tmp_path: Path) -> None:
     """Chosen by one metric and compared by another, or without a shared seed: the better mean is ahead."""
     said = verdict(pair_of([0.62, 0.64], [0.51, 0.55]), "%")
