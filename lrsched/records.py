@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from lrsched.errors import CheckpointError, ConfigError
+from lrsched.numbers import finite, whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The form of a run's name and of a run id: a path of such names can be pasted into an override."""
@@ -147,6 +147,31 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
+def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a ``metrics.jsonl``: each has a step.
+
+    Raises:
+        CheckpointError: a line is no such row.
+    """
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for place, line in enumerate(lines, start=1):
+            if line.endswith("\n"):
+                yield as_row(line, f"{path}: line {place}")
+
+
+def as_row(line: str | bytes, what: str = "the line") -> dict[str, Any]:
+    """A row of a run.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    with suppress(ValueError, RecursionError):
+        row: Any = json.loads(line)
+        if isinstance(row, dict) and whole(cast(dict[str, Any], row).get("step")) is not None:
+            return cast(dict[str, Any], row)
+    raise CheckpointError(f"{what} is no row of a run, with a step from 0 on; put the whole file back")
+
+
 @contextmanager
 def replaced(path: Path, mode: int = 0o666) -> Generator[tuple[int, Path]]:
     """Open a temporary file in the same folder, whose content becomes that of ``path`` at the end, or not at all.
@@ -225,14 +250,3 @@ def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically; numbers that are not finite become null, as JSON has none."""
     text = json.dumps(finite(content), indent=2, allow_nan=False) + "\n"
     write_atomically(path, text.encode())
-
-
-def finite(value: Any) -> Any:
-    """The same with None for numbers that are not finite, which JSON does not have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in cast(Mapping[Any, Any], value).items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in cast(Iterable[Any], value)]
-    return value

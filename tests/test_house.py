@@ -35,6 +35,7 @@ FLOORS = [
     {"data"},
     {"schedules", "checkpoint"},
     {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "machine", "picture", "units"},
+    {"numbers"},
     {"errors"},
 ]
 SHELVES = ("schedules", "data", "models", "tasks", "loggers", "optimizers", "averages", "schedulers")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.loggers.base import POSITION, Logger, Row, RunInfo
-from lrsched.records import RunFolder, read_rows, write_json
+from lrsched.records import RunFolder, read_metrics, write_json
 
 LONGEST = 300
 """Letters of a package's message that are repeated."""
@@ -216,4 +216,4 @@ def numbers(row: Mapping[str, Any]) -> dict[str, float]:
 def _rows_before(step: int, path: Path) -> Iterator[Row]:
     """The rows that a resumed run keeps."""
     with suppress(FileNotFoundError):
-        yield from (row for row in read_rows(path) if row["step"] < step)
+        yield from (row for row in read_metrics(path) if row["step"] < step)

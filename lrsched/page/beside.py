@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lrsched.errors import CheckpointError
+from lrsched.numbers import number, whole
 from lrsched.records import NAME as RUN_ID
-from lrsched.records import RunFolder, read_rows
+from lrsched.records import RunFolder, as_row, read_rows
 from lrsched.report.folders import ANSWER, SWEEP, own_text
 from lrsched.report.runs import RunRecord
 
@@ -154,12 +155,13 @@ def _cost(folder: Path, steps: Mapping[str, int]) -> Cost | None:
     jobs = content.get("jobs")
     if not isinstance(jobs, list):
         return None
-    asked, trained, seconds = (_number(content.get(key)) for key in ("steps_asked", "steps_trained", "wall_seconds"))
+    asked, trained = (whole(content.get(key)) or 0 for key in ("steps_asked", "steps_trained"))
+    seconds = max(0.0, number(content.get("wall_seconds")) or 0.0)
     read = _told_apart([_job(job) for job in jobs if isinstance(job, dict)])
     if trained < asked:
         read = [_so_far(folder, job, steps) for job in _with_forks(folder, read)]
         trained += sum(job.trained for job in read if job.goes_on)
-    return Cost(folder, read, int(asked), int(trained), seconds)
+    return Cost(folder, read, asked, trained, seconds)
 
 
 def _so_far(folder: Path, job: Job, steps: Mapping[str, int]) -> Job:
@@ -177,15 +179,15 @@ def _last_step(file: Path) -> int:
         with open(file, "rb", opener=_no_link) as rows:
             rows.seek(max(0, os.fstat(rows.fileno()).st_size - TAIL))
             last = rows.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
-        return int(json.loads(last)["step"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return as_row(last)["step"]
+    except (OSError, CheckpointError):
         return 0
 
 
 def _job(job: Mapping[str, Any]) -> Job:
     given = job.get("overrides") or ()
     words = " ".join(map(str, given)) if isinstance(given, list) else str(given)
-    asked, trained = (int(_number(job.get(key))) for key in ("steps_asked", "steps_trained"))
+    asked, trained = (whole(job.get(key)) or 0 for key in ("steps_asked", "steps_trained"))
     goes_on = job.get("status", "") is None and not trained
     return Job(str(job.get("run_id")), words, asked, trained, goes_on=goes_on)
 
@@ -218,8 +220,8 @@ def _fork(run: Path) -> tuple[int, str]:
     """The step to which a run took over another one's, and the name of that one's folder."""
     try:
         first = next(read_rows(RunFolder(run).timing), {})
-        return (int(first["step"]), str(first.get("source"))) if first.get("event") == "fork" else (0, "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return (whole(first["step"]) or 0, str(first.get("source"))) if first.get("event") == "fork" else (0, "")
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
         return 0, ""
 
 
@@ -229,7 +231,3 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from lrsched.numbers import finite
 from lrsched.page.curves import Band, Curve
 from lrsched.page.rows import RunRow
-from lrsched.records import finite
 from lrsched.report.report import Report
 from lrsched.report.stats import Floats
 

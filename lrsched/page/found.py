@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.numbers import number
 from lrsched.page import svg
 from lrsched.page.curves import Curve
 from lrsched.page.drawn import Figure
@@ -57,14 +58,14 @@ class Ranking:
 def rankings(answers: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Ranking]:
     """The answers that rank schedules."""
     found = []
-    for number, (folder, content) in enumerate(answers):
+    for place, (folder, content) in enumerate(answers):
         each = _each(content)
         if each and any(one.get("predicted") for one in each):
             open_ = [str(name) for name in content.get("undecided") or ()]
-            rows = [_row(place, one) for place, one in enumerate(each, 1)]
+            rows = [_row(rank, one) for rank, one in enumerate(each, 1)]
             head = ["place", "schedule", "lr", "interval", "predicted loss", "behind (%)", ""]
             told = str(content.get("decide") or "")
-            found.append(Ranking(f"ranking-{number}", folder.name, head, rows, ", ".join(open_), told))
+            found.append(Ranking(f"ranking-{place}", folder.name, head, rows, ", ".join(open_), told))
     return found
 
 
@@ -138,14 +139,14 @@ def _figure(ident: str, heading: str, content: Mapping[str, Any]) -> Figure | No
     x = svg.scale([float(one["lr"]) for one in points], svg.LEFT, 520 - svg.RIGHT, log=True)
     y = svg.scale(_window(curves.values(), ramp=ramp), 256, svg.TOP)
     inside = [svg.axes(x, y, ("learning rate", "loss"), steps=False)]
-    for number, curve in enumerate(curves.values()):
+    for place, curve in enumerate(curves.values()):
         thin = curve.thin(160)
-        inside.append(svg.line(x(thin.steps), y(thin.values), number))
+        inside.append(svg.line(x(thin.steps), y(thin.values), place))
         if not ramp:
             for lr, loss in zip(curve.steps.tolist(), curve.values.tolist(), strict=True):
-                inside.append(svg.mark(float(x(lr)), float(y(loss)), number, f"{lr:g}: {loss:.5g}"))
-    suggestion = content.get("suggestion")
-    if isinstance(suggestion, (int, float)) and x.low <= suggestion <= x.high:
+                inside.append(svg.mark(float(x(lr)), float(y(loss)), place, f"{lr:g}: {loss:.5g}"))
+    suggestion = number(content.get("suggestion"))
+    if suggestion is not None and x.low <= suggestion <= x.high:
         at = float(x(suggestion))
         side, anchor = (-6, "end") if at > 300 else (6, "start")
         inside += [
@@ -155,15 +156,15 @@ def _figure(ident: str, heading: str, content: Mapping[str, Any]) -> Figure | No
     what = "of each seed on its ramp" if ramp else "as the mean of the seeds, for each length of the runs"
     caption = f"Loss over the learning rate, {what}. The vertical line is the suggestion."
     word = "seed {}" if ramp else "{} steps"
-    legend = [(svg.swatch(number), word.format(key)) for number, key in enumerate(curves)]
+    legend = [(svg.swatch(place), word.format(key)) for place, key in enumerate(curves)]
     picture = svg.picture(520, 300, ident, f"{heading}: loss over learning rate", caption, inside)
     head, rows = ["learning rate", *(text for _, text in legend)], _rows(list(curves.values()))
     return Figure(ident, "find", f"{heading}: loss over learning rate", caption, picture, legend, head, rows)
 
 
 def _is_point(one: Mapping[str, Any]) -> bool:
-    lr, loss = one.get("lr"), one.get("loss")
-    return all(isinstance(v, (int, float)) and math.isfinite(v) for v in (lr, loss)) and float(lr or 0) > 0
+    named = not any(isinstance(one.get(key), (list, dict)) for key in ("horizon", "seed"))
+    return named and (number(one.get("lr")) or 0) > 0 and number(one.get("loss")) is not None
 
 
 def _curve(group: Sequence[Mapping[str, Any]], *, means: bool) -> Curve:

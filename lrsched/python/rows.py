@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrsched.errors import UNSET, ConfigError
-from lrsched.records import read_rows
+from lrsched.numbers import number, whole
+from lrsched.records import read_metrics
 
 Column = NDArray[np.float64] | NDArray[np.int64]
 
@@ -43,8 +44,11 @@ class Columns(Mapping[str, Column]):
 
         Args:
             path: of the file, ``metrics.jsonl``.
+
+        Raises:
+            CheckpointError: a line is no row of a run.
         """
-        return cls(read_rows(path) if path.exists() else ())
+        return cls(read_metrics(path) if path.exists() else ())
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._names:
@@ -91,6 +95,7 @@ class Columns(Mapping[str, Column]):
 
     def _column(self, name: str) -> Column:
         values = [row.get(name) for row in self._rows]
-        if all(type(value) is int for value in values):
+        if all(whole(value) is not None for value in values):
             return np.array(values, dtype=np.int64)
-        return np.array([np.nan if value is None else float(value) for value in values])
+        known = map(number, values)
+        return np.array([np.nan if value is None else value for value in known], dtype=np.float64)

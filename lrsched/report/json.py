@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched.records import finite
+from lrsched.numbers import finite
 from lrsched.report.compare import Comparison
 from lrsched.report.notes import notes
 from lrsched.report.pairs import Pair

@@ -21,6 +21,7 @@ from lrsched.config.versions import as_read_now
 from lrsched.config.walk import flat
 from lrsched.ended import Ending, Why, ending_of
 from lrsched.errors import ConfigError, nearest
+from lrsched.numbers import number, whole
 from lrsched.records import RunFolder
 from lrsched.report.folders import ANSWER, SWEEP, SweepJob, first_line, is_own, read_jobs
 from lrsched.report.runs import RunRecord
@@ -139,9 +140,9 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
             return broken("config.yaml is not the one that the run was made with: it was changed by hand")
         metrics = {str(name): _number(value) for name, value in (said.get("metrics") or {}).items()}
         ways = {name: way for name, way in _words(result, "better", FIRST_BETTER).items() if way in ("min", "max")}
-        units, step, overrides = _words(result, "units", FIRST_UNITS), said.get("step"), _overrides(job)
+        units, step, overrides = _words(result, "units", FIRST_UNITS), whole(said.get("step")), _overrides(job)
         return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, ways, units)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
         reason = f"result.json cannot be read: {first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))
 
@@ -226,4 +227,5 @@ def _words(result: Mapping[str, Any] | None, key: str, otherwise: Mapping[str, s
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    """A metric: not finite, as a result writes it, is None."""
+    return None if value is None else number(float(value))

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from lrsched.config.walk import Flat
 from lrsched.ended import Ended, Why
-from lrsched.records import AVERAGE, ENSEMBLE, RunFolder, read_rows
+from lrsched.errors import CheckpointError
+from lrsched.numbers import number
+from lrsched.records import AVERAGE, ENSEMBLE, RunFolder, read_metrics
 
 USED = "used/"
 """Stands between the part and the name of a metric of the weights that a run uses: their average where it has one."""
@@ -52,11 +54,12 @@ class RunRecord:
     uses_average: bool = False
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """The rows of ``metrics.jsonl``, up to the first damaged one."""
+        """The numbers in the rows of ``metrics.jsonl``, up to the first damaged one."""
         try:
-            for row in read_rows(RunFolder(self.path).metrics):
+            for found in read_metrics(RunFolder(self.path).metrics):
+                row = {name: value for name, value in found.items() if number(value) is not None}
                 yield {**row, **used(row)} if self.uses_average else row
-        except (OSError, ValueError):
+        except (OSError, CheckpointError):
             return
 
     @property

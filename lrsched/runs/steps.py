@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from lrsched.checkpoint.places import survey
+from lrsched.numbers import whole
 from lrsched.records import RunFolder, read_rows
 
 FORK = "fork"
@@ -21,15 +22,14 @@ def stands_at(folder: RunFolder) -> int:
 def trained_here(folder: RunFolder, before: int = 0) -> int:
     """The updates that a run made after step ``before``, without those that it took over from another run."""
     result = folder.read_result() or {}
-    step = result.get("step")
-    ended = step if isinstance(step, int) else 0
+    ended = whole(result.get("step")) or 0
     now = ended if result.get("status") == "finished" else max(ended, stands_at(folder))
     return max(0, now - max(before, forked_at(folder) or 0))
 
 
 def forked_at(folder: RunFolder) -> int | None:
     """The step of the other run's state that a run started from, or None."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         first = next(read_rows(folder.timing), {})
-        return int(first["step"]) if first["event"] == FORK else None
+        return whole(first["step"]) if first["event"] == FORK else None
     return None

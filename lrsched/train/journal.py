@@ -9,7 +9,7 @@ from typing import Any
 
 from lrsched.loggers.base import Logger, RunInfo
 from lrsched.loggers.terminal import is_evaluation
-from lrsched.records import Rows, RunFolder, read_rows, write_atomically
+from lrsched.records import Rows, RunFolder, read_metrics, write_atomically
 
 
 class Journal:
@@ -69,7 +69,7 @@ class Journal:
 
     def _repeat_from(self, step: int) -> None:
         """Hand out the rows from a step on, and what was shown there; delete what was shown later."""
-        rows = [row for row in read_rows(self._path) if row["step"] >= step]
+        rows = [row for row in read_metrics(self._path) if row["step"] >= step]
         for row in rows:
             self._hand_out(row)
         kept = max((row["step"] for row in rows if is_evaluation(row)), default=step - 1)  # else it is shown again

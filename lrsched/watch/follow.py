@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
 from collections.abc import Iterable
@@ -11,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from lrsched.errors import CheckpointError
+from lrsched.numbers import number
 from lrsched.page.curves import Curve
+from lrsched.records import as_row
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -127,17 +129,14 @@ class Followed:
         if self._damaged:
             return
         try:
-            row = json.loads(line)
-            step = row["step"]
-            if type(step) not in (int, float):
-                raise TypeError(step)
-            self.step = int(step)
-            values = {name: float(item) for name, item in row.items() if type(item) in (int, float) and "/" in name}
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            row = as_row(line)
+        except CheckpointError:
             self._damaged = True
             return
-        for name, value in values.items():
-            self.series.setdefault(name, Series(self.most)).add(step, value)
+        self.step = row["step"]
+        for name, item in row.items():
+            if "/" in name and (value := number(item)) is not None:
+                self.series.setdefault(name, Series(self.most)).add(row["step"], value)
 
     def curves(self, names: Iterable[str]) -> dict[str, Curve]:
         """Some metrics, by name; those that there are."""

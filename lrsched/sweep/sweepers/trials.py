@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from lrsched.assembly.horizon import foreseen
 from lrsched.config.settings import Settings
 from lrsched.console import say
-from lrsched.errors import ConfigError
-from lrsched.records import RunFolder, read_rows
+from lrsched.errors import CheckpointError, ConfigError
+from lrsched.records import RunFolder, read_metrics
 from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at
 from lrsched.sweep.sweep import Invalid, Valid
@@ -209,7 +209,7 @@ def _value_at(trial: Trial, step: int, monitor: str) -> float | None:
 
 
 def _metric_at(folder: RunFolder, step: int, monitor: str) -> float | None:
-    with suppress(OSError, ValueError):
-        rows: list[Mapping[str, float]] = [row for row in read_rows(folder.metrics) if row.get("step") == step]
+    with suppress(OSError, CheckpointError):
+        rows: list[Mapping[str, float]] = [row for row in read_metrics(folder.metrics) if row.get("step") == step]
         return next((row[monitor] for row in rows if monitor in row), None)
     return None
