@@ -33,7 +33,7 @@ FLOORS = [
     {"compose"},
     {"schedulers", "tasks", "models", "loggers", "optimizers", "averages", "config"},
     {"data"},
-    {"schedules", "checkpoint"},
+    {"schedules", "checkpoint", "ranks"},
     {"records", "ended", "horizon", "seeds", "shelf", "signals", "console", "imports", "machine", "picture", "units"},
     {"numbers"},
     {"errors"},
