@@ -114,7 +114,7 @@ class StopFlag:
 
     @property
     def name(self) -> str:
-        return "" if self.number is None else signal.Signals(self.number).name
+        return name_of(self.number)
 
     def check(self) -> None:
         """Check the flag before work that could take long.
@@ -140,6 +140,11 @@ class StopFlag:
             self.number = number
         if first and not self._patience:
             self.check()
+
+
+def name_of(number: int | None) -> str:
+    """The name of a signal, such as SIGTERM; empty for none."""
+    return "" if number is None else signal.Signals(number).name
 
 
 _STOP = StopFlag()

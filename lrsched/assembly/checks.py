@@ -115,11 +115,20 @@ def task_for(run: Settings, task: Task, model: nn.Module, few: Batch) -> Task:
 
 def check_smallest_batch(model: nn.Module, loader: Loader | ItemLoader) -> None:
     """Batch norm has no statistics of a single sample; PyTorch would say so in the last update of the first epoch."""
-    lonely = loader.batch_size == 1 or loader.samples % loader.batch_size == 1
-    if lonely and any(isinstance(layer, _BatchNorm) for layer in model.modules()):
+    if not any(isinstance(layer, _BatchNorm) for layer in model.modules()):
+        return
+    name = type(model).__name__
+    if loader.batch_size == 1 or loader.samples % loader.batch_size == 1:
         raise ConfigError(
             "dataset.batch_size",
             loader.batch_size,
-            f"leaves a batch of one of {loader.samples} samples, and {type(model).__name__} normalises over the batch",
+            f"leaves a batch of one of {loader.samples} samples, and {name} normalises over the batch",
             f"give another size, as {loader.batch_size + 1}",
         )
+    last = loader.samples % loader.samples_per_step or loader.samples_per_step
+    for count in (loader.samples_per_step, last):
+        if not loader.cut.whole and any(1 in part for part in loader.cut.sizes(count, loader.batch_size)):
+            lanes = loader.cut.lanes
+            key, value = ("trainer.processes", loader.cut.size) if lanes is None else ("trainer.lanes", lanes)
+            rule = f"leaves one sample of an update of {count} to itself, and {name} normalises over the batch"
+            raise ConfigError(key, value, rule, "give fewer, or another dataset.batch_size")

@@ -26,20 +26,22 @@ from lrsched.assembly.weights import Initial, first_model
 from lrsched.config.settings import Settings, direction
 from lrsched.console import say
 from lrsched.data.batch import samples
+from lrsched.data.cut import Cut
 from lrsched.data.loader import InOrder, Loader
 from lrsched.data.transform import Transform
 from lrsched.horizon import Horizon
 from lrsched.machine.threads import BACKWARD
+from lrsched.ranks.world import ALONE, World
 from lrsched.records import of_ensembles, with_averages
 from lrsched.tasks.task import Task, units_of
 from lrsched.train.averaging import build_average
 from lrsched.train.evaluate import batches_at_rest
-from lrsched.train.loop import Timetable
 from lrsched.train.named import NamedMetrics
 from lrsched.train.precision import Precision
 from lrsched.train.rng import seed_generators
 from lrsched.train.show import Show
 from lrsched.train.state import RunState
+from lrsched.train.timetable import Timetable
 from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
 
@@ -56,7 +58,7 @@ class Parts:
     ``minima`` are steps of the plan at which the weights are kept as snapshots, ``units`` those of the metrics;
     ``cautions`` are for the user to read. ``operations`` are those of the forward pass of a sample, None where they
     are unknown. ``renewing`` are the training samples by which batch norm is given the statistics of the weights at
-    rest, where updates are made at others.
+    rest, where updates are made at others. ``world`` are the processes of the run.
     """
 
     state: RunState
@@ -76,6 +78,7 @@ class Parts:
     named: NamedMetrics | None
     operations: float | None
     renewing: InOrder | ItemsInOrder | None = None
+    world: World = ALONE
 
     @property
     def operations_of_a_batch(self) -> int | None:
@@ -97,6 +100,7 @@ def assemble(
     loaded: Mapping[str, Loaded] = MappingProxyType({}),
     earlier: Earlier | None = None,
     initial: Initial | None = None,
+    world: World = ALONE,
 ) -> Parts:
     """Build every part that a config describes.
 
@@ -106,6 +110,7 @@ def assemble(
         loaded: data sets that lie in memory already.
         earlier: the checkpoint that the run will go on from, or None.
         initial: weights to start from; None: those that the model is initialised with.
+        world: the processes of the run.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -119,7 +124,7 @@ def assemble(
     named = named_metrics(run, task, splits.facts, device)
     transform = chosen_transform(run, splits, task, device)
     labels = labels_of(task, splits.facts)
-    loader = _loader(run, splits, transform, device, labels)
+    loader = _loader(run, splits, transform, device, labels, Cut(t.lanes, world.rank, world.size))
     loader.clock = clock = clock_of(run, loader, splits, data, earlier)
     horizon = run_horizon(t, loader.pace)
     loader.ends_at(horizon.steps)
@@ -157,13 +162,13 @@ def assemble(
     ]
     trackers = {**_trackers(run, task), "window": Window(torch.zeros((), dtype=torch.float64, device=device))}
     state = RunState(model, optimizer, scheduler, precision.scaler(), **trackers, clock=clock, average=average)
-    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip"}
+    on_gradients: dict[str, Any] = {"clip_norm": t.clip_norm, "skip": t.on_nonfinite == "skip", "world": world}
     update = Update(loader, task, precision, seed=run.seed, device=device, **on_gradients)
     show = Show(task, in_order("validation", limit=1), precision, seed=run.seed, device=device, tell=say)
     timed = (in_order("validation"), in_order("test"), precision, horizon, timetable, minima)
     units = _units(run, task, splits.facts, minima)
     renewing = in_order("train", n) if (n := batches_at_rest(optimizer, model, reserved.eval_batch_size)) else None
-    return Parts(state, update, task, loader, *timed, warned, data, units, show, named, operations, renewing)
+    return Parts(state, update, task, loader, *timed, warned, data, units, show, named, operations, renewing, world)
 
 
 def _units(run: Settings, task: Task, facts: Mapping[str, Any], minima: list[int]) -> dict[str, str]:
@@ -181,7 +186,7 @@ def _trackers(run: Settings, task: Task) -> dict[str, Any]:
 
 
 def _loader(
-    run: Settings, splits: AnySplits, transform: Transform, device: torch.device, labels: Labels | None
+    run: Settings, splits: AnySplits, transform: Transform, device: torch.device, labels: Labels | None, cut: Cut
 ) -> Loader | ItemLoader:
     """The batches of the training samples."""
     reserved, t = run.dataset.own, run.trainer
@@ -194,6 +199,7 @@ def _loader(
         device=device,
         limit=t.limit_batches,
         overfit=t.overfit_batches,
+        cut=cut,
     )
 
 

@@ -15,7 +15,7 @@ NEUTRAL = ("hydra", "name", "resume", "device", "threads", "logger", "checkpoint
 
 NEUTRAL_WITHIN = {
     "dataset": ("root", "cache_root", "train_samples", "test_samples"),
-    "trainer": ("progress", "profile", "show_every", "keep_memory"),
+    "trainer": ("progress", "profile", "show_every", "keep_memory", "processes"),
 }
 """Keys of groups that do not change it either."""
 

@@ -158,6 +158,19 @@ def whole_number(text: str) -> Any:
         return text
 
 
+def power_of_two(most: int) -> Rule:
+    """Require a power of two."""
+    powers = tuple(2**n for n in range(most.bit_length()) if 2**n <= most)
+    rule = f"must be a power of two, from 1 to {most}"
+
+    def check(key: str, value: Any) -> None:
+        if value is not None and (value not in powers or isinstance(value, (bool, float))):
+            near = min(powers, key=lambda power: abs(power - value)) if isinstance(value, int) else powers[2]
+            raise ConfigError(key, value, rule, f"give {near}")
+
+    return Rule(check, {"enum": powers}, rule)
+
+
 def _yes_no_or_auto(key: str, value: Any) -> None:
     if not (isinstance(value, bool) or value == "auto"):
         raise ConfigError(key, value, "must be true, false or auto")

@@ -21,6 +21,7 @@ from lrsched.config.rules import (
     expression,
     null_or_duration,
     one_of,
+    power_of_two,
     ruled,
     whole_number,
     within,
@@ -94,6 +95,8 @@ class TrainerConfig:
     fused: Any = field(default=False, metadata=ASKED)
     tf32: Any = field(default=False, metadata=ASKED)
     keep_memory: Any = field(default=False, metadata=ASKED)
+    processes: int = ruled(1, within(1, 4096, "each is a part of the machine"))
+    lanes: Optional[int] = ruled(None, power_of_two(4096))
     log_every: str = ruled("20st", duration)
     evaluate_every: str = ruled("1ep", duration)
     show_every: Optional[str] = ruled("100%", null_or_duration)

@@ -33,6 +33,7 @@ LATER: Mapping[str, Any] = {
     "init_match": None,
     "average": {},
     "dataset.cache": False,
+    "trainer.lanes": None,
     **{f"trainer.{name}": False for name in ("channels_last", "compile", "fused", "tf32")},
 }
 """Dotted keys added after 0.1.0, each with the value that computes what versions without it computed.

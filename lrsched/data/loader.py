@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from lrsched.data.batch import Batch, each, samples
 from lrsched.data.clock import Clock
 from lrsched.data.counts import pace
+from lrsched.data.cut import WHOLE, Cut, Piece, drawn_at
 from lrsched.data.transform import Transform
 from lrsched.seeds import key
 
@@ -30,6 +32,7 @@ class Loader:
         device: of the batches; None: the CPU.
         limit: updates after which an epoch ends early, or None.
         overfit: updates to repeat for ever, always with the same samples, or None.
+        cut: how an update is cut into parts, and which are made here.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class Loader:
         device: torch.device | None = None,
         limit: int | None = None,
         overfit: int | None = None,
+        cut: Cut = WHOLE,
     ) -> None:
+        self.cut = cut
         self._device = device or torch.device("cpu")
         self._data = each(data, lambda column: column.to(self._device))
         self._transform, self._seed = transform, seed
@@ -62,6 +67,16 @@ class Loader:
         if len(numbers) <= self.batch_size:
             return [self._take(numbers, step, 0)]
         return [self._take(part, step, m) for m, part in enumerate(numbers.split(self.batch_size))]
+
+    def pieces(self, step: int) -> Iterator[tuple[Piece, Batch]]:
+        """Make the micro-batches of update ``step`` that are this process's, part by part."""
+        entire = self._generator is not None
+        for piece in self.cut.pieces(self._numbers(step), self.batch_size, entire=entire):
+            yield piece, piece.taken(self._take(piece.numbers, *drawn_at(self.cut, step, piece)))
+
+    def samples_of(self, step: int) -> int:
+        """Count the samples of update ``step``, those of all processes."""
+        return len(self._numbers(step))
 
     def sample_numbers(self, step: int) -> list[int]:
         """List the numbers of the training samples of update ``step``."""
@@ -87,9 +102,9 @@ class Loader:
             self._order = epoch, order(self._seed, epoch, self.samples).to(self._device)
         return self._order[1]
 
-    def _take(self, indices: Tensor, step: int, micro: int) -> Batch:
+    def _take(self, indices: Tensor, *position: int) -> Batch:
         if self._generator is not None:
-            self._generator.manual_seed(key(self._seed, "augment", step, micro))
+            self._generator.manual_seed(key(self._seed, "augment", *position))
         return self._transform(each(self._data, lambda column: column.index_select(0, indices)), self._generator)
 
 
@@ -120,6 +135,15 @@ class InOrder:
         self._transform, self._batch_size = transform, batch_size
         count = samples(data) if limit is None else min(samples(data), limit * batch_size)
         self._starts = range(0, count, batch_size)
+
+    def share(self, rank: int, size: int) -> InOrder:
+        """Every ``size``-th batch, from the one with this number on."""
+        shared = copy(self)
+        shared._starts = self._starts[rank::size]
+        return shared
+
+    def __len__(self) -> int:
+        return len(self._starts)
 
     def __iter__(self) -> Iterator[Batch]:
         for start in self._starts:

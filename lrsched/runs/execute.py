@@ -44,9 +44,10 @@ from lrsched.signals import StopFlag
 from lrsched.train.environment import fingerprint, prepare, take, threads_of
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
-from lrsched.train.loop import Outcome, Trainer
+from lrsched.train.loop import Trainer
 from lrsched.train.profile import profiled
 from lrsched.train.recovery import Recovery
+from lrsched.train.timetable import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

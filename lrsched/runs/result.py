@@ -9,14 +9,15 @@ from lrsched.assembly.parts import Parts
 from lrsched.data.batch import Batch
 from lrsched.ended import Ended
 from lrsched.errors import Stopped
+from lrsched.ranks.agreement import together
 from lrsched.records import AVERAGE, ENSEMBLE, RunFolder
 from lrsched.runs.snapshots import tested
 from lrsched.signals import StopFlag
 from lrsched.train.averaging import evaluate_both, renew
 from lrsched.train.evaluate import evaluate
-from lrsched.train.loop import Outcome
 from lrsched.train.nonfinite import Buffers
 from lrsched.train.state import copied, weights_sha256
+from lrsched.train.timetable import Outcome
 
 
 def result_of(parts: Parts, outcome: Outcome, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,8 +74,9 @@ def with_test(
 def evaluated(parts: Parts, batches: Iterable[Batch], prefix: str, stop: StopFlag) -> dict[str, float]:
     """The metrics of a run as it stands, on a part of the data."""
     if parts.renewing is not None:
-        _renew(parts, parts.renewing, stop)
-    return evaluate_both(parts.state, parts.task, parts.precision, batches, prefix, stop, parts.named)
+        renewing = parts.renewing
+        together(parts.world, lambda: _renew(parts, renewing, stop))
+    return evaluate_both(parts.state, parts.task, parts.precision, batches, prefix, stop, parts.named, parts.world)
 
 
 def _renew(parts: Parts, batches: Iterable[Batch], stop: StopFlag) -> None:
@@ -104,6 +106,7 @@ def _test_best_weights(parts: Parts, stop: StopFlag) -> dict[str, float]:
     final = copied(model.state_dict())
     model.load_state_dict(weights)
     try:
-        return evaluate(model, stop.watch(parts.test), parts.task, parts.precision, "test", parts.named)
+        how: dict[str, Any] = {"stop": stop, "world": parts.world}
+        return evaluate(model, parts.test, parts.task, parts.precision, "test", parts.named, **how)
     finally:
         model.load_state_dict(final)

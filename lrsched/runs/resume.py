@@ -33,6 +33,7 @@ FREE = (
     "trainer.profile",
     "trainer.show_every",
     "trainer.keep_memory",
+    "trainer.processes",
     "dataset.root",
     "dataset.cache_root",
     "device",

@@ -15,6 +15,8 @@ from lrsched.config.component import Component
 from lrsched.data.batch import Batch, samples
 from lrsched.errors import ConfigError
 from lrsched.horizon import Horizon
+from lrsched.ranks.agreement import together
+from lrsched.ranks.world import ALONE, World
 from lrsched.records import AVERAGE
 from lrsched.signals import StopFlag
 from lrsched.tasks.task import Task
@@ -201,6 +203,7 @@ def evaluate_both(
     prefix: str,
     stop: StopFlag,
     named: NamedMetrics | None = None,
+    world: World = ALONE,
 ) -> dict[str, float]:
     """The metrics of a run's weights, and of their average as soon as there is one.
 
@@ -212,16 +215,19 @@ def evaluate_both(
         prefix: the part, as ``val``.
         stop: looked at before each batch.
         named: metrics beside the task's, or None.
+        world: the processes of the run.
 
     Raises:
         NotFinite: a metric is not a finite number.
+        Stopped: a signal came to a process.
     """
-    found, average = evaluate(state.model, stop.watch(batches), task, precision, prefix, named), state.average
+    average = state.average
+    found = evaluate(state.model, batches, task, precision, prefix, named, stop=stop, world=world)
     if average is None or not average.began:
         return found
-    average.renew(task, precision, stop)
+    together(world, lambda: average.renew(task, precision, stop))
     prefix += f"/{AVERAGE.rstrip('/')}"
-    return found | evaluate(average.model, stop.watch(batches), task, precision, prefix, named)
+    return found | evaluate(average.model, batches, task, precision, prefix, named, stop=stop, world=world)
 
 
 class _Pieces:

@@ -87,8 +87,14 @@ def device_of(device: str) -> torch.device:
     return chosen
 
 
-def fingerprint(device: torch.device, precision: str) -> dict[str, Any]:
-    """What must be equal for two runs of one config to be equal to the last bit."""
+def fingerprint(device: torch.device, precision: str, processes: int = 1) -> dict[str, Any]:
+    """What must be equal for two runs of one config to be equal to the last bit.
+
+    Args:
+        device: of the run.
+        precision: the arithmetic of the forward pass.
+        processes: that the bits depend on; with lanes 1, since they depend on none.
+    """
     return {
         "lrsched": lrsched.__version__,  # for a reader; `comparable` leaves it out
         "bits": BITS,
@@ -105,7 +111,7 @@ def fingerprint(device: torch.device, precision: str) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": precision,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "world_size": 1,
+        "world_size": processes,
     }
 
 

@@ -14,50 +14,18 @@ from lrsched.checkpoint.store import Store
 from lrsched.ended import Ended
 from lrsched.errors import NotFinite, Stopped
 from lrsched.horizon import Horizon
+from lrsched.ranks.agreement import Agreement, require_same
+from lrsched.ranks.world import ALONE, World
 from lrsched.schedulers.base import Advice, group_names
 from lrsched.schedulers.values import has_value, read_value
 from lrsched.signals import StopFlag
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.recovery import Recovery, refuse_to_save
-from lrsched.train.state import RunState
+from lrsched.train.state import RunState, weights_sha256
+from lrsched.train.timetable import Outcome, Timetable
 from lrsched.train.update import Update
 from lrsched.units import count
-
-
-@dataclass(frozen=True)
-class Timetable:
-    """Steps between the recurring tasks of a run; all are also due at its end.
-
-    Args:
-        log: steps between two rows of training values.
-        evaluate: steps between two evaluations.
-        save: steps between two checkpoints; None: as often as 3 % of the run's time allows.
-        keep: how many checkpoints to keep.
-        patience: evaluations without improvement after which the run ends, or None.
-        patient_from: the step before which no evaluation counts for that.
-        pause: the step at which the run saves and stops, to be resumed later; or None.
-        show: steps after which the next evaluation is shown; None: none is.
-    """
-
-    log: int
-    evaluate: int
-    save: int | None
-    keep: int = 2
-    patience: int | None = None
-    patient_from: int = 0
-    pause: int | None = None
-    show: int | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended, why in words, and by which signal."""
-
-    ended: Ended
-    reason: str
-    signal: int | None = None
-
 
 SHARE = 0.03
 """Share of a run's time spent on checkpoints where ``save`` is None, without the first and the last."""
@@ -86,6 +54,7 @@ class Trainer:
         forks: keeps the states that other runs start from, or None.
         show: makes pictures and texts of the model at a step, and changes nothing; or None.
         snapshots: keeps the weights at the minima of the schedule, or None.
+        world: the processes of the run; all of them take the same steps.
     """
 
     state: RunState
@@ -101,8 +70,11 @@ class Trainer:
     forks: Forks | None = None
     show: Callable[[nn.Module, int], Mapping[str, bytes | str]] | None = None
     snapshots: Snapshots | None = None
+    world: World = ALONE
 
     def __post_init__(self) -> None:
+        self._agreement = Agreement(self.stop, self.world)
+        self._to_save = False
         self._steps = self.state.clock.steps(self.horizon.steps)
         self._saved = self.state.step if self.state.step else -1  # a resumed run has its checkpoint already
         self._saved_at = time.perf_counter()
@@ -129,6 +101,7 @@ class Trainer:
         started = time.perf_counter() - state.seconds
         while True:
             s = state.step
+            self._agree()
             if self._due(table.evaluate) and state.evaluated != s:
                 self._evaluate_now()
             state.seconds = time.perf_counter() - started
@@ -154,9 +127,17 @@ class Trainer:
         s = self.state.step
         return s > 0 and (self.state.clock.is_due(s, every) or s == self._steps)
 
+    def _agree(self) -> None:
+        """Hear whether a signal came to any process, and whether the first one has time to save."""
+        if self.world.size > 1:
+            self._to_save = self._agreement(self.timetable.save is None and self._has_time_to_save())
+
     def _due_to_save(self) -> bool:
         if self.timetable.save is not None:
             return self._due(self.timetable.save)
+        return self._to_save if self.world.size > 1 else self._has_time_to_save()
+
+    def _has_time_to_save(self) -> bool:
         return (time.perf_counter() - self._saved_at) * SHARE >= self.state.save_seconds
 
     def _evaluate_now(self) -> None:
@@ -167,6 +148,7 @@ class Trainer:
         try:
             metrics = self.evaluate()
         except Stopped:
+            self._agree()
             return
         took = time.perf_counter() - began
         self._saved = -1  # a signal may have saved this step without its evaluation
@@ -220,8 +202,9 @@ class Trainer:
 
     def _ending(self) -> Outcome | None:
         state, patience = self.state, self.timetable.patience
-        if self.stop.number is not None:  # first: a signal may have cut the last evaluation short
-            return Outcome(Ended.SIGNAL, f"stopped by {self.stop.name}", self.stop.number)
+        signal = self._agreement.number
+        if signal is not None:  # first: a signal may have cut the last evaluation short
+            return Outcome(Ended.SIGNAL, f"stopped by {self._agreement.name}", signal)
         if state.step >= self._steps:
             done = f"all {self._steps} steps are done" if self._steps > 1 else "its one step is done"
             return Outcome(Ended.FINISHED, done)
@@ -239,6 +222,8 @@ class Trainer:
             return
         began = time.perf_counter()
         self._check()
+        if self.world.size > 1:
+            require_same(self.world, weights_sha256(state.model), f"the weights at step {state.step}")
         state.metrics_bytes = self.journal.flush()
         self.store.save(state.step, state.state_dict(), self.about)
         self.store.prune(

@@ -10,6 +10,7 @@ from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store, load
 from lrsched.data.clock import Clock
 from lrsched.errors import CheckpointError, NotFinite
+from lrsched.ranks.world import ALONE, World
 from lrsched.train.journal import Journal
 from lrsched.train.nonfinite import all_finite
 from lrsched.train.state import RunState
@@ -37,6 +38,7 @@ class Recovery:
         tell: prints a message.
         restore: loads a checkpoint into the run, with the settings that have changed since it was made.
             None: none can have changed.
+        world: the processes of the run; the first one reads the checkpoint.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Recovery:
         journal: Journal,
         tell: Callable[[str], None],
         restore: Callable[[Checkpoint, dict[str, Any]], None] | None = None,
+        world: World = ALONE,
     ) -> None:
+        self._world = world
         self._every = every if policy == "rollback" else None
         self._restore = restore
         self._store, self._journal, self._tell = store, journal, tell
@@ -68,7 +72,7 @@ class Recovery:
         # At rest, numbers are checked before the save: the checkpoint of that step does not exist yet.
         newest = found.step - (not found.samples)
         target = newest if self._every is None else state.clock.last(newest, self._every)
-        complaints, good = self._newest(target)
+        complaints, good = self._world.tell(lambda: self._newest(target))
         if good is None:
             raise found.advised("there is no good checkpoint")
         checkpoint, saved = good

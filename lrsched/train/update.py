@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from lrsched.config.blame import called
 from lrsched.data.loader import Loader
 from lrsched.errors import NotFinite
 from lrsched.optimizers.switching import begin, rest
-from lrsched.seeds import key
+from lrsched.ranks.world import ALONE, World
 from lrsched.tasks.task import Task, share
+from lrsched.train.gradient.parted import Parted
+from lrsched.train.gradient.stepper import Stepper
+from lrsched.train.gradient.whole import Backward
 from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits, largest, total_norm
 from lrsched.train.precision import Precision
 from lrsched.train.state import RunState
-from lrsched.train.stepper import Stepper
 
 if TYPE_CHECKING:
     from lrsched.data.stream.batches import ItemLoader
@@ -46,6 +47,7 @@ class Update:
 
         scheduler.set(s)              the values in force before the forward pass, and those logged at s
         for each micro-batch m:       loader.batch(n)[m] -> transform(seed, n, m) -> task.loss·weight -> backward
+                                      (in lanes or on several processes: see ``Parted``)
         unscale -> finite? -> clip -> optimizer.step -> zero_grad -> average.update -> step = s + 1
 
     ``_once`` is these lines, ``_retry`` handles fp16 overflow, ``__call__`` handles ``skip``, and
@@ -69,6 +71,7 @@ class Update:
         wait: look at every update before the optimizer steps, which makes the host wait for the device.
             None: where it costs next to nothing (CPU), and where it must be (``skip``). Without it,
             the first bad update is remembered on the device, and :meth:`check` raises.
+        world: the processes of the run, each with its parts of every update.
     """
 
     def __init__(
@@ -82,14 +85,14 @@ class Update:
         clip_norm: float | None = None,
         skip: bool = False,
         wait: bool | None = None,
+        world: World = ALONE,
     ) -> None:
-        self._loader, self._task, self._precision, self._seed = loader, task, precision, seed
+        self._loader, self._task = loader, task
         self._clip_norm, self._skip = clip_norm, skip
         at_once = skip or device.type == "cpu" if wait is None else wait
         self._flag = None if at_once else NonFiniteFlag(device)
-        self._reseed: Callable[[int], object] = (
-            torch.cuda.manual_seed if device.type == "cuda" else torch.default_generator.manual_seed
-        )
+        self._backward = Backward(task, precision, seed, device)
+        self._parted = None if loader.cut.whole else Parted(loader, self._backward, world)
         self._stepper: Stepper | None = None
         self._buffers: Buffers | None = None
 
@@ -173,23 +176,7 @@ class Update:
         """The update itself: the lines of the class's docstring, in their order."""
         state.scheduler.set(state.clock.place(state.step))
         number, scaler = state.step + state.passed, state.scaler
-        batches = self._loader.batch(number)
-        weights = [self._task.weight(batch) for batch in batches] if len(batches) > 1 else []
-        whole = sum(weights)
-        total: Tensor | None = None
-        for m, batch in enumerate(batches):
-            self._reseed(key(self._seed, "model", number, m))
-            with called(state.model, batch, f"update {number}"):
-                with self._precision():
-                    loss = self._task.loss(state.model, batch)
-                if weights:
-                    loss = loss * share(weights[m], whole)
-                if self._flag is None:
-                    self._require_finite(state, loss)
-                (loss if scaler is None else scaler.scale(loss)).backward()
-            loss = loss.detach()
-            total = loss if total is None else total + loss
-        assert total is not None  # an update has at least one sample
+        total = self._gradient(state, stepper, number)
         norm = self._unscaled_norm(state, stepper, want_norm)
         if scaler is None:  # else the scaler looks
             self._require_finite_gradient(state, stepper, total, norm)
@@ -203,6 +190,25 @@ class Update:
         state.window.add(total)
         state.step += 1
         return norm
+
+    def _gradient(self, state: RunState, stepper: Stepper, number: int) -> Tensor:
+        """Give the parameters the gradient of a batch, and return its loss."""
+        look = None if self._flag is not None else partial(self._require_finite, state)
+        if self._parted is not None:
+            total = self._parted(state, stepper.parameters, number)
+            if look is not None:
+                look(total)
+            return total
+        batches = self._loader.batch(number)
+        weights = [self._task.weight(batch) for batch in batches] if len(batches) > 1 else []
+        whole = sum(weights)
+        losses = [
+            self._backward(
+                state.model, batch, (number, m), share(weights[m], whole) if weights else None, state.scaler, look
+            )
+            for m, batch in enumerate(batches)
+        ]
+        return reduce(torch.add, losses)  # an update has at least one sample
 
     def _unscaled_norm(self, state: RunState, stepper: Stepper, want_norm: bool) -> Tensor | None:
         """The norm of the whole gradient if it is needed, before clipping; under a loss scale, of the unscaled one."""

@@ -45,7 +45,7 @@ def _is_file(descriptor: int) -> bool:
 POINTS: dict[str, tuple[str, str, Pick]] = {
     "batch": ("lrsched.data.loader:Loader", "batch", _always),
     "backward": ("torch:Tensor", "backward", _always),
-    "optimizer step": ("lrsched.train.stepper:Stepper", "step", _always),
+    "optimizer step": ("lrsched.train.gradient.stepper:Stepper", "step", _always),
     "scheduler.set": ("scheduler", "set", _always),
     "scheduler.observe": ("scheduler", "observe", _always),
     "evaluate": ("lrsched.runs.execute", "evaluated", _always),

@@ -159,7 +159,7 @@ def _hash_fields() -> None:
     """The fields ``reason`` of the classes that hold one."""
     from lrsched.report.runs import RunRecord
     from lrsched.sweep.record import Entry
-    from lrsched.train.loop import Outcome
+    from lrsched.train.timetable import Outcome
 
     for cls in (Outcome, Entry, RunRecord):
 

@@ -25,10 +25,11 @@ from lrsched.signals import StopFlag
 from lrsched.tasks import Classification
 from lrsched.train.evaluate import evaluate
 from lrsched.train.journal import Journal
-from lrsched.train.loop import Timetable, Trainer
+from lrsched.train.loop import Trainer
 from lrsched.train.precision import Precision
 from lrsched.train.recovery import Recovery
 from lrsched.train.state import RunState, weights_sha256
+from lrsched.train.timetable import Timetable
 from lrsched.train.tracker import Tracker, Window
 from lrsched.train.update import Update
 from tests.helpers.marked_data import MarkedModel

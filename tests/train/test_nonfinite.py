@@ -8,9 +8,9 @@ import pytest
 
 from lrsched.data.batch import column
 from lrsched.errors import NotFinite
-from lrsched.train.loop import Timetable
 from lrsched.train.recovery import MOST_ROLLBACKS
 from lrsched.train.state import RunState
+from lrsched.train.timetable import Timetable
 from lrsched.train.update import MOST_PASSED
 from lrsched.units import count
 from tests.helpers.marked_data import ILLS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from lrsched.data.batch import Batch, each
 from lrsched.data.clock import Clock
 from lrsched.data.counts import pace
+from lrsched.data.cut import WHOLE, Cut, Piece, drawn_at
 from lrsched.data.stream.fetch import Fetch, Wanted
 from lrsched.data.stream.permutation import Order
 from lrsched.data.stream.workers import Workers
@@ -41,7 +43,7 @@ class ItemLoader:
         fetch: makes a batch of the training part.
         hands: who makes it.
         transform: brings raw samples into the form that the model is given, in the process that trains, on ``device``.
-        batch_size, accumulate, seed, device, limit, overfit: as for :class:`lrsched.data.loader.Loader`.
+        batch_size, accumulate, seed, device, limit, overfit, cut: as for :class:`lrsched.data.loader.Loader`.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class ItemLoader:
         device: torch.device | None = None,
         limit: int | None = None,
         overfit: int | None = None,
+        cut: Cut = WHOLE,
     ) -> None:
+        self.cut = cut
         self._fetch, self._hands, self._transform, self._seed = fetch, hands, transform, seed
         self._device = device or torch.device("cpu")
         self._generator = torch.Generator(self._device) if transform.draws else None
@@ -85,22 +89,27 @@ class ItemLoader:
         Raises:
             DataError: a sample cannot be made, or a worker died; names the sample.
         """
-        if self._fetch.decoded is not None:
-            _, micro = self._micro(step)
-            return [self._made(self._fetch.taken(self._fetch.decoded, some), step, m) for m, some in enumerate(micro)]
-        wanted = self._wanted(step)
-        if not self._hands.workers or step == self._next - 1:  # tried again: the workers are ahead already
-            return [self._made(self._fetch.here(some), step, m) for m, some in enumerate(wanted)]
-        if self._ahead is None or step != self._next or step == self._end:  # there they ended
-            self._start(step)
-        assert self._ahead is not None
-        made = [self._made(next(self._ahead), step, m) for m, _ in enumerate(wanted)]
-        self._next = step + 1
-        return made
+        return [batch for _, batch in self.pieces(step)]
+
+    def pieces(self, step: int) -> list[tuple[Piece, Batch]]:
+        """Make the micro-batches of update ``step`` that are this process's, part by part.
+
+        Raises:
+            DataError: as for :meth:`batch`.
+        """
+        epoch, pieces = self._pieces(step)
+        return [
+            (piece, piece.taken(self._made(raw, *drawn_at(self.cut, step, piece))))
+            for piece, raw in zip(pieces, self._raw(step, epoch, pieces), strict=True)
+        ]
+
+    def samples_of(self, step: int) -> int:
+        """Count the samples of update ``step``, those of all processes."""
+        return len(self._numbers(step)[1])
 
     def sample_numbers(self, step: int) -> list[int]:
         """List the data set's own numbers of the samples of update ``step``."""
-        return [number for some in self._micro(step)[1] for number in self._fetch.part.numbers(some)]
+        return self._fetch.part.numbers(self._numbers(step)[1])
 
     def ends_at(self, step: int) -> None:
         """Say how many updates the run has: workers make no batches for later ones, unless one of them is asked for."""
@@ -125,25 +134,44 @@ class ItemLoader:
             yield from self._wanted(step)
             step += 1
 
-    def _wanted(self, step: int) -> list[Wanted]:
-        epoch, micro = self._micro(step)
-        return [Wanted(self._fetch.part.numbers(some), (epoch,)) for some in micro]
+    def _raw(self, step: int, epoch: int, pieces: Sequence[Piece]) -> list[Batch]:
+        """The samples of some pieces of an update, as the data set has them."""
+        if self._fetch.decoded is not None:
+            return [self._fetch.taken(self._fetch.decoded, piece.numbers) for piece in pieces]
+        if not self._hands.workers or step == self._next - 1:  # tried again: the workers are ahead already
+            return [self._fetch.here(self._want(piece, epoch)) for piece in pieces]
+        if self._ahead is None or step != self._next or step == self._end:  # there they ended
+            self._start(step)
+        assert self._ahead is not None
+        made = [next(self._ahead) for _ in pieces]
+        self._next = step + 1
+        return made
 
-    def _micro(self, step: int) -> tuple[int, Sequence[Tensor]]:
-        """The epoch of an update, and the numbers of the samples of its micro-batches."""
+    def _wanted(self, step: int) -> list[Wanted]:
+        epoch, pieces = self._pieces(step)
+        return [self._want(piece, epoch) for piece in pieces]
+
+    def _want(self, piece: Piece, epoch: int) -> Wanted:
+        return Wanted(self._fetch.part.numbers(piece.numbers), (epoch,))
+
+    def _pieces(self, step: int) -> tuple[int, list[Piece]]:
+        """The epoch of an update, and its micro-batches that are made here."""
+        epoch, numbers = self._numbers(step)
+        return epoch, self.cut.pieces(numbers, self.batch_size, entire=self._generator is not None)
+
+    def _numbers(self, step: int) -> tuple[int, Tensor]:
+        """The epoch of an update, and the numbers of its samples."""
         clock = self._clock.data
         epoch, position = clock.locate(step - clock.start - clock.passed)
         start = position * self.samples_per_step
         end = start + self.samples_per_step
         if epoch < clock.next_epoch and clock.unseen is not None:  # the epoch that was under way when the clock began
-            numbers = clock.unseen[start:end]
-        else:
-            numbers = self._order.part(0 if self._overfit is not None else epoch, start, end)
-        return epoch, [numbers] if len(numbers) <= self.batch_size else numbers.split(self.batch_size)
+            return epoch, clock.unseen[start:end]
+        return epoch, self._order.part(0 if self._overfit is not None else epoch, start, end)
 
-    def _made(self, raw: Batch, step: int, micro: int) -> Batch:
+    def _made(self, raw: Batch, *position: int) -> Batch:
         if self._generator is not None:
-            self._generator.manual_seed(key(self._seed, "augment", step, micro))
+            self._generator.manual_seed(key(self._seed, "augment", *position))
         return self._transform(moved(raw, self._device), self._generator)
 
 
@@ -172,12 +200,21 @@ class ItemsInOrder:
         self._starts = range(0, count, batch_size)
         self._count = count
 
+    def share(self, rank: int, size: int) -> ItemsInOrder:
+        """Every ``size``-th batch, from the one with this number on."""
+        shared = copy(self)
+        shared._starts = self._starts[rank::size]
+        return shared
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
     def __iter__(self) -> Iterator[Batch]:
         if self._fetch.decoded is not None:
             for some in self._some():
                 yield self._transform(moved(self._fetch.taken(self._fetch.decoded, some), self._device))
             return
-        if not self._hands.workers:
+        if not self._hands.workers or not self._starts:
             for wanted in self._wanted():
                 yield self._transform(moved(self._fetch.here(wanted), self._device))
             return

@@ -4,8 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
+
+from lrsched.data.batch import Batch, each
+
+
+class Piece(NamedTuple):
+    """A micro-batch of one part of an update.
+
+    Args:
+        part: its number.
+        micro: the number of the micro-batch in it.
+        numbers: of the samples to make.
+        share: from where to where they are taken.
+    """
+
+    part: int
+    micro: int
+    numbers: Tensor
+    share: tuple[int, int]
+
+    def taken(self, batch: Batch) -> Batch:
+        """The samples of the share."""
+        begin, end = self.share
+        if (begin, end) == (0, len(self.numbers)):
+            return batch
+        return each(batch, lambda column: column[begin:end])
 
 
 @dataclass(frozen=True)
@@ -33,7 +59,7 @@ class Cut:
 
     @property
     def whole(self) -> bool:
-        """Whether an update is one part."""
+        """Whether an update is one part, and summed as it comes."""
         return self.lanes is None and self.size == 1
 
     @property
@@ -47,17 +73,23 @@ class Cut:
         each = self.parts // self.size
         return range(self.rank * each, (self.rank + 1) * each)
 
-    def taken(self, numbers: Tensor, batch_size: int) -> Iterator[tuple[int, list[Tensor]]]:
-        """The parts of this process that are not empty, each as its number and the samples of its micro-batches.
+    def pieces(self, numbers: Tensor, batch_size: int, *, entire: bool = False) -> list[Piece]:
+        """The micro-batches of the parts of this process, those of no sample left out.
 
         Args:
             numbers: of the samples of an update, in order.
             batch_size: the most samples of a micro-batch.
+            entire: without lanes, make each micro-batch of the update whole and take a share of it: what is drawn for
+                a batch is drawn for all of its samples.
         """
-        for part in self.own:
-            micro = list(self._micro(numbers, batch_size, part))
-            if any(map(len, micro)):
-                yield part, [some for some in micro if len(some)]
+        if self.lanes is None and (entire or self.size == 1):
+            micro = numbers.split(batch_size)
+            whole = [
+                Piece(self.rank, m, some, _bounds(len(some), self.size, self.rank)) for m, some in enumerate(micro)
+            ]
+            return [piece for piece in whole if piece.share[0] < piece.share[1]]
+        parts = ((part, m, some) for part in self.own for m, some in enumerate(self._micro(numbers, batch_size, part)))
+        return [Piece(part, m, some, (0, len(some))) for part, m, some in parts if len(some)]
 
     def sizes(self, samples: int, batch_size: int) -> list[list[int]]:
         """The samples in each micro-batch of each part, of this process and of the others.
@@ -73,10 +105,6 @@ class Cut:
         """Whether each process makes a sample of an update of so many."""
         sizes, each = self.sizes(samples, batch_size), self.parts // self.size
         return [any(sizes[rank * each : (rank + 1) * each]) for rank in range(self.size)]
-
-    def bounds(self, micro: int) -> tuple[int, int]:
-        """Without lanes: where the share of this process in a micro-batch of so many samples begins and ends."""
-        return _bounds(micro, self.size, self.rank)
 
     def _micro(self, numbers: Tensor, batch_size: int, part: int) -> Iterator[Tensor]:
         if self.lanes is not None:
@@ -95,6 +123,15 @@ class Cut:
         for some in _split(samples, batch_size):
             begin, end = _bounds(some, self.size, part)
             yield end - begin
+
+
+WHOLE = Cut()
+"""One process makes an update as it comes."""
+
+
+def drawn_at(cut: Cut, step: int, piece: Piece) -> tuple[int, ...]:
+    """Where in the run a micro-batch is, for what is drawn for all of its samples: with lanes its part says it too."""
+    return (step, piece.micro) if cut.lanes is None else (step, piece.part, piece.micro)
 
 
 def _bounds(samples: int, parts: int, part: int) -> tuple[int, int]:
