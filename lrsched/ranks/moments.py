@@ -30,7 +30,11 @@ class Moments:
 
     def __init__(self, model: nn.Module, world: World) -> None:
         self.model, self._world = model, world
-        found = [layer for layer in model.modules() if isinstance(layer, _BatchNorm) and layer.running_mean is not None]
+        found = [
+            layer
+            for layer in model.modules()
+            if isinstance(layer, _BatchNorm) and layer.track_running_stats and layer.running_mean is not None
+        ]
         self._layers = [_Layer(layer) for layer in found]
         own = {id(buffer) for layer in found for buffer in layer.buffers(recurse=False)}
         self._others = [buffer for buffer in model.buffers() if id(buffer) not in own]
@@ -107,24 +111,30 @@ class _Layer:
         assert layer.running_mean is not None
         assert layer.running_var is not None
         self._layer, self._mean, self._var = layer, layer.running_mean, layer.running_var
-        self._tracked: Tensor | None = layer.num_batches_tracked
+        assert layer.num_batches_tracked is not None
+        self._tracked = layer.num_batches_tracked
         self._momentum = layer.momentum
         self.numbers = 1 + 2 * self._mean.numel()
 
     def begin(self) -> None:
         self._rest = self._mean.clone(), self._var.clone()
-        self._count = None if self._tracked is None else self._tracked.clone()
+        self._count = self._tracked.clone()
         self._momentum = self._layer.momentum
         self._sum = torch.zeros(self.numbers, dtype=torch.float64, device=self._mean.device)
         self._layer.momentum = 1.0
-        self._version = self._mean._version
+        self._seen = self._passes
+
+    @property
+    def _passes(self) -> int:
+        """Rises with each forward pass in training: PyTorch counts them in place, and changes the statistics unseen."""
+        return self._tracked._version
 
     def see(self, share: float) -> None:
-        if self._mean._version == self._version:  # this layer took no part
+        if self._passes == self._seen:  # this layer took no part
             return
         mean, var = self._mean.double(), self._var.double()
         self._sum += share * torch.cat([torch.ones_like(mean[:1]), mean, var + mean * mean])
-        self._version = self._mean._version
+        self._seen = self._passes
 
     def sums(self) -> Tensor:
         found, self._sum = self._sum, torch.zeros_like(self._sum)
@@ -137,11 +147,10 @@ class _Layer:
     def move(self, sums: Tensor) -> None:
         whole, means, squares = sums[:1], *sums[1:].chunk(2)
         took = whole > 0
-        if self._tracked is not None and self._count is not None:
-            self._tracked.copy_(self._count + took.to(self._count.dtype)[0])
-        share: float | Tensor = 0.0 if self._momentum is None else self._momentum
-        if self._momentum is None and self._tracked is not None:  # a plain mean of all updates
-            share = 1.0 / self._tracked.double()
+        self._tracked.copy_(self._count + took.to(self._count.dtype)[0])
+        share = (
+            1.0 / self._tracked.double() if self._momentum is None else self._momentum
+        )  # None: the mean of all updates
         mean = means / whole
         var = (squares / whole - mean * mean).clamp_(min=0)
         for buffer, rest, now in zip((self._mean, self._var), self._rest, (mean, var), strict=True):
