@@ -111,7 +111,7 @@ def test_a_run_of_0_1_0_is_read_as_a_classification_and_keeps_its_hash() -> None
     old = {"trainer": {"label_smoothing": 0.1, "early_stop": {"mode": "min", "start": "0st"}}, "dataset": {"a": 1}}
     now = as_read_now(old)
     assert now["task"] == {"_target_": "lrsched.tasks.Classification", "label_smoothing": 0.1}
-    faster = dict.fromkeys(("channels_last", "compile", "fused", "tf32"), False)
+    faster = {**dict.fromkeys(("channels_last", "compile", "fused", "tf32"), False), "lanes": None}
     assert now["trainer"] == {"early_stop": {"mode": None, "start": "0st"}, "metrics": {}, **faster}
     assert {key: value for key, value in now["dataset"].items() if key != "augment"} == {
         "a": 1,
