@@ -30,8 +30,11 @@ def allowance(
     environment: Mapping[str, str] = os.environ,
     processors: Callable[[], int | None] | None = None,
     root: Path = Path("/"),
+    beside: int = 1,
 ) -> Allowance:
     """The least of all limits: of equals, the first of these, as torch's own choice follows from those before it.
+
+    Processes of one run share it, unless ``OMP_NUM_THREADS`` says what each may have.
 
     ::
 
@@ -46,13 +49,17 @@ def allowance(
         environment: variables of the process.
         processors: counts those of its affinity; None: asks the system.
         root: of the file system.
+        beside: processes of the run on this machine, this one counted.
 
     >>> allowance(8, environment={"OMP_NUM_THREADS": "2"}, processors=lambda: 4, root=Path("/nowhere"))
     Allowance(number=2, limit='OMP_NUM_THREADS=2')
+    >>> allowance(8, environment={}, processors=lambda: 8, root=Path("/nowhere"), beside=2)
+    Allowance(number=4, limit="torch's own choice, for 2 processes")
     """
     limits: list[Allowance] = []
     asked = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdecimal() and int(asked):
+    says = asked.isdecimal() and int(asked) > 0
+    if says:
         limits.append(Allowance(int(asked), f"OMP_NUM_THREADS={asked}"))
     many = (processors or _affinity)()
     affinity = [Allowance(many, f"an affinity to {many} processor{'s' * (many > 1)}")] if many else []
@@ -61,7 +68,10 @@ def allowance(
     for quota in _quotas(root):
         limits.append(Allowance(max(1, int(quota)), f"a control group's quota of {quota:.3g} processors"))
     limits += [Allowance(max(1, chosen), "torch's own choice"), *affinity]
-    return min(limits, key=lambda limit: limit.number)
+    least = min(limits, key=lambda limit: limit.number)
+    if says or beside == 1:
+        return least
+    return Allowance(max(1, least.number // beside), f"{least.limit}, for {beside} processes")
 
 
 def _affinity() -> int | None:

@@ -10,9 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
+
+from lrsched.errors import ConfigError
+from lrsched.ranks.place import KEY, ONLY, Place, given_place, require_same
 
 FOLLOWER = "lrsched.runs.together"
 """The module that a started process runs."""
@@ -102,11 +105,28 @@ class Children:
 
 
 @contextmanager
-def children(size: int) -> Generator[Children]:
-    """The other processes of a run; at the end there are none."""
+def placed(processes: int, objects: Collection[str]) -> Generator[Place]:
+    """The place of this process in its run, whose other processes it starts where nobody else has; then it is rank 0.
+
+    Args:
+        processes: of the config.
+        objects: given in Python, by the keys that they stand in for.
+
+    Raises:
+        ConfigError: the processes cannot be as many, or cannot be given these objects.
+    """
+    given = given_place()
+    require_same(given, processes)
+    size = processes if given is None else given.size
+    if size > 1 and objects:
+        rule = f"cannot be given objects of Python, as this run is in the place of {', '.join(sorted(objects))}"
+        raise ConfigError(KEY, size, rule, f"name a class of a module of yours in the config, or give {KEY}=1")
+    if given is not None or size == 1:
+        yield given or ONLY
+        return
     started, well = Children(size), False
     try:
-        yield started
+        yield Place(size=size, beside=size, children=started)
         well = True
     finally:
         started.end(FAREWELL if well else 1.0)

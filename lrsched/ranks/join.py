@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 import torch.distributed as d
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
+from torch.distributed.rendezvous import rendezvous
 
 from lrsched.errors import UserError
 from lrsched.ranks.line import Line, Peer
@@ -68,7 +70,7 @@ def joined(place: Place, device: str | None, look: Callable[[], None] = lambda: 
         ends.callback(line.close)
         try:
             with _over_loopback(address):
-                at = {"store": d.PrefixStore("lrsched", store), "rank": place.rank, "world_size": place.size}
+                at = {"store": PrefixStore("lrsched", store), "rank": place.rank, "world_size": place.size}
                 d.init_process_group("gloo", timeout=LONG, **at)
             ends.callback(_part)
             yield _with_device(World(rank=place.rank, size=place.size, host=d.group.WORLD, guard=line), place, device)
@@ -98,24 +100,24 @@ def _with_device(world: World, place: Place, device: str | None) -> World:
 def say_over() -> None:
     """Say as rank 0 of an environment that there is no run for the others to take part in; wait until they know."""
     with suppress(Exception):  # they have gone, or were never there
-        store, _, size = next(iter(d.rendezvous("env://", timeout=timedelta(seconds=5))))
+        store, _, size = next(iter(rendezvous("env://", timeout=timedelta(seconds=5))))
         store.set(OVER, "1")
         until = time.monotonic() + 30.0
         while store.add(LEFT, 0) < size - 1 and time.monotonic() < until:
             time.sleep(0.05)
 
 
-def _store(place: Place, look: Callable[[], None]) -> tuple[d.Store, str]:
+def _store(place: Place, look: Callable[[], None]) -> tuple[Store, str]:
     """Torch's store that all processes of a run see, and the address where it lies."""
     children = place.children
     if children is not None:
         address = "127.0.0.1"
-        store = d.TCPStore(address, 0, is_master=True, wait_for_workers=False, timeout=MEETING)
+        store = TCPStore(address, 0, is_master=True, wait_for_workers=False, timeout=MEETING)
         children.tell({"MASTER_ADDR": address, "MASTER_PORT": str(store.port)})
         return store, address
     address = os.environ["MASTER_ADDR"]
     try:
-        store, _, _ = next(iter(d.rendezvous("env://", rank=place.rank, world_size=place.size, timeout=MEETING)))
+        store, _, _ = next(iter(rendezvous("env://", rank=place.rank, world_size=place.size, timeout=MEETING)))
     except d.DistError as error:
         look()
         reason = str(error).splitlines()[0]
@@ -123,7 +125,7 @@ def _store(place: Place, look: Callable[[], None]) -> tuple[d.Store, str]:
     return store, address
 
 
-def _lead(place: Place, store: d.Store, address: str, look: Callable[[], None]) -> Line:
+def _lead(place: Place, store: Store, address: str, look: Callable[[], None]) -> Line:
     """Rank 0: wait for a connection to each of the others."""
     token, peers = secrets.token_hex(16), dict[int, Peer]()
     until = time.monotonic() + MEETING.total_seconds()
@@ -159,7 +161,7 @@ def _require_there(place: Place, ranks: list[int]) -> None:
             raise RankLost(f"rank {rank} {how} before the run began" + (f": {printed[-1]}" if printed else ""))
 
 
-def _follow(place: Place, store: d.Store, look: Callable[[], None]) -> Line:
+def _follow(place: Place, store: Store, look: Callable[[], None]) -> Line:
     """Another rank: wait for rank 0 to say where it listens, and connect."""
     try:
         while not store.check([LINE]):

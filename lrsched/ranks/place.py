@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrsched.errors import ConfigError
@@ -72,7 +72,7 @@ def require_same(place: Place | None, processes: int) -> None:
     """
     if place is not None and processes not in (1, place.size):
         rule = f"torchrun has started {place.size} processes of this run"
-        raise ConfigError(KEY, processes, rule, f"leave it out, or start the run without torchrun and {KEY}={processes}")
+        raise ConfigError(KEY, processes, rule, "leave it out, or start the run without torchrun")
 
 
 def on_device(place: Place, device: str, cuda: int) -> str:
@@ -99,12 +99,6 @@ def on_device(place: Place, device: str, cuda: int) -> str:
         rule = f"asks for {place.beside} GPUs on this machine, one for each process, and there are {cuda}"
         raise ConfigError(KEY, place.size, rule, f"give {KEY}={max(1, cuda)}, or device=cpu")
     return f"cuda:{place.local}"
-
-
-def with_children(children: Children) -> Place:
-    """The place of the process that has started the others."""
-    size = children.size
-    return replace(ONLY, size=size, beside=size, children=children)
 
 
 def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:

@@ -34,7 +34,7 @@ def listener(address: str) -> socket.socket:
             return socket.create_server((where[0], 0), family=family)
         return socket.create_server(("", 0))
     except OSError as error:
-        raise UserError(f"{address} is no address at which the processes of a run can meet: {error.strerror}") from error
+        raise UserError(f"the processes of the run cannot meet at {address}: {error.strerror}") from error
 
 
 def hello(token: str, rank: int) -> bytes:

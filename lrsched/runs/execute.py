@@ -7,16 +7,11 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from lrsched.assembly.parts import Parts, assemble
-from lrsched.assembly.speed.compiled import compile_training
-from lrsched.assembly.speed.keys import set_up, tools
+from lrsched.assembly.parts import Parts
 from lrsched.checkpoint.archive import require_loadable
 from lrsched.checkpoint.fork_point import kept_by
 from lrsched.checkpoint.places import Checkpoint
 from lrsched.checkpoint.store import Store
-from lrsched.compose.leaks import traced
 from lrsched.compose.nodes import plain
 from lrsched.compose.secrets import unmasked
 from lrsched.config.digest import config_sha256
@@ -29,8 +24,7 @@ from lrsched.loggers.base import Logger
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
-from lrsched.machine.allowance import allowance
-from lrsched.machine.threads import AUTO, chosen
+from lrsched.ranks.world import World
 from lrsched.runs.apply_changes import adopt
 from lrsched.runs.finish import advised, finish, how_to_resume, log, logged, open_journal
 from lrsched.runs.fork import begin, find
@@ -40,8 +34,10 @@ from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
 from lrsched.runs.snapshots import opened
+from lrsched.runs.together.lead import led
+from lrsched.runs.together.tell import assembled, follow_state
 from lrsched.signals import StopFlag
-from lrsched.train.environment import fingerprint, prepare, take, threads_of
+from lrsched.train.environment import threads_of
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Trainer
@@ -100,7 +96,8 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
     fresh = not request.resume or not (store.found() or bytes_in(request.folder.metrics))
     require_same(run.model, run.task, begun=not fresh)
     saved = None if fresh else newest(run, request, store)
-    parts, about = _assembled(run, request, saved, held)
+    world = held.enter_context(led(run, request, saved, stop))
+    parts, about = _assembled(run, request, saved, world, held)
     shown, secrets = unmasked(request.config)
     restored = None
     if request.resume and fresh:
@@ -120,6 +117,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         if point is not None and shared is not None:
             restored = begin(parts, request.folder, store, point, shared, about)
         _begin_log(run, parts, restored)
+        follow_state(world, parts.state)
         result, outcome = _train(
             _Execution(
                 run=run,
@@ -147,29 +145,23 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
 
 
 def _assembled(
-    run: Settings, request: RunRequest, saved: Newest | None, held: ExitStack
+    run: Settings, request: RunRequest, saved: Newest | None, world: World, held: ExitStack
 ) -> tuple[Parts, dict[str, Any]]:
     """The parts, and what every manifest says; a new run alone reads the weights that it starts from."""
-    allowed = allowance(torch.get_num_threads())
-    device = prepare(run.device, run.threads, run.trainer.deterministic)
-    set_up(run, device, held)
     begun = initial_weights(run) if saved is None else None
     initial, source = (None, saved and saved.begun_with) if begun is None else begun
-    with traced(run):
-        parts = assemble(run, device, request.context.data, None if saved is None else saved.earlier, initial)
-    about: dict[str, Any] = {}
-    if run.threads == AUTO:
-        before = None if saved is None else threads_of(saved.checkpoint.manifest)
-        about["threads"] = take(chosen(parts.operations_of_a_batch, allowed, before))
-    if run.trainer.compile:
-        compile_training(parts.state.model, parts.loader.batch_size)
-    return parts, {
-        **about,
-        "config_sha256": config_sha256(plain(request.config)),
-        "data_sha256": parts.data_sha256,
-        "fingerprint": {**fingerprint(device, run.trainer.precision), **tools(run)},
-        **({} if source is None else {INITIAL: source}),
-    }
+    parts, about = assembled(
+        run,
+        request.place,
+        world,
+        held,
+        data=request.context.data,
+        earlier=None if saved is None else saved.earlier,
+        initial=initial,
+        before=None if saved is None else threads_of(saved.checkpoint.manifest),
+    )
+    digest = {"config_sha256": config_sha256(plain(request.config))}
+    return parts, {**about, **digest, **({} if source is None else {INITIAL: source})}
 
 
 def _enter(request: RunRequest, held: ExitStack) -> RunRequest:
@@ -218,6 +210,7 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
 
     def go_back(checkpoint: Checkpoint, saved: dict[str, Any]) -> None:
         adopt(parts, saved, settings_at(checkpoint, made.run, request), made.run)
+        follow_state(parts.world, parts.state)
 
     return Trainer(
         state=parts.state,
@@ -229,10 +222,13 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
         journal=journal,
         about=made.about,
         stop=stop,
-        recovery=Recovery(made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say, go_back),
+        recovery=Recovery(
+            made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say, go_back, parts.world
+        ),
         show=parts.show,
         snapshots=opened(parts, made.run, request.folder),
         forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
+        world=parts.world,
     )
 
 

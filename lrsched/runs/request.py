@@ -12,6 +12,7 @@ from lrsched.compose.nodes import as_written, to_yaml
 from lrsched.config.targets import needed_trust
 from lrsched.console import path_override, typed
 from lrsched.errors import ConfigError, RunFolderBusy, storage
+from lrsched.ranks.place import ONLY, Place
 from lrsched.records import RunFolder, write_atomically
 from lrsched.runs.context import WorkerContext
 
@@ -33,6 +34,7 @@ class RunRequest:
         changed: write the stored config anew.
         numbered: the name is a default: if it is taken, add a number to it.
         context: resources of its sweep.
+        place: of this process among those of the run.
     """
 
     folder: RunFolder
@@ -42,6 +44,7 @@ class RunRequest:
     changed: bool = False
     numbered: bool = False
     context: WorkerContext = field(default_factory=WorkerContext)
+    place: Place = ONLY
 
     @property
     def again(self) -> Callable[[str], str]:

@@ -61,9 +61,9 @@ def with_test(
         final = evaluated(parts, parts.test, "test", stop)
         last = parts.state.best.step == parts.state.step and not parts.state.keeps_average
         best = {k: v for k, v in final.items() if AVERAGE not in k} if last else _test_best_weights(parts, stop)
-        snapshots = tested(parts, folder, stop) if parts.minima else {}
+        snapshots = tested(parts, folder, stop) if parts.minima and parts.world.writes else {}
     except Stopped as stopped:
-        outcome = Outcome(Ended.SIGNAL, str(stopped), stop.number)
+        outcome = Outcome(Ended.SIGNAL, str(stopped), stopped.exit_code - 128)  # to any process
         return {**result, **_ending_fields(outcome)}, outcome
     for part, found in snapshots.items():
         final |= {f"{part}/{ENSEMBLE}{name}": found["last"][-1][name] for name in parts.task.better}

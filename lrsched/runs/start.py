@@ -17,6 +17,7 @@ from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.fast.keys import asked, put_values
 from lrsched.imports import collector_at_rest
+from lrsched.ranks.children import placed
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO, newest_unfinished
 from lrsched.runs.context import WorkerContext
@@ -70,6 +71,7 @@ def make_run(
             return result["metrics"].get(config.checkpoint.monitor)
         put(request.config, "sweep", config.sweep)  # how runs are launched, which changes no run
         run = settings(plain(request.config), context.objects)
+        request = replace(request, place=held.enter_context(placed(run.trainer.processes, context.objects)))
         with collector_at_rest():
             from lrsched.runs.execute import execute  # imports torch
 
