@@ -129,7 +129,7 @@ def placed(processes: int, objects: Collection[str]) -> Generator[Place]:
         yield Place(size=size, beside=size, children=started)
         well = True
     finally:
-        started.end(FAREWELL if well else 1.0)
+        started.end(FAREWELL if well else 0.3)
 
 
 def leave_with(parent: int) -> None:

@@ -74,10 +74,10 @@ def joined(place: Place, device: str | None, look: Callable[[], None] = lambda: 
                 d.init_process_group("gloo", timeout=LONG, **at)
             ends.callback(_part)
             yield _with_device(World(rank=place.rank, size=place.size, host=d.group.WORLD, guard=line), place, device)
-        except RankLost:
-            ends.pop_all()  # what waits for a lost process would wait for ever
-            line.close(after=True)
-            _part()
+        except RankLost as error:
+            ends.pop_all()
+            line.close(after=str(error))
+            _part(abort=True)
             raise
 
 
@@ -203,6 +203,13 @@ def _is_loopback(address: str) -> bool:
     return address == "localhost"
 
 
-def _part() -> None:
+def _part(*, abort: bool = False) -> None:
+    """Leave torch's groups.
+
+    Args:
+        abort: what waits for a lost process would wait for ever.
+    """
     with suppress(Exception):
+        if abort and d.group.WORLD is not None:
+            d.group.WORLD.abort()
         d.destroy_process_group()

@@ -85,6 +85,7 @@ class Line:
         self.hangs = hangs
         self._peers, self._how = peers, how
         self._loss: tuple[str, int] | None = None
+        self._after = ""
         self._known, self._over = threading.Event(), threading.Event()
         self._left = END
         self._sending, self._setting = threading.Lock(), threading.Lock()
@@ -106,8 +107,7 @@ class Line:
         """What became of the process whose end a broken connection has shown."""
         if self._known.wait(3.0):
             return self._error()
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        return RankLost(f"the connection between the processes of the run broke: {first}")
+        return RankLost(f"the processes of the run have lost one another{self._after and f': {self._after}'}")
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Tell the processes at the other ends."""
@@ -185,6 +185,8 @@ class Line:
             self._set(f"rank {peer.rank}: {message['error']}", int(message["code"]), peer)
         elif "lost" in message:
             self._set(str(message["lost"]), int(message["code"]), peer)
+        elif "after" in message:
+            self._after = f"rank {peer.rank} says that {message['after']}"
         elif "bye" in message and peer.rank == 0:
             self._set("rank 0 has ended the run", 1, peer)
         peer.left = True

@@ -14,22 +14,22 @@ from lrsched.ranks.place import given_place
 from lrsched.signals import stop_flag
 
 
-def main() -> int:
+def main() -> None:
     """Import what a run needs, be told where rank 0 is, and take part."""
     leave_with(int(sys.argv[1]))
     faulthandler.enable()
     stop = stop_flag()
     with stop, stop.patient():  # a signal to all processes comes here too: the run stops at rest
         with collector_at_rest():
-            from lrsched.runs.together.follow import follow
+            from lrsched.runs.together.follow import follow, leave
         words = sys.stdin.readline()
         if not words:
-            return 0
+            leave(0)
         os.environ.update(json.loads(words))
         threading.Thread(target=_leave_at_end, daemon=True).start()
         place = given_place()
         assert place is not None
-        return follow(place, stop)
+        leave(follow(place, stop))
 
 
 def _leave_at_end() -> None:
@@ -40,7 +40,4 @@ def _leave_at_end() -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    main()

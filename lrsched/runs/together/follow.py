@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from lrsched.config.blame import CodeError, is_out_of_memory, place_of, raised
 from lrsched.errors import UserError
@@ -48,13 +51,21 @@ def _take_part(place: Place, world: World, stop: StopFlag) -> int:
     assert isinstance(world.guard, Line)
     try:
         outcome = _trained(world.tell(_told), place, world, stop)
-    except RankLost:
-        raise
+    except RankLost as error:
+        world.guard.close(after=str(error))
+        leave(error.exit_code)  # to free what waits for the lost process could take for ever
     except BaseException as error:
         found = _as_user_error(error)
         world.guard.close(error=str(found), code=found.exit_code, trace=traceback.format_exc()[-TRACE:])
         raise found from error
     return 0 if outcome.signal is None else 128 + outcome.signal
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _told() -> Told:
