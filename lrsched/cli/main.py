@@ -15,6 +15,7 @@ from lrsched.config.targets import trusted
 from lrsched.console import forgive_readers, say
 from lrsched.errors import ConfigError, nearest
 from lrsched.machine.waiting import wait_shortly
+from lrsched.ranks.place import given_place
 
 COMMANDS = {
     "new": ("FOLDER", "a project of your own that runs at once"),
@@ -69,6 +70,9 @@ def main(words: Sequence[str] | None = None) -> None:
     except ConfigError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    if name != "train" and given_place() is not None:
+        say(f"lrsched {name}: is one process, and torchrun has started several; start it without torchrun")
+        sys.exit(2)
     if name != "train":
         sys.exit(import_module(f"lrsched.cli.{name}").main(arguments))
     open_door(train, arguments)

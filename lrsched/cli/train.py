@@ -10,6 +10,7 @@ from typing import Any
 
 from lrsched.cli.flags import COMPLETION, config_dir, flags_first
 from lrsched.cli.help import HELP, WHOLE, show_help
+from lrsched.cli.torchrun import taking_part
 from lrsched.compose.choices import refuse_hidden
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.compose.hydra_setup import call, register
@@ -39,7 +40,9 @@ def open_door(main: Callable[[], Any], arguments: Sequence[str] | None = None) -
     stop = stop_flag()
     stop.lower()
     try:
-        with stop:
+        with stop, taking_part(words, stop) as followed:
+            if followed is not None:
+                sys.exit(followed)
             words = flags_first(with_own_configs(words))
             more = config_dir(words)
             if more is not None:

@@ -14,11 +14,12 @@ from torch import nn
 from lrsched.compose.errors import RAISED, as_user_error
 from lrsched.config.given import Given, parameters
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import Stopped
+from lrsched.errors import ConfigError, Stopped
 from lrsched.python.finished import Run
 from lrsched.python.given import given_objects
 from lrsched.python.undisturbed import undisturbed
 from lrsched.python.words import checked, config_of
+from lrsched.ranks.place import KEY, given_place
 from lrsched.records import RunFolder
 from lrsched.runs.context import WorkerContext
 from lrsched.runs.start import make_run
@@ -67,6 +68,7 @@ def run(
         with stop_flag().alone() as stop, undisturbed():
             words = checked(overrides)
             try:
+                _refuse_torchrun()
                 objects |= given_objects(model, data, task)
                 config = config_of(words, objects, None if config_dir is None else fspath(config_dir))
                 context = WorkerContext(objects=objects, again=_again(objects), entered=entered.append)
@@ -81,6 +83,13 @@ def run(
         if not entered or ending_of(entered[-1].read_result() or {}).ended is not Ended.SIGNAL:
             raise KeyboardInterrupt from stopped
     return Run(entered[-1].path, objects=objects)
+
+
+def _refuse_torchrun() -> None:
+    place = given_place()
+    if place is not None:
+        rule = f"this program is one of {place.size} that torchrun has started, and each would make the run"
+        raise ConfigError("WORLD_SIZE", place.size, rule, f"start it without torchrun, and give {KEY}={place.size}")
 
 
 def _again(objects: Mapping[str, Given]) -> Callable[[str], str]:

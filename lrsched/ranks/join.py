@@ -31,6 +31,9 @@ LINE, OVER, LEFT = "lrsched/line", "lrsched/over", "lrsched/left"
 MEETING = timedelta(minutes=10)
 """How long the processes wait for one another at the beginning."""
 
+COMING = 60.0
+"""Seconds that rank 0 waits for the others to learn that there is no run."""
+
 LONG = timedelta(days=30)
 """Torch's own limit for a process that waits for another one: the guard says who is gone."""
 
@@ -97,14 +100,24 @@ def _with_device(world: World, place: Place, device: str | None) -> World:
     return replace(world, group=group, device=chosen)
 
 
-def say_over() -> None:
-    """Say as rank 0 of an environment that there is no run for the others to take part in; wait until they know."""
-    with suppress(Exception):  # they have gone, or were never there
-        store, _, size = next(iter(rendezvous("env://", timeout=timedelta(seconds=5))))
-        store.set(OVER, "1")
-        until = time.monotonic() + 30.0
-        while store.add(LEFT, 0) < size - 1 and time.monotonic() < until:
-            time.sleep(0.05)
+@contextmanager
+def meeting_point(place: Place) -> Generator[None]:
+    """As rank 0 of an environment: whoever comes learns within this context that there is a run, or at its end that
+    there is none.
+
+    Raises:
+        UserError: the processes cannot meet.
+    """
+    store, _ = _store(place, lambda: None)
+    try:
+        yield
+    finally:
+        with suppress(d.DistError):
+            if not store.check([LINE]):
+                store.set(OVER, "1")
+                until = time.monotonic() + COMING
+                while store.add(LEFT, 0) < place.size - 1 and time.monotonic() < until:
+                    time.sleep(0.05)
 
 
 def _store(place: Place, look: Callable[[], None]) -> tuple[Store, str]:
@@ -148,7 +161,11 @@ def _lead(place: Place, store: Store, address: str, look: Callable[[], None]) ->
                 sock.sendall(written({"token": token, "rank": 0, "pid": os.getpid(), "machine": machine()}))
                 peers[said["rank"]] = _peer(sock, said)
     children = place.children
-    how = (lambda rank: None) if children is None else (lambda rank: children.how(rank, 1.0))
+
+    def how(rank: int) -> tuple[str, str] | None:
+        ended = None if children is None else children.how(rank, 1.0)
+        return None if children is None or ended is None else (ended, children.printed(rank))
+
     return Line([peers[rank] for rank in sorted(peers)], how=how)
 
 

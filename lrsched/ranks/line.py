@@ -38,6 +38,10 @@ AWAKE = 1.0
 """Seconds that one look counts for at most: while this process itself sleeps, others are not silent."""
 
 
+How = Callable[[int], tuple[str, str] | None]
+"""How the process of a rank ended, and what it printed last."""
+
+
 @dataclass(eq=False)
 class Peer:
     """A process at the other end.
@@ -69,22 +73,25 @@ class Line:
 
     Args:
         peers: at the other ends.
-        how: says how the process of a rank ended, where this process has started it; waits shortly.
+        how: says how the process of a rank ended, where this process has started it, and what it printed last; waits
+            shortly.
         hangs: whether this process may hang where it cannot look: then it is ended.
     """
 
     def __init__(
-        self, peers: list[Peer], *, how: Callable[[int], str | None] = lambda rank: None, hangs: bool = False
+        self,
+        peers: list[Peer],
+        *,
+        how: Callable[[int], tuple[str, str] | None] = lambda rank: None,
+        hangs: bool = False,
     ) -> None:
         self.last_words: Callable[[str], None] = lambda said: None
         """Called before this process is ended."""
         self.at_loss: Callable[[], None] = lambda: None
         """Called once when a process is lost: frees whoever waits for it."""
-        self.trace = ""
-        """The traceback of the process that has said why it ends."""
         self.hangs = hangs
         self._peers, self._how = peers, how
-        self._loss: tuple[str, int] | None = None
+        self._loss: tuple[str, int, str] | None = None
         self._after = ""
         self._known, self._over = threading.Event(), threading.Event()
         self._left = END
@@ -130,7 +137,7 @@ class Line:
         assert self._loss is not None
         self._left = WRAP_UP
         error = RankLost(self._loss[0])
-        error.exit_code = self._loss[1]
+        error.exit_code, error.trace = self._loss[1:]
         return error
 
     def _watch(self) -> None:
@@ -176,13 +183,13 @@ class Line:
         if found and len(peer.said) < LONGEST:
             return True
         if not peer.left:
-            self._lose(peer, self._how(peer.rank) or "has ended without a word")
+            how, printed = self._how(peer.rank) or ("has ended without a word", "")
+            self._lose(peer, how, printed)
         return False
 
     def _take(self, peer: Peer, message: dict[str, Any]) -> None:
         if "error" in message:
-            self.trace = str(message.get("trace", ""))
-            self._set(f"rank {peer.rank}: {message['error']}", int(message["code"]), peer)
+            self._set(f"rank {peer.rank}: {message['error']}", int(message["code"]), peer, str(message["trace"]))
         elif "lost" in message:
             self._set(str(message["lost"]), int(message["code"]), peer)
         elif "after" in message:
@@ -191,15 +198,15 @@ class Line:
             self._set("rank 0 has ended the run", 1, peer)
         peer.left = True
 
-    def _lose(self, peer: Peer, how: str) -> None:
+    def _lose(self, peer: Peer, how: str, printed: str = "") -> None:
         peer.left = True
-        self._set(f"rank {peer.rank} {how}", 1, peer)
+        self._set(f"rank {peer.rank} {how}", 1, peer, printed)
 
-    def _set(self, what: str, code: int, peer: Peer) -> None:
+    def _set(self, what: str, code: int, peer: Peer, trace: str = "") -> None:
         with self._setting:
             if self._loss is not None:  # that is why this one is gone too
                 return
-            self._loss = what, code
+            self._loss = what, code, trace
         self._left = END - peer.silent
         for other in self._peers:
             if other is not peer:

@@ -27,6 +27,9 @@ LOOK = timedelta(seconds=0.5)
 class RankLost(UserError):
     """A process of the run has ended, or has not been heard for too long."""
 
+    trace = ""
+    """What it printed last, or its traceback."""
+
 
 class Guard(Protocol):
     """Knows whether the other processes are there."""

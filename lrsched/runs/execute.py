@@ -24,9 +24,9 @@ from lrsched.loggers.base import Logger
 from lrsched.loggers.slots import ProgressSlot
 from lrsched.loggers.summary import one_line, summary
 from lrsched.loggers.terminal import Terminal
-from lrsched.ranks.world import World
+from lrsched.ranks.world import RankLost, World
 from lrsched.runs.apply_changes import adopt
-from lrsched.runs.finish import advised, finish, how_to_resume, log, logged, open_journal
+from lrsched.runs.finish import advised, begin_log, finish, how_to_resume, log, logged, open_journal
 from lrsched.runs.fork import begin, find
 from lrsched.runs.initial import INITIAL, initial_weights
 from lrsched.runs.newest import Newest, newest, settings_at
@@ -34,7 +34,7 @@ from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
 from lrsched.runs.result import evaluated, result_of, with_test
 from lrsched.runs.snapshots import opened
-from lrsched.runs.together.lead import led
+from lrsched.runs.together.lead import led, speak_last
 from lrsched.runs.together.tell import assembled, follow_state
 from lrsched.signals import StopFlag
 from lrsched.train.environment import threads_of
@@ -116,8 +116,7 @@ def execute(run: Settings, request: RunRequest, held: ExitStack, stop: StopFlag,
         ends.enter_context(logged(request.folder, secrets))
         if point is not None and shared is not None:
             restored = begin(parts, request.folder, store, point, shared, about)
-        _begin_log(run, parts, restored)
-        follow_state(world, parts.state)
+        begin_log(run, parts, restored)
         result, outcome = _train(
             _Execution(
                 run=run,
@@ -182,7 +181,13 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
     parts, folder = made.parts, made.request.folder
     result: dict[str, Any] = {"status": "failed", "ended": "error", "reason": "", "metrics": {}}
     journal = None
+
+    def last_words(said: str) -> None:
+        finish(folder, None, {**result, "reason": f"RankLost: {said}"}, made.secrets, made.request.again)
+
+    speak_last(parts.world, last_words)
     try:
+        follow_state(parts.world, parts.state)
         journal = open_journal(made.parts, made.request, made.loggers, made.shown, made.restored)
         with profiled(folder.path) if made.run.trainer.profile else nullcontext():
             outcome = _trainer(made, journal).run()
@@ -192,6 +197,8 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
         return result, outcome
     except BaseException as error:
         log.exception("the run failed")
+        if isinstance(error, RankLost) and error.trace:
+            log.error("it printed:\n%s", error.trace)
         result["reason"] = f"{type(error).__name__}: {error}"
         result = result_of(parts, Outcome(ended_by(error) or Ended.ERROR, result["reason"]), made.about)
         if isinstance(error, NotFinite):
@@ -230,21 +237,6 @@ def _trainer(made: _Execution, journal: Journal) -> Trainer:
         forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
         world=parts.world,
     )
-
-
-def _begin_log(run: Settings, parts: Parts, restored: Restored | None) -> None:
-    for caution in parts.cautions:
-        log.warning(caution)
-    log.info(
-        "%s at step %d of %d",
-        "resumed" if restored else "started",
-        parts.state.step,
-        parts.state.clock.steps(parts.horizon.steps),
-    )
-    for change in run.trainer.extensions:
-        log.info("planned for another length until step %d; from there on: %s", change.at, change.policy)
-    for note in restored.notes if restored else ():
-        log.warning(note)
 
 
 def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) -> list[Logger]:

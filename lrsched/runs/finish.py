@@ -13,7 +13,7 @@ from lrsched.compose.hyperparameters import hyperparameters
 from lrsched.compose.secrets import Redacting, redacted
 from lrsched.config.blame import CodeError, is_out_of_memory, place_of, raised
 from lrsched.config.component import Component
-from lrsched.config.settings import base_rate
+from lrsched.config.settings import Settings, base_rate
 from lrsched.config.walk import flat
 from lrsched.console import path_override, say, typed
 from lrsched.errors import ConfigError, NotFinite, StateError, Stopped, StorageError, UserError, refused
@@ -47,6 +47,22 @@ def logged(folder: RunFolder, secrets: Mapping[str, str]) -> Iterator[None]:
             handler.close()
         except OSError as error:
             say(f"{folder.log}: {error.strerror}")
+
+
+def begin_log(run: Settings, parts: Parts, restored: Restored | None) -> None:
+    """Log how a run begins or goes on, and what is to be watched."""
+    for caution in parts.cautions:
+        log.warning(caution)
+    log.info(
+        "%s at step %d of %d",
+        "resumed" if restored else "started",
+        parts.state.step,
+        parts.state.clock.steps(parts.horizon.steps),
+    )
+    for change in run.trainer.extensions:
+        log.info("planned for another length until step %d; from there on: %s", change.at, change.policy)
+    for note in restored.notes if restored else ():
+        log.warning(note)
 
 
 def open_journal(
@@ -154,7 +170,9 @@ def advised(
     if isinstance(error, Stopped):
         return Stopped(error.exit_code - 128, f"{error}; {how}")
     if isinstance(error, UserError):
-        return type(error)(f"{error}; {how}")
+        found = type(error)(f"{error}; {how}")
+        found.exit_code = error.exit_code  # of another process's error
+        return found
     if isinstance(error, OSError):
         return StorageError(f"{refused(error)}; {how}")
     if isinstance(error, KeyboardInterrupt):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -74,7 +75,7 @@ def _told() -> Told:
 
 def _trained(told: Told, place: Place, world: World, stop: StopFlag) -> Outcome:
     run = told.run
-    parts, about = assembled(run, place, world, data={}, earlier=told.earlier)
+    parts, about = assembled(run, place, world, ExitStack(), data={}, earlier=told.earlier)
     follow_state(world, parts.state)
     store, journal = SilentStore(), SilentJournal()
 
@@ -113,5 +114,7 @@ def _as_user_error(error: BaseException) -> UserError:
     if isinstance(error, Exception) and is_out_of_memory(error):
         return UserError(f"out of memory: {(str(error).splitlines() or [''])[0]}")
     if place_of(error):
-        return CodeError(f"{raised(error)}: the code at fault is not ours")
+        return CodeError(
+            f"{raised(error)}: the code at fault is not ours; its traceback is in the run's train.log; mend it"
+        )
     return UserError(f"{type(error).__name__}: {error}. This is a bug of ours")

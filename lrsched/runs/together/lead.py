@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from lrsched.config.settings import Settings
+from lrsched.console import say
 from lrsched.ranks.join import joined
+from lrsched.ranks.line import Line
 from lrsched.ranks.world import World
 from lrsched.runs.newest import Newest
 from lrsched.runs.request import RunRequest
 from lrsched.runs.together.tell import Told
 from lrsched.signals import StopFlag
 
-log = logging.getLogger("lrsched")
+
+def speak_last(world: World, write: Callable[[str], None]) -> None:
+    """Say what is written where this process is ended because it may wait for a lost one for ever.
+
+    Args:
+        world: the processes.
+        write: the result; called with what became of the lost one.
+    """
+
+    def speak(said: str) -> None:
+        say(said)
+        write(said)
+
+    if isinstance(world.guard, Line):
+        world.guard.last_words = speak
 
 
 @contextmanager
