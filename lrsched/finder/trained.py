@@ -14,7 +14,7 @@ from lrsched.checkpoint.lock import LOCK
 from lrsched.config.run_id import key_of
 from lrsched.config.settings import Settings, direction
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import ConfigError, Incomplete, Stopped, storage
+from lrsched.errors import ConfigError, Incomplete, Stopped, nearest, storage
 from lrsched.finder.answer import Candidate
 from lrsched.finder.folder import QUESTION
 from lrsched.records import write_json
@@ -202,7 +202,12 @@ def _loss(job: Valid) -> float:
     """The monitored metric at its end."""
     if _diverged(job):
         return math.inf
-    return float((job.folder.read_result() or {})["metrics"][job.settings.checkpoint.monitor])
+    metrics, monitor = (job.folder.read_result() or {}).get("metrics", {}), job.settings.checkpoint.monitor
+    if monitor not in metrics:  # a key that changes no run: one of another command may lack it
+        known = [name for name in metrics if name.startswith("val/")]
+        remedy = f"{nearest(monitor, known)}, or give another name"
+        raise ConfigError("checkpoint.monitor", monitor, f"{job.folder}, which is finished, has no such metric", remedy)
+    return float(metrics[monitor])
 
 
 def _steps(job: Valid) -> int:

@@ -303,3 +303,18 @@ def test_on_the_exact_workload_it_comes_near_the_best_rate() -> None:
     chosen = np.append(rates, found()["suggestion"])
     loss = Quadratic.of("easy").expected(shape[:, None] * chosen, batch=4).loss[-1]
     assert loss[-1] / loss[:-1].min() < 1.1
+
+
+def test_a_metric_that_the_runs_lack_is_refused_by_name(run_cli) -> None:
+    """``checkpoint.monitor`` is no part of the question: it changes no run."""
+    words = [*WORDS, "trainer.epochs=1", "find.budget=100%"]
+    assert run_cli(*words, command="find").code == 0
+    for result in Path("outputs/found").glob("*/result.json"):
+        told = json.loads(result.read_text())
+        told["metrics"] = {"val/loss": 0.5, "test/loss": 0.5}  # as of a task that measured less
+        result.write_text(json.dumps(told))
+    ended = run_cli(*words, "checkpoint.monitor=val/accuracy", command="find")
+    assert ended.code == 2, ended.err
+    said = ended.err.splitlines()[-1]
+    assert "checkpoint.monitor=val/accuracy: outputs/found/" in said
+    assert said.endswith("which is finished, has no such metric; known are: val/loss, or give another name")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from lrsched.records import RunFolder
 from lrsched.sweep import processes as pool
+from lrsched.sweep.launchers.worker import error_of_job
+from lrsched.sweep.processes import End
 from tests.helpers.cli import TINY, Ended
 
 REASONS = {
@@ -126,3 +130,17 @@ def test_six_die_and_six_finish(sweep, launcher: str, deaths: list[str]) -> None
     after = stamps()
     assert len(after) == 12
     assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize("code", [2, 5])
+def test_a_run_that_an_equal_sweep_finished_meanwhile_is_finished(code: int, tmp_path: Path) -> None:
+    """The claim of its folder was refused; what was finished before the job began is another matter."""
+    folder = RunFolder(tmp_path / "seed-0")
+    folder.path.mkdir()
+    folder.config.write_text("{}")
+    folder.result.write_text('{"status": "finished", "ended": "finished", "reason": "all 10 steps are done"}')
+    assert error_of_job(folder, End(code, 5.0)) is None
+    assert error_of_job(folder, End(1, 5.0)) is not None
+    long_ago = folder.result.stat().st_mtime - 60
+    os.utime(folder.result, (long_ago, long_ago))
+    assert error_of_job(folder, End(code, 5.0)) is not None

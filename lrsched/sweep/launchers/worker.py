@@ -18,7 +18,7 @@ from lrsched.compose.errors import as_user_error
 from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ending_of
-from lrsched.errors import NotFinite, Stopped, UserError
+from lrsched.errors import ConfigError, NotFinite, RunFolderBusy, Stopped, UserError
 from lrsched.records import RunFolder, write_json
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.context import WorkerContext
@@ -185,7 +185,7 @@ def error_of_job(folder: RunFolder, end: End) -> UserError | None:
     messages = _collected(folder)
     for warning in messages.get("warnings", ()):
         say(f"[{folder.path.name}] {warning}")
-    if end.code == 0 and (finished(folder) or paused(folder)):
+    if (end.code == 0 and (finished(folder) or paused(folder))) or _by_another(folder, end):
         for path in (output_of(folder), *_places(folder)):
             path.unlink(missing_ok=True)
         return None
@@ -200,6 +200,12 @@ def error_of_job(folder: RunFolder, end: End) -> UserError | None:
     error = error_of({**result, "reason": reason})
     error.exit_code = end.code or 1
     return error
+
+
+def _by_another(folder: RunFolder, end: End) -> bool:
+    """Whether an equal sweep at the same moment had claimed the run, and has finished it since this job began."""
+    refused = end.code in (ConfigError.exit_code, RunFolderBusy.exit_code)
+    return refused and result_within(folder, end.seconds).get("status") == "finished"
 
 
 def error_of(result: Mapping[str, Any]) -> UserError:
