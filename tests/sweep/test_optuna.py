@@ -74,6 +74,16 @@ def test_the_name_of_another_sweeper_is_left_alone(study, run_cli) -> None:
     assert {path: path.read_bytes() for path in Path("outputs/grid").rglob("*") if path.is_file()} == held
 
 
+@pytest.mark.parametrize("sweeper", ["grid", "halving"])
+def test_the_name_of_a_study_is_left_alone(study, run_cli, sweeper: str) -> None:
+    assert study(1, name="study").code == 0
+    held = {path: path.read_bytes() for path in Path("outputs/study").rglob("*") if path.is_file()}
+    ended = run_cli("-m", *TINY, "logger=none", "seed=0,1", "name=study", f"hydra/sweeper={sweeper}")
+    assert ended.code == 2
+    assert "name=study: outputs/study already holds a study; give another name" in ended.err
+    assert {path: path.read_bytes() for path in Path("outputs/study").rglob("*") if path.is_file()} == held
+
+
 def test_n_trials_is_a_total_and_each_value_is_that_of_its_run(study) -> None:
     assert study(2).code == 0
     two = outcomes()

@@ -16,6 +16,7 @@ from lrsched.sweep.finish import close
 from lrsched.sweep.launchers.dispatch import make_folder
 from lrsched.sweep.sweep import Invalid, Valid
 from lrsched.sweep.sweepers.base import SweepRunner
+from lrsched.sweep.sweepers.taken import refuse_study
 from lrsched.units import count
 
 
@@ -38,6 +39,7 @@ class Grid(SweepRunner):
         valid = [job for job in planned if isinstance(job, Valid)]
         if valid:
             self._check(valid)
+            refuse_study(self._sweep.record.folder)
             make_folder(self._sweep)
             done = sum(job.entry.is_done for job in valid)
             before = f", {done} of them finished before" if done else ""
