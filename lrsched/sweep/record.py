@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lrsched.console import say
 from lrsched.ended import Ended, Why, ended_by, ending_of
 from lrsched.errors import NotBegun, UserError
+from lrsched.numbers import number
 from lrsched.records import write_json
+from lrsched.report.folders import own_text
 
 FILE = "sweep.json"
 
@@ -109,7 +113,11 @@ class Record:
         self.probes: list[Entry] = []  # probe runs (cooldowns at rungs); their steps count as cost
         self._began = time.monotonic()
         self._again = 0.0
-        self._seconds = _number(self._written().get("wall_seconds"))
+        before = self._written()
+        self._seconds = _number(before.get("wall_seconds"))
+        if not before and os.path.lexists(folder / FILE):
+            why = "is a link, and links are not followed" if (folder / FILE).is_symlink() else "cannot be read"
+            say(f"warning: {folder / FILE} {why}: it is written anew, without the jobs of earlier commands")
 
     @property
     def done(self) -> int:
@@ -146,12 +154,12 @@ class Record:
     def _written(self) -> dict[str, Any]:
         """The content of the file, empty if it cannot be read; another command may have written it since."""
         try:
-            content = json.loads((self.folder / FILE).read_text("utf-8"))
+            content = json.loads(own_text(self.folder / FILE))
             jobs = content["jobs"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}
         return content if isinstance(jobs, list) and all(isinstance(job, dict) for job in jobs) else {}
 
 
 def _number(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) else 0
+    return value if number(value) is not None else 0

@@ -77,6 +77,27 @@ def test_a_folder_with_another_run_is_no_fault_of_the_config(run_cli) -> None:
     assert f"{folder} holds a run whose config differs from its name" in ended.err
 
 
+@pytest.mark.parametrize("how", ["damaged", "a link"])
+def test_a_record_that_cannot_be_read_is_told_of(run_cli, how: str) -> None:
+    sweep = ("-m", *TINY, "logger=none", "trainer.epochs=1", "name=sweep")
+    assert run_cli(*sweep, "seed=0").code == 0
+    file = Path("outputs/sweep/sweep.json")
+    if how == "damaged":
+        file.write_text('{"jobs": [')
+    else:
+        file.rename("elsewhere.json")
+        file.symlink_to(Path("elsewhere.json").absolute())
+        before = Path("elsewhere.json").read_bytes()
+    ended = run_cli(*sweep, "seed=1")
+    assert ended.code == 0
+    why = "cannot be read" if how == "damaged" else "is a link, and links are not followed"
+    told = f"warning: outputs/sweep/sweep.json {why}: it is written anew, without the jobs of earlier commands"
+    assert ended.err.count(told) == 1
+    assert [job["overrides"][-1] for job in json.loads(file.read_text())["jobs"]] == ["seed=1"]
+    if how == "a link":
+        assert Path("elsewhere.json").read_bytes() == before
+
+
 def test_ids_begin_with_what_the_runs_differ_in(run_cli) -> None:
     ended = run_cli("-m", *TINY, "name=sweep", "seed=0,1", "sweep.until=1")
     names = sorted(path.name for path in (ended.cwd / "outputs/sweep").iterdir() if path.is_dir())
