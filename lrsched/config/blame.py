@@ -36,6 +36,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
+UNDETERMINED = "does not have a deterministic implementation"
+"""What PyTorch says of an operation that may not be used where equal runs are to be equal."""
+
+
 def raised(error: BaseException) -> str:
     """An error that code of a user's own raised: its type, its first line, and the line of that code.
 
@@ -117,6 +121,11 @@ class called:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         said = isinstance(error, UserError)
+        if isinstance(error, RuntimeError) and UNDETERMINED in str(error):
+            operation = str(error).split()[0]
+            rule = f"{operation}, which {type(self._model).__name__} or its loss uses, has no deterministic form here"
+            remedy = "give trainer.deterministic=false: equal runs may then differ in the last bits"
+            raise ConfigError("trainer.deterministic", True, rule, remedy) from error
         if not isinstance(error, Exception) or said or is_out_of_memory(error) or place_of(error):
             return
         columns = self._batch.values() if is_mapping(self._batch) else self._batch

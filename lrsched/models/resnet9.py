@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from lrsched.errors import ConfigError
 from lrsched.models import checks
@@ -65,7 +66,7 @@ class ResNet9(nn.Module):
             _convolution(4 * w, 8 * w),
             nn.MaxPool2d(2),
             _Residual(8 * w),
-            nn.AdaptiveMaxPool2d(1),
+            _Global(),
             nn.Flatten(),
         )
         self.head = nn.Linear(8 * w, checks.outputs(classes, outputs), bias=False)
@@ -78,6 +79,13 @@ class ResNet9(nn.Module):
     def before_norm(self) -> set[str]:
         """The weights whose scale does not matter: those of the convolutions before a norm."""
         return in_a_row(self)
+
+
+class _Global(nn.Module):
+    """The largest value of each feature map: a pool of its size, which is deterministic on a GPU, too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return max_pool2d(x, x.shape[-2:])
 
 
 class _Residual(nn.Module):
