@@ -66,14 +66,38 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config = path / "config.yaml"
-        self.metrics = path / "metrics.jsonl"
-        self.timing = path / "timing.jsonl"
-        self.result = path / "result.json"
-        self.checkpoints = path / "checkpoints"
-        self.log = path / "train.log"
-        self.shown = path / "shown"
-        self.snapshots = path / "snapshots"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def timing(self) -> Path:
+        return self.path / "timing.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def shown(self) -> Path:
+        return self.path / "shown"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.path / "snapshots"
 
     def __str__(self) -> str:
         return str(self.path)

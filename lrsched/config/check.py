@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from lrsched.config import schema
 from lrsched.config.peers import nearest_key
@@ -25,6 +25,8 @@ def check_numbers(value: Any, key: str = "") -> None:
         ConfigError: NaN, an infinity, a float beyond float32 or a whole number beyond 64 bits.
     """
     for name, number in leaves(value, key):
+        if type(number) is str:
+            continue
         if isinstance(number, float) and not abs(number) <= FLOAT32_MAX:
             rule = f"must be a finite number, at most {FLOAT32_MAX:.3g} in size: float32 holds no more"
             raise ConfigError(name, number, rule)
@@ -67,33 +69,51 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
     Raises:
         ConfigError: an unknown key, or a value of another type or out of its range.
     """
-    hints, items = _fields(cls)
+    fields = _fields(cls)
     values = {}
     for name, value in node.items():
         key = f"{prefix}.{name}" if prefix else name
-        if name not in items:
+        field = fields.get(name)
+        if field is None:
             if key in MOVED:
                 raise ConfigError(key, value, "has moved", f"it is {MOVED[key]} now")
             places = [] if prefix else keys_named(name, {word: item for word, item in node.items() if word != name})
-            remedy = f"write {places[0]}={value}" if len(places) == 1 else nearest_key(name, items)
+            remedy = f"write {places[0]}={value}" if len(places) == 1 else nearest_key(name, fields)
             raise ConfigError(key, value, "there is no such key", remedy)
-        hint = hints[name]
-        if dataclasses.is_dataclass(hint):
-            values[name] = _entry(hint, value, key)  # type: ignore[arg-type]
+        if field.nested is not None:
+            values[name] = _entry(field.nested, value, key)
             continue
-        checked = check_type(key, value, hint)
-        if each := items[name].metadata.get("items"):
-            checked = [_entry(each, item, f"{key}[{i}]") for i, item in enumerate(checked)]
-        if rule := items[name].metadata.get("rule"):
-            rule(key, checked)
+        checked = check_type(key, value, field.hint)
+        if field.each is not None:
+            checked = [_entry(field.each, item, f"{key}[{i}]") for i, item in enumerate(checked)]
+        if field.rule is not None:
+            field.rule(key, checked)
         values[name] = checked
     return cls(**values)
 
 
+class _Field(NamedTuple):
+    """A field of a schema: its annotation; or the schema of its node, or of each of its items; its rule."""
+
+    hint: Any
+    nested: type[Any] | None
+    each: type[Any] | None
+    rule: Callable[[str, Any], object] | None
+
+
 @cache
-def _fields(cls: type) -> tuple[Mapping[str, Any], Mapping[str, dataclasses.Field[Any]]]:
-    """The annotation of each field of a schema, evaluated, and the field. (Evaluating takes longer than a check.)"""
-    return get_type_hints(cls), {item.name: item for item in dataclasses.fields(cls)}
+def _fields(cls: type) -> Mapping[str, _Field]:
+    """The fields of a schema, its annotations evaluated. (Evaluating takes longer than a check.)"""
+    hints = get_type_hints(cls)
+    return {
+        item.name: _Field(
+            hint := hints[item.name],
+            hint if isinstance(hint, type) and dataclasses.is_dataclass(hint) else None,
+            item.metadata.get("items"),
+            item.metadata.get("rule"),
+        )
+        for item in dataclasses.fields(cls)
+    }
 
 
 def _entry(cls: type[S], value: Any, key: str) -> S:

@@ -28,6 +28,8 @@ def check_type(key: str, value: Any, hint: Any) -> Any:
     Traceback (most recent call last):
     lrsched.errors.ConfigError: epochs=ten: must be a whole number
     """
+    if type(value) is hint:  # most are single values of their very type
+        return value
     matched, result = _match(key, value, hint)
     if matched:
         return result

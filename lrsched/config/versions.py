@@ -60,10 +60,10 @@ def as_written_first(config: Mapping[str, Any]) -> dict[str, Any]:
         _move(first, new, old)
     for key, (before, now) in SPELT.items():
         _replace(first, key, now, before)
+    home = _find(first, "dataset._target_")
+    foreign = OF_OURS if isinstance(home, str) and not home.startswith("lrsched.") else ()
     for key, value in _declared(first):
-        home = _find(first, "dataset._target_")
-        foreign = key in OF_OURS and isinstance(home, str) and not home.startswith("lrsched.")
-        if _find(first, key) == value and not foreign:
+        if _find(first, key) == value and key not in foreign:
             _take(first, key)
     return first
 
@@ -114,7 +114,9 @@ def _belongs_to_a_class(config: dict[str, Any], key: str) -> bool:
 
 def _find(config: Any, key: str) -> Any:
     for name in key.split("."):
-        config = config.get(name, _ABSENT) if is_mapping(config) else _ABSENT
+        if not is_mapping(config):
+            return _ABSENT
+        config = config.get(name, _ABSENT)
     return config
 
 

@@ -86,8 +86,8 @@ def costs(folders: Iterable[Path], runs: Iterable[RunRecord] = ()) -> list[Cost]
         folders: of the sweeps.
         runs: that were read: where those that go on have come to, if that is known.
     """
-    steps = {os.path.realpath(run.path): run.step for run in runs if run.step is not None}
-    return [found for folder in folders if (found := _cost(folder, steps))]
+    read = list(runs)
+    return [found for folder in folders if (found := _cost(folder, read))]
 
 
 def answers(folders: Iterable[Path]) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -150,7 +150,7 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW)
 
 
-def _cost(folder: Path, steps: Mapping[str, int]) -> Cost | None:
+def _cost(folder: Path, runs: Sequence[RunRecord]) -> Cost | None:
     content = _read(folder / SWEEP)
     jobs = content.get("jobs")
     if not isinstance(jobs, list):
@@ -159,6 +159,7 @@ def _cost(folder: Path, steps: Mapping[str, int]) -> Cost | None:
     seconds = max(0.0, number(content.get("wall_seconds")) or 0.0)
     read = _told_apart([_job(job) for job in jobs if isinstance(job, dict)])
     if trained < asked:
+        steps = {os.path.realpath(run.path): run.step for run in runs if run.step is not None}
         read = [_so_far(folder, job, steps) for job in _with_forks(folder, read)]
         trained += sum(job.trained for job in read if job.goes_on)
     return Cost(folder, read, asked, trained, seconds)

@@ -67,10 +67,11 @@ def workload(config: Flat) -> Flat:
 
 def candidate(config: Flat) -> Flat:
     """The part of a config that is compared: how to learn, without learning rate and seed."""
+    rest = (RATE, SEED, rate_key(config))
     return {
         key: value
         for key, value in config.items()
-        if changes_result(key) and not is_of_workload(key) and key not in (RATE, SEED, rate_key(config))
+        if key not in rest and changes_result(key) and not is_of_workload(key)
     }
 
 

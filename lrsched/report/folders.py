@@ -68,7 +68,7 @@ def unread(folders: Iterable[Path]) -> list[str]:
 def folders(runs: Sequence[RunRecord], paths: Iterable[Path]) -> list[Path]:
     """The folders that were asked for and those that hold the runs, each once."""
     known: dict[str, Path] = {}
-    for path in [*paths, *(run.path.parent for run in runs)]:
+    for path in dict.fromkeys([*paths, *(run.path.parent for run in runs)]):
         known.setdefault(os.path.realpath(path), path)
     return list(known.values())
 

@@ -76,18 +76,25 @@ def _below(folder: Path) -> Iterator[RunRecord]:
     for name, is_folder in inside:
         if is_folder and not name.startswith(".") and name not in jobs:
             yield from _below(folder / name)
+    real = Path(os.path.realpath(folder)) if jobs else folder
     for run_id, job in jobs.items():
-        yield _run_of_job(folder, run_id, job)
+        yield _run_of_job(folder, real, run_id, job)
 
 
-def _run_of_job(sweep: Path, run_id: str, job: SweepJob) -> RunRecord:
+def _run_of_job(sweep: Path, real: Path, run_id: str, job: SweepJob) -> RunRecord:
     """The run of a job, whatever became of it.
 
     A sweep over runs that lie elsewhere names them by their path from its folder, ``../one``. A file may come from a
     stranger: it is followed within the folder that holds the sweep's, and no further.
+
+    Args:
+        sweep: its folder, as it was asked for.
+        real: the same without links.
+        run_id: of the job.
+        job: what the sweep says of it.
     """
     path = Path(os.path.normpath(sweep / run_id))
-    if not _is_near(path, sweep):
+    if not _is_near(path, sweep, real):
         return _absent(path, job, "it lies elsewhere, where a sweep is not followed: give its own path too")
     try:
         names = set(os.listdir(path))
@@ -102,10 +109,12 @@ def _run_of_job(sweep: Path, run_id: str, job: SweepJob) -> RunRecord:
     return run
 
 
-def _is_near(path: Path, sweep: Path) -> bool:
+def _is_near(path: Path, sweep: Path, real: Path) -> bool:
     """Whether a path leads below the folder that holds a sweep's, and not to the sweep itself."""
-    here, there = Path(os.path.realpath(sweep)), Path(os.path.realpath(path))
-    return there != here and here.parent in there.parents
+    if path.parent == sweep and not path.is_symlink():
+        return True
+    there = Path(os.path.realpath(path))
+    return there != real and real.parent in there.parents
 
 
 def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | None:

@@ -56,7 +56,7 @@ def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, 
     values = np.asarray(differences, dtype=np.float64)
     ends = _drawn_ends if len(values) > EXACT else _counted_ends
     low, high = ends(values, level)
-    if sign_flip_p(differences) > 1 - level:  # 0 is inside; an end that rounding carried beyond it is 0
+    if (low > 0 or high < 0) and sign_flip_p(differences) > 1 - level:  # 0 is inside: rounding carried an end beyond it
         return min(low, 0.0), max(high, 0.0)
     return low, high
 
@@ -88,21 +88,22 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     0.25
     """
     values = np.asarray(differences, dtype=np.float64)
-    values = values if values.sum() > 0 else -values
+    total = values.sum()
+    values = values if total > 0 else -values
     rounding = _ROUNDING * float(np.abs(values).sum())
     if float(values.sum()) <= rounding:
         return 1.0
     if len(values) <= EXACT:
         return min(1.0, 2 * _count(values, rounding) / 2 ** len(values))
-    chosen = _drawn_subsets(len(values)) @ values
+    chosen = _drawn_sums(tuple(differences))[0]
+    chosen = chosen if total > 0 else -chosen
     return float((1 + np.sum((chosen <= rounding) | (values.sum() - chosen <= rounding))) / (1 + _DRAWN))
 
 
 def _drawn_ends(values: Floats, level: float) -> tuple[float, float]:
     """Both ends of the interval, from subsets that are drawn and from what each leaves out."""
     n, rank = len(values), math.floor((1 - level) * (1 + _DRAWN))
-    sums, others = _drawn_subsets(n) @ values, _others(n) @ values
-    sizes = _sizes(n)
+    (sums, others), sizes = _drawn_sums(tuple(values.tolist())), _sizes(n)
 
     def low_end(sign: float) -> float:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -149,22 +150,35 @@ def _subset_sums(values: Floats) -> Floats:
 
 
 @lru_cache(maxsize=2)
-def _drawn_subsets(n: int) -> Floats:
-    """Subsets of n pairs, a row each, with 1 for those in it: drawn with a fixed seed, so that reports are equal."""
-    draws, subsets = np.random.default_rng(0), np.empty((_DRAWN, n))
-    for part in np.split(subsets, 64):  # the numbers drawn are wide, and fewer at a time stay in the cache
+def _drawn_subsets(n: int) -> NDArray[np.bool_]:
+    """Subsets of n pairs, a row each, with 1 for those in it: drawn with a fixed seed, so that reports are equal.
+
+    A byte a pair: as floats those of 250 pairs took 130 MB, and those left out as much.
+    """
+    draws, subsets = np.random.default_rng(0), np.empty((_DRAWN, n), dtype=np.bool_)
+    for part in _parts(subsets):
         part[:] = draws.integers(0, 2, part.shape)
     return subsets
 
 
-@lru_cache(maxsize=1)
-def _others(n: int) -> Floats:
-    """What the drawn subsets leave out."""
-    return 1 - _drawn_subsets(n)
+@lru_cache(maxsize=2)
+def _drawn_sums(differences: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """The sums of the drawn subsets, and of what each leaves out, kept for an interval and its p."""
+    values, chosen, others = np.asarray(differences, dtype=np.float64), list[Floats](), list[Floats]()
+    for part in _parts(_drawn_subsets(len(differences))):
+        inside = part.astype(np.float64)
+        chosen.append(inside @ values)
+        others.append((1 - inside) @ values)
+    return np.concatenate(chosen), np.concatenate(others)
+
+
+def _parts(subsets: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Some rows at a time: the wide numbers that are drawn, and the floats, stay in the cache."""
+    return np.split(subsets, 64)
 
 
 @lru_cache(maxsize=2)
-def _sizes(n: int) -> Floats:
+def _sizes(n: int) -> NDArray[np.int64]:
     """How many pairs are in each drawn subset."""
     return _drawn_subsets(n).sum(1)
 
@@ -236,25 +250,3 @@ def pairs_needed(differences: Sequence[float]) -> float:
     if spread == 0:
         return 0.0 if mean else math.inf
     return float((QUANTILES * spread / mean) ** 2) if mean else math.inf
-
-
-def algoperf_scores(times: Sequence[Sequence[float]], longest: float = 4.0) -> list[float]:
-    """The score of each candidate, AlgoPerf's, in [0, 1]: how close it comes to the fastest, over all workloads.
-
-    With r = t / min t on a workload, the area below the performance profile (share of workloads with r ≤ τ) from
-    τ = 1 to 4, which is the mean of clip((4 − r)/3, 0, 1). Dahl et al. 2023, https://arxiv.org/abs/2306.07179
-
-    Args:
-        times: to the target, a row a candidate, a column a workload; inf where it was not reached.
-        longest: the ratio from which on the score is 0.
-
-    >>> [round(score, 4) for score in algoperf_scores([[1, 2], [1.5, 1], [math.inf, 8]])]
-    [0.8333, 0.9167, 0.0]
-    """
-    table = np.asarray(times, dtype=np.float64)
-    fastest = table.min(axis=0)
-    reached = np.isfinite(table)
-    ratio = np.full(table.shape, np.inf)
-    np.divide(table, np.where(fastest > 0, fastest, 1.0), out=ratio, where=reached & (fastest > 0))
-    ratio[reached & (table == fastest)] = 1.0  # at step 0, too
-    return np.clip((longest - ratio) / (longest - 1), 0, 1).mean(axis=1).tolist()

@@ -18,7 +18,6 @@ from lrsched.report.compare import Comparison
 from lrsched.report.metric import Metric
 from lrsched.report.rates import Candidate
 from lrsched.report.runs import RunRecord
-from lrsched.report.stats import algoperf_scores
 from lrsched.units import metric_of
 
 
@@ -86,3 +85,25 @@ def _reachable(comparison: Comparison) -> float:
     ]
     finite = [value for value in medians if math.isfinite(value)]
     return sign * max(finite) if finite else math.nan
+
+
+def algoperf_scores(times: Sequence[Sequence[float]], longest: float = 4.0) -> list[float]:
+    """The score of each candidate, AlgoPerf's, in [0, 1]: how close it comes to the fastest, over all workloads.
+
+    With r = t / min t on a workload, the area below the performance profile (share of workloads with r ≤ τ) from
+    τ = 1 to 4, which is the mean of clip((4 − r)/3, 0, 1). Dahl et al. 2023, https://arxiv.org/abs/2306.07179
+
+    Args:
+        times: to the target, a row a candidate, a column a workload; inf where it was not reached.
+        longest: the ratio from which on the score is 0.
+
+    >>> [round(score, 4) for score in algoperf_scores([[1, 2], [1.5, 1], [math.inf, 8]])]
+    [0.8333, 0.9167, 0.0]
+    """
+    table = np.asarray(times, dtype=np.float64)
+    fastest = table.min(axis=0)
+    reached = np.isfinite(table)
+    ratio = np.full(table.shape, np.inf)
+    np.divide(table, np.where(fastest > 0, fastest, 1.0), out=ratio, where=reached & (fastest > 0))
+    ratio[reached & (table == fastest)] = 1.0  # at step 0, too
+    return np.clip((longest - ratio) / (longest - 1), 0, 1).mean(axis=1).tolist()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from lrsched.checkpoint.places import survey
 from lrsched.numbers import whole
@@ -19,9 +21,15 @@ def stands_at(folder: RunFolder) -> int:
     return 0
 
 
-def trained_here(folder: RunFolder, before: int = 0) -> int:
-    """The updates that a run made after step ``before``, without those that it took over from another run."""
-    result = folder.read_result() or {}
+def trained_here(folder: RunFolder, before: int = 0, result: Mapping[str, Any] | None = None) -> int:
+    """The updates that a run made after step ``before``, without those that it took over from another run.
+
+    Args:
+        folder: of the run.
+        before: the step.
+        result: of the run, where it was read already.
+    """
+    result = result or folder.read_result() or {}
     ended = whole(result.get("step")) or 0
     now = ended if result.get("status") == "finished" else max(ended, stands_at(folder))
     return max(0, now - max(before, forked_at(folder) or 0))

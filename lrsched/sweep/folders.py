@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lrsched.compose.nodes import plain
 from lrsched.compose.stored import read_config
@@ -44,10 +46,9 @@ class Folders:
         return next((folder for folder in alike if _is_of(folder, digest)), None)
 
 
-def must_be_of(folder: RunFolder, digest: str) -> None:
-    """Refuse a finished run whose config differs from the one in its name."""
-    made = (folder.read_result() or {}).get("config_sha256")
-    if made != digest:
+def must_be_of(folder: RunFolder, digest: str, result: Mapping[str, Any]) -> None:
+    """Refuse a finished run, with this result, whose config differs from the one in its name."""
+    if result.get("config_sha256") != digest:
         error = CheckpointError(
             f"{folder} holds a run whose config differs from its name, because it was extended or changed; "
             f"go on with it by resume={folder}, or move it away to make this one anew"

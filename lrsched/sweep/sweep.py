@@ -27,7 +27,6 @@ from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.initial import refuse_changed_source
-from lrsched.runs.resume import finished
 from lrsched.runs.steps import stands_at, trained_here
 from lrsched.sweep.folders import Folders, must_be_of
 from lrsched.sweep.record import Entry, Record
@@ -122,6 +121,7 @@ class Sweep:
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
+        self._entered: dict[tuple[bool, str], Entry] = {}  # by whether they are probes, and the run
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS
         self._folders = Folders(self.record.folder)
         self._hashes: dict[str, str | None] = {}  # of data that were loaded
@@ -183,7 +183,7 @@ class Sweep:
             entry.record_end(error)
             say(f"[{' '.join(overrides)}] {error}")
             job = Invalid(overrides, digest, entry, error)
-        self._enter(job, self.record.probes if probe else self.record.entries)
+        self._enter(job, probe=probe)
         return job
 
     def _own(self, overrides: Sequence[str]) -> dict[str, Any]:
@@ -199,21 +199,22 @@ class Sweep:
             entry.steps_asked = min(foreseen(run, native=False, count=False).steps, run.sweep.until or LONGEST)
         if not elsewhere:
             refuse_changed_source(folder, run.init_from)
-        if not elsewhere and finished(folder):
-            must_be_of(folder, digest)
-            entry.skip(folder.read_result())
-            entry.steps_trained = trained_here(folder)
+        result = None if elsewhere else folder.read_result()
+        if result is not None and result.get("status") == "finished":
+            must_be_of(folder, digest, result)
+            entry.skip(result)
+            entry.steps_trained = trained_here(folder, result=result)
         resumed_at = stands_at(folder) if elsewhere else 0
         return Valid(entry.overrides, digest, entry, number, run, folder, resumed_at)
 
-    def _enter(self, job: Valid | Invalid, entries: list[Entry]) -> None:
+    def _enter(self, job: Valid | Invalid, *, probe: bool) -> None:
         """Put a job on record; two jobs that extend the same run share one entry."""
-        known = [entry for entry in entries if entry.run_id == job.run_id]
-        if isinstance(job, Valid) and known:
-            known[0].steps_asked = max(known[0].steps_asked, job.entry.steps_asked)
-            job.entry = known[0]
+        known = self._entered.setdefault((probe, job.run_id), job.entry)
+        if isinstance(job, Valid) and known is not job.entry:
+            known.steps_asked = max(known.steps_asked, job.entry.steps_asked)
+            job.entry = known
         else:
-            entries.append(job.entry)
+            (self.record.probes if probe else self.record.entries).append(job.entry)
 
     def _folder(self, number: int, overrides: list[str], digest: str) -> RunFolder:
         """The folder of a job's run."""

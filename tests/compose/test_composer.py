@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -94,6 +98,34 @@ def test_every_job_has_the_config_that_hydra_gives_it(hydra: tuple[ConfigLoader,
     assert (
         compose.whole(JOBS[0]).seed == compose.bare(JOBS[0]).seed == 3
     )  # and no job has changed what it shares with others
+
+
+def test_each_file_is_read_once_for_all_jobs(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "taste").mkdir()
+    for name in ("sour", "sweet"):
+        (tmp_path / "taste" / f"{name}.yaml").write_text(f"is: {name}\n")
+    (tmp_path / "config.yaml").write_text("defaults: [taste: sour, _self_]\n")
+    loader = ConfigLoaderImpl(create_config_search_path(str(tmp_path)))
+    files, read = SourcesRegistry.instance().resolve("file"), list[str]()
+    load = files.load_config
+
+    def load_config(source: ConfigSource, config_path: str) -> ConfigResult:
+        read.append(config_path)
+        return load(source, config_path)
+
+    monkeypatch.setattr(files, "load_config", load_config)
+    sweep = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+    compose = Composer(loader, sweep)
+    read.clear()
+    for taste in ("sweet", "sour"):
+        assert compose.whole([f"taste={taste}"]).taste == {"is": taste}
+    assert sorted(path for path in read if "hydra" not in path) == [
+        "config",
+        "taste/sour",
+        "taste/sweet",
+    ]
+    (tmp_path / "config.yaml").write_text("defaults: [taste: sweet, _self_]\n")
+    assert Composer(loader, sweep).whole([]).taste == {"is": "sweet"}  # another sweep reads them anew
 
 
 ALIKE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsched.report.stats import (
-    algoperf_scores,
     attained,
     fewest_pairs,
     holm,
@@ -21,6 +21,7 @@ from lrsched.report.stats import (
     sign_flip_p,
     smallest_p,
 )
+from lrsched.report.time_to_target import algoperf_scores
 
 numbers = st.floats(-100, 100, allow_nan=False).map(lambda value: round(value, 6))
 
@@ -201,3 +202,14 @@ def test_algoperfs_closed_form_is_the_area_below_the_profile(times: list[list[fl
     taus = 1 + 3 * (np.arange(6000) + 0.5) / 6000  # the middles of equal steps
     area = (ratio[:, :, None] <= taus).mean(axis=(1, 2))
     np.testing.assert_allclose(algoperf_scores(times), area, atol=1e-3)
+
+
+def test_the_drawn_signs_of_many_pairs_take_a_byte_each() -> None:
+    differences = np.random.default_rng(5).normal(size=100).tolist()
+    tracemalloc.start()
+    try:
+        interval(differences)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 100 * 2**16 < most < 2.5 * 100 * 2**16  # as floats they would take eight times as much, twice
