@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 
 import torch
 
-_SMALL = 2**20
+_SMALL = 2**16
 """Pieces below so many bytes are gathered to as many before they are handed to the system."""
 
 

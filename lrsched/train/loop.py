@@ -27,7 +27,7 @@ from lrsched.train.timetable import Outcome, Timetable
 from lrsched.train.update import Update
 from lrsched.units import count
 
-SHARE = 0.03
+SHARE = 0.01
 """Share of a run's time spent on checkpoints where ``save`` is None, without the first and the last."""
 
 

@@ -14,7 +14,7 @@ class Timetable:
     Args:
         log: steps between two rows of training values.
         evaluate: steps between two evaluations.
-        save: steps between two checkpoints; None: as often as 3 % of the run's time allows.
+        save: steps between two checkpoints; None: as often as 1 % of the run's time allows.
         keep: how many checkpoints to keep.
         patience: evaluations without improvement after which the run ends, or None.
         patient_from: the step before which no evaluation counts for that.
