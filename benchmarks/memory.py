@@ -8,9 +8,10 @@ loop by hand (``benchmarks/_by_hand.py``) has torch, float tensors (bytes for te
 optimizer and an evaluation at the end, and nothing else. Ours is ``train.py`` with all that it does by default. Both
 have the same models, batches and numbers of steps.
 
-``--grows N`` reads the resident memory that is no file's (``RssAnon``) at the end of each of N epochs. The allocator
-moves it up and down by some MiB within a run, so one run tells little: the growth of a run is the mean of its last
-quarter less that of its second one, and the interval is that of the runs' mean.
+``--grows N`` asks the C library at the end of each of N epochs how many bytes it has handed out and not got back
+(``mallinfo2``: Python's arenas and torch's tensors among them), and reads the resident memory that is no file's
+(``RssAnon``). The latter moves by some MiB with what the library keeps free, and says nothing about growth. The growth
+of a run is the mean of its last quarter less that of its second one, and the interval is that of the runs' mean.
 """
 
 from __future__ import annotations
@@ -77,16 +78,21 @@ def peaks(root: Path, rounds: int, kinds: list[str]) -> None:
 
 
 EACH_EPOCH = """
-import sys
+import ctypes, sys
 import lrsched
 import lrsched.train.loop as loop
+names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+fields = [(name, ctypes.c_size_t) for name in names.split()]
+library = ctypes.CDLL("libc.so.6")
+library.mallinfo2.restype = type("Info", (ctypes.Structure,), {"_fields_": fields})
 out, *words = sys.argv[1:]
 evaluate = loop.Trainer._evaluate_now
 def then_look(self):
     evaluate(self)
     lines = open("/proc/self/status").read().splitlines()
     kib = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
-    open(out, "a").write(f"{kib / 1024}\\n")
+    info = library.mallinfo2()
+    open(out, "a").write(f"{(info.uordblks + info.hblkhd) / 2**20} {kib / 1024}\\n")
 loop.Trainer._evaluate_now = then_look
 lrsched.run(words)
 """
@@ -96,20 +102,22 @@ def growth(root: Path, epochs: int, rounds: int) -> None:
     """Print how the memory of some runs grew between the second and the last quarter of their epochs."""
     words = ["model=mlp", "dataset=mnist", f"dataset.root={root}", "trainer.limit_batches=50", "name=grows"]
     words += [f"trainer.epochs={epochs}", "trainer.progress=false"]
-    found: list[float] = []
+    found: dict[str, list[float]] = {"handed out": [], "resident": []}
     quarter = epochs // 4
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch, "resident")
             command = [sys.executable, "-c", EACH_EPOCH, str(out), *words, f"seed={number}"]
             subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
-            sizes = [float(line) for line in out.read_text().split()]
-        found.append(fmean(sizes[-quarter:]) - fmean(sizes[quarter : 2 * quarter]))
-        first, middle, last = (f"{sizes[epoch - 1]:.1f}" for epoch in (1, epochs // 2, epochs))
-        print(f"after epoch 1, {epochs // 2}, {epochs}: {first}, {middle}, {last} MiB", flush=True)
-    low, high = interval(found)
-    steps = f"{epochs // 2} epochs"
-    print(f"growth over {steps}: {fmean(found):.2f} MiB, 95 % interval {low:.2f} to {high:.2f}, n {rounds}")
+            rows = [[float(word) for word in line.split()] for line in out.read_text().splitlines()]
+        for (name, grown), sizes in zip(found.items(), zip(*rows, strict=True), strict=True):
+            grown.append(fmean(sizes[-quarter:]) - fmean(sizes[quarter : 2 * quarter]))
+            first, middle, last = (f"{sizes[epoch - 1]:.2f}" for epoch in (1, epochs // 2, epochs))
+            print(f"{name} after epoch 1, {epochs // 2}, {epochs}: {first}, {middle}, {last} MiB", flush=True)
+    for name, grown in found.items():
+        low, high = interval(grown)
+        told = f"{fmean(grown):.2f} MiB, 95 % interval {low:.2f} to {high:.2f}, n {rounds}"
+        print(f"growth over {epochs // 2} epochs, {name}: {told}")
 
 
 def main() -> None:
