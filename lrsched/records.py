@@ -1,7 +1,4 @@
-"""The files of a run and how they are written: rows, results, names.
-
-Loggers and reports read these files, never the model. Imports no torch.
-"""
+"""The files of a run and how they are written; loggers and reports read them, never the model. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,14 +9,13 @@ import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from lrsched.errors import CheckpointError, ConfigError
 from lrsched.numbers import finite, whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The form of a run's name and of a run id: a path of such names can be pasted into an override."""
-
 
 AVERAGE = "average/"
 """Stands between the part and the name of a metric of averaged weights, as in ``val/average/loss``."""
@@ -61,43 +57,29 @@ def check_name(key: str, name: str) -> str:
     return name
 
 
+class _File(NamedTuple):
+    """A file of a run's folder. Its path is made when it is asked for: of a thousand runs few are."""
+
+    name: str
+
+    def __get__(self, folder: RunFolder, owner: type[RunFolder]) -> Path:
+        return folder.path / self.name
+
+
 class RunFolder:
     """The files of one run, by the names that the contract fixes."""
 
+    config = _File("config.yaml")
+    metrics = _File("metrics.jsonl")
+    timing = _File("timing.jsonl")
+    result = _File("result.json")
+    checkpoints = _File("checkpoints")
+    log = _File("train.log")
+    shown = _File("shown")
+    snapshots = _File("snapshots")
+
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.yaml"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def timing(self) -> Path:
-        return self.path / "timing.jsonl"
-
-    @property
-    def result(self) -> Path:
-        return self.path / "result.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "train.log"
-
-    @property
-    def shown(self) -> Path:
-        return self.path / "shown"
-
-    @property
-    def snapshots(self) -> Path:
-        return self.path / "snapshots"
 
     def __str__(self) -> str:
         return str(self.path)

@@ -11,7 +11,6 @@ with the types of a class that cannot be pickled, as one that a function defines
 
 from __future__ import annotations
 
-import copy
 import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.nodes import as_written, plain
+from lrsched.compose.read_once import reading_once
 from lrsched.config.check import from_texts
 from lrsched.config.walk import is_list, is_mapping, leaves, tree
 from lrsched.machine.threads import AUTO
@@ -55,45 +55,6 @@ class _Form:
     resolved: dict[str, Any] | None
 
 
-class _ReadOnce:
-    """A source of YAML files that reads each once: to parse them is half of what Hydra does for a choice of groups.
-
-    Args:
-        source: a ``ConfigSource`` of Hydra's.
-    """
-
-    def __init__(self, source: Any) -> None:
-        self._source, self._read = source, dict[str, bytes]()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
-
-    def __deepcopy__(self, memo: object) -> _ReadOnce:
-        return self
-
-    def __repr__(self) -> str:
-        return repr(self._source)  # Hydra's messages name the sources so
-
-    def load_config(self, config_path: str) -> Any:
-        """What is in a file, anew for each caller: Hydra changes it."""
-        if config_path not in self._read:
-            self._read[config_path] = pickle.dumps(self._source.load_config(config_path))
-        return pickle.loads(self._read[config_path])
-
-
-def _reading_once(loader: ConfigLoader) -> ConfigLoader:
-    """The same loader, over the same files, each of which it reads once."""
-    same: Any = copy.copy(loader)
-    try:
-        same.repository = copy.copy(same.repository)
-        same.repository.sources = [
-            _ReadOnce(source) if source.scheme() in ("file", "pkg") else source for source in same.repository.sources
-        ]
-    except AttributeError:  # another Hydra: let it read them for each job
-        return loader
-    return same
-
-
 class Composer:
     """Composes jobs as Hydra's ``load_sweep_config`` does: the same configs, the same errors.
 
@@ -103,7 +64,7 @@ class Composer:
     """
 
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
-        self.sweep, self._loader = sweep, _reading_once(loader)
+        self.sweep, self._loader = sweep, reading_once(loader)
         given = [str(item) for item in sweep.hydra.overrides.hydra]
         private: Any = loader  # uses three names that are not public
         try:
