@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lrsched.python.run import run
     from lrsched.schedulers.adapter import LRScheduler
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 __all__ = ["Horizon", "LRScheduler", "find", "load", "run"]
 
 _HOMES = {
