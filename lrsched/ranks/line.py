@@ -183,7 +183,10 @@ class Line:
         if found and len(peer.said) < LONGEST:
             return True
         if not peer.left:
-            how, printed = self._how(peer.rank) or ("has ended without a word", "")
+            how, printed = self._how(peer.rank) or (
+                "has ended without a goodbye: it was killed, or its machine is gone",
+                "",
+            )
             self._lose(peer, how, printed)
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,6 +25,12 @@ from lrsched.runs.newest import Newest, Record, records
 from lrsched.runs.request import RunRequest
 from lrsched.train.environment import comparable
 from lrsched.units import count
+
+KEYS = {"threads": "threads", "device": "device", "world_size": "trainer.processes"}
+"""Items of the fingerprint that a key of a command sets."""
+
+RUN_ID = "TORCHELASTIC_RUN_ID"
+"""A variable of each process that torchrun starts."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,9 @@ def _compare(
     inexact = records(checkpoint.manifest, "inexact")
     unequal = _unequal(checkpoint, pending, about)
     if unequal:
-        listed = ", ".join(f"{name} {old} -> {new}{_why(name, old, run)}" for name, (old, new) in unequal.items())
+        listed = ", ".join(
+            f"{name} {old} -> {new}{_why(name, old, run, request)}" for name, (old, new) in unequal.items()
+        )
         if not run.checkpoint.inexact:
             raise CheckpointError(_not_exact(checkpoint, listed, unequal))
         inexact.append({"at": step, "differences": unequal})
@@ -195,19 +204,22 @@ def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[s
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
 
 
-def _why(name: str, old: Any, run: Settings) -> str:
+def _why(name: str, old: Any, run: Settings, request: RunRequest) -> str:
     """What allows a run no more threads than it has here, if it did not ask for a number itself."""
     if name != "threads" or isinstance(run.threads, int) or not isinstance(old, int):
         return ""
-    here = allowance(old)
-    return f" ({here.limit} allows no more)" if here.number < old else ""
+    here = allowance(old, beside=request.place.beside)
+    if here.number >= old:
+        return ""
+    torchrun = ", which torchrun sets where it is unset" if RUN_ID in os.environ and "OMP_NUM" in here.limit else ""
+    return f" ({here.limit}{torchrun}, allows no more)"
 
 
 def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[Any, Any]]) -> str:
     remedies = []
-    if set(unequal) <= {"threads", "device"}:
-        was = {"threads": unequal.get("threads", ("",))[0], "device": unequal.get("device", ("",))[0]}
-        remedies = [f"{name}={'cuda' if name == 'device' and was[name] != 'cpu' else was[name]}" for name in unequal]
+    if set(unequal) <= KEYS.keys():
+        was = {name: "cuda" if name == "device" and old != "cpu" else old for name, (old, _) in unequal.items()}
+        remedies = [f"{KEYS[name]}={value}" for name, value in was.items()]
     exact = f"give {' '.join(remedies)} for the same bits, or " if remedies else ""
     return (
         f"{checkpoint.path} was made under other conditions: {listed}; the continuation would not be bit-exact; "
