@@ -54,7 +54,7 @@ def allowance(
     >>> allowance(8, environment={"OMP_NUM_THREADS": "2"}, processors=lambda: 4, root=Path("/nowhere"))
     Allowance(number=2, limit='OMP_NUM_THREADS=2')
     >>> allowance(8, environment={}, processors=lambda: 8, root=Path("/nowhere"), beside=2)
-    Allowance(number=4, limit="torch's own choice, for 2 processes")
+    Allowance(number=4, limit="torch's own choice, shared by 2 processes")
     """
     limits: list[Allowance] = []
     asked = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
@@ -71,7 +71,7 @@ def allowance(
     least = min(limits, key=lambda limit: limit.number)
     if says or beside == 1:
         return least
-    return Allowance(max(1, least.number // beside), f"{least.limit}, for {beside} processes")
+    return Allowance(max(1, least.number // beside), f"{least.limit}, shared by {beside} processes")
 
 
 def _affinity() -> int | None:

@@ -22,6 +22,9 @@ BEAT = 1.0
 SILENCE = 8.0
 """Seconds without a beat after which a process counts as lost."""
 
+GONE = "has ended without a goodbye: it was killed, or its machine is gone"
+"""What the end of a connection shows, where nothing more is known."""
+
 BUSY = 120.0
 """The same where the system says that the process goes on: code that is not Python's may keep it from saying so."""
 
@@ -183,11 +186,7 @@ class Line:
         if found and len(peer.said) < LONGEST:
             return True
         if not peer.left:
-            how, printed = self._how(peer.rank) or (
-                "has ended without a goodbye: it was killed, or its machine is gone",
-                "",
-            )
-            self._lose(peer, how, printed)
+            self._lose(peer, *(self._how(peer.rank) or (GONE,)))
         return False
 
     def _take(self, peer: Peer, message: dict[str, Any]) -> None:

@@ -127,9 +127,8 @@ def _compare(
     inexact = records(checkpoint.manifest, "inexact")
     unequal = _unequal(checkpoint, pending, about)
     if unequal:
-        listed = ", ".join(
-            f"{name} {old} -> {new}{_why(name, old, run, request)}" for name, (old, new) in unequal.items()
-        )
+        words = (f"{name} {old} -> {new}{_why(name, old, run, request)}" for name, (old, new) in unequal.items())
+        listed = ", ".join(words)
         if not run.checkpoint.inexact:
             raise CheckpointError(_not_exact(checkpoint, listed, unequal))
         inexact.append({"at": step, "differences": unequal})
