@@ -39,10 +39,12 @@ class Work:
     Args:
         run: what the child does, given the number of its slot; returns its exit code.
         output: the file that it prints to.
+        seats: slots that it takes, from that number on: a process each.
     """
 
     run: Callable[[int], int]
     output: Path
+    seats: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class End:
 
 @dataclass
 class Running:
-    """A running job: its process, its number among the jobs and its slot."""
+    """A running job: its process, its number among the jobs and its first slot."""
 
     pid: int
     index: int
@@ -75,13 +77,14 @@ class Running:
     since: float
     asked: float | None = None  # when the pool asked it to stop
     timed_out: bool = False
+    seats: int = 1
 
 
 class Pool:
-    """Runs as many jobs at a time as it has slots.
+    """Runs as many jobs at a time as have room in its slots; one that needs more of them than there are runs alone.
 
     Args:
-        slots: jobs at a time.
+        slots: processes of jobs at a time.
         timeout: seconds that a job may take, or None.
         fail_fast: start no more jobs after one failed.
     """
@@ -107,20 +110,25 @@ class Pool:
             choose: picks the waiting job to start next; None: none can start yet.
         """
         waiting, running = list(range(len(jobs))), list[Running]()
-        free = list(range(self.slots))
+        free = set(range(self.slots))
         while waiting or running:
             if stop.number is not None:
                 waiting.clear()
                 self._ask(running, stop.number)
             while free and waiting and (index := choose(waiting)) is not None:
+                seats = min(jobs[index].seats, self.slots)
+                slot = next((slot for slot in sorted(free) if free.issuperset(range(slot, slot + seats))), None)
+                if slot is None:
+                    break  # it waits for room, and those behind it wait for it
                 waiting.remove(index)
-                slot = free.pop(0)
-                running.append(Running(self._start(jobs[index], slot), index, slot, time.monotonic()))
+                free -= {*range(slot, slot + seats)}
+                pid = self._start(jobs[index], slot)
+                running.append(Running(pid, index, slot, time.monotonic(), seats=seats))
             for child in list(running):
                 end = self._watch(child)
                 if end is not None:
                     running.remove(child)
-                    free.append(child.slot)
+                    free |= {*range(child.slot, child.slot + child.seats)}
                     if not ended(child.index, end) and self._fail_fast:
                         waiting.clear()
             look(running)

@@ -27,8 +27,15 @@ def gpus_for(runs: Sequence[RunConfig]) -> list[str | None]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def take_gpu(gpus: Sequence[str | None], slot: int) -> None:
-    """Hide all GPUs from this process except the one of its slot."""
-    gpu = gpus[slot % len(gpus)] if gpus else None
-    if gpu is not None:
-        os.environ[VISIBLE] = gpu
+def take_gpu(gpus: Sequence[str | None], slot: int, seats: int = 1) -> None:
+    """Hide all GPUs from this process except those of its slots.
+
+    Args:
+        gpus: of all slots.
+        slot: its first one.
+        seats: how many it has.
+    """
+    own = list(dict.fromkeys(gpus[number % len(gpus)] for number in range(slot, slot + seats))) if gpus else []
+    named = [gpu for gpu in own if gpu is not None]
+    if named:
+        os.environ[VISIBLE] = ",".join(named)

@@ -49,7 +49,7 @@ def run_in_pool(context: HydraContext, sweep: Sweep, jobs: Sequence[Valid], stop
     gpus = gpus_for([job.settings for job in jobs if job.entry.status is None])
 
     def run(job: Valid, slot: int, lent: WorkerContext) -> None:
-        take_gpu(gpus, slot)
+        take_gpu(gpus, slot, job.settings.trainer.processes)
         _run_with_hydra(context, sweep, job, lent, stop)
 
     slots = sweep.options.jobs or len(gpus) or cores()
@@ -83,7 +83,7 @@ def run_each(
             def within(slot: int, warn: Callable[[str], None]) -> None:
                 run(job, slot, replace(loaded, share=tree.share_of(job), progress=board.slot(slot), warn=warn))
 
-            return work_of(job.folder, within)
+            return replace(work_of(job.folder, within), seats=job.settings.trainer.processes)
 
         with stop.patient(), watch.shown(board) as look:
             pool.run([work(job) for job in due], stop, _recorder(sweep, tree, due), look, watch.choose)
