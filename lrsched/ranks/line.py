@@ -115,7 +115,11 @@ class Line:
 
     def lost(self, error: Exception) -> RankLost:
         """What became of the process whose end a broken connection has shown."""
-        if self._known.wait(3.0):
+        until = time.monotonic() + SILENCE / 3
+        while not self._known.wait(TICK):
+            if self._after or time.monotonic() > until:
+                break
+        if self._known.is_set():
             return self._error()
         return RankLost(f"the processes of the run have lost one another{self._after and f': {self._after}'}")
 
