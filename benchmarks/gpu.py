@@ -4,7 +4,7 @@
 
     python benchmarks/gpu.py [bits] [times]
 
-Each line is a check with what was seen, or a time: the median of the updates of a run, from its second half on.
+Each line is a check with what was seen, or the time of an update, over a whole run: compiling counts.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ def exchanged(kind: str) -> None:
     torch.cuda.set_device(device)
     d.init_process_group("gloo", rank=0, world_size=1)
     group = d.new_group([0], backend=kind)
+    assert isinstance(group, d.ProcessGroup)
     world = World(rank=0, size=1, host=d.group.WORLD, group=group, device=device)
     flat = torch.randn(1 << 20, device=device)
     before = flat.clone()

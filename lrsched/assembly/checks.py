@@ -13,6 +13,7 @@ from lrsched.assembly.task import NAME, check_task, metrics_of
 from lrsched.config.blame import blamed
 from lrsched.config.settings import Settings
 from lrsched.data.batch import Batch
+from lrsched.data.cut import Cut
 from lrsched.data.loader import Loader
 from lrsched.errors import ConfigError, nearest
 from lrsched.optimizers.switching import check_switching, switches
@@ -132,3 +133,21 @@ def check_smallest_batch(model: nn.Module, loader: Loader | ItemLoader) -> None:
             key, value = ("trainer.processes", loader.cut.size) if lanes is None else ("trainer.lanes", lanes)
             rule = f"leaves one sample of an update of {count} to itself, and {name} normalises over the batch"
             raise ConfigError(key, value, rule, "give fewer, or another dataset.batch_size")
+
+
+def check_parts(model: nn.Module, cut: Cut) -> None:
+    """Refuse layers whose work cannot be cut into the parts of processes and lanes.
+
+    Raises:
+        ConfigError: names the layer.
+    """
+    if cut.whole:
+        return
+    key, value = ("trainer.processes", cut.size) if cut.lanes is None else ("trainer.lanes", cut.lanes)
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.SyncBatchNorm):
+            rule = f"the layer {name} is a SyncBatchNorm, which exchanges statistics by itself"
+            raise ConfigError(key, value, rule, "take BatchNorm: its statistics are those of a part")
+        if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse:
+            rule = f"the layer {name} has sparse gradients, which are not summed over parts"
+            raise ConfigError(key, value, rule, "make it with sparse=False")

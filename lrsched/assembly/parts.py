@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_smallest_batch, ways
+from lrsched.assembly.checks import check_choices, check_monitors, check_parts, check_smallest_batch, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
@@ -136,6 +136,7 @@ def assemble(
         if initial is not None:
             initial.into(model)
         check_smallest_batch(model, loader)
+        check_parts(model, loader.cut)
         if samples(few) > 1:  # batch norm has no statistics of a single sample
             operations = try_model(model, few, task, precision, run.model, run.task)
             try_metrics(model, few, task, precision, named, run.task)
