@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from lrsched.cli.torchrun import taking_part, tasks_as_ranks
 from lrsched.compose.errors import as_user_error
 from lrsched.compose.hydra_setup import register
 from lrsched.compose.nodes import as_written, plain
@@ -40,6 +41,8 @@ class _ConfigRunner:
         try:
             with stop:  # the outermost one, in a launcher's process
                 stop.check()
+                if in_sweep and tasks_as_ranks():
+                    return _in_all_tasks(cfg)
                 if in_sweep:
                     return _in_its_own_process(cfg)
                 with collector_at_rest():
@@ -89,6 +92,23 @@ def _in_its_own_process(cfg: DictConfig) -> float | None:
         say(f"{folder.path.name}: {paused(folder) or 'finished'}")
     result = folder.read_result() or {}
     return result.get("metrics", {}).get(run.checkpoint.monitor)
+
+
+def _in_all_tasks(cfg: DictConfig) -> float | None:
+    """Run a job of several tasks, each of which is a process of its run."""
+    from lrsched.config.settings import settings
+    from lrsched.runs.auto_resume import AUTO
+    from lrsched.runs.start import make_run
+    from lrsched.sweep.launchers.dispatch import failing_fast
+
+    stop = stop_flag()
+    with taking_part([], stop) as followed:
+        if followed is not None:  # rank 0 says how it ended
+            return None
+        run = settings(plain(cfg))
+        job = _folder_in_sweep(cfg) if cfg.resume in (None, AUTO) else None
+        with failing_fast(Path("outputs") / run.name, run.sweep.fail_fast):
+            return make_run(cfg, _asked(), stop, job=job, quiet=True)
 
 
 def _asked() -> list[str]:

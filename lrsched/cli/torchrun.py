@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Any
 
 from lrsched.errors import ConfigError
 from lrsched.ranks.place import KEY, given_place
@@ -47,3 +50,17 @@ def taking_part(words: Sequence[str], stop: StopFlag) -> Generator[int | None]:
 
     with meeting_point(place):
         yield None
+
+
+def tasks_as_ranks() -> bool:
+    """Whether submitit has started several tasks of this job: then the environment says where this one stands.
+
+    A cluster's own variables do not say it for sure: a script of several tasks may start this program once.
+    """
+    submitit: Any = sys.modules.get("submitit")
+    with suppress(RuntimeError):  # it is no job of submitit's
+        if submitit is not None and submitit.JobEnvironment().num_tasks > 1:
+            helpers: Any = import_module("submitit.helpers")
+            helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+            return True
+    return False
