@@ -24,6 +24,10 @@ LOOK = timedelta(seconds=0.5)
 """How often a process that waits for the others looks whether they are all there."""
 
 
+SMALL = 1 << 16
+"""Bytes of a tensor that is sent whole to all: two messages would take longer than what they spare."""
+
+
 class RankLost(UserError):
     """A process of the run has ended, or has not been heard for too long."""
 
@@ -132,7 +136,8 @@ class World:
         """Sum the tensors of all processes in one fixed tree, in place: every process has the same bits.
 
         Each process adds one chunk of all tensors and gives it to the others: what is sent is twice the tensor, for any
-        number of processes. To add is element by element, so the bits do not depend on the chunks.
+        number of processes. A small tensor is sent to all at once. To add is element by element, so the bits do not
+        depend on the chunks.
 
         Args:
             flat: of any type, [n] with n a multiple of ``size``, contiguous.
@@ -143,13 +148,19 @@ class World:
         """
         if self.group is None:
             return
+        if flat.nbytes <= SMALL:
+            found = [torch.empty_like(flat) for _ in range(self.size)]
+            self._wait(
+                lambda d: d.all_gather([*map(_bytes, found)], _bytes(flat), group=self.group, async_op=True),
+                on_device=True,
+            )
+            flat.copy_(_summed(found, filled))
+            return
         theirs = torch.empty_like(flat)
         self._wait(
             lambda d: d.all_to_all_single(_bytes(theirs), _bytes(flat), group=self.group, async_op=True), on_device=True
         )
-        chunks = theirs.chunk(self.size)
-        summed = fold([chunk if has else None for chunk, has in zip(chunks, filled, strict=True)], Tensor.add_)
-        assert summed is not None  # an update has at least one sample
+        summed = _summed(theirs.chunk(self.size), filled)
         into = [_bytes(chunk) for chunk in flat.chunk(self.size)]
         self._wait(lambda d: d.all_gather(into, _bytes(summed), group=self.group, async_op=True), on_device=True)
 
@@ -210,6 +221,13 @@ def _pickled(thing: Callable[[], Any]) -> bytes:
         with suppress(Exception):
             return pickle.dumps((None, error))
         return pickle.dumps((None, UserError(str(error))))
+
+
+def _summed(tensors: Sequence[Tensor], filled: Sequence[bool]) -> Tensor:
+    """The sum of those that are filled, which may be written into one of them."""
+    found = fold([tensor if has else None for tensor, has in zip(tensors, filled, strict=True)], Tensor.add_)
+    assert found is not None  # an update has at least one sample
+    return found
 
 
 def _bytes(tensor: Tensor) -> Tensor:
