@@ -44,6 +44,15 @@ TASKS: Mapping[str, Sequence[str]] = {
     "torch/CLASS": (*DIGITS, "task=torch/MultiMarginLoss"),
     "weighted classes": (*DIGITS, "task.class_weights=[1,1,1,2.5,1,1,0.3,1,1,1]"),
     "mixup": (*DIGITS, "dataset.augment.mixup=0.2", "dataset.augment.shift=0.1"),
+    "segmentation": (
+        "dataset=torch",
+        "dataset.train={_target_: tests.helpers.items.Photos, masks: true}",
+        "task=segmentation",
+        "model=unet",
+        "model.width=4",
+        "dataset.batch_size=10",
+        "trainer.epochs=2",
+    ),
     "items": ITEMS,
     "items, workers": (*ITEMS, "dataset.workers=2"),
 }

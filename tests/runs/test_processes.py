@@ -178,3 +178,39 @@ def test_twenty_kills_of_any_rank_and_the_same_command_come_to_the_undisturbed_b
     results = [each.read_result() or {} for each in (one, other)]
     for name in ("weights_sha256", "metrics", "best", "step", "ended"):
         assert results[0][name] == results[1][name], name
+
+
+LANES = {
+    "mlp": ("model.hidden=[8]",),
+    "cnn, batch norm, dropout": ("model=cnn", "model.channels=[4,8]", "model.hidden=16", "dataset.batch_size=90"),
+    "gpt, accumulated": (
+        *("dataset=python_source", "dataset.megabytes=0.03", "dataset.context=16", "task=language_model"),
+        *("model=gpt", "model.layers=1", "model.width=16", "model.dropout=0.1", "dataset.batch_size=6"),
+        *("trainer.accumulate=3", "trainer.steps=40", "trainer.evaluate_every=7st"),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LANES)
+def test_a_run_in_lanes_goes_on_with_any_number_of_processes_to_the_same_bytes(case: str, tmp_path: Path) -> None:
+    length = () if case.startswith("gpt") else ("trainer.epochs=4",)
+    common = ("name=run", "trainer.lanes=4", "trainer.log_every=1st", "logger=[]", "checkpoint.every=4st")
+    words = (*common, "optimizer=adamw", "scheduler=cosine", *length, *LANES[case])
+    whole = Started.of(tmp_path / "whole", *words, OMP_NUM_THREADS="1").end()
+    assert whole.code == 0, whole.said
+    again, rows = words, 0
+    for processes in (1, 2, 4):
+        run = Started.of(tmp_path / "cut", *again, f"trainer.processes={processes}", OMP_NUM_THREADS="1")
+        if run.wait_for(rows + 5):
+            send(run.process.pid, signal.SIGTERM)
+        assert run.end().code in (128 + signal.SIGTERM, -signal.SIGTERM)
+        rows = folder(tmp_path / "cut").metrics.read_bytes().count(b"\n")
+        again = ("resume=outputs/run",)
+    last = Started.of(tmp_path / "cut", *again, "trainer.processes=1", OMP_NUM_THREADS="1").end()
+    assert last.code == 0, last.said
+    one, other = folder(tmp_path / "whole"), folder(tmp_path / "cut")
+    assert one.metrics.read_bytes() == other.metrics.read_bytes()
+    results = [each.read_result() or {} for each in (one, other)]
+    for name in ("weights_sha256", "metrics", "best", "step", "ended"):
+        assert results[0][name] == results[1][name], name
