@@ -30,8 +30,8 @@ LAST = 4000
 class Children:
     """Processes of a run, started by rank 0: they import what they need, and wait to be told where to go.
 
-    Each reads its standard input, where it is told: an end of that is an end of this process. What it prints goes into
-    a file of no name, which is looked at where it ended badly.
+    Each reads its standard input, where it is told: an end of that is an end of this process. Its errors go into a file
+    of no name, which is looked at where it ended badly.
 
     Args:
         size: processes of the run, this one counted.
@@ -152,7 +152,7 @@ def _start(rank: int, size: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-m", FOLLOWER, str(os.getpid())],
         env={**os.environ, **{name: str(number) for name, number in stands.items()}, "PYTHONPATH": path},
         stdin=subprocess.PIPE,
-        stdout=printed,
+        stdout=subprocess.DEVNULL,
         stderr=printed,
     )
 
