@@ -18,6 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {
     "README.md": ["installs the package", "installs the package"],
     "docs/how-to/cluster.md": ["needs Slurm"],
+    "docs/how-to/processes.md": ["needs two machines", "needs Slurm"],
     "docs/tutorial.md": ["installs the package"],
 }
 """Blocks that nobody types here, and why."""
