@@ -65,7 +65,7 @@ def answer(words: Sequence[str], train: Callable[[], Any], commands: Sequence[st
 
 
 def as_typed(line: str, found: Sequence[str]) -> list[str]:
-    """What a shell puts in the place of the last word: that word as it was typed, and the rest of a reply, quoted.
+    r"""What a shell puts in the place of the last word: that word as it was typed, and the rest of a reply, quoted.
 
     A name of a file or a folder can hold anything, also what a shell would run. One that fits on no line is left out.
 

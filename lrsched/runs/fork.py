@@ -19,7 +19,7 @@ from lrsched.loggers.terminal import is_evaluation
 from lrsched.records import DATA, RunFolder, write_atomically
 from lrsched.runs.initial import INITIAL
 from lrsched.runs.restore import Restored
-from lrsched.train.environment import comparable
+from lrsched.train.environment import unequal
 
 
 def find(point: Point, about: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, Any] | None:
@@ -109,7 +109,7 @@ def _check(checkpoint: Checkpoint, about: Mapping[str, Any]) -> None:
         raise CheckpointError(f"{checkpoint.path} was made under another {DATA}")
     if manifest.get(INITIAL) != about.get(INITIAL):
         raise CheckpointError(f"{checkpoint.path} began with other weights of init_from")
-    if comparable(manifest.get("fingerprint", {})) != comparable(about["fingerprint"]):
+    if unequal(manifest.get("fingerprint", {}), about["fingerprint"]):
         raise CheckpointError(f"{checkpoint.path} was made under another fingerprint")
     if manifest.get("changes") or manifest.get("inexact"):
         raise CheckpointError(f"{checkpoint.path} belongs to a run that was changed on its way")

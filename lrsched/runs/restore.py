@@ -23,7 +23,7 @@ from lrsched.runs.apply_changes import adopt
 from lrsched.runs.initial import changed_source
 from lrsched.runs.newest import Newest, Record, records
 from lrsched.runs.request import RunRequest
-from lrsched.train.environment import comparable
+from lrsched.train.environment import unequal
 from lrsched.units import count
 
 KEYS = {"threads": "threads", "device": "device", "world_size": "trainer.processes"}
@@ -125,13 +125,13 @@ def _compare(
         pending.append({"at": step, "config_sha256": about["config_sha256"], "keys": {DATA: other_data}})
         notes.append(f"from step {step} on: other data: {other_data[0]} -> {other_data[1]}")
     inexact = records(checkpoint.manifest, "inexact")
-    unequal = _unequal(checkpoint, pending, about)
-    if unequal:
-        words = (f"{name} {old} -> {new}{_why(name, old, run, request)}" for name, (old, new) in unequal.items())
+    differs = _unequal(checkpoint, pending, about)
+    if differs:
+        words = (f"{name} {old} -> {new}{_why(name, old, run, request)}" for name, (old, new) in differs.items())
         listed = ", ".join(words)
         if not run.checkpoint.inexact:
-            raise CheckpointError(_not_exact(checkpoint, listed, unequal))
-        inexact.append({"at": step, "differences": unequal})
+            raise CheckpointError(_not_exact(checkpoint, listed, differs))
+        inexact.append({"at": step, "differences": differs})
         notes.append(f"from step {step} on not bit-exact: {listed}")
     return _Differences(seen, pending, inexact, notes)
 
@@ -198,9 +198,7 @@ def _unequal(checkpoint: Checkpoint, pending: Sequence[Record], about: Mapping[s
     if not isinstance(old, Mapping):
         raise CheckpointError(f"{checkpoint.path}: the manifest has no fingerprint")
     meant = {key.removeprefix("trainer.") for change in pending for key in change["keys"]}
-    old, new = comparable(old), comparable(new)
-    names = [name for name in dict.fromkeys([*new, *old]) if name not in meant]
-    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+    return {name: pair for name, pair in unequal(old, new).items() if name not in meant}
 
 
 def _why(name: str, old: Any, run: Settings, request: RunRequest) -> str:
@@ -210,8 +208,8 @@ def _why(name: str, old: Any, run: Settings, request: RunRequest) -> str:
     here = allowance(old, beside=request.place.beside)
     if here.number >= old:
         return ""
-    torchrun = ", which torchrun sets where it is unset" if RUN_ID in os.environ and "OMP_NUM" in here.limit else ""
-    return f" ({here.limit}{torchrun}, allows no more)"
+    torchrun = ", which torchrun sets where it is unset," if RUN_ID in os.environ and "OMP_NUM" in here.limit else ""
+    return f" ({here.limit}{torchrun} allows no more)"
 
 
 def _not_exact(checkpoint: Checkpoint, listed: str, unequal: Mapping[str, tuple[Any, Any]]) -> str:

@@ -13,10 +13,15 @@ import torch
 
 import lrsched
 from lrsched.errors import ConfigError
+from lrsched.machine.processor import processor
 from lrsched.machine.threads import Threads
 
 BITS = 1
 """Rises with every version whose runs come to other bits than those of the version before; 0.1.0 counts as 1."""
+
+
+LATER = ("processor",)
+"""Entries of a fingerprint that older ones lack."""
 
 
 def prepare(device: str, threads: int | str | None, deterministic: bool) -> torch.device:
@@ -96,7 +101,7 @@ def fingerprint(device: torch.device, precision: str, processes: int = 1) -> dic
         processes: that the bits depend on; with lanes 1, since they depend on none.
     """
     return {
-        "lrsched": lrsched.__version__,  # for a reader; `comparable` leaves it out
+        "lrsched": lrsched.__version__,  # for a reader; `unequal` leaves it out
         "bits": BITS,
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
@@ -108,6 +113,7 @@ def fingerprint(device: torch.device, precision: str, processes: int = 1) -> dic
             if name in os.environ
         },
         "machine": platform.machine(),
+        "processor": processor(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": precision,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
@@ -115,6 +121,13 @@ def fingerprint(device: torch.device, precision: str, processes: int = 1) -> dic
     }
 
 
-def comparable(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
-    """What two fingerprints are compared by: all but our version, which says nothing about bits."""
-    return {"bits": 1} | {name: value for name, value in fingerprint.items() if name != "lrsched"}
+def unequal(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """In what two fingerprints differ: ``{name: (old, new)}``, without what says nothing about bits.
+
+    Our version says nothing, and neither does an entry that was added later to one that is older.
+    """
+    old, new = {"bits": 1, **old}, {"bits": 1, **new}
+    names = [
+        name for name in dict.fromkeys([*new, *old]) if name != "lrsched" and not (name in LATER and name not in old)
+    ]
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
