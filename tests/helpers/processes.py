@@ -15,7 +15,7 @@ from tests.helpers.cli import TINY
 from tests.helpers.runs import Ended, folder
 
 WORDS = (*TINY, "name=run", "trainer.log_every=1st", "logger=[]")
-LONGEST = 120.0
+LONGEST = 600.0
 """Seconds after which a run counts as hanging."""
 
 

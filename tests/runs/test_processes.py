@@ -17,8 +17,8 @@ from tests.helpers.cli import TINY, Ended
 from tests.helpers.processes import WORDS, Started, are_gone, send
 from tests.helpers.runs import folder
 
-IN_TIME = 15.0
-"""Seconds after which the other processes have ended: 10 of ours, and what a busy machine takes to end a process."""
+IN_TIME = 45.0
+"""Seconds after which the other processes have ended: 10 of ours, and what a busy machine takes to save and to end."""
 
 
 def test_a_run_in_lanes_is_the_same_on_two_processes(run_cli: Callable[..., Ended]) -> None:
