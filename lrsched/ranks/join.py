@@ -12,18 +12,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as d
-from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
-from torch.distributed.rendezvous import rendezvous
 
-from lrsched.errors import UserError
+from lrsched.errors import ConfigError, UserError
 from lrsched.ranks.line import Line, Peer
-from lrsched.ranks.place import Place, on_device
+from lrsched.ranks.place import KEY, Place, on_device
 from lrsched.ranks.wire import connected, heard, listener, machine, written
 from lrsched.ranks.world import ALONE, RankLost, World
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store
 
 LINE, OVER, LEFT = "lrsched/line", "lrsched/over", "lrsched/left"
 """Keys of torch's store: where rank 0 listens; that it has ended without a run; how many have read that."""
@@ -65,6 +66,8 @@ def joined(place: Place, device: str | None, look: Callable[[], None] = lambda: 
     if place.size == 1:
         yield ALONE
         return
+    if not d.is_available():
+        raise ConfigError(KEY, place.size, "this torch was built without torch.distributed", f"give {KEY}=1")
     if device is not None:
         on_device(place, device, torch.cuda.device_count())
     with ExitStack() as ends:
@@ -73,6 +76,8 @@ def joined(place: Place, device: str | None, look: Callable[[], None] = lambda: 
         ends.callback(line.close)
         try:
             with _over_loopback(address):
+                from torch._C._distributed_c10d import PrefixStore  # a torch that was built without it has none
+
                 at = {"store": PrefixStore("lrsched", store), "rank": place.rank, "world_size": place.size}
                 d.init_process_group("gloo", timeout=LONG, **at)
             ends.callback(_part)
@@ -122,6 +127,9 @@ def meeting_point(place: Place) -> Generator[None]:
 
 def _store(place: Place, look: Callable[[], None]) -> tuple[Store, str]:
     """Torch's store that all processes of a run see, and the address where it lies."""
+    from torch._C._distributed_c10d import TCPStore
+    from torch.distributed.rendezvous import rendezvous
+
     children = place.children
     if children is not None:
         address = "127.0.0.1"
