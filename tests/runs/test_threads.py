@@ -112,6 +112,10 @@ def test_inexact_goes_on_with_what_is_allowed(run_cli, two, monkeypatch) -> None
         stop_at(patch, 7)
         assert run_cli(*RUN).code == 143
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+    said = "OMP_NUM_THREADS=1, which torchrun sets where it is unset, allows no more"
+    assert said in run_cli("resume=outputs/run").err
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     ended = run_cli("resume=outputs/run", "checkpoint.inexact=true")
     assert ended.code == 0
     assert "threads 2 -> 1 (OMP_NUM_THREADS=1 allows no more)" in ended.err
