@@ -175,7 +175,8 @@ class World:
         for tensor in tensors:
             whole = tensor.detach().contiguous()
             self._wait(
-                lambda d, whole=whole: d.broadcast(_bytes(whole.reshape(-1)), 0, group=self.group, async_op=True)
+                lambda d, whole=whole: d.broadcast(_bytes(whole.reshape(-1)), 0, group=self.group, async_op=True),
+                on_device=True,
             )
             if self.rank:
                 tensor.detach().copy_(whole)
