@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,26 @@ def a_step_for_each_process() -> None:
     Update._once = faster
 
 
+def each_for_itself() -> None:
+    """Decide by the batches that a process has measured itself."""
+    from lrsched.train.evaluate import SharedSums, Sums
+
+    def metrics(self: SharedSums) -> dict[str, float]:
+        for found in self._own:
+            Sums.put(self, *found)
+        return Sums.metrics(self)
+
+    SharedSums.metrics = metrics
+
+
+def stopping(world: Any, fault: Callable[[], None] | None, config: bytes) -> list[dict[str, Any]]:
+    from tests.ranks.test_course import rows
+
+    if fault is not None:
+        fault()
+    return rows(world, config)
+
+
 def work(world: Any, fault: Callable[[], None] | None, config: bytes) -> Trained:
     if fault is not None:
         fault()
@@ -135,3 +156,21 @@ def drawing(world: Any, config: bytes) -> None:
         with torch.no_grad():
             next(parts.state.model.parameters()).view(-1)[0] += 1e-7
     require_same(world, weights_sha256(parts.state.model), "the weights at step 0")
+
+
+@pytest.mark.slow
+def test_rows_tell_an_early_stop_that_is_not_one_decision(tmp_path: Path) -> None:
+    words = (
+        "trainer.early_stop.patience=1",
+        "trainer.evaluate_every=2st",
+        "optimizer.lr=1.5",
+        "dataset.eval_batch_size=20",
+    )
+    config = composed("trainer.epochs=20", "model.hidden=[16]", "trainer.log_every=1st", *words)
+    sound = on_ranks(tmp_path / "sound", 2, partial(stopping, fault=None, config=config))
+    assert sound[0] == sound[1]
+    assert "early stop" in sound[0][-1]["ended"]
+    wrong: list[Any] = []
+    with suppress(AssertionError):  # one of them stops, and the other waits for it until the connection ends
+        wrong = on_ranks(tmp_path / "wrong", 2, partial(stopping, fault=each_for_itself, config=config))
+    assert not wrong or wrong[0] != wrong[1]
