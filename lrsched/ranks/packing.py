@@ -82,7 +82,9 @@ class Packing:
 
     def empty(self) -> Packed:
         """What a process holds that has no part in an update."""
-        return self._spare.pop() if self._spare else self._new()
+        packed = self._spare.pop() if self._spare else self._new()
+        packed.every = False  # nothing is known of what the others sum into it
+        return packed
 
     def free(self, packed: Packed) -> None:
         """Use its memory again."""
