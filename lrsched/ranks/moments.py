@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
 import torch
@@ -20,8 +20,8 @@ class Moments:
         mean = Σ share·mean_part
         var  = Σ share·(var_part + mean_part²) − mean²          share: of the update's samples
 
-    in float64 and in the order in which gradients are summed. Any other buffer that a forward pass changes begins each
-    part as it was at rest, and becomes what the first part made of it.
+    in float64 and in the order in which gradients are summed. Any other buffer that a forward pass changes, or puts
+    another in the place of, begins each part as it was at rest, and becomes what the first part made of it.
 
     Args:
         model: whose buffers these are.
@@ -37,11 +37,10 @@ class Moments:
         ]
         self._layers = [_Layer(layer) for layer in found]
         own = {id(buffer) for layer in found for buffer in layer.buffers(recurse=False)}
-        self._others = [buffer for buffer in model.buffers() if id(buffer) not in own]
-        self._moving: list[Tensor] | None = None
-        self._moved = set[int]()
-        self._rest: list[Tensor] = []
-        self._first: list[Tensor] | None = None
+        self._others = _others(model, own)
+        self._compares = True  # in the first update: what changes a buffer unseen changes it then, as a rule
+        self._changed = set[int]()
+        self._moving: list[int] = []
 
     @property
     def numbers(self) -> int:
@@ -51,8 +50,8 @@ class Moments:
     @contextmanager
     def apart(self) -> Generator[None]:
         """Around an update: batch norm keeps the statistics of each forward pass by itself."""
-        self._rest = [buffer.clone() for buffer in self._kept]
-        self._first = None
+        for other in self._others:
+            other.begin()
         for layer in self._layers:
             layer.begin()
         try:
@@ -72,14 +71,9 @@ class Moments:
 
     def part(self, number: int) -> list[Tensor]:
         """After a part: what it adds to the sums, float64; the other buffers are put back."""
-        kept = self._kept
-        if number == 0:
-            self._first = [buffer.clone() for buffer in kept]
-        with torch.no_grad():
-            for buffer, rest, place in zip(kept, self._rest, range(len(kept)), strict=True):
-                if self._moving is None and not torch.equal(buffer, rest):
-                    self._moved.add(place)
-                buffer.copy_(rest)
+        for place, other in enumerate(self._others):
+            if other.put_back(keep=number == 0, compare=self._compares):
+                self._changed.add(place)
         return [layer.sums() for layer in self._layers]
 
     def move(self, sums: Tensor) -> None:
@@ -90,18 +84,85 @@ class Moments:
         """
         for layer, own in zip(self._layers, sums.split([layer.numbers for layer in self._layers]), strict=True):
             layer.move(own)
-        if self._moving is None:  # the first update shows which of the others move
-            moved = sorted(set[int]().union(*self._world.gather(self._moved))) if self._others else []
-            self._moving = [self._others[place] for place in moved]
-            self._first = None if self._first is None else [self._first[place] for place in moved]
-        if self._first is not None:
-            for buffer, kept in zip(self._moving, self._first, strict=True):
-                buffer.copy_(kept)
-        self._world.hand_out(self._moving)
+        if self._others:
+            self._move_others()
+
+    def _move_others(self) -> None:
+        reshaped = [other.move() for other in self._others]
+        fresh, self._compares = sorted(self._changed.difference(self._moving)), False
+        (_, shapes), *_ = said = self._world.exchange([len(fresh), any(reshaped)])
+        if any(count for count, _ in said):
+            self._moving = sorted(set(self._moving).union(*self._world.gather(fresh)))
+        if shapes:
+            told = self._world.tell(lambda: [(other.now.shape, other.now.dtype) for other in self._others])
+            for other, (shape, kind) in zip(self._others, told, strict=True):
+                other.fit(shape, kind)
+        self._world.hand_out([self._others[place].now for place in self._moving])
+
+
+class _Other:
+    """A buffer that is not batch norm's."""
+
+    def __init__(self, owner: dict[str, Tensor | None], name: str) -> None:
+        self._owner, self._name = owner, name
+        self._first: Tensor | None = None
 
     @property
-    def _kept(self) -> Sequence[Tensor]:
-        return self._others if self._moving is None else self._moving
+    def now(self) -> Tensor:
+        """The tensor in its place: a module may put another one there."""
+        found = self._owner[self._name]
+        assert found is not None
+        return found
+
+    def begin(self) -> None:
+        """Remember it, at rest."""
+        self._first, self._at_rest = None, self.now
+        self._content, self._version = self._at_rest.clone(), self._at_rest._version
+
+    @torch.no_grad()
+    def put_back(self, *, keep: bool, compare: bool) -> bool:
+        """After a part: put back what was there at rest; whether that was needed.
+
+        Args:
+            keep: what the part made of it.
+            compare: the numbers, too.
+        """
+        now = self.now
+        same = now is self._at_rest and now._version == self._version
+        if same and not (compare and not torch.equal(now, self._content)):
+            return False
+        if keep:
+            self._first = now.clone()
+        self._owner[self._name] = self._at_rest.copy_(self._content)
+        self._version = self._at_rest._version
+        return True
+
+    @torch.no_grad()
+    def move(self) -> bool:
+        """Make it what the first part made of it, if that part was made here; whether it has another shape now."""
+        if self._first is None:
+            return False
+        reshaped = self.fit(self._first.shape, self._first.dtype)
+        self.now.copy_(self._first)
+        return reshaped
+
+    def fit(self, shape: torch.Size, kind: torch.dtype) -> bool:
+        """Make room for numbers of this shape and type; whether it was needed."""
+        now = self.now
+        if (now.shape, now.dtype) == (shape, kind):
+            return False
+        self._owner[self._name] = torch.empty(shape, dtype=kind, device=now.device)
+        return True
+
+
+def _others(model: nn.Module, own: Collection[int]) -> list[_Other]:
+    """The buffers of a model but some, each once."""
+    found: dict[int, _Other] = {}
+    for module in model.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None and id(buffer) not in own:
+                found.setdefault(id(buffer), _Other(module._buffers, name))
+    return list(found.values())
 
 
 class _Layer:

@@ -78,7 +78,7 @@ def test_another_buffer_begins_each_part_as_at_rest_and_is_the_first_ones() -> N
     moments = passed(model, x, [4, 8, 12])
     assert model.passes == 1
     assert torch.equal(model.last, x[:4].mean(0))
-    assert [tuple(buffer.shape) for buffer in moments._moving or []] == [(), (2,)]
+    assert [tuple(moments._others[place].now.shape) for place in moments._moving] == [(), (2,)]
     assert all(torch.equal(value, before[name]) for name, value in model.rare.state_dict().items())
 
 
