@@ -23,6 +23,12 @@ def seed_generators(seed: int) -> None:
     torch.manual_seed(key(seed, "torch"))
 
 
+def seed_others(seed: int) -> None:
+    """Seed the generators of Python and NumPy anew, in the middle of a run."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
 def generators_state(device: torch.device) -> dict[str, Any]:
     """The generators' states, in types that load under ``weights_only=True``."""
     kind, keys, position, has_gauss, gauss = np.random.get_state()

@@ -60,6 +60,7 @@ class Parted:
         moments, packing = self._tools(state.model, parameters)
         if self._in_use is not None:
             packing.free(self._in_use)
+            self._in_use = None
         tree = Growing(packing.sum)
         with moments.apart():
             for part, its in groupby(self._weighed(number), key=lambda found: found[0].part):
@@ -71,7 +72,7 @@ class Parted:
                 self._world.add(flat, filled)
             moments.move(total.numbers[1 : 1 + moments.numbers])
         packing.unpack(total)
-        self._backward.reseed(number)  # what is drawn until the next update does not depend on who made which part
+        self._backward.reseed_all(number)  # what is drawn until the next update does not depend on who made which part
         return total.numbers[0].clone()
 
     def _made(
@@ -82,6 +83,7 @@ class Parted:
         whole = self._loader.samples_of(number)
         for piece, batch, factor in its:
             position = drawn_at(self._cut, number, piece) + (() if self._cut.lanes else (self._cut.rank,))
+            self._backward.reseed_all(*position)
             loss += self._backward(state.model, batch, position, factor, state.scaler, None)
             moments.see(samples(batch) / whole)
         return loss

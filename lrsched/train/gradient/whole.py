@@ -12,6 +12,7 @@ from lrsched.data.batch import Batch
 from lrsched.seeds import key
 from lrsched.tasks.task import Task
 from lrsched.train.precision import Precision
+from lrsched.train.rng import seed_others
 
 
 class Backward:
@@ -33,6 +34,11 @@ class Backward:
     def reseed(self, *position: int) -> None:
         """Draw from here on what belongs to this place of the run."""
         self._reseed(key(self._seed, "model", *position))
+
+    def reseed_all(self, *position: int) -> None:
+        """The same for Python's and NumPy's generators, too, which a model may draw from."""
+        seed_others(key(self._seed, "model", *position))
+        self.reseed(*position)
 
     def __call__(
         self,
