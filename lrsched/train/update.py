@@ -15,7 +15,6 @@ from lrsched.errors import NotFinite
 from lrsched.optimizers.switching import begin, rest
 from lrsched.ranks.world import ALONE, World
 from lrsched.tasks.task import Task, share
-from lrsched.train.gradient.parted import Parted
 from lrsched.train.gradient.stepper import Stepper
 from lrsched.train.gradient.whole import Backward
 from lrsched.train.nonfinite import Buffers, NonFiniteFlag, all_finite, culprits, largest, total_norm
@@ -24,6 +23,7 @@ from lrsched.train.state import RunState
 
 if TYPE_CHECKING:
     from lrsched.data.stream.batches import ItemLoader
+    from lrsched.train.gradient.parted import Parted
 
 log = logging.getLogger("lrsched")
 
@@ -92,7 +92,7 @@ class Update:
         at_once = skip or device.type == "cpu" if wait is None else wait
         self._flag = None if at_once else NonFiniteFlag(device)
         self._backward = Backward(task, precision, seed, device)
-        self._parted = None if loader.cut.whole else Parted(loader, self._backward, world)
+        self._parted = None if loader.cut.whole else _parted(loader, self._backward, world)
         self._stepper: Stepper | None = None
         self._buffers: Buffers | None = None
 
@@ -245,3 +245,9 @@ class Update:
         if self._buffers is None or self._buffers.model is not state.model:
             self._buffers = Buffers(state.model)
         return self._stepper, self._buffers
+
+
+def _parted(loader: Loader | ItemLoader, backward: Backward, world: World) -> Parted:
+    from lrsched.train.gradient.parted import Parted  # where an update has parts
+
+    return Parted(loader, backward, world)

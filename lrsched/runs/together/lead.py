@@ -7,9 +7,7 @@ from contextlib import contextmanager
 
 from lrsched.config.settings import Settings
 from lrsched.console import say
-from lrsched.ranks.join import joined
-from lrsched.ranks.line import Line
-from lrsched.ranks.world import World
+from lrsched.ranks.world import ALONE, World
 from lrsched.runs.newest import Newest
 from lrsched.runs.request import RunRequest
 from lrsched.runs.together.tell import Told
@@ -28,6 +26,10 @@ def speak_last(world: World, write: Callable[[str], None]) -> None:
         say(said)
         write(said)
 
+    if world.guard is None:
+        return
+    from lrsched.ranks.line import Line
+
     if isinstance(world.guard, Line):
         world.guard.last_words = speak
 
@@ -45,6 +47,11 @@ def led(run: Settings, request: RunRequest, saved: Newest | None, stop: StopFlag
     Raises:
         RankLost: another process has ended.
     """
+    if request.place.size == 1:
+        yield ALONE
+        return
+    from lrsched.ranks.join import joined  # where there are others
+
     with joined(request.place, run.device, stop.check) as world:
         earlier = None if saved is None else saved.earlier
         world.tell(lambda: Told(run, earlier, tuple(request.context.share.keep)))
