@@ -37,6 +37,7 @@ CLOCK = [
     (re.compile(r"\d+(?:\.\d+)? s\b"), "SECONDS s"),
     (re.compile(r"[\d,]+ samples/s"), "N samples/s"),
     (re.compile(r"\b[\d.]+ (?:ms|µs|min)\b"), "TIME"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "HASH"),  # of a checkpoint, which holds seconds
 ]
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+")
 LIMIT = 600
