@@ -12,13 +12,16 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO, cast
 
+from lrsched.masked import mask
+
 GONE = (errno.EPIPE, errno.EIO)
 """Errors of a write to a pipe without a reader, or to a closed terminal."""
 
 
 def say(message: str) -> None:
-    """Print one paragraph on stderr, with control characters escaped."""
-    paragraph = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
+    """Print one paragraph on stderr, with control characters escaped, without secrets."""
+    shown = mask().hide(message)
+    paragraph = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
     print(f"lrsched: {paragraph}".encode(errors="backslashreplace").decode(), file=sys.stderr, flush=True)
 
 

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from lrsched.masked import LONGEST, mask
+
 
 class UserError(Exception):
     """An error that a person can mend. Shown as one paragraph, without a traceback."""
@@ -34,6 +36,9 @@ class UserError(Exception):
 
     hint = ""
     """How to go on; the command line adds it to the message."""
+
+    def __str__(self) -> str:
+        return mask().hide(super().__str__())
 
 
 class ConfigError(UserError, ValueError):
@@ -58,7 +63,7 @@ class ConfigError(UserError, ValueError):
 
     def __str__(self) -> str:
         shown = self.key if self.value is UNSET else f"{self.key}={_as_override(self.value)}"
-        return f"{shown}: {self.rule}" + (f"; {self.remedy}" if self.remedy else "")
+        return mask().hide(f"{shown}: {self.rule}" + (f"; {self.remedy}" if self.remedy else ""))
 
     def under(self, prefix: str) -> ConfigError:
         """The same error with its key below ``prefix``."""
@@ -114,7 +119,7 @@ class NotFinite(UserError):
 
     def __str__(self) -> str:
         at = "" if self.step is None else f"step {self.step}: "
-        return "; ".join(part for part in (at + self.what, self._batch(), self.advice) if part)
+        return mask().hide("; ".join(part for part in (at + self.what, self._batch(), self.advice) if part))
 
     def advised(self, advice: str, checkpoint: int | None = None, *, tried: bool = False) -> NotFinite:
         """The same error with more advice."""
@@ -195,7 +200,7 @@ class Stopped(UserError):
         self.exit_code = 128 + signal_number
 
     def __str__(self) -> str:
-        return self.args[1]
+        return mask().hide(self.args[1])
 
 
 class NotBegun(UserError):
@@ -212,10 +217,6 @@ class Incomplete(UserError):
     def __init__(self, undone: int, total: int, *, all_invalid: bool) -> None:
         super().__init__(f"{undone} of {total} run{'s' * (total != 1)} did not finish")
         self.exit_code = 2 if all_invalid else 1
-
-
-LONGEST = 300
-"""The most characters of a value in a message."""
 
 
 class _Unset:
@@ -253,7 +254,6 @@ def _as_override(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(_as_override, cast(Iterable[Any], value)))}]"
     try:
-        text = str(value)
+        return mask().hide(str(value), LONGEST)
     except ValueError:  # Python writes no number of more than 4300 digits
         return "…"
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 40]}…{text[-39:]}"

@@ -26,6 +26,7 @@ from lrsched.compose.unknown import unknown_key
 from lrsched.config import schema
 from lrsched.config.peers import nearest_key
 from lrsched.errors import UNSET, ConfigError, UserError, nearest, refused
+from lrsched.masked import mask
 
 GROUPS = (*schema.OPEN, "trainer", "checkpoint", "logger", "experiment", "debug")
 """Groups of ``conf/``, Hydra's own aside."""
@@ -53,6 +54,16 @@ def as_user_error(error: Exception, overrides: Sequence[str] = ()) -> UserError:
     if not _hydra_raised(error):
         raise error
     return complaint(error, overrides)
+
+
+def shown_cause(failure: BaseException, error: UserError) -> BaseException | None:
+    """What a traceback may say that an error comes from: nothing that is the error itself, or that tells a secret."""
+    told: BaseException | None = None if failure is error else failure
+    while told is not None:
+        if mask().hide(str(told)) != str(told):
+            return None
+        told = told.__cause__ or told.__context__
+    return None if failure is error else failure
 
 
 def _hydra_raised(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""Set Hydra up for lrsched (schema, resolver of run ids, plugins, Python 3.14), and call it."""
+"""Set Hydra up for lrsched (schema, resolvers, plugins, Python 3.14), and call it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 import lrsched
 from lrsched.compose.choices import hide_shared_files
 from lrsched.compose.nodes import as_written, plain
+from lrsched.compose.secrets import ENV, env
 from lrsched.config import schema
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import id_of
@@ -38,6 +39,7 @@ def register() -> None:
     """
     ConfigStore.instance().store(name=SCHEMA.removesuffix(".yaml"), node=schema.RunConfig)
     OmegaConf.register_new_resolver(RUN_ID, run_id, replace=True)
+    OmegaConf.register_new_resolver(ENV, env, replace=True)
     hide_shared_files()
     if PLUGINS not in sys.path:
         sys.path.append(PLUGINS)

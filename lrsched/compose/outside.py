@@ -19,6 +19,7 @@ from omegaconf.basecontainer import BaseContainer
 
 from lrsched.compose.choices import refuse_hidden
 from lrsched.compose.hydra_setup import RUN_ID, SCHEMA, register
+from lrsched.compose.secrets import ENV
 from lrsched.config.project import own_configs
 from lrsched.errors import ConfigError
 
@@ -29,7 +30,12 @@ def hydra_of_ours() -> Generator[ConfigLoader]:
     whole, version = GlobalHydra.instance(), VersionBase.instance()
     hydra, base, path, options = whole.hydra, version.version_base, [*sys.path], ConfigLoaderImpl.get_group_options
     private: Any = BaseContainer  # OmegaConf has no public way to look a resolver up
-    tables: list[tuple[dict[str, Any], str]] = [(ConfigStore.instance().repo, SCHEMA), (private._resolvers, RUN_ID)]
+    resolvers = private._resolvers
+    tables: list[tuple[dict[str, Any], str]] = [
+        (ConfigStore.instance().repo, SCHEMA),
+        (resolvers, RUN_ID),
+        (resolvers, ENV),
+    ]
     before = [table.get(name) for table, name in tables]
     whole.clear()
     try:

@@ -1,4 +1,4 @@
-"""Keep values of the environment out of files: write ``${oc.env:…}`` as that text."""
+"""Keep values of the environment out of files and messages: write ``${oc.env:…}`` as that text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
 from lrsched.compose.nodes import as_written
 from lrsched.config.walk import is_list, is_mapping, leaves
+from lrsched.masked import SHORTEST, mask, replaced, stand_in
 
-SHORTEST = 6
-"""Characters of the shortest secret: shorter values (``1``, ``data``) occur in every text."""
+ENV = "oc.env"
+"""The name of OmegaConf's resolver of the environment."""
+
+
+def env(name: str, *default: Any) -> Any:
+    """Resolve ``${oc.env:…}`` as OmegaConf does, and hide the value in every message from now on."""
+    value = oc.env(name, *default)
+    if name in os.environ:
+        mask().note(name, os.environ[name])
+    return value
 
 
 def unmasked(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
@@ -29,17 +39,17 @@ def unmasked(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
     found: dict[str, str] = {}
 
     def ask(name: str, *default: Any) -> Any:
-        value = oc.env(name, *default)
+        value = env(name, *default)
         if name in os.environ and len(os.environ[name]) >= SHORTEST:
-            found[os.environ[name]] = mask(name)
+            found[os.environ[name]] = stand_in(name)
         return value
 
-    def mask(name: str, *_: Any) -> str:
-        return f"${{oc.env:{name}}}"
+    def hide(name: str, *_: Any) -> str:
+        return stand_in(name)
 
     with _env(ask):
         real = OmegaConf.to_container(config, resolve=True)
-    with _env(mask):
+    with _env(hide):
         shown = _shown({"": config}, "", as_written(config), real)
     return {str(key): value for key, value in shown.items()}, found
 
@@ -47,9 +57,7 @@ def unmasked(config: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
 def redacted(value: Any, secrets: Mapping[str, str]) -> Any:
     """Replace the secrets in a text, or in every text of a result."""
     if isinstance(value, str):
-        for secret in sorted(secrets, key=len, reverse=True):
-            value = value.replace(secret, secrets[secret])
-        return value
+        return replaced(value, secrets)
     if is_mapping(value):
         return {name: redacted(item, secrets) for name, item in value.items()}
     if is_list(value):
@@ -71,11 +79,13 @@ class Redacting(logging.Formatter):
 @contextmanager
 def _env(resolver: Any) -> Generator[None]:
     """Resolve ``${oc.env:…}`` by another function, in the whole process: OmegaConf offers no narrower scope."""
-    OmegaConf.register_new_resolver("oc.env", resolver, replace=True)
+    private: Any = BaseContainer  # OmegaConf has no public way to look a resolver up
+    before = private._resolvers[ENV]
+    OmegaConf.register_new_resolver(ENV, resolver, replace=True)
     try:
         yield
     finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+        private._resolvers[ENV] = before
 
 
 def _shown(holder: Any, name: Any, raw: Any, real: Any) -> Any:

@@ -14,6 +14,7 @@ from lrsched.config.component import Component
 from lrsched.config.targets import trusted, within
 from lrsched.config.walk import is_mapping
 from lrsched.errors import ConfigError, UserError
+from lrsched.masked import mask
 
 SIGNS = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
 """What PyTorch and the system say when there is none left."""
@@ -49,7 +50,7 @@ def raised(error: BaseException) -> str:
     ...     print(raised(error).partition(" (")[0])
     KeyError: 'path'
     """
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = (mask().hide(str(error)).strip().splitlines() or [type(error).__name__])[0]
     shown = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
     place = place_of(error)
     return f"{type(error).__name__}: {shown}" + (f" ({place})" if place else "")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from lrsched.compose.errors import RAISED, as_user_error
+from lrsched.compose.errors import RAISED, as_user_error, shown_cause
 from lrsched.compose.outside import in_folder
 from lrsched.errors import ConfigError, Stopped
 from lrsched.finder.look import look
@@ -121,7 +121,7 @@ def find(
                 looked = look(several, stop, partial(_launching, stop))
             except (*RAISED, OSError) as failure:
                 error = as_user_error(failure, words)
-                raise error from (None if error is failure else failure)
+                raise error from shown_cause(failure, error)
     except Stopped as stopped:  # by now the handlers are the caller's again
         if stopped.exit_code - 128 != signal.SIGINT:
             stop_flag().hand_on()

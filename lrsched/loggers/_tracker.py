@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from lrsched.console import say
 from lrsched.errors import ConfigError
 from lrsched.loggers.base import POSITION, Logger, Row, RunInfo
+from lrsched.masked import mask
 from lrsched.records import RunFolder, read_metrics, write_json
 
 LONGEST = 300
@@ -169,7 +170,8 @@ class Tracker(Logger):
                 do()
         except Exception as error:
             self._works, self._waiting = False, []
-            reason = without_login(" ".join(f"{type(error).__name__}: {error}".split()))[:LONGEST]
+            said = mask().hide(f"{type(error).__name__}: {error}")
+            reason = without_login(" ".join(said.split()))[:LONGEST]
             say(
                 f"warning: logger.{self.name}: {reason}; the run goes on without it, and a resume sends what is missing"
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from lrsched.compose.errors import RAISED, as_user_error
+from lrsched.compose.errors import RAISED, as_user_error, shown_cause
 from lrsched.config.given import Given, parameters
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import ConfigError, Stopped
@@ -75,7 +75,7 @@ def run(
                 make_run(config, words, stop, context=context)
             except (*RAISED, OSError) as failure:
                 error = as_user_error(failure, words)
-                raise error from (None if error is failure else failure)
+                raise error from shown_cause(failure, error)
     except Stopped as stopped:  # by now the handlers are the caller's again
         if stopped.exit_code - 128 != signal.SIGINT:
             stop_flag().hand_on()
