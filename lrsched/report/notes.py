@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lrsched.records import AVERAGE
 from lrsched.report.baseline import baseline
@@ -10,7 +10,7 @@ from lrsched.report.candidates import RATE
 from lrsched.report.compare import Comparison
 from lrsched.report.format import of_seeds
 from lrsched.report.rates import Candidate
-from lrsched.report.runs import USED
+from lrsched.report.runs import USED, RunRecord
 from lrsched.report.verdict import sentences
 from lrsched.units import count, metric_of
 
@@ -24,6 +24,7 @@ SURE = 0.9
 def notes(comparison: Comparison) -> list[str]:
     """Sentences, the most important first."""
     return [
+        *_other_data(comparison),
         *_used(comparison),
         *_another_measure(comparison),
         *_another_monitor(comparison),
@@ -60,6 +61,27 @@ def how_chosen(comparison: Comparison) -> str:
     if metric.chosen_by == metric.name:
         chosen += " One number chooses and compares, so the best looks a little better than it is."
     return chosen
+
+
+def _other_data(comparison: Comparison) -> Iterator[str]:
+    """Runs of the same words whose data were not the same: a config names data, and what lies there may change."""
+    if any("${" in str(value) for key, value in comparison.workload.items() if key.startswith("dataset.")):
+        return  # of a seed, perhaps: then each has data of its own
+    made: dict[str, list[RunRecord]] = {}
+    for row in comparison.candidates:
+        for run in (run for rate in row.rates for run in rate.runs.values() if run.data is not None):
+            made.setdefault(str(run.data), []).append(run)
+    if len(made) > 1:
+        groups = sorted(made.items(), key=lambda group: -len(group[1]))
+        told = (f"SHA-256 {data[:12]}… of {count(len(runs), 'run')} ({_first(runs)})" for data, runs in groups)
+        yield (
+            f"same words, other data: {', '.join(told)}; what the config names has changed in between, and numbers of "
+            "one part say nothing about the other: make the older runs anew under another name"
+        )
+
+
+def _first(runs: Sequence[RunRecord]) -> str:
+    return f"{runs[0].path.name}, …" if len(runs) > 1 else runs[0].path.name
 
 
 def _used(comparison: Comparison) -> Iterator[str]:

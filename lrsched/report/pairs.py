@@ -51,8 +51,8 @@ class Pair:
 
     @property
     def needed(self) -> float:
-        """About how many pairs would decide it."""
-        return pairs_needed(self.differences) if len(self.differences) > 1 else math.nan
+        """About how many pairs would decide it; inf where so few do not tell."""
+        return pairs_needed(self.differences) if len(self.differences) > 1 else math.inf
 
 
 def pairs(rows: Sequence[Candidate], metric: Metric) -> list[Pair]:

@@ -22,7 +22,7 @@ from lrsched.config.walk import flat
 from lrsched.ended import Ending, Why, ending_of
 from lrsched.errors import ConfigError, nearest
 from lrsched.numbers import number, whole
-from lrsched.records import RunFolder
+from lrsched.records import DATA, RunFolder
 from lrsched.report.folders import ANSWER, SWEEP, SweepJob, first_line, is_own, read_jobs
 from lrsched.report.runs import RunRecord
 from lrsched.units import FIRST_BETTER, FIRST_UNITS
@@ -150,7 +150,9 @@ def _read_run(folder: RunFolder, job: SweepJob, *, is_run: bool) -> RunRecord | 
         metrics = {str(name): _number(value) for name, value in (said.get("metrics") or {}).items()}
         ways = {name: way for name, way in _words(result, "better", FIRST_BETTER).items() if way in ("min", "max")}
         units, step, overrides = _words(result, "units", FIRST_UNITS), whole(said.get("step")), _overrides(job)
-        return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, ways, units)
+        made = said.get(DATA)
+        data = made if isinstance(made, str) else None
+        return RunRecord(folder.path, entries, status, reason, *ending, step, metrics, overrides, ways, units, data)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
         reason = f"result.json cannot be read: {first_line(error)}"
         return RunRecord(folder.path, entries, "broken", reason, overrides=_overrides(job))

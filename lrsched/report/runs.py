@@ -37,6 +37,7 @@ class RunRecord:
         overrides: of the sweep's job, as typed.
         better: ``min`` or ``max`` for each metric of its task, as ``accuracy``; empty without a result.
         units: of these metrics, of those that have one.
+        data: the hash of its data; None without a result, or one of 0.1.0.
         uses_average: its rows tell ``val/used/NAME`` too: of the average where it has one.
     """
 
@@ -51,6 +52,7 @@ class RunRecord:
     overrides: tuple[str, ...] = ()
     better: Mapping[str, str] = field(default_factory=dict[str, str])
     units: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: str | None = None
     uses_average: bool = False
 
     def rows(self) -> Iterator[Mapping[str, Any]]:

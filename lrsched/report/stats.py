@@ -240,12 +240,15 @@ def pairs_needed(differences: Sequence[float]) -> float:
     Colas, Sigaud, Oudeyer, How Many Random Seeds?, 2018, https://arxiv.org/abs/1806.08295
 
     Args:
-        differences: float64[n], at least two, finite.
+        differences: float64[n], at least two; inf where one of them is not finite.
 
     >>> round(pairs_needed([1.0, 2.0, 3.0]), 2)  # sd 1, mean 2
     1.96
     """
     values = np.asarray(differences, dtype=np.float64)
+    if not np.isfinite(values).all():  # of finite numbers that are too far apart
+        return math.inf
+    values = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))  # near 1: no square is beyond float64
     mean, spread = abs(values.mean()), values.std(ddof=1)
     if spread == 0:
         return 0.0 if mean else math.inf

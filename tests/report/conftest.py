@@ -50,6 +50,7 @@ def leave(tmp_path: Path) -> Callable[..., Path]:
         metrics: Mapping[str, float | None] | None = None,
         rows: list[dict[str, float]] | None = None,
         under: str = "sweep",
+        data: str | None = None,
         **changes: Any,
     ) -> Path:
         what = {"scheduler___target_": f"lrsched.schedules.{schedule}", "optimizer__lr": lr, "seed": seed, **changes}
@@ -62,7 +63,8 @@ def leave(tmp_path: Path) -> Callable[..., Path]:
         if status is not None:
             measured = {"val/loss": loss} if metrics is None else metrics
             result = {"status": status, "reason": reason, "step": 12, "metrics": measured}
-            (folder / "result.json").write_text(json.dumps(result), "utf-8")
+            made = {} if data is None else {"data_sha256": data}
+            (folder / "result.json").write_text(json.dumps({**result, **made}), "utf-8")
         return folder
 
     return leave

@@ -144,6 +144,16 @@ def test_one_seed_says_nothing_of_the_spread(leave, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [([0.25], [0.5]), ([0.5, 0.5], [0.5, 0.25]), ([1.7e308, 1.0], [-1.7e308, 1.0])],
+)
+def test_so_few_that_nothing_tells_how_many_more_it_takes_are_not_decided(mine, theirs) -> None:
+    said = verdict(pair_of(mine, theirs), "")
+    assert said.kind == "undecided"
+    assert said.more_seeds is None or said.more_seeds >= 1
+
+
 def test_below_six_seeds_the_formula_counts_where_it_asks_for_more() -> None:
     more = verdict(pair_of([0.0] * 3, [1 - math.sqrt(1.5), 1.0, 1 + math.sqrt(1.5)]), "")
     assert more.more_seeds == math.ceil(1.5 * 7.84) - 3 == 9  # mean 1, variance 1.5, 7.84 = (1.96 + .84)²
@@ -469,3 +479,21 @@ def test_losses_of_different_tasks_are_not_compared_in_silence(leave, tmp_path: 
     (comparison,) = compare_paths([tmp_path], metric).comparisons
     found = [said for said in notes(comparison) if "is not one measure" in said]
     assert (found[0].endswith(note) or note in found[0]) if note else not found
+
+
+def test_runs_of_the_same_words_and_other_data_are_told_apart(leave, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        leave("Cosine", 0.1, seed, 0.5, data="a" * 64)
+    leave("Step", 0.1, 0, 0.25)  # of 0.1.0, which did not say
+    leave("Exponential", 0.1, 0, 0.25, data="c" * 64, dataset__classes=3)  # of other words: another comparison
+    alone = [notes(comparison) for comparison in compare_paths([tmp_path]).comparisons]
+    assert "other data" not in str(alone)
+    new = leave("Linear", 0.1, 0, 0.25, data="b" * 64)
+    first = [notes(comparison)[0] for comparison in compare_paths([tmp_path]).comparisons]
+    (told,) = [note for note in first if "other data" in note]
+    assert told.startswith(f"same words, other data: SHA-256 {'a' * 12}… of 2 runs (")
+    leave("Linear", 0.1, 1, 0.25, data="b" * 64, dataset__seed="${seed}", under="drawn")
+    leave("Cosine", 0.1, 2, 0.25, data="c" * 64, dataset__seed="${seed}", under="drawn")
+    drawn = [notes(comparison) for comparison in compare_paths([tmp_path / "drawn"]).comparisons]
+    assert "other data" not in str(drawn)  # of each seed its own
+    assert f", SHA-256 {'b' * 12}… of 1 run ({new.name}); what the config names has changed" in told

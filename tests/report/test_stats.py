@@ -178,6 +178,16 @@ def test_the_pairs_needed_by_the_formula() -> None:
     assert pairs_needed([0.5, 0.5]) == 0
 
 
+@pytest.mark.parametrize("scale", [2.0**-1000, 2.0**-600, 2.0**600, 2.0**1021])
+def test_the_pairs_needed_are_the_same_at_any_scale(scale: float) -> None:
+    values = [1.0, 2.0, 2.5]
+    assert pairs_needed([value * scale for value in values]) == pairs_needed(values)
+
+
+def test_differences_that_are_too_large_for_a_number_ask_for_endlessly_many_pairs() -> None:
+    assert pairs_needed([math.inf, 0.0]) == pairs_needed([math.inf, -math.inf]) == math.inf
+
+
 def test_holm_by_hand() -> None:
     # sorted .005 .01 .03 .04, times 4 3 2 1: .02 .03 .06 .04, and none below the one before it
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
