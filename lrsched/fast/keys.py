@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lrsched.compose.nodes import put, raw, resolved
 from lrsched.config.schema import AUTO, SPEED
 from lrsched.config.walk import is_mapping
+from lrsched.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -46,6 +47,26 @@ def put_values(config: DictConfig, chosen: Mapping[str, Any]) -> None:
     """Write values of ``trainer`` into a config."""
     for key, value in spelt(chosen).items():
         put(config, key, value)
+
+
+def refuse_name(config: DictConfig) -> None:
+    """Refuse a name that refers to what is chosen only when the run is built: the folder is named before.
+
+    Raises:
+        ConfigError: names the keys.
+    """
+    if "${" not in str(raw(config, "name")):
+        return
+    chosen = {name: value for name, value in SPEED.items() if resolved(config, f"trainer.{name}") == AUTO}
+    found: list[str] = []
+    for name, value in chosen.items():
+        settled = deepcopy(config)
+        put_values(settled, {name: value})
+        if resolved(settled, "name") != resolved(config, "name"):
+            found.append(f"trainer.{name}")
+    if found:
+        rule = f"refers to {' and '.join(found)}, which is auto until the run is built, and names its folder before"
+        raise ConfigError("name", raw(config, "name"), rule, "give a name without it, or the value by hand")
 
 
 def settled(composed: DictConfig, stored: DictConfig) -> DictConfig:

@@ -15,7 +15,7 @@ from lrsched.compose.stored import check_folder
 from lrsched.config.blame import CodeError, raised
 from lrsched.config.settings import Settings, settings
 from lrsched.console import say
-from lrsched.fast.keys import asked, put_values
+from lrsched.fast.keys import asked, put_values, refuse_name
 from lrsched.imports import collector_at_rest
 from lrsched.ranks.children import placed
 from lrsched.records import RunFolder, check_name
@@ -137,6 +137,7 @@ def _of_job(config: DictConfig, overrides: Sequence[str], folder: RunFolder, hel
 
 def _new(config: DictConfig, by_user: bool, context: WorkerContext) -> RunRequest:
     """A new run and its folder."""
+    refuse_name(config)
     folder = RunFolder(Path("outputs") / check_name("name", str(config.name)))
     if by_user and taken(folder):
         raise already_there(

@@ -22,7 +22,7 @@ from lrsched.config.settings import Settings, settings
 from lrsched.console import say
 from lrsched.errors import Stopped, UserError
 from lrsched.fast.chooser import Chooser
-from lrsched.fast.keys import put_values, spelt
+from lrsched.fast.keys import put_values, refuse_name, spelt
 from lrsched.machine.threads import AUTO as AUTO_THREADS
 from lrsched.records import RunFolder, check_name
 from lrsched.runs.auto_resume import AUTO
@@ -116,6 +116,7 @@ class Sweep:
         self, loader: ConfigLoader, config: DictConfig, objects: Mapping[str, Given] = NOTHING, *, here: bool = False
     ) -> None:
         self.config, self.composer, self.objects = config, Composer(loader, config), objects
+        refuse_name(config)
         self.record = Record(Path(str(self.config.hydra.sweep.dir)))
         self.fast = Chooser(self.record.folder, here=here)
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")

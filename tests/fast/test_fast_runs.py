@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 import lrsched
 from lrsched.errors import ConfigError, DataError
 from lrsched.fast import timing
 from lrsched.fast.figures import MARGIN
-from tests.helpers.cli import Ended
+from lrsched.fast.keys import refuse_name
+from tests.helpers.cli import TINY, Ended
 
 WORDS = ("model=cnn", "dataset.batch_size=256", "trainer.steps=3", "threads=1", "logger=none", "trainer.progress=false")
 KEYS = ("precision", "channels_last", "compile", "fused", "tf32", "keep_memory")
@@ -152,3 +154,18 @@ def test_figures_that_cannot_be_read_are_told_once(run_cli: Callable[..., Ended]
     assert "take it away, and what is fastest is timed anew" in ended.err
     assert "Traceback" not in ended.err
     assert [path.name for path in Path("outputs/s").iterdir()] == ["fast.json"]
+
+
+@pytest.mark.parametrize("words", [(), ("-m", "seed=0,1")])
+def test_a_name_of_what_is_yet_to_be_chosen_is_refused(run_cli, words) -> None:
+    refused = run_cli(*words, *TINY, "trainer=fast", "name=n-${trainer.precision}-${seed}")
+    assert refused.code == 2
+    assert (
+        "name=n-${trainer.precision}-${seed}: refers to trainer.precision, which is auto until the run" in refused.err
+    )
+    assert not Path("outputs").exists()
+
+
+def test_a_name_of_what_is_given_by_hand_is_taken() -> None:
+    config = OmegaConf.create({"name": "${trainer.precision}", "trainer": {"precision": "bf16", "compile": "auto"}})
+    refuse_name(config)
