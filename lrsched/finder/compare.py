@@ -13,7 +13,7 @@ from lrsched.assembly.horizon import length_of
 from lrsched.config.given import parameters
 from lrsched.config.targets import needed_trust
 from lrsched.console import say, typed
-from lrsched.finder.answer import Answer
+from lrsched.finder.answer import Answer, rounded
 from lrsched.finder.request import FindRequest, as_one_of
 from lrsched.report.stats import QUANTILES, fewest_pairs
 from lrsched.units import apart, count
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from lrsched.finder.rivals import Place
     from lrsched.finder.trained import Trained
 
-MOST_SEEDS = 30
-"""Seeds to ask for at most; what more of them would tell apart hardly matters."""
+MOST_RUNS = 30
+"""Full runs of each schedule to ask for at most; what more of them would tell apart hardly matters."""
+
+THIRDS = 1.25, 2.0
+"""The factor between the rates of the full runs is a third of the interval, in ln rate, but within these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,16 @@ class Rival:
     def near(self) -> bool:
         """Whether it may be as good as the first."""
         return self.behind is not None and not self.behind.low > 0
+
+    @property
+    def rates(self) -> list[float]:
+        """To make full runs with: the suggested one, which may be off if short runs tell it, and its neighbours."""
+        if "interval" not in self.answer.more:
+            return [self.answer.suggestion]
+        rate, (least, most) = self.answer.suggestion, THIRDS
+        low, high = self.answer.more["interval"]
+        factor = min(max((high / low) ** (1 / 3), least), most)
+        return [rounded(rate / factor), rate, rounded(rate * factor)]
 
     @property
     def pairs(self) -> float:
@@ -92,9 +105,8 @@ class Comparison:
     @property
     def seeds(self) -> int:
         """Of the runs that would decide it, or tell more than now."""
-        least = fewest_pairs(len(self.open) * (len(self.open) - 1) // 2)
-        needed = max(rival.pairs for rival in self.open[1:])
-        return max(least, min(MOST_SEEDS, math.ceil(min(needed, MOST_SEEDS))))
+        least, most = fewest_pairs(len(self.open) * (len(self.open) - 1) // 2), MOST_RUNS // len(self.rivals[0].rates)
+        return max(least, math.ceil(min(most, max(rival.pairs for rival in self.open[1:]))))
 
     @property
     def command(self) -> str:
@@ -104,18 +116,16 @@ class Comparison:
         first = asked[0].runs[0].seed
         keys = {*own, "optimizer.lr", "seed", "name"}
         common = [word for word in asked[0].words if word.partition("=")[0].lstrip("+") not in keys]
-        columns = [
-            [*each.own, f"optimizer.lr={rival.answer.suggestion}"] for each, rival in zip(asked, self.open, strict=True)
-        ]
+        columns = [[*rival.asked.own, f"optimizer.lr={rate}"] for rival in self.open for rate in rival.rates]
         swept = [
             f"{row[0].partition('=')[0]}={','.join(word.partition('=')[2] for word in row)}"
             for row in zip(*columns, strict=True)
         ]
         zipped = ",".join(word.partition("=")[0].lstrip("+") for word in swept)
-        words = [*common, *swept, f"sweep.zip=[{zipped}]", f"seed=range({first},{first + self.seeds})"]
-        words += [] if asked[0].config_dir is None else ["--config-dir", asked[0].config_dir]
         if asked[0].objects:
             return self._calls(common, columns)
+        words = [*common, *swept, f"sweep.zip=[{zipped}]", f"seed=range({first},{first + self.seeds})"]
+        words += [] if asked[0].config_dir is None else ["--config-dir", asked[0].config_dir]
         run = asked[0].runs[0]
         targets = {node.key: {"_target_": node.target} for node in (run.model, run.dataset, run.task, run.optimizer)}
         words = ["-m", *words, f"name={asked[0].folder.name}-decide"]
@@ -168,13 +178,15 @@ class Comparison:
         means = [rival.predicted.mean for rival in self.open]
         first_mean, *others = apart(lambda more: [f"{mean:.{4 + more}g}" for mean in means], *means)
         against = ", ".join(f"{mean} of {rival.asked.scheduler}" for mean, rival in zip(others, near, strict=True))
-        runs = self.seeds * len(self.open)
+        rates, seeds = [len(rival.rates) for rival in self.open], self.seeds
+        made, runs = f"({count(max(rates), 'rate')} each, {count(seeds, 'seed')})", seeds * sum(rates)
         steps = "" if first.horizon is None else f", {count(runs * first.horizon.steps, 'step')}"
-        spread = max(rival.spread for rival in self.open[1:])
-        gap = QUANTILES * spread / self.seeds**0.5
-        tell = f" would tell gaps of about {gap:.2g} % or more" if math.isfinite(gap) else " would tell more"
+        gap = QUANTILES * max(rival.spread for rival in near) / seeds**0.5
+        tell = (
+            f"gaps of about {gap:.2g} % or more, if seeds differ in them as they did here" if gap < math.inf else "more"
+        )
         ahead = f"{lead.asked.scheduler} is ahead: {first_mean} against {against}, not decided"
-        return [f"{ahead}; {count(runs, 'full run')}{steps}{tell}:", f"  {self.command}"]
+        return [f"{ahead}; {count(runs, 'full run')} {made}{steps} would tell {tell}:", f"  {self.command}"]
 
 
 def _shown(cell: str) -> str:
@@ -207,8 +219,7 @@ def by_short_runs(asked: Sequence[FindRequest], trained: Sequence[Trained]) -> C
     contest, by, number = Contest(plans), dict(zip(plans, trained, strict=True)), 0
     while asks := contest.next({name: each.candidates for name, each in by.items()}):
         number += 1
-        for name, of in asks.items():
-            say(f"round {number}, {name}: {horizon.told(of)}")
+        say(f"round {number}: {'; '.join(f'{name}, {horizon.told(of)}' for name, of in asks.items())}")
         train([(by[name], horizon.jobs_of(of, shapes[name])) for name, of in asks.items()], asked[0].seeds)
     found, bests = list[Answer](), list[Bests]()
     for each, of in zip(asked, trained, strict=True):

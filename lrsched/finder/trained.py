@@ -105,7 +105,7 @@ class Trained:
         """Compose and check the runs."""
         keys = {key_of(word) for each in asked for word in [*self.words, *each.words]} | {"seed"}
         common = [word for word in self.launch.words if key_of(word) not in keys]
-        self.sweep.swept = {*self.sweep.swept, *keys}
+        self.sweep.swept, self.sweep.quiet = {*self.sweep.swept, *keys}, True  # the finder says what it makes
         jobs: list[Planned] = []
         for each in asked:
             for seed in seeds:

@@ -121,6 +121,7 @@ class Sweep:
         self.fast = Chooser(self.record.folder, here=here)
         self.options = read(schema.SweepConfig, plain(self.config.sweep), "sweep")
         self.swept: Collection[str] = ()
+        self.quiet = False  # say no line for a run that ends well, nor for one that diverged
         self._jobs: dict[tuple[str, ...], Valid | Invalid] = {}  # by their overrides
         self._entered: dict[tuple[bool, str], Entry] = {}  # by whether they are probes, and the run
         self._names_runs = raw(self.config, "hydra.sweep.subdir") == OURS

@@ -127,9 +127,11 @@ def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> No
     assert found.command in shown
 
 
-def made(*gaps: Interval | None, **more: Any) -> Comparison:
+def made(*gaps: Interval | None, wide: float | None = None, **more: Any) -> Comparison:
+    """Three schedules; ``wide``: how many times the low end of an interval the high one is."""
     asked = asked_of("scheduler=cosine,wsd,linear", "++trainer.clip_norm=1.0", "seed=3", "optimizer.lr=0.5")
-    answers = [Answer("horizon", rate, f"optimizer.lr={rate}", [], 10) for rate in (0.1, 0.05, 0.2)]
+    told = {} if wide is None else {"interval": [0.01, 0.01 * wide]}
+    answers = [Answer("horizon", rate, f"optimizer.lr={rate}", [], 10, told) for rate in (0.1, 0.05, 0.2)]
     return Comparison(
         [
             Rival(each, answer, Interval(1.0, 0.9, 1.1), gap, **more)
@@ -149,6 +151,18 @@ def test_the_command_makes_full_runs_of_those_that_are_open() -> None:
     assert not {"optimizer.lr=0.5", "seed=3"} & set(words)
 
 
+def test_the_command_tries_neighbours_of_a_rate_that_short_runs_suggest() -> None:
+    """They part its interval, of a factor 3.375 = 1.5^3, in three; 30 full runs of a schedule at most."""
+    gaps = None, Interval(9.0, 2.0, 16.0), Interval(0.1, -1.0, 1.2)
+    found = made(*gaps, spread=20.0, wide=3.375)
+    words = shlex.split(found.command)
+    rates = "optimizer.lr=0.0667,0.1,0.15,0.133,0.2,0.3"
+    assert {"scheduler=cosine,cosine,cosine,linear,linear,linear", rates, "seed=range(3,13)"} < set(words)
+    said = "60 full runs (3 rates each, 10 seeds), 120000 steps would tell gaps of about 18 % or more, if seeds differ"
+    assert said in found.verdict()[0]  # 2.8 · 20 % / √10 = 17.7 %
+    assert [made(*gaps, wide=wide).rivals[0].rates for wide in (1.2, 100.0)] == [[0.08, 0.1, 0.125], [0.05, 0.1, 0.2]]
+
+
 def test_the_verdict_says_for_how_many_comparisons_it_holds() -> None:
     decided = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, 1.0, 7.0), spread=2.0)
     (said,) = decided.verdict()
@@ -158,7 +172,9 @@ def test_the_verdict_says_for_how_many_comparisons_it_holds() -> None:
     )
     assert said == wanted
     open_ = made(None, Interval(9.0, 2.0, 16.0), Interval(4.0, -1.0, 9.0), spread=2.0)
-    assert open_.verdict()[0].startswith("cosine is ahead: 1 against 1 of linear, not decided; 12 full runs, ")
+    assert open_.verdict()[0].startswith(
+        "cosine is ahead: 1 against 1 of linear, not decided; 12 full runs (1 rate each, 6 seeds), "
+    )
 
 
 def test_who_is_ahead_has_another_number_than_the_others() -> None:
@@ -172,7 +188,9 @@ def test_no_more_seeds_are_asked_for_than_matter() -> None:
     """30 seeds tell 2.8 · 20 % / √30 = 10.2 % apart."""
     found = made(None, Interval(9.0, -2.0, 20.0), Interval(0.1, -1.0, 1.2), spread=20.0)
     assert found.seeds == 30
-    assert "90 full runs, 180000 steps would tell gaps of about 10 % or more" in found.table()[-2]
+    assert (
+        "90 full runs (1 rate each, 30 seeds), 180000 steps would tell gaps of about 10 % or more" in found.table()[-2]
+    )
 
 
 class Ends:

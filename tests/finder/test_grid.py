@@ -195,9 +195,13 @@ def test_the_grid_lies_around_the_rate_of_the_config() -> None:
     assert FindRequest(FindConfig(rates=3, low=0.5, high=2.0), [], asked.runs, Path()).full == 3 * 3 * 12
 
 
-def test_a_search_and_the_sweep_of_the_same_runs(run_cli) -> None:
+def test_a_search_and_the_sweep_of_the_same_runs(run_cli, capsys: pytest.CaptureFixture[str]) -> None:
     """Bit for bit, under the same run ids: a sweep of the same words finds them finished; so does the same search."""
     assert main(WORDS) == 0
+    said = capsys.readouterr().err
+    assert "grid from 0.1 to 10" in said
+    assert "finished" not in said  # no line for each run: a search makes many
+    assert "steps asked for" not in said
     answer = found()
     rates = [candidate["lr"] for candidate in answer["candidates"]]
     assert rates == [0.1, 1.0, 10.0]

@@ -11,7 +11,7 @@ from hydra.core.utils import run_job as run_hydra_job
 from hydra.types import HydraContext
 
 from lrsched.console import say
-from lrsched.errors import NotBegun
+from lrsched.errors import NotBegun, NotFinite
 from lrsched.loggers.slots import ProgressBoard
 from lrsched.runs.context import WorkerContext
 from lrsched.signals import StopFlag
@@ -103,9 +103,10 @@ def _recorder(sweep: Sweep, tree: StageTree, due: Sequence[Valid]) -> Callable[[
         replanned = tree.end(job)
         record = sweep.record
         record.keep_up()
-        if job.entry in record.entries:  # and not a probe
+        ordinary = error is None or isinstance(error, NotFinite)
+        if job.entry in record.entries and not (sweep.quiet and ordinary):  # and not a probe
             say(f"[{record.done + record.failed}/{len(record.entries)}] {job.entry}")
-        if replanned:
+        if replanned and not sweep.quiet:
             say(f"{count(replanned, 'run')} waited for it, replanned: waiting runs have {tree.steps} steps to train")
         return error is None
 
@@ -133,9 +134,10 @@ def _stage_tree(there: Sequence[Valid], sweep: Sweep, loaded: WorkerContext) -> 
     tree = StageTree(there, loaded.data, share=sweep.options.share)
     for member in tree.members:
         member.job.entry.steps_asked = max(member.job.entry.steps_asked, member.stand.steps)
-    if any(member.job.entry in sweep.record.entries for member in tree.members):
-        say(f"{count(tree.asked, 'step')} asked for, {tree.steps} to train")
-    show(tree)
+    if not sweep.quiet:
+        if any(member.job.entry in sweep.record.entries for member in tree.members):
+            say(f"{count(tree.asked, 'step')} asked for, {tree.steps} to train")
+        show(tree)
     return tree
 
 
