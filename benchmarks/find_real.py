@@ -6,8 +6,7 @@
 For each problem and schedule: full runs of 7 to 9 rates × 8 seeds, and three other seeds for the finder, which begins
 with a rate that is several times off and may cost 15 % of 7 rates with its own seeds. The regret of its rate is read
 off a curve through the grid's mean log losses, a local quadratic in the logarithm of the rate; its error comes from
-200 draws of the grid's seeds. With ``--outputs`` finished runs stay, and are not trained
-again.
+200 draws of the grid's seeds. With ``--outputs`` finished runs stay, and are not trained again.
 """
 
 from __future__ import annotations
@@ -21,27 +20,30 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from pydoc_data import topics
 
 import numpy as np
 from _measure import machine
 from _sweeps import TRAIN, run
 from numpy.typing import NDArray
+from sklearn.datasets import make_friedman1
 
 Floats = NDArray[np.float64]
 SCHEDULES = ("cosine", "wsd")
 SEEDS, FINDER, FIRST = 8, 3, 100
-DRAWS, REACH = 200, 2.6
+DRAWS, REACH, BAND = 200, 2.6, 1.0
 ONCE = ("trainer.evaluate_every=100%", "logger=none")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A config, the rates of its grid, where the finder begins, and the metric that judges."""
+    """A config, the rates of its grid, where the finder begins, the metric that judges, and the schedules."""
 
     words: tuple[str, ...]
     rates: tuple[float, ...]
     start: float
     metric: str
+    schedules: tuple[str, ...] = SCHEDULES
 
 
 def doubled(lowest: float, count: int) -> tuple[float, ...]:
@@ -75,14 +77,45 @@ PROBLEMS = {
         0.003,
         "val/rmse",
     ),
+    "digits": Problem(
+        ("trainer.steps=600",), doubled(0.0125, 9), 0.02, "val/loss", ("cosine", "wsd", "onecycle", "linear")
+    ),
+    "cancer": Problem(("experiment=cancer", "trainer.steps=400"), doubled(0.0005, 9), 0.003, "val/loss"),
+    "small_cnn": Problem(("model=cnn", "trainer.steps=400"), doubled(0.005, 7), 0.3, "val/loss"),
+    "friedman": Problem(
+        (
+            *("dataset=table", "dataset.path=friedman.csv", "dataset.target=y", "task=regression", "optimizer=adamw"),
+            "trainer.steps=600",
+        ),
+        doubled(0.0005, 9),
+        0.001,
+        "val/loss",
+    ),
+    "english": Problem(
+        (
+            *("dataset=text", f"dataset.path={topics.__file__}", "task=language_model", "model=gpt", "optimizer=adamw"),
+            *("model.layers=1", "model.width=32", "model.heads=2", "dataset.context=32", "dataset.batch_size=8"),
+            "trainer.steps=400",
+        ),
+        doubled(0.001, 8),
+        0.1,
+        "val/loss",
+    ),
 }
+
+
+def friedman(where: Path) -> None:
+    """A table of a made-up regression, whose target has noise."""
+    x, y = make_friedman1(2000, noise=1.0, random_state=0)
+    head = ",".join([*(f"x{number}" for number in range(x.shape[1])), "y"])
+    np.savetxt(where / "friedman.csv", np.column_stack([x, y]), "%.6g", ",", header=head, comments="")
 
 
 def grid(name: str, problem: Problem, where: str) -> dict[str, Floats]:
     """The metric at the end of full runs: for each schedule float64[rates, seeds]."""
     seeds = ",".join(map(str, range(SEEDS)))
     rates = ",".join(f"{rate:g}" for rate in problem.rates)
-    schedules = ",".join(SCHEDULES)
+    schedules = ",".join(problem.schedules)
     swept = (f"scheduler={schedules}", f"optimizer.lr={rates}", f"seed={seeds}", f"name={name}-grid")
     run([sys.executable, TRAIN, "-m", *problem.words, *ONCE, *swept], where)
     found: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -105,12 +138,13 @@ def answer(name: str, problem: Problem, kind: str, where: str) -> dict[str, floa
 
 
 def curve(rates: Floats, losses: Floats, at: Floats) -> Floats:
-    """The loss at some rates: a quadratic in the logarithm of the rate, about each, of the mean log losses."""
+    """The loss at some rates: a quadratic in the logarithm of the rate, about each, of the mean log losses, without
+    those beyond a cliff."""
     x, y = np.log(rates), np.log(losses).mean(axis=1)
     width = REACH * (x[1] - x[0])
     fitted = []
     for place in np.log(at):
-        weight = np.where(np.isfinite(y), np.clip(1 - np.abs((x - place) / width) ** 3, 0, None) ** 3, 0)
+        weight = np.where(y < y.min() + BAND, np.clip(1 - np.abs((x - place) / width) ** 3, 0, None) ** 3, 0)
         degree = min(2, int((weight > 0).sum()) - 1)
         powers = np.vander(x - place, degree + 1, increasing=True)
         root = np.sqrt(weight)[:, None]
@@ -122,7 +156,8 @@ def regret(rates: Floats, losses: Floats, rate: float) -> tuple[float, float, fl
     """The regret of a rate, its standard error, and half a seed's standard deviation at the best rate of the grid."""
     if not rates[0] <= rate <= rates[-1]:
         raise SystemExit(f"{rate:g} lies beyond the grid, {rates[0]:g} to {rates[-1]:g}")
-    stable = rates[np.isfinite(losses).all(axis=1)]
+    level = np.log(losses).mean(axis=1)
+    stable = rates[level < level.min() + BAND]
     fine = np.append(np.geomspace(stable[0], stable[-1], 201), rate)
 
     def of(some: Floats) -> float:
@@ -143,6 +178,7 @@ def main() -> None:
     options = parser.parse_args()
     where = options.outputs or tempfile.mkdtemp()
     Path(where).mkdir(parents=True, exist_ok=True)
+    friedman(Path(where))
     print(machine())
     print("\n| problem | schedule | best of the grid | found | 95 % | cost | regret | its error | half a seed's sd |")
     print("|---|---|---|---|---|---|---|---|---|")

@@ -22,26 +22,46 @@ class Belief(NamedTuple):
         return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd)
 
 
-OF_VALLEYS = Belief(-0.35, 0.15)
-"""q in best rate ∝ horizon^q. The mean of those that are known where the best rate is no stability limit: −.32 measured
-over lengths of training, https://arxiv.org/abs/2409.19913, −.33 and −.40 of regressions,
-https://arxiv.org/abs/2602.04774. Theory's ends are unlikely, and not excluded: −.5, the convex worst case,
-https://arxiv.org/abs/2501.18965, is one standard deviation below, 0 more than two above."""
+class Kind(NamedTuple):
+    """What is believed of how a valley changes with the horizon.
 
-OF_HARD = Belief(-0.03, 0.08)
-"""q where the valley lies beyond the wall: in a hard problem the largest stable rate is the best one at any horizon,
-https://arxiv.org/abs/2602.06797."""
+    Args:
+        share: how likely it is.
+        exponent: q in best rate ∝ horizon^q.
+        growth: g in slope of the left arm ∝ horizon^g.
+    """
 
-HARD = 0.4
-"""How likely it is then."""
+    share: float
+    exponent: Belief
+    growth: Belief
+
+    def density(self, numbers: Floats) -> Floats:
+        """The logarithm of the density, times how likely it is."""
+        of = self.exponent.density(numbers[:, EXPONENT]) + self.growth.density(numbers[:, GROWTH])
+        return of + np.log(self.share)
+
+
+ALIKE = Kind(0.7, Belief(-0.38, 0.12), Belief(0.0, 0.1))
+"""Curves of all horizons look alike, as those of power laws do. q: −.32 measured over lengths of training,
+https://arxiv.org/abs/2409.19913, −.33 and −.40 of regressions, https://arxiv.org/abs/2602.04774; −.5 is the convex
+worst case, https://arxiv.org/abs/2501.18965."""
+
+FLATTER = Kind(0.3, Belief(-0.1, 0.2), Belief(-0.6, 0.35))
+"""The longer the run, the less a low rate harms, since the loss comes near what it can be brought to: so do networks
+on small data, and their best rate hardly moves. One slope for all horizons would take the little that is left of it in
+long runs for the bottom of the valley, and place the best rate much too low."""
+
+HARD = Kind(0.4, Belief(-0.03, 0.08), Belief(0.1, 0.2))
+"""Where the valley lies beyond the wall this may be so, too: in a hard problem the largest stable rate is the best one
+at any horizon, https://arxiv.org/abs/2602.06797."""
 
 OF_WALLS = Belief(2.5, 1.5)
 """D: twice the ln amplification at which a wall is seen. It grows by h·κ·(x − x₁)² where the rate decays, since only
 the part of the run above what is stable amplifies: so a wall stands at x₁ + D/S, S = √(2·D·h·κ), and x₁ does not move.
 2 to 4 for linear and cosine decay of a regression's expected loss; 0 where the rate stays at its peak."""
 
-ARMS = Belief(np.log(0.6), 0.7), Belief(np.log(0.8), 0.6)
-"""ln of the slope of either arm."""
+ARMS = Belief(np.log(1.0), 0.5), Belief(np.log(0.6), 0.8)
+"""ln of the slope of either arm, the left one's at the middle horizon, in that unit."""
 
 STEEP = Belief(3.0, 0.8)
 """ln of a wall's steepness at the middle horizon."""
@@ -55,10 +75,10 @@ UNITS = Belief(-0.4, 0.9)
 ERRORS = Belief(np.log(0.03), 0.6)
 """ln of the error of the forms, in that unit: no curve is one of ours."""
 
-LEFT, RIGHT, PLACE, EXPONENT, WALL, STEEPNESS, NEEDED, UNIT, ERROR, NOISE = range(10)
+LEFT, RIGHT, PLACE, EXPONENT, WALL, STEEPNESS, NEEDED, UNIT, GROWTH, ERROR, NOISE = range(11)
 """Columns of the numbers of a curve."""
 
-COLUMNS = 10
+COLUMNS = 11
 HIGHEST = 3.0
 """A wall higher than e³ counts as that."""
 
@@ -74,14 +94,14 @@ class Ranges(NamedTuple):
 class Curves:
     """Curves of ln(loss) over x = ln rate, at horizon h. ::
 
-        rise    u·valley(x − c − q·z) + e^(S·(x − w − D/S + D/S₀))   z = ln(h / middle), S = S₀·e^(z/2)
-        valley  ln(e^(−αd)/α + e^(γd)/γ) − ln(1/α + 1/γ)             falls with slope α, rises with γ, least at d = 0
+        rise    u·valley(x − c − q·z) + e^(S·(x − w − D/S + D/S₀))   z = ln(h / middle), S = S₀·e^(z/2), a = α·e^(g·z)
+        valley  ln(e^(−ad)/a + e^(γd)/γ) − ln(1/a + 1/γ)             falls with slope a, rises with γ, least at d = 0
 
     The best rate is at the bottom of the valley, or before the wall where that comes first.
 
     Args:
-        numbers: of each curve, float64[curves, 10]: ln α, ln γ, c, q, w, ln S₀, D, ln u; then ln of the error of the
-            forms, and ln of the noise over what was estimated.
+        numbers: of each curve, float64[curves, 11]: ln α, ln γ, c, q, w, ln S₀, D, ln u, g; then ln of the error of
+            the forms, and ln of the noise over what was estimated.
     """
 
     numbers: Floats
@@ -102,16 +122,19 @@ class Curves:
             numbers[:, column] = belief.mean + belief.sd * numbers[:, column]
         numbers[:, PLACE] = chance.uniform(*ranges.valley, count)
         numbers[:, WALL] = chance.uniform(*ranges.wall, count)
-        hard = (numbers[:, PLACE] > numbers[:, WALL]) & (chance.uniform(size=count) < HARD)
-        mean, sd = np.where(hard[:, None], OF_HARD, OF_VALLEYS).T
-        numbers[:, EXPONENT] = mean + sd * numbers[:, EXPONENT]
+        hard = (numbers[:, PLACE] > numbers[:, WALL]) & (chance.uniform(size=count) < HARD.share)
+        alike = chance.uniform(size=count) < ALIKE.share
+        for column in (EXPONENT, GROWTH):
+            kinds = [kind.exponent if column == EXPONENT else kind.growth for kind in (HARD, ALIKE, FLATTER)]
+            mean, sd = np.select([hard[:, None], alike[:, None]], kinds[:2], kinds[2]).T
+            numbers[:, column] = mean + sd * numbers[:, column]
         return cls(numbers)
 
     def density(self, ranges: Ranges, noise: float) -> Floats:
         """The logarithm of how much each is believed before there are losses; −inf: not at all."""
         n = self.numbers
-        easy = OF_VALLEYS.density(n[:, EXPONENT])
-        hard = np.logaddexp(np.log(1 - HARD) + easy, np.log(HARD) + OF_HARD.density(n[:, EXPONENT]))
+        easy = np.logaddexp(ALIKE.density(n), FLATTER.density(n))
+        hard = np.logaddexp(np.log(1 - HARD.share) + easy, HARD.density(n))
         sum_ = np.where(n[:, PLACE] > n[:, WALL], hard, easy)
         plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, NEEDED: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
         for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
@@ -124,6 +147,11 @@ class Curves:
     def valley(self, z: float) -> Floats:
         """Where it is least, at a horizon e^z times the middle one."""
         return self.numbers[:, PLACE] + self.numbers[:, EXPONENT] * z
+
+    def arms(self, z: float) -> tuple[Floats, Floats, Floats]:
+        """a, γ and u."""
+        left, right, unit = np.exp(self.numbers[:, [LEFT, RIGHT, UNIT]]).T
+        return left * np.exp(self.numbers[:, GROWTH] * z), right, unit
 
     def wall(self, z: float, lag: Floats | float = 0.0) -> tuple[Floats, Floats]:
         """Where it stands, ``lag`` before where it seems to, and how steep it is."""
@@ -139,7 +167,7 @@ class Curves:
             x: float64[rates], or float64[curves, rates].
             lag: as of :meth:`wall`.
         """
-        left, right, unit = (np.exp(self.numbers[:, [column]]) for column in (LEFT, RIGHT, UNIT))
+        left, right, unit = (each[:, None] for each in self.arms(z))
         place, steep = self.wall(z, lag)
         wall = np.exp(np.minimum(steep[:, None] * (x - place[:, None]), HIGHEST))
         d = x - self.valley(z)[:, None]
@@ -148,7 +176,7 @@ class Curves:
 
     def best(self, z: float, lag: Floats | float = 0.0) -> Floats:
         """ln of each one's best rate, by bisection: a curve is convex."""
-        left, right, unit = np.exp(self.numbers[:, [LEFT, RIGHT, UNIT]]).T
+        left, right, unit = self.arms(z)
         bottom, (place, steep) = self.valley(z), self.wall(z, lag)
         low, high = np.minimum(bottom, place) - 4.0, bottom
         for _ in range(28):

@@ -31,6 +31,11 @@ BESIDE = 0.4, 0.8, 1.3
 AMONG = 0.05, 0.25, 0.5, 0.75, 0.95
 """And quantiles of it."""
 
+AMIDST = 0.3, 0.9
+"""It lies between them, in these parts of their distance in ln rate. What is worth the most by the forms may be at one
+of them or beyond, and leave a gap of a factor of ten about the best rate, where the forms alone say what the loss is.
+High ones may be near, since a wall may stand between."""
+
 BETWEEN = 3
 """The third of three is looked for so many times as densely as the first two."""
 
@@ -148,6 +153,9 @@ class Worth:
         near = known.near()
         fine = np.interp(np.arange(0, len(self.x) - 1 + 1e-9, 1 / BETWEEN), np.arange(len(self.x)), self.x)
         x = fine[np.abs(fine[:, None] - known.x).min(1) > APART]
+        low, high = (known.x[0] + part * (known.x[-1] - known.x[0]) for part in AMIDST)
+        amidst = (x > low) & (x < high)
+        x = x[amidst] if amidst.any() else x
         if not near.any():
             return min(float(x[0]), float(known.x.min()) - BESIDE[1])
         every, count = np.concatenate([known.x[near], x]), int(near.sum())

@@ -98,9 +98,9 @@ def test_a_name_that_nobody_gave_is_one_for_all() -> None:
 
 
 def test_the_better_schedule_is_first_and_decided(capsys: pytest.CaptureFixture[str]) -> None:
-    """8 % apart; the noise of the seeds, 20 %, is that of both."""
+    """12 % apart; the noise of the seeds, 20 %, is that of both."""
     asked = asked_of("scheduler=cosine,linear", "optimizer.lr=0.05")
-    found = compared(asked, valley(0.7, 1.08), valley(1.4, 1.0))
+    found = compared(asked, valley(0.7, 1.12), valley(1.4, 1.0))
     assert "2 schedules of 2000 steps: at most 12600 steps, 15 % of a full grid" in capsys.readouterr().err
     content = found.answer.content()
     assert [each["scheduler"] for each in content["answers"]] == ["linear", "cosine"]
@@ -109,7 +109,7 @@ def test_the_better_schedule_is_first_and_decided(capsys: pytest.CaptureFixture[
     assert content["override"] == content["answers"][0]["override"]
     assert content["override"] == f"scheduler=linear optimizer.lr={content['suggestion']}"
     assert content["answers"][1]["behind_percent"]["low"] > 0
-    for each, level in zip(content["answers"], (1.0, 1.08), strict=True):
+    for each, level in zip(content["answers"], (1.0, 1.12), strict=True):
         assert each["predicted"]["low"] < level * 2000**-0.5 < each["predicted"]["high"]
         assert each["undecided"] is False
     assert content["cost_steps"] == sum(each["cost_steps"] for each in content["answers"]) <= 12600

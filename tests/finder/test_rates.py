@@ -33,6 +33,15 @@ def test_the_outer_rates_stand_on_either_side_of_the_best_one_and_apart() -> Non
     assert np.abs(third.one(known) - known.x).min() > APART
 
 
+@pytest.mark.parametrize("rise", [0.3, -0.3])
+def test_the_third_rate_lies_between_two_that_are_far_apart(rise: float) -> None:
+    """In ln rate, in 3 to 9 tenths of their distance: wherever the best one is thought to be."""
+    known = losses([0.03, 0.6], rise, noise=0.05)
+    first = losses([0.025, 0.05, 0.1, 0.2, 0.4], rise, noise=0.05)
+    third = Worth(Fit.of({100: first, 400: known}), 400, 4000, 3, 1.0).one(known)
+    assert 0.3 < (third - known.x[0]) / np.ptp(known.x) < 0.9
+
+
 def test_where_rates_diverged_one_is_tried_between_them_and_the_best() -> None:
     """The loss falls up to 0.4, and 0.8 diverged: what lies between is what is not known."""
     first = losses([0.05, 0.1, 0.2, 0.4, 0.8], -0.05, wall=0.5)
