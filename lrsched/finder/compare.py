@@ -182,9 +182,7 @@ class Comparison:
         made, runs = f"({count(max(rates), 'rate')} each, {count(seeds, 'seed')})", seeds * sum(rates)
         steps = "" if first.horizon is None else f", {count(runs * first.horizon.steps, 'step')}"
         gap = QUANTILES * max(rival.spread for rival in near) / seeds**0.5
-        tell = (
-            f"gaps of about {gap:.2g} % or more, if seeds differ in them as they did here" if gap < math.inf else "more"
-        )
+        tell = f"gaps of about {gap:.2g} % or more, if seeds differ as they did here" if gap < math.inf else "more"
         ahead = f"{lead.asked.scheduler} is ahead: {first_mean} against {against}, not decided"
         return [f"{ahead}; {count(runs, 'full run')} {made}{steps} would tell {tell}:", f"  {self.command}"]
 
