@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
@@ -125,7 +126,15 @@ def _missing_choice(error: MissingConfigException) -> ConfigError:
     if group == "experiment" and inner in GROUPS and name:  # of its defaults list, which names are relative to
         return ConfigError(f"experiment/{inner}", name, "there is no such choice", f"write override /{inner}: {name}")
     known = options | installed(group) if of_hydra else options
+    if remedy := _not_searched(group, choice):
+        return ConfigError(group, choice, "there is no such choice", remedy)
     return ConfigError(group, choice, "there is no such choice", nearest(choice, known))
+
+
+def _not_searched(group: str, choice: str) -> str:
+    """The remedy where a folder that lies here has such a file, and was not named."""
+    found = next((path for path in sorted(Path().glob("[!.]*")) if (path / group / f"{choice}.yaml").is_file()), None)
+    return f"one lies in {found}: add --config-dir {shlex.quote(str(found))}" if found else ""
 
 
 def _searched(message: str) -> list[Path]:

@@ -34,7 +34,11 @@ def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: 
     parent = unknown.rpartition(".")[0]
     siblings = schema.names(schema.RunConfig) if cause.parent_node is None else cause.parent_node
     known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
-    if not known:  # an open, empty mapping
+    ours = _is_ours(siblings)
+    arguments: list[str] = []
+    if key == unknown and isinstance(siblings, DictConfig):
+        arguments = _arguments(parent, str(siblings.get("_target_")))
+    if not known and not arguments:  # an open, empty mapping
         rule = "has no entries yet, and an override without + changes an entry that is there"
         if parent == "average":
             return ConfigError(key, UNSET, "the weights are not averaged", "choose an average first, as average=ema")
@@ -46,11 +50,10 @@ def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: 
         places = keys_named(key, _as_written(siblings))
         if places:
             return ConfigError(key, UNSET, "there is no such key", written(places, value))
-    if key == unknown and isinstance(siblings, DictConfig) and _takes(parent, key, str(siblings.get("_target_"))):
+    if key in arguments:
         rule = "its class takes this argument, and its YAML leaves it out"
         return ConfigError(key, UNSET, rule, written([f"+{key}"], value))
-    ours = _is_ours(siblings)
-    remedy = nearest_key(unknown, known, anywhere=ours)
+    remedy = nearest_key(unknown, known if ours else [*known, *arguments], anywhere=ours)
     if not ours:
         remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
     return ConfigError(key, UNSET, "there is no such key", remedy)
@@ -67,17 +70,15 @@ def written(keys: Sequence[str], value: str | None) -> str:
     return f"write {keys[0] if value is None else shlex.quote(f'{keys[0]}={value}')}"
 
 
-def _takes(group: str, key: str, target: str) -> bool:
-    """Whether the class of a node has a parameter of a key's name."""
+def _arguments(group: str, target: str) -> list[str]:
+    """The keys that the class of a node has parameters for, whether its YAML has them or not."""
     role = {role.group: role for role in (OPTIMIZER, SCHEDULER, TASK, MODEL, DATASET)}.get(group)
-    name = key.rpartition(".")[2]
-    with suppress(Exception):  # a class that is not there, or cannot be imported, is another error
-        return (
-            role is not None
-            and name not in role.given
-            and name in inspect.signature(resolve(role, target, group)).parameters
-        )
-    return False
+    if role is not None:
+        with suppress(Exception):  # a class that is not there, or cannot be imported, is another error
+            taken = inspect.signature(resolve(role, target, group)).parameters.values()
+            named = [one.name for one in taken if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+            return [f"{group}.{name}" for name in named if name not in role.given]
+    return []
 
 
 def _is_ours(node: object) -> bool:

@@ -108,6 +108,44 @@ def test_a_mistake_is_one_message_and_leaves_nothing(run_cli, arguments: list[st
     assert not (ended.cwd / "outputs").exists()
 
 
+NET = """
+from torch import nn
+
+class Net(nn.Linear):
+    def __init__(self, features, outputs, width=4, **others):
+        super().__init__(features, outputs)
+
+    def forward(self, x):
+        return super().forward(x.flatten(1))
+"""
+
+
+@pytest.mark.parametrize("yaml", ["_target_: net_of_mistakes.Net\n", "_target_: net_of_mistakes.Net\nwidth: 4\n"])
+def test_an_argument_that_a_yaml_leaves_out_is_named(run_cli, tmp_path, monkeypatch, yaml: str) -> None:
+    (tmp_path / "net_of_mistakes.py").write_text(NET)
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "netlike.yaml").write_text(yaml)
+    monkeypatch.setenv("LRSCHED_TRUST", "net_of_mistakes")
+    monkeypatch.syspath_prepend(tmp_path)
+    given = (*TINY, "--config-dir=mine", "model=netlike")
+    mistyped = run_cli(*given, "model.widht=8")
+    assert (mistyped.code, mistyped.err.count("\n")) == (2, 1)
+    assert "model.widht: there is no such key; did you mean 'model.width'?" in mistyped.err
+    if "width" not in yaml:
+        left_out = run_cli(*given, "model.width=8")
+        rule = "its class takes this argument, and its YAML leaves it out"
+        assert left_out.err == f"lrsched: model.width: {rule}; write +model.width=8\n"
+
+
+@pytest.mark.parametrize(("folder", "quoted"), [("mine", "mine"), ("my conf", "'my conf'")])
+def test_a_choice_in_a_folder_that_was_not_named_is_found(run_cli, tmp_path, folder: str, quoted: str) -> None:
+    (tmp_path / folder / "model").mkdir(parents=True)
+    (tmp_path / folder / "model" / "res.yaml").write_text("_target_: mine.Res\n")
+    told = f"there is no such choice; one lies in {folder}: add --config-dir {quoted}\n"
+    assert run_cli(*TINY, "model=res").err == f"lrsched: model=res: {told}"
+    assert "model=rez: there is no such choice; known are: cnn, " in run_cli(*TINY, "model=rez").err
+
+
 @pytest.mark.parametrize("extra", [(), ("hydra/launcher=basic",), ("hydra/sweeper=halving",)])
 def test_a_glob_that_matches_nothing_is_no_sweep(run_cli, extra: tuple[str, ...]) -> None:
     ended = run_cli("-m", *TINY, "scheduler=glob(zz*)", *extra)
