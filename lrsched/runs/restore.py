@@ -96,7 +96,8 @@ def restore(
     if changed_source(newest.begun_with, run.init_from):
         found.notes.append(f"init_from={run.init_from} holds other weights now; the run goes on with its own")
     notes = found.notes + adopt(parts, newest.saved, newest.earlier.settings, run) + _rest(parts, run)
-    _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint)
+    if _check_rows(request.folder.metrics, parts.state.metrics_bytes, checkpoint) and not passed:
+        notes.append(f"going on from step {checkpoint.step}, the last one saved; rows after it are made again")
     for note in notes:
         say(note)
     changes = [*found.seen, *({**change, "at": checkpoint.step} for change in found.pending)]
@@ -136,14 +137,15 @@ def _compare(
     return _Differences(seen, pending, inexact, notes)
 
 
-def _check_rows(metrics: Path, needed: int, checkpoint: Checkpoint) -> None:
-    """Refuse a file of rows that is shorter than it was when the checkpoint was made."""
+def _check_rows(metrics: Path, needed: int, checkpoint: Checkpoint) -> bool:
+    """Refuse a file of rows that is shorter than it was when the checkpoint was made; tell whether it is longer."""
     there = bytes_in(metrics)
     if there < needed:
         raise CheckpointError(
             f"{metrics} has {there} bytes, and {needed} belong to {checkpoint.path}: rows are lost; "
             f"put the whole file back, or delete {checkpoint.path} to go on from an older one"
         )
+    return there > needed
 
 
 def bytes_in(path: Path) -> int:

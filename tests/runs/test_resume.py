@@ -134,6 +134,20 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_at_step_0(run_cli) -
     assert resumed.result("cut")["weights_sha256"] == whole.result("whole")["weights_sha256"]
 
 
+def test_a_killed_run_says_from_which_step_it_goes_on(run_cli, monkeypatch) -> None:
+    assert run_cli(*TINY, "checkpoint.every=5st", "name=run").code == 0
+    folder = Path("outputs/run")
+    rows = (folder / "metrics.jsonl").read_bytes()
+    (folder / "result.json").unlink()
+    shutil.rmtree(folder / "checkpoints" / "step-0000000012")  # as if killed after its last row, before its last save
+    killed = run_cli("resume=outputs/run")
+    assert killed.err == "lrsched: going on from step 10, the last one saved; rows after it are made again\n"
+    assert (folder / "metrics.jsonl").read_bytes() == rows
+    stop_at(monkeypatch, 4)
+    assert run_cli(*TINY, "name=stopped", "trainer.log_every=1st").code == 143
+    assert run_cli("resume=outputs/stopped").err == ""  # it saved, and lost nothing
+
+
 def test_a_finished_run_is_left_alone(run_cli) -> None:
     assert run_cli(*TINY, "name=run").code == 0
     before = {path: path.read_bytes() for path in Path("outputs").rglob("*") if path.is_file()}
