@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -122,8 +123,11 @@ def test_equal_schedules_are_undecided(capsys: pytest.CaptureFixture[str]) -> No
     first, second = found.answer.content()["undecided"]  # 0.3 % is below what tells which of them is ahead
     assert {first, second} == {"linear", "cosine"}
     shown = "\n".join(found.table())
-    lead, other = (f"{each['predicted']['mean']:.4g}" for each in found.answer.content()["answers"])
-    assert f"{first} is ahead: {lead} against {other} of {second}, not decided; " in shown
+    lead, other = (f"{each['predicted']['mean']:.8f}" for each in found.answer.content()["answers"])
+    said = re.search(rf"{first} is ahead: (\S+) against (\S+) of {second}, not decided; ", shown)
+    assert said is not None
+    assert said[1] != said[2]
+    assert [round(float(said[1]), 4), round(float(said[2]), 4)] == [round(float(lead), 4), round(float(other), 4)]
     assert found.command in shown
 
 
