@@ -68,7 +68,7 @@ class Component(Generic[Own]):
             ConfigError: the class or one of its arguments cannot be used.
         """
         ours = self.target.startswith("lrsched.")
-        arguments = called_by_name(self.arguments, self.key, ours=ours) if self.role is DATASET else self.arguments
+        arguments = called_by_name(self.arguments, self.key, ours=ours) if self.role == DATASET else self.arguments
         return construct(self.role, self.cls, arguments, self.key, **given)
 
     def build_for(self, facts: Mapping[str, Any]) -> Any:

@@ -100,7 +100,7 @@ def component(role: Role, node: Mapping[str, Any], key: str, own: type[Any] | No
     Raises:
         ConfigError: a reserved key with a value of another type or out of its range.
     """
-    parts = {name: node[name] for name in PARTS if is_mapping(node.get(name))} if role is DATASET else {}
+    parts = {name: node[name] for name in PARTS if is_mapping(node.get(name))} if role == DATASET else {}
     reserved, rest = (None, node) if own is None else take(own, {k: v for k, v in node.items() if k not in parts}, key)
     rest = {**rest, **parts}
     return Component(role, key, str(node.get("_target_")), arguments_in(rest), reserved)

@@ -88,7 +88,7 @@ def resolve(role: Role, target: str, key: str) -> type:
     key = f"{key}._target_"
     homes = (*role.homes, *trusted())
     if not DOTTED.fullmatch(target) or not within(target, homes):
-        convention = CONVENTIONS.get(target.partition(".")[0]) if role is SCHEDULER else None
+        convention = CONVENTIONS.get(target.partition(".")[0]) if role == SCHEDULER else None
         remedy = "if you trust its module, name it in the environment variable LRSCHED_TRUST"
         if convention:
             remedy = f"its numbers are here: scheduler=cosine scheduler.convention={convention}, or another schedule"
@@ -126,7 +126,7 @@ def construct(role: Role, cls: type, arguments: Mapping[str, Any], key: str, **g
     Raises:
         ConfigError: the class cannot be built with these arguments.
     """
-    if role is SCHEDULER:
+    if role == SCHEDULER:
         arguments = {name: _with_children(value, f"{key}.{name}") for name, value in arguments.items()}
     arguments = check_arguments(cls, role, arguments, key)
     try:

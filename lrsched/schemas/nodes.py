@@ -98,11 +98,11 @@ def closed(properties: dict[str, Schema]) -> Schema:
 
 def reserved(role: Role, cls: type | None, written: Written) -> dict[str, Schema]:
     """The keys of a group that its class never sees."""
-    if role is SCHEDULER and cls is not None and _native(cls):
+    if role == SCHEDULER and cls is not None and _native(cls):
         return typed(schema.NativeConfig, written)
     own = {DATASET: schema.DatasetConfig, OPTIMIZER: schema.OptimizerConfig}.get(role)
     found = typed(own, written) if own else {}
-    for name in PARTS if role is DATASET else ():
+    for name in PARTS if role == DATASET else ():
         number = {word: found[name].pop(word) for word in list(found[name]) if word not in ("description", "default")}
         found[name]["anyOf"] = [number, NODE]
     return found
@@ -154,7 +154,7 @@ def documented(cls: type) -> dict[str, str]:
 def _argument(role: Role, cls: type, name: str, hint: Any) -> Schema:
     found = schema_of(hint)
     words = f"must be {describe(hint)}" if hint is not Any else ""
-    if role is SCHEDULER and _native(cls):
+    if role == SCHEDULER and _native(cls):
         if name in LENGTHS and found:
             found, words = any_of([found, {"enum": ["auto"]}]), f"{words}, or auto: the run's length"
         elif name in ("lr_lambda", "scale_fn"):
@@ -164,6 +164,6 @@ def _argument(role: Role, cls: type, name: str, hint: Any) -> Schema:
     if cls.__module__.startswith("torch.optim.") and name in RANGES:
         limits, rule = RANGES[name]
         found, words = limited(found, limits), f"{words}, and {rule}" if words else rule
-    if role is DATASET and found and any(schema_of(each) is None for each in get_args(hint)):
+    if role == DATASET and found and any(schema_of(each) is None for each in get_args(hint)):
         found = any_of([found, NODE]) or {}  # an object, which its node makes
     return said(or_later(found), words)
