@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from lrsched.assembly.kinds import spec_of
 from lrsched.assembly.task import NAME, check_task, metrics_of
@@ -151,3 +152,22 @@ def check_parts(model: nn.Module, cut: Cut) -> None:
         if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.sparse:
             rule = f"the layer {name} has sparse gradients, which are not summed over parts"
             raise ConfigError(key, value, rule, "make it with sparse=False")
+
+
+def lint_parts(model: nn.Module, cut: Cut) -> list[str]:
+    """A warning where several processes do not come to the numbers of one, for a reason that lanes take away."""
+    if cut.size == 1 or cut.lanes is not None:
+        return []
+    layers = [*model.modules()]
+    kinds = {
+        "batch norm's statistics": any(isinstance(layer, _BatchNorm) for layer in layers),
+        "dropout": any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in layers),
+    }
+    found = [kind for kind, there in kinds.items() if there]
+    if not found:
+        return []
+    are = "are" if len(found) > 1 or kinds["batch norm's statistics"] else "is"
+    return [
+        f"trainer.processes={cut.size}: {' and '.join(found)} {are} each process's own, so that losses are not "
+        "those of one process; trainer.lanes, a power of two, makes them the same for any number of processes"
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lrsched.assembly.checks import check_choices, check_monitors, check_parts, check_smallest_batch, ways
+from lrsched.assembly.checks import check_choices, check_monitors, check_parts, check_smallest_batch, lint_parts, ways
 from lrsched.assembly.clock import Earlier, clock_of, overlaps
 from lrsched.assembly.data import Loaded, chosen_transform, load_data
 from lrsched.assembly.extend import pasts
@@ -159,6 +159,7 @@ def assemble(
         *lint_target(run.task, task, splits.like(), splits.facts),
         *lint_average(average),
         *lint_fresh(run, horizon),
+        *lint_parts(model, loader.cut),
         *unkept,
     ]
     trackers = {**_trackers(run, task), "window": Window(torch.zeros((), dtype=torch.float64, device=device))}

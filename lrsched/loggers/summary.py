@@ -53,7 +53,7 @@ def summary(
     lines += [_line("average", _average(result))]
     lines += [_line(label, text) for label, text in _snapshots(result)]
     lines += [_line("best", _best(result)), _line("trained", _trained(result))]
-    lines += [_line("threads", _threads(result))]
+    lines += [_line("threads", _threads(result)), _line("ranks", _ranks(result))]
     lines += [_line("folder", str(folder)), _line("resume", again(path_override("resume", folder)))]
     lines += [_line("look", look) for look in looks]
     tell("\n".join(line for line in lines if line), file)
@@ -81,6 +81,11 @@ def _measured(result: Mapping[str, Any], part: str, without: tuple[str, ...] = (
     found = {name.removeprefix(f"{part}/"): metrics[name] for name in metrics if name.startswith(f"{part}/")}
     found = {name: value for name, value in found.items() if not name.startswith(without)} if without else found
     return _listed({name: found[name] for name in sorted(found, key=lambda name: name == "loss")}, result)
+
+
+def _ranks(result: Mapping[str, Any]) -> str:
+    """How many processes made the run, if there were several."""
+    return f"{result['processes']} processes" if "processes" in result else ""
 
 
 def _average(result: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from lrsched.assembly.checks import check_parts
+from lrsched.assembly.checks import check_parts, lint_parts
 from lrsched.data.cut import WHOLE, Cut
 from lrsched.errors import ConfigError
 
@@ -26,3 +26,14 @@ def test_a_layer_that_cannot_be_cut(model: nn.Module, cut: Cut, words: str) -> N
     with pytest.raises(ConfigError) as found:
         check_parts(model, cut)
     assert str(found.value).startswith(words)
+
+
+def test_what_is_each_process_s_own_is_told_without_lanes() -> None:
+    both = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.1))
+    (told,) = lint_parts(both, Cut(None, 0, 2))
+    assert told.startswith("trainer.processes=2: batch norm's statistics and dropout are each process's own, so that ")
+    (told,) = lint_parts(nn.Sequential(nn.Dropout(0.1)), Cut(None, 1, 3))
+    assert told.startswith("trainer.processes=3: dropout is each process's own, ")
+    assert lint_parts(nn.Sequential(nn.Dropout(0.0)), Cut(None, 1, 3)) == []
+    assert lint_parts(both, Cut(2, 0, 2)) == []
+    assert lint_parts(both, WHOLE) == []

@@ -90,7 +90,7 @@ def assembled(
     data = loaded_first(run, data, world)
     with traced(run):
         parts = assemble(run, device, data, earlier, initial, world)
-    about: dict[str, Any] = {}
+    about: dict[str, Any] = {} if world.size == 1 else {"processes": world.size}
     if run.threads == AUTO and world.writes:
         about["threads"] = take(chosen(parts.operations_of_a_batch, allowed, before))
     torch.set_num_threads(world.tell(torch.get_num_threads))
