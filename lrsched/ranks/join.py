@@ -18,9 +18,9 @@ import torch
 import torch.distributed as d
 
 from lrsched.errors import ConfigError, UserError
-from lrsched.ranks.line import Line, Peer
+from lrsched.ranks.line import SILENCE, Line, Peer
 from lrsched.ranks.place import KEY, Place, on_device
-from lrsched.ranks.wire import connected, heard, listener, machine, written
+from lrsched.ranks.wire import connected, goes_on, heard, listener, machine, written
 from lrsched.ranks.world import ALONE, RankLost, World
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ def _lead(place: Place, store: Store, address: str, look: Callable[[], None]) ->
     """Rank 0: wait for a connection to each of the others."""
     token, peers = secrets.token_hex(16), dict[int, Peer]()
     until = time.monotonic() + MEETING.total_seconds()
+    still: dict[int, float] = {}
     with listener(address) as found:
         port = found.getsockname()[1]
         store.set(LINE, json.dumps({"address": [address, port], "token": token}))
@@ -157,7 +158,7 @@ def _lead(place: Place, store: Store, address: str, look: Callable[[], None]) ->
         while len(peers) < place.size - 1:
             look()
             missing = [rank for rank in range(1, place.size) if rank not in peers]
-            _require_there(place, missing)
+            _require_there(place, missing, still)
             if time.monotonic() > until:
                 raise RankLost(f"rank {missing[0]} has not come within {MEETING.total_seconds():.0f} s")
             with suppress(TimeoutError):
@@ -177,13 +178,21 @@ def _lead(place: Place, store: Store, address: str, look: Callable[[], None]) ->
     return Line([peers[rank] for rank in sorted(peers)], how=how)
 
 
-def _require_there(place: Place, ranks: list[int]) -> None:
-    for rank in ranks if place.children is not None else ():
-        assert place.children is not None
-        how = place.children.how(rank)
+def _require_there(place: Place, ranks: list[int], still: dict[int, float]) -> None:
+    """Refuse to wait for a process that has ended, or has been stopped for too long; ``still`` says since when."""
+    children = place.children
+    if children is None:
+        return
+    for rank in ranks:
+        how = children.how(rank)
         if how is not None:
-            printed = place.children.printed(rank).splitlines()
+            printed = children.printed(rank).splitlines()
             raise RankLost(f"rank {rank} {how} before the run began" + (f": {printed[-1]}" if printed else ""))
+        since = still.setdefault(rank, time.monotonic())
+        if goes_on(children.pid(rank)):
+            del still[rank]
+        elif time.monotonic() - since > SILENCE:
+            raise RankLost(f"rank {rank} has been stopped for {SILENCE:.0f} s before the run began")
 
 
 def _follow(place: Place, store: Store, look: Callable[[], None]) -> Line:

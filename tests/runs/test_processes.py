@@ -17,6 +17,8 @@ from tests.helpers.cli import TINY, Ended
 from tests.helpers.processes import WORDS, Started, are_gone, send
 from tests.helpers.runs import folder
 
+ROOT = Path(__file__).resolve().parents[2]
+
 IN_TIME = 45.0
 """Seconds after which the other processes have ended: 10 of ours, and what a busy machine takes to save and to end."""
 
@@ -214,3 +216,15 @@ def test_a_run_in_lanes_goes_on_with_any_number_of_processes_to_the_same_bytes(c
     results = [each.read_result() or {} for each in (one, other)]
     for name in ("weights_sha256", "metrics", "best", "step", "ended"):
         assert results[0][name] == results[1][name], name
+
+
+@pytest.mark.slow
+def test_items_that_workers_make(tmp_path: Path) -> None:
+    data = ("dataset=torch", "dataset.train={_target_: tests.helpers.items.Draws}", "model=linear", "trainer.epochs=2")
+    words = (*data, "name=run", "dataset.batch_size=16", "logger=[]", "trainer.lanes=2", "dataset.workers=2")
+    for processes in (1, 2):
+        place, variables = tmp_path / str(processes), {"LRSCHED_TRUST": "tests", "PYTHONPATH": str(ROOT)}
+        ended = Started.of(place, *words, f"trainer.processes={processes}", OMP_NUM_THREADS="1", **variables).end()
+        assert ended.code == 0, ended.said
+    one, two = (folder(tmp_path / str(processes)) for processes in (1, 2))
+    assert one.metrics.read_bytes() == two.metrics.read_bytes()

@@ -34,7 +34,8 @@ def main() -> None:
 
 def _leave_at_end() -> None:
     """End this process with the one that started it, where the system does not: the pipe from it ends."""
-    sys.stdin.read()
+    while os.read(0, 1024):  # sys.stdin has a lock, which a process that is forked meanwhile would wait for
+        pass
     threading.Event().wait(10.0)
     os._exit(1)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from lrsched.errors import DataError, UserError
 from lrsched.machine.allowance import allowance
 from lrsched.machine.threads import AUTO, chosen
 from lrsched.ranks.place import Place
-from lrsched.ranks.world import World
+from lrsched.ranks.world import RankLost, World
 from lrsched.train.environment import fingerprint, prepare, take
 from lrsched.train.state import RunState, copied
 
@@ -88,7 +88,7 @@ def assembled(
         torch.set_num_threads(allowed.number)
     set_up(run, device, held)
     data = loaded_first(run, data, world)
-    with traced(run):
+    with traced(run), first_error(world):
         parts = assemble(run, device, data, earlier, initial, world)
     about: dict[str, Any] = {} if world.size == 1 else {"processes": world.size}
     if run.threads == AUTO and world.writes:
@@ -105,6 +105,28 @@ def assembled(
     }
     _require_same(world, own)
     return parts, {**about, **own}
+
+
+@contextmanager
+def first_error(world: World) -> Generator[None]:
+    """Around what every process does alike: an error that a person can mend is that of the first process that has one.
+
+    Raises:
+        UserError: in every process; in the first that has an error, its own.
+    """
+    own: UserError | None = None
+    try:
+        yield
+    except UserError as error:
+        own = error
+    if world.size > 1:
+        found = world.gather(None if own is None else (str(own), own.exit_code))
+        rank, first = next(((rank, error) for rank, error in enumerate(found) if error is not None), (0, None))
+        if first is not None and rank != world.rank:
+            own = RankLost(f"rank {rank}: {first[0]}")
+            own.exit_code = first[1]
+    if own is not None:
+        raise own
 
 
 def follow_state(world: World, state: RunState) -> None:
