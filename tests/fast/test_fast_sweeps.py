@@ -41,11 +41,11 @@ def test_equal_configs_are_one_run(run_cli: Callable[..., Ended]) -> None:
 
 def test_keys_that_read_what_is_chosen_have_the_same_value_in_the_hash(run_cli: Callable[..., Ended]) -> None:
     reads = "+optimizer.groups={a: {params: '${trainer.precision}|${threads}|.*bias', lr: 0.2}}"
-    words = (*WORDS, "trainer.precision=auto", reads, "name=${trainer.precision}")
+    words = (*WORDS, "trainer.precision=auto", reads, "name=chosen")
     assert run_cli(*words).code == 0
-    (run,) = runs("auto")
+    (run,) = runs("chosen")
     assert run.name[-8:] == json.loads((run / "result.json").read_text("utf-8"))["config_sha256"][:8]
-    assert [path.name for path in Path("outputs").iterdir()] == ["auto"]
+    assert [path.name for path in Path("outputs").iterdir()] == ["chosen"]
     again = run_cli(*words)
     assert again.code == 0
-    assert "1 run in outputs/auto, 1 of them finished before" in again.err
+    assert "1 run in outputs/chosen, 1 of them finished before" in again.err
