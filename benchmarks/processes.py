@@ -22,7 +22,7 @@ from memory import HERE, peak
 
 RUNS: Mapping[str, Sequence[str]] = {
     "cnn": ("model=cnn", "dataset=mnist", "trainer.steps=120", "trainer.limit_eval_batches=2"),
-    "gpt": ("experiment=bytes", "trainer.steps=40", "trainer.limit_eval_batches=2"),
+    "gpt": ("experiment=bytes", "scheduler.warmup=4st", "trainer.steps=30", "trainer.limit_eval_batches=2"),
 }
 FORMS: Mapping[str, Sequence[str]] = {
     "one process, one thread": ("threads=1",),
