@@ -209,9 +209,8 @@ class _Layer:
         whole, means, squares = sums[:1], *sums[1:].chunk(2)
         took = whole > 0
         self._tracked.copy_(self._count + took.to(self._count.dtype)[0])
-        share = (
-            1.0 / self._tracked.double() if self._momentum is None else self._momentum
-        )  # None: the mean of all updates
+        # Without a momentum the statistics are the mean of all updates.
+        share = 1.0 / self._tracked.double() if self._momentum is None else self._momentum
         mean = means / whole
         var = (squares / whole - mean * mean).clamp_(min=0)
         for buffer, rest, now in zip((self._mean, self._var), self._rest, (mean, var), strict=True):

@@ -44,7 +44,7 @@ class NamedMetrics:
     ) -> None:
         told = facts_of_metrics(task, facts)
         self._nodes, self._outputs, self._model = nodes, list[Any](), nn.Module()
-        self._metrics = {name: _made(node, told).to(device) for name, node in nodes.items()}
+        self._metrics = {name: _by_itself(_made(node, told)).to(device) for name, node in nodes.items()}
         if isinstance(task, Regression):  # which compares in float64: single precision loses the digits of a large mean
             self._metrics = {name: metric.set_dtype(torch.float64) for name, metric in self._metrics.items()}
         self.better: Mapping[str, Direction] = {name: node.way for name, node in nodes.items()}
@@ -101,6 +101,18 @@ class NamedMetrics:
         self._outputs = []
         for metric in self._metrics.values():
             metric.reset()
+
+
+def _by_itself(metric: Any) -> Any:
+    """The same metric, which adds up no other process's state: each of a run's processes measures all batches."""
+    for part in metric.modules():
+        if hasattr(part, "distributed_available_fn"):
+            part.distributed_available_fn = _never
+    return metric
+
+
+def _never() -> bool:
+    return False
 
 
 def facts_of_metrics(task: Task, facts: Mapping[str, Any]) -> dict[str, Any]:
