@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,45 +27,54 @@ def sweep(leave: Callable[..., Path], tmp_path: Path) -> Path:  # noqa: F811
     return tmp_path / "sweep"
 
 
+def watched(words: list[str], look: Callable[[int, str], None], number: int = signal.SIGINT) -> tuple[int, str]:
+    """Run the command and give its exit code and what it printed.
+
+    As soon as it has printed its address, a thread looks at it and then ends it by the signal; without an
+    address it does so after 30 seconds. What it prints goes to a buffer: pytest's own capture loses
+    characters if one thread reads it while another one writes.
+    """
+    said = io.StringIO()
+
+    def visit() -> None:
+        try:
+            for _ in range(3000):
+                if found := re.search(r"http://127\.0\.0\.1:(\d+)(/[\w-]+/)", said.getvalue()):
+                    look(int(found[1]), found[2])
+                    break
+                time.sleep(0.01)
+        finally:
+            os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=visit)
+    with contextlib.redirect_stdout(said):
+        thread.start()
+        code = main(words)
+    thread.join()
+    return code, said.getvalue()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_it_prints_its_address_and_ends_on_a_signal(
-    sweep: Path, number: int, code: int, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_it_prints_its_address_and_ends_on_a_signal(sweep: Path, number: int, code: int) -> None:
     answers: list[int] = []
 
-    def look() -> None:
-        said = ""
-        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)(/[\w-]+/)", said)):
-            said += capfd.readouterr().out
-        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=5)
-        connection.request("GET", found[2])
+    def look(port: int, path: str) -> None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", path)
         answers.append(connection.getresponse().status)
         connection.close()
-        os.kill(os.getpid(), number)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    assert main([str(sweep)]) == code
-    thread.join()
+    assert watched([str(sweep)], look, number)[0] == code
     assert answers == [200]
     assert not stop_flag().listens
 
 
-def test_a_port_can_be_chosen(sweep: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_port_can_be_chosen(sweep: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
-    seen: list[str] = []
-
-    def look() -> None:
-        while "http://" not in "".join(seen):
-            seen.append(capfd.readouterr().out)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    main([str(sweep), "--port", str(free)])
-    thread.join()
-    assert f"127.0.0.1:{free}/" in "".join(seen)
+    seen: list[int] = []
+    watched([str(sweep), "--port", str(free)], lambda port, path: seen.append(port))
+    assert seen == [free]
 
 
 BAD: dict[str, tuple[list[str], str]] = {
