@@ -64,9 +64,13 @@ def must(limits: Limits, rule: str, remedy: str = "") -> Rule:
         remedy: what to do about a value that breaks it.
     """
 
+    found = [(_HOLDS[word], limit) for word, limit in limits.items()]
+
     def check(key: str, value: Any) -> None:
-        if value is not None and not holds(value, limits):
-            raise ConfigError(key, value, rule, remedy)
+        if value is not None:
+            for hold, limit in found:
+                if not hold(value, limit):
+                    raise ConfigError(key, value, rule, remedy)
 
     return Rule(check, limits, rule)
 

@@ -18,10 +18,15 @@ LATER = {"trainer.limit_batches": None, "extra.deep.key": 3}
 MOVED = {"trainer.largest": "trainer.clip_norm"}
 
 
+def declare(monkeypatch: pytest.MonkeyPatch, later: dict[str, object]) -> None:
+    monkeypatch.setattr(versions, "LATER", later)
+    monkeypatch.setattr(versions, "BY_MAPPING", versions._by_mapping(later))
+
+
 @pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if two keys of today had come since: one is new, one has moved."""
-    monkeypatch.setattr(versions, "LATER", LATER)
+    declare(monkeypatch, LATER)
     monkeypatch.setattr(versions, "MOVED", MOVED)
 
 
@@ -53,7 +58,7 @@ def test_a_key_that_moved_is_hashed_and_read_at_its_old_place(declared) -> None:
 
 
 def test_no_class_is_given_an_argument_that_it_may_not_take(monkeypatch) -> None:
-    monkeypatch.setattr(versions, "LATER", {"model.width": 1, "model.inner.width": 1, "scheduler.also.key": 2})
+    declare(monkeypatch, {"model.width": 1, "model.inner.width": 1, "scheduler.also.key": 2})
     for config in (
         {"model": {"_target_": "A"}, "scheduler": {"_target_": "B", "also": None}},
         {"model": "${other}", "scheduler": None},
@@ -71,7 +76,7 @@ def test_early_stop_start_at_its_default_is_not_hashed() -> None:
 
 
 def test_a_declared_key_stands_for_every_name(monkeypatch) -> None:
-    monkeypatch.setattr(versions, "LATER", {"groups.*.on.*.key": 1})
+    declare(monkeypatch, {"groups.*.on.*.key": 1})
     old = {"groups": {"a": {"on": {"x": {"own": 2}}}, "b": {"on": {"y": {"key": 3}}}, "c": None, "d": {"on": 4}}}
     new = {**old, "groups": {**old["groups"], "a": {"on": {"x": {"own": 2, "key": 1}}}}}
     assert as_written_first(new) == as_written_first(old) == old
@@ -125,8 +130,29 @@ def test_a_run_of_0_1_0_is_read_as_a_classification_and_keeps_its_hash() -> None
     assert config_sha256({**now, "task": {"_target_": "lrsched.tasks.Regression"}}) != config_sha256(old)
 
 
+def test_a_config_stays_as_it_is_while_it_is_hashed_and_read() -> None:
+    later: dict[str, object] = {}
+    for key, value in versions.LATER.items():
+        versions._put(later, key.replace("*", "head"), value)
+    moved = {"trainer": {"label_smoothing": 0.1}, "task": {"_target_": "lrsched.tasks.Classification"}}
+    for config in (later, moved, {"trainer": {"early_stop": {"mode": "min"}}}, {}):
+        before = json.dumps(config)
+        assert "rotate" not in str(as_written_first(config))
+        as_read_now(config)
+        assert json.dumps(config) == before
+    assert as_written_first(later) == {}  # nothing is left of mappings that hold nothing else
+
+
+def test_a_foreign_class_keeps_what_only_ours_have_at_a_default() -> None:
+    def config(home: str) -> dict[str, object]:
+        return {"dataset": {"_target_": f"{home}.data.A", "cache": False, "fold": None}}
+
+    assert as_written_first(config("mine")) == {"dataset": {"_target_": "mine.data.A", "cache": False}}
+    assert as_written_first(config("lrsched")) == {"dataset": {"_target_": "lrsched.data.A"}}
+
+
 def test_without_declared_keys_nothing_changes(monkeypatch) -> None:
-    monkeypatch.setattr(versions, "LATER", {})
+    declare(monkeypatch, {})
     monkeypatch.setattr(versions, "MOVED", {})
     config = {"trainer": {"epochs": 2}, "empty": {}}
     assert as_written_first(config) == as_read_now(config) == config
@@ -138,7 +164,7 @@ def test_an_older_run_is_resumed_reported_and_keeps_its_hash(run_cli, monkeypatc
         json.loads(Path("outputs/run/result.json").read_text())[name] for name in ("config_sha256", "weights_sha256")
     )
     with monkeypatch.context() as patch:
-        patch.setattr(versions, "LATER", {"trainer.limit_batches": None})
+        declare(patch, {"trainer.limit_batches": None})
         patch.setattr(versions, "MOVED", MOVED)
         assert run_cli(*RUN[:-2], "name=paused", RUN[-1], "sweep.until=7").code == 0
         older = json.loads(Path("outputs/paused/result.json").read_text())["config_sha256"]
@@ -158,7 +184,7 @@ def test_an_older_run_is_resumed_reported_and_keeps_its_hash(run_cli, monkeypatc
 
 def test_the_jobs_of_a_sweep_keep_their_ids(run_cli, monkeypatch) -> None:
     sweep = (*RUN[:-2], "name=sweep", RUN[-1], "seed=0,1", "-m")
-    monkeypatch.setattr(versions, "LATER", {"trainer.limit_batches": None})
+    declare(monkeypatch, {"trainer.limit_batches": None})
     assert run_cli(*sweep).code == 0
     ids = sorted(path.name for path in Path("outputs/sweep").iterdir() if path.is_dir())
     for name in ids:
