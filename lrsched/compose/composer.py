@@ -29,8 +29,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lrsched.compose.nodes import as_written, plain
 from lrsched.compose.read_once import reading_once
-from lrsched.config.check import from_texts
-from lrsched.config.walk import is_list, is_mapping, leaves, tree
+from lrsched.config.check import from_text
+from lrsched.config.walk import is_list, is_mapping, leaves
 from lrsched.machine.threads import AUTO
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -96,6 +96,8 @@ class Composer:
     def resolved(self, overrides: Sequence[str]) -> dict[str, Any]:
         """The config of one job without Hydra's part, as plain dicts and lists, every interpolation resolved.
 
+        Jobs share what is below its root: do not change that.
+
         Raises:
             HydraException, OmegaConfBaseException: it cannot be composed.
             ConfigError: a value is missing, or an interpolation cannot be resolved.
@@ -112,7 +114,7 @@ class Composer:
         config = self.bare(overrides)
         found = plain(config)
         if are_plain and form not in self._forms:
-            alone = tree(found) if _refers_to_nothing(config) else None
+            alone = dict(found) if _refers_to_nothing(config) else None
             self._forms[form] = _Form(values, config, alone) if _are_values(found, form[1]) else None
         return found
 
@@ -129,13 +131,15 @@ class Composer:
         form.values = values
         if form.resolved is None:
             return plain(form.config)
+        form.resolved = dict(form.resolved)  # the job before has the other one
         for override in new:
-            *path, name = override.key_or_group.split(".")
+            key = override.key_or_group
+            *path, name = key.split(".")
             holder = form.resolved
             for step in path:
-                holder = holder[step]
-            holder[name] = OmegaConf.select(form.config, override.key_or_group)
-        return from_texts(tree(form.resolved))
+                holder[step] = holder = dict(holder[step])
+            holder[name] = from_text(key, OmegaConf.select(form.config, key))
+        return dict(form.resolved)
 
     def whole(self, overrides: Sequence[str]) -> DictConfig:
         """Compose the config of one job as Hydra runs it.

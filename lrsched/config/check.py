@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from lrsched.config import schema
 from lrsched.config.peers import nearest_key
-from lrsched.config.types import check_type
+from lrsched.config.types import check_type, singles
 from lrsched.config.versions import MOVED
-from lrsched.config.walk import is_mapping, keys_named, leaves
+from lrsched.config.walk import is_list, is_mapping, keys_named, leaves
 from lrsched.errors import ConfigError
 
 S = TypeVar("S")
@@ -24,6 +24,8 @@ def check_numbers(value: Any, key: str = "") -> None:
     Raises:
         ConfigError: NaN, an infinity, a float beyond float32 or a whole number beyond 64 bits.
     """
+    if _all_fit(value):
+        return
     for name, number in leaves(value, key):
         if type(number) is str:
             continue
@@ -32,6 +34,18 @@ def check_numbers(value: Any, key: str = "") -> None:
             raise ConfigError(name, number, rule)
         if isinstance(number, int) and not -(2**63) <= number < 2**63:
             raise ConfigError(name, number, "is a whole number beyond 64 bits")
+
+
+def _all_fit(node: Any) -> bool:
+    """Whether no number at any depth is one of those. (Nearly all are none, and names take longer than the check.)"""
+    if isinstance(node, str) or node is None:
+        return True
+    if isinstance(node, float):
+        return abs(node) <= FLOAT32_MAX
+    if isinstance(node, int):
+        return -(2**63) <= node < 2**63
+    inside = node.values() if is_mapping(node) else node if is_list(node) else ()
+    return all(map(_all_fit, inside))
 
 
 def from_text(key: str, value: Any) -> Any:
@@ -83,7 +97,7 @@ def read(cls: type[S], node: Mapping[str, Any], prefix: str) -> S:
         if field.nested is not None:
             values[name] = _entry(field.nested, value, key)
             continue
-        checked = check_type(key, value, field.hint)
+        checked = value if type(value) in field.singles else check_type(key, value, field.hint)
         if field.each is not None:
             checked = [_entry(field.each, item, f"{key}[{i}]") for i, item in enumerate(checked)]
         if field.rule is not None:
@@ -96,6 +110,7 @@ class _Field(NamedTuple):
     """A field of a schema: its annotation; or the schema of its node, or of each of its items; its rule."""
 
     hint: Any
+    singles: frozenset[type]
     nested: type[Any] | None
     each: type[Any] | None
     rule: Callable[[str, Any], object] | None
@@ -108,6 +123,7 @@ def _fields(cls: type) -> Mapping[str, _Field]:
     return {
         item.name: _Field(
             hint := hints[item.name],
+            singles(hint),
             hint if isinstance(hint, type) and dataclasses.is_dataclass(hint) else None,
             item.metadata.get("items"),
             item.metadata.get("rule"),

@@ -6,12 +6,12 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from lrsched.config import schema
 from lrsched.config.check import S, check_numbers, read, take
 from lrsched.config.component import Component
-from lrsched.config.given import NOTHING, Given, InPlace, require_objects
+from lrsched.config.given import NOTHING, PARAMETERS, Given, InPlace, require_objects
 from lrsched.config.metric import metric_nodes
 from lrsched.config.targets import AVERAGING, DATASET, LOGGER, MODEL, OPTIMIZER, SCHEDULER, TASK, Role, arguments_in
 from lrsched.config.types import check_type
@@ -43,21 +43,34 @@ class Settings(schema.RunConfig):
     average: Component[None] | None
 
 
-def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) -> Settings:
+class Checked(NamedTuple):
+    """A config that was checked, and its settings."""
+
+    config: Mapping[str, Any]
+    run: Settings
+
+
+def settings(
+    config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING, like: Checked | None = None
+) -> Settings:
     """Type and check the config of a run.
 
     Args:
         config: as composed or stored, resolved.
         objects: given in Python, by the key of the node that each stands in for.
+        like: a config that was checked with the same objects: of the nodes that are its own, and not equal ones alone,
+            the settings are taken over. The jobs of a sweep share nearly all.
 
     Raises:
         ConfigError: an unknown key, a value of another type or out of its range, an object that is not given.
     """
-    run = read(schema.RunConfig, config, "")
+    known = {} if like is None else {key: getattr(like.run, key) for key in _shared(config, like.config)}
+    own = {key: value for key, value in config.items() if key not in known}
+    run = read(schema.RunConfig, own, "")
     check_name("name", run.name)
     for group in schema.GROUPS:
         node = getattr(run, group)
-        if not is_mapping(node) or not isinstance(node.get("_target_"), str):
+        if group not in known and not (is_mapping(node) and isinstance(node.get("_target_"), str)):
             remedy = f"choose one of conf/{group}/, as in {group}=NAME"
             raise ConfigError(group, node, "must be a mapping with a _target_", remedy)
     loggers: Any = run.logger or {}
@@ -71,17 +84,36 @@ def settings(config: Mapping[str, Any], objects: Mapping[str, Given] = NOTHING) 
     for i, key in enumerate(run.checkpoint.allow_change):
         if key.partition(".")[0] not in keys:
             raise ConfigError(f"checkpoint.allow_change[{i}]", key, "is no key of the config", nearest(key, keys))
-    check_numbers(config)
-    require_objects({"model": run.model, "dataset": run.dataset, "task": run.task}, objects)
-    run.optimizer = _optimizer(run.optimizer)
-    run.scheduler = component(SCHEDULER, run.scheduler, "scheduler")
-    run.task = _placed(component(TASK, run.task, "task"), objects)
-    run.model = _placed(component(MODEL, run.model, "model"), objects)
-    run.dataset = _placed(component(DATASET, run.dataset, "dataset", schema.DatasetConfig), objects)
-    run.trainer = replace(run.trainer, metrics=metric_nodes(run.trainer.metrics))
-    run.logger = {name: component(LOGGER, node, f"logger.{name}") for name, node in loggers.items()}
-    run.average = _average(run.average)
-    return Settings(**vars(run))
+    check_numbers(own)
+    require_objects({key: config[key] for key in PARAMETERS}, objects)
+    parsed = {key: _parsed(key, getattr(run, key), objects) for key in _PARSED if key not in known}
+    return Settings(**{**vars(run), **parsed, **known})
+
+
+def _shared(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys of the root under which two configs hold the same node."""
+    return [key for key, node in config.items() if is_mapping(node) and other.get(key) is node]
+
+
+_PARSED = ("optimizer", "scheduler", "task", "model", "dataset", "trainer", "logger", "average")
+"""Keys of the root whose nodes name classes."""
+
+_ROLES = {role.group: role for role in (SCHEDULER, TASK, MODEL, DATASET)}
+
+
+def _parsed(key: str, node: Any, objects: Mapping[str, Given]) -> Any:
+    """Parse a node of the root."""
+    if key == "optimizer":
+        return _optimizer(node)
+    if key == "trainer":
+        return replace(node, metrics=metric_nodes(node.metrics))
+    if key == "logger":
+        loggers: Mapping[str, Any] = node or {}
+        return {name: component(LOGGER, each, f"logger.{name}") for name, each in loggers.items()}
+    if key == "average":
+        return _average(node)
+    own: Any = schema.DatasetConfig if key == "dataset" else None
+    return _placed(component(_ROLES[key], node, key, own), objects)
 
 
 @overload

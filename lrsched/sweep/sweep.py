@@ -18,7 +18,7 @@ from lrsched.config.check import read
 from lrsched.config.digest import config_sha256
 from lrsched.config.given import NOTHING, Given, nodes_of
 from lrsched.config.run_id import id_of
-from lrsched.config.settings import Settings, settings
+from lrsched.config.settings import Checked, Settings, settings
 from lrsched.console import say
 from lrsched.errors import Stopped, UserError
 from lrsched.fast.chooser import Chooser
@@ -128,6 +128,7 @@ class Sweep:
         self._folders = Folders(self.record.folder)
         self._hashes: dict[str, str | None] = {}  # of data that were loaded
         self._compared = 0
+        self._checked: Checked | None = None  # the latest of the configs
 
     def plan(self, overrides: Sequence[str], *, probe: bool = False) -> Valid | Invalid:
         """Compose a job, and check it as far as possible without its data.
@@ -196,7 +197,8 @@ class Sweep:
     def _valid(self, number: int, entry: Entry, own: dict[str, Any], digest: str, *, elsewhere: bool) -> Valid:
         folder = RunFolder(Path(str(own["resume"]))) if elsewhere else self._folder(number, entry.overrides, digest)
         entry.run_id = os.path.relpath(folder.path, self.record.folder)
-        run = settings(own, self.objects)
+        run = settings(own, self.objects, like=self._checked)
+        self._checked = Checked(own, run)
         with suppress(UserError):  # the data will tell the length when the run loads them
             entry.steps_asked = min(foreseen(run, native=False, count=False).steps, run.sweep.until or LONGEST)
         if not elsewhere:

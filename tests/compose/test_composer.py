@@ -163,13 +163,16 @@ def test_jobs_that_differ_in_values_alone_are_resolved_as_each_by_itself(
             return str(error)
 
     compose, (loader, sweep) = Composer(*hydra), hydra
+    before = list[tuple[object, str]]()
     refused = (["scheduler=wsd", "seed=ten", "optimizer.lr=0.5"], ["scheduler=wsd", "seed=4", "optimizer.lr=0.6"])
     for job in (*JOBS, *ALIKE, *refused, *reversed(ALIKE)):
         job = job if any(word.startswith("name=") for word in job) else ["name=x", *job]  # not a time
         found = together(job)
         assert repr(found) == repr(by_itself(job)), job
         if isinstance(found, dict):
-            found["optimizer"]["lr"] = found["scheduler"] = "changed"  # and none of it is another job's
+            found["scheduler"] = "changed"  # the root is no other job's
+        before.append((found, repr(found)))
+    assert all(repr(found) == text for found, text in before)  # and a later job changes nothing below it
 
 
 @pytest.mark.parametrize(

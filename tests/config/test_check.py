@@ -11,8 +11,8 @@ import yaml
 
 from lrsched.config import schema
 from lrsched.config.check import read, take
-from lrsched.config.settings import settings
-from lrsched.config.types import check_type, describe
+from lrsched.config.settings import Checked, settings
+from lrsched.config.types import check_type, describe, singles
 from lrsched.errors import ConfigError
 from lrsched.horizon import Duration
 
@@ -118,6 +118,46 @@ def test_values_of_their_type_pass(value: Any, hint: Any, result: Any) -> None:
 def test_values_of_another_type_are_refused(value: Any, hint: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_type("key", value, hint)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [str, int, bool, float, Optional[int], float | str | None, Any, Duration, list[int]],  # noqa: UP045
+)
+def test_single_values_of_a_type_need_no_check(hint: Any) -> None:
+    for value in ("x", 1, 1.5, True, None, [1], {}):
+        if type(value) in singles(hint):
+            assert check_type("key", value, hint) is value
+    assert singles(hint).isdisjoint({list, dict, tuple})
+    assert bool(singles(hint)) is (hint not in (Any, Duration, list[int]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), 1e39, 2**63, -(2**63) - 1])
+@pytest.mark.parametrize(
+    "node", [lambda value: value, lambda value: [[1], {"deep": [0, value]}], lambda value: (value,)]
+)
+def test_a_number_that_no_tensor_holds_is_found_at_any_depth(node: Any, value: float) -> None:
+    with pytest.raises(ConfigError, match=r"^model\.width"):
+        settings(config(model={"_target_": "x.Y", "text": "1e39", "width": node(value)}))
+
+
+def test_of_a_config_like_another_all_is_checked_that_is_not_the_same_node() -> None:
+    first = config(trainer={"epochs": 1, "deterministic": True}, checkpoint={"keep": 1}, seed=1)
+    like = Checked(first, settings(first))
+    other = first | {"seed": 2, "model": {"_target_": "x.Z"}, "trainer": {"epochs": 1, "deterministic": False}}
+    run = settings(other, like=like)
+    assert run == settings(other)
+    assert run.checkpoint is like.run.checkpoint
+    assert run.optimizer is like.run.optimizer
+    bare = {key: value for key, value in first.items() if key != "checkpoint"}
+    assert settings(bare, like=like) == settings(bare)  # what it does not hold has its default
+    for wrong in ({"trainer": {"epochs": True, "deterministic": 1}}, {"seed": True}, {"seed": -1}, {"name": ""}):
+        assert wrong.get("trainer", first["trainer"]) == first["trainer"]  # equal, and of another type
+        with pytest.raises(ConfigError):
+            settings(first | wrong, like=like)
+    for missing in ("model", "scheduler"):
+        with pytest.raises(ConfigError, match=f"{missing}=.*must be a mapping with a _target_"):
+            settings({key: value for key, value in first.items() if key != missing}, like=like)
 
 
 def test_types_are_described_in_words() -> None:
