@@ -31,8 +31,10 @@ def number(value: Any) -> float | None:
 
 def finite(value: Any) -> Any:
     """The same with None for numbers that are not finite, which JSON does not have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if value is None or isinstance(value, (str, int)):  # most are, and to ask for a Mapping takes long
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, (list, tuple)):

@@ -91,7 +91,7 @@ class RunFolder:
     def read_result(self) -> dict[str, Any] | None:
         """The result of the run; None if the file is missing or damaged."""
         try:
-            result = json.loads(self.result.read_text("utf-8"))
+            result = json.loads(self.result.read_bytes().decode())
         except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
             return None
         return cast(dict[str, Any], result) if isinstance(result, dict) else None

@@ -132,8 +132,10 @@ def same(report: Report) -> list[tuple[str, str]]:
     configs = [run.config for run in report.runs if run.config]
     if not configs:
         return []
-    first = configs[0]
-    return [(key, _plain(key, v)) for key, v in first.items() if all(key in c and c[key] == v for c in configs[1:])]
+    shared = list(configs[0].items())
+    for config in configs[1:]:
+        shared = [(key, value) for key, value in shared if key in config and config[key] == value]
+    return [(key, _plain(key, value)) for key, value in shared]
 
 
 def _entry(entries: Mapping[str, Any], key: str) -> str:

@@ -54,6 +54,7 @@ def changes_result(key: str) -> bool:
     return key.split(".")[0] not in digest.NEUTRAL and key not in NEUTRAL_WITHIN
 
 
+@lru_cache(maxsize=4096)
 def is_of_workload(key: str) -> bool:
     """Whether a key says what is learned, and not how."""
     return key.startswith(("model.", "dataset.")) and not key.startswith(TREATMENT)
@@ -62,7 +63,7 @@ def is_of_workload(key: str) -> bool:
 def workload(config: Flat) -> Flat:
     """The part of a config that says what is learned."""
     root = ("dataset.root",) if digest.is_named_by_root({"_target_": config.get("dataset._target_")}) else ()
-    return {key: value for key, value in config.items() if (changes_result(key) or key in root) and is_of_workload(key)}
+    return {key: value for key, value in config.items() if is_of_workload(key) and (changes_result(key) or key in root)}
 
 
 def candidate(config: Flat) -> Flat:
@@ -71,7 +72,7 @@ def candidate(config: Flat) -> Flat:
     return {
         key: value
         for key, value in config.items()
-        if key not in rest and changes_result(key) and not is_of_workload(key)
+        if not is_of_workload(key) and changes_result(key) and key not in rest
     }
 
 
@@ -98,7 +99,8 @@ def differing(parts: Sequence[Flat], always: Collection[str] = ()) -> list[dict[
         always: keys that are included even where they are equal.
     """
     found: list[dict[str, Any]] = [{} for _ in parts]
-    for key in sorted({key for part in parts for key in part}, key=_order):
+    there = {key for part in parts for key in part}
+    for key in sorted((key for key in there if key in always or not _equal_in_all(parts, key)), key=_order):
         groups = [_compared_among(part, key) for part in parts]
         values: dict[Any, set[Any]] = {}
         for part, group in zip(parts, groups, strict=True):
@@ -109,6 +111,11 @@ def differing(parts: Sequence[Flat], always: Collection[str] = ()) -> list[dict[
             if key in part and (key in always or len(differ) > 1):
                 entries[key] = part[key]
     return found
+
+
+def _equal_in_all(parts: Sequence[Flat], key: str) -> bool:
+    """Whether all parts hold a key, with one value: it distinguishes none."""
+    return len({part.get(key, _ABSENT) for part in parts}) == 1
 
 
 def _compared_among(part: Flat, key: str) -> Any:

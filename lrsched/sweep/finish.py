@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lrsched.compose.nodes import raw
 from lrsched.console import say, tell, terminal
 from lrsched.errors import CheckpointError, ConfigError, Incomplete, Stopped
+from lrsched.imports import collector_at_rest
 from lrsched.page import write_page
 from lrsched.records import RunFolder
 from lrsched.signals import StopFlag
@@ -29,10 +30,11 @@ def close(sweep: Sweep, stop: StopFlag) -> None:
         Stopped: by a signal; the runs that were under way are saved.
     """
     if sweep.record.folder.is_dir():
-        report = _compare(sweep)
-        sweep.record.write()
-        if report is not None:
-            write_page(sweep.record.folder, report)  # after the record, which it shows
+        with collector_at_rest():
+            report = _compare(sweep)
+            sweep.record.write()
+            if report is not None:
+                write_page(sweep.record.folder, report)  # after the record, which it shows
     stop.check()
     entries = sweep.record.entries
     undone = [entry for entry in entries if not entry.is_done]
@@ -52,7 +54,7 @@ def _compare(sweep: Sweep) -> Report | None:
     from lrsched.report.report import compare_runs
 
     folder = sweep.record.folder
-    sweep.record.write()  # the report reads it
+    sweep.record.write(unless_same=True)  # the report reads it
     with suppress(ConfigError):  # the report finds no run
         runs = read_runs([folder])
         lost = {os.path.relpath(run.path, folder): run.reason for run in runs if run.status == "broken"}
@@ -77,12 +79,12 @@ def _write_columns(folder: Path, runs: Sequence[RunRecord]) -> None:
 
 def _columns(folder: Path, runs: Sequence[RunRecord]) -> None:
     """The columns of the runs that have events."""
-    from lrsched.compose.hyperparameters import hyperparameters
-    from lrsched.loggers.tensorboard import write_columns
-    from lrsched.report.tables.sweep_csv import swept
-
-    written = [run for run in runs if run.config and (run.path / "tensorboard").is_dir()]
+    written = [run for run in runs if run.config and os.path.isdir(f"{run.path}/tensorboard")]
     if written:
+        from lrsched.compose.hyperparameters import hyperparameters
+        from lrsched.loggers.tensorboard import write_columns
+        from lrsched.report.tables.sweep_csv import swept
+
         better = {name: way for run in written for name, way in run.better.items()}
         monitor = str(written[0].config.get("checkpoint.monitor"))
         asked = swept(written)

@@ -113,6 +113,7 @@ class Record:
         self.probes: list[Entry] = []  # probe runs (cooldowns at rungs); their steps count as cost
         self._began = time.monotonic()
         self._again = 0.0
+        self._said: tuple[list[dict[str, Any]], int] | None = None  # of the runs and the probes, when it was written
         before = self._written()
         self._seconds = _number(before.get("wall_seconds"))
         if not before and os.path.lexists(folder / FILE):
@@ -136,20 +137,28 @@ class Record:
             self.write()
             self._again = now + RARELY * (time.monotonic() - now)
 
-    def write(self) -> None:
-        """Write ``sweep.json`` atomically."""
+    def write(self, *, unless_same: bool = False) -> None:
+        """Write ``sweep.json`` atomically.
+
+        Args:
+            unless_same: not where this command has nothing new to say of its runs.
+        """
         jobs = [{name: value for name, value in vars(entry).items() if name not in _OURS} for entry in self.entries]
+        trained = sum(entry.steps_trained for entry in self.probes)
+        if unless_same and (jobs, trained) == self._said:
+            return
+        said = (jobs.copy(), trained)
         mine = {entry.run_id for entry in self.entries}
         jobs += [job for job in self._written().get("jobs", ()) if job.get("run_id") not in mine]
         content = {
             "jobs": jobs,
             "steps_asked": sum(_number(job.get("steps_asked")) for job in jobs),
-            "steps_trained": sum(_number(job.get("steps_trained")) for job in jobs)
-            + sum(entry.steps_trained for entry in self.probes),
+            "steps_trained": sum(_number(job.get("steps_trained")) for job in jobs) + trained,
             "wall_seconds": self._seconds + time.monotonic() - self._began,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / FILE, content)
+        self._said = said
 
     def _written(self) -> dict[str, Any]:
         """The content of the file, empty if it cannot be read; another command may have written it since."""

@@ -11,7 +11,7 @@ import yaml
 
 from lrsched.config.walk import flat
 from lrsched.report import compare_paths
-from lrsched.report.candidates import candidate, names, workload
+from lrsched.report.candidates import candidate, differing, names, workload
 from lrsched.report.notes import notes
 from lrsched.shelf import target_name
 from tests.report.conftest import config
@@ -50,6 +50,13 @@ def test_arguments_that_only_one_class_has_are_not_named() -> None:
     step = {"scheduler___target_": "lrsched.schedules.Step", "scheduler__gamma": 0.1}
     adam = {"optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001, "betas": [0.9, 0.999]}}
     assert names(parts({}, step, step | adam), SCHEDULE) == ["cosine sgd", "step sgd", "step adamw"]
+
+
+def test_a_key_that_some_lack_distinguishes_those_that_have_it() -> None:
+    same = {"scheduler._target_": "a.A", "seed": 0}
+    assert differing([same, same]) == [{}, {}]
+    assert differing([same, {**same, "x": 1}, {**same, "x": 1}]) == [{}, {"x": 1}, {"x": 1}]
+    assert differing([same, same], always=("seed", "absent")) == [{"seed": 0}, {"seed": 0}]
 
 
 def test_a_run_that_was_continued_says_so_and_the_others_stay_plain() -> None:

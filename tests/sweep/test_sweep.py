@@ -14,6 +14,7 @@ import pytest
 from lrsched.config.digest import config_sha256
 from lrsched.config.run_id import readable
 from lrsched.records import NAME
+from lrsched.sweep.record import Entry, Record
 from tests.helpers.cli import TINY
 from tests.helpers.readers import train_into
 
@@ -96,6 +97,46 @@ def test_a_record_that_cannot_be_read_is_told_of(run_cli, how: str) -> None:
     assert [job["overrides"][-1] for job in json.loads(file.read_text())["jobs"]] == ["seed=1"]
     if how == "a link":
         assert Path("elsewhere.json").read_bytes() == before
+
+
+def test_the_same_command_again_reads_what_the_files_say_now(run_cli) -> None:
+    command = ("-m", *TINY, "logger=none", "trainer.epochs=1", "name=sweep", "seed=0,1,2")
+    assert run_cli(*command).code == 0
+    folders = sorted(path for path in Path("outputs/sweep").iterdir() if path.is_dir())
+    results = [path / "result.json" for path in folders]
+    said = json.loads(results[0].read_text())
+    results[0].write_text(json.dumps({**said, "metrics": {**said["metrics"], "val/loss": 123.25}}))
+    results[1].write_bytes(b"\xef\xbb\xbf" + results[1].read_bytes())  # no JSON: the run is made again
+    config = folders[2] / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 2", "seed: 3"))
+    again = run_cli(*command)
+    assert again.code == 1
+    assert "3 runs in outputs/sweep, 2 of them finished before" in again.err
+    assert json.loads(results[1].read_text())["status"] == "finished"
+    rows = Path("outputs/sweep/sweep.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows[1:]] == ["finished", "finished", "broken"]
+    assert rows[1].endswith(",123.25")
+    jobs = json.loads(Path("outputs/sweep/sweep.json").read_text())["jobs"]
+    assert [job["status"] for job in jobs] == ["skipped", "finished", "failed"]
+    assert "it was changed by hand" in jobs[2]["reason"]
+
+
+def test_a_record_is_written_again_only_where_it_says_something_new(tmp_path: Path) -> None:
+    record, file = Record(tmp_path), tmp_path / "sweep.json"
+    record.entries.append(Entry("one", ["seed=0"]))
+    record.write(unless_same=True)
+    first = file.stat().st_ino
+    record.write(unless_same=True)
+    assert file.stat().st_ino == first
+    record.entries[0].steps_trained = 3
+    record.write(unless_same=True)
+    assert json.loads(file.read_text())["steps_trained"] == 3
+    record.probes.append(Entry("probe", [], steps_trained=4))
+    record.write(unless_same=True)
+    assert json.loads(file.read_text())["steps_trained"] == 7
+    second = file.stat().st_ino
+    record.write()
+    assert file.stat().st_ino != second
 
 
 def test_ids_begin_with_what_the_runs_differ_in(run_cli) -> None:

@@ -18,6 +18,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from lrsched.imports import collector_at_rest
 from lrsched.signals import stop_flag
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class GridSweeper(Sweeper):
 
     def _runner(self) -> type[SweepRunner]:
         """Import the class that runs the sweep."""
-        from lrsched.sweep.sweepers.grid import Grid
+        with collector_at_rest():
+            from lrsched.sweep.sweepers.grid import Grid
 
         return Grid
 
