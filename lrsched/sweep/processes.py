@@ -124,6 +124,7 @@ class Pool:
                 free -= {*range(slot, slot + seats)}
                 pid = self._start(jobs[index], slot)
                 running.append(Running(pid, index, slot, time.monotonic(), seats=seats))
+            before = len(running)
             for child in list(running):
                 end = self._watch(child)
                 if end is not None:
@@ -132,7 +133,8 @@ class Pool:
                     if not ended(child.index, end) and self._fail_fast:
                         waiting.clear()
             look(running)
-            time.sleep(POLL)
+            if len(running) == before:  # else there is room at once for another one
+                time.sleep(POLL)
 
     def _start(self, job: Work, slot: int) -> int:
         sys.stdout.flush()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lrsched.signals import StopFlag
+from lrsched.sweep import processes
 from lrsched.sweep.processes import End, Pool, Work
 from lrsched.train.loop import Trainer
 from tests.helpers.cli import TINY, Ended
@@ -142,6 +143,21 @@ def test_no_more_jobs_at_a_time_than_slots(tmp_path: Path, slots: int) -> None:
     Pool(slots).run(jobs, StopFlag(), lambda index, end: not ends.update({index: end}), look)
     assert max(at_once) == slots
     assert {index: end.code for index, end in ends.items()} == {i: i for i in range(5)}
+
+
+def test_a_slot_that_becomes_free_is_taken_at_once(tmp_path: Path, monkeypatch) -> None:
+    happened = list[str]()
+    sleep = time.sleep
+    monkeypatch.setattr(processes.time, "sleep", lambda seconds: (happened.append("slept"), sleep(seconds)))
+
+    def choose(waiting: Sequence[int]) -> int:
+        happened.append("begun")
+        return waiting[0]
+
+    jobs = [Work(lambda slot: 0, tmp_path / f"{i}.log") for i in range(3)]
+    Pool(1).run(jobs, StopFlag(), lambda index, end: not happened.append("ended"), choose=choose)
+    apart = [happened[place + 1 : place + 2] for place, what in enumerate(happened) if what == "ended"]
+    assert apart == [["begun"], ["begun"], []]
 
 
 def test_a_job_may_wait_for_another(tmp_path: Path) -> None:
