@@ -16,6 +16,7 @@ TRAIN = str(Path(__file__).resolve().parent.parent / "train.py")
 def run(command: list[str], cwd: str) -> str:
     """What a command printed, with one thread a process; one that fails ends the benchmark."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
