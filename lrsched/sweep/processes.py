@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lrsched.imports import set_apart
 from lrsched.signals import StopFlag
 
 POLL = 0.01
@@ -92,6 +93,7 @@ class Pool:
     def __init__(self, slots: int, *, timeout: float | None = None, fail_fast: bool = False) -> None:
         self.slots, self._timeout, self._fail_fast = slots, timeout, fail_fast
 
+    @set_apart()
     def run(
         self,
         jobs: Sequence[Work],

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from lrsched.config.schema import RunConfig
+from lrsched.imports import collector_at_rest
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -22,7 +23,8 @@ def gpus_for(runs: Sequence[RunConfig]) -> list[str | None]:
     visible = os.environ.get(VISIBLE)
     if visible is not None:
         return [name for name in visible.split(",") if name.strip()]
-    import torch
+    with collector_at_rest():
+        import torch
 
     return [str(number) for number in range(torch.cuda.device_count())]
 

@@ -19,6 +19,7 @@ from lrsched.config.settings import Settings
 from lrsched.console import say
 from lrsched.ended import Ended, ending_of
 from lrsched.errors import ConfigError, NotFinite, RunFolderBusy, Stopped, UserError
+from lrsched.imports import collector_at_rest
 from lrsched.records import RunFolder, write_json
 from lrsched.runs.auto_resume import AUTO
 from lrsched.runs.context import WorkerContext
@@ -36,21 +37,23 @@ def preload(runs: Sequence[Settings]) -> Iterator[WorkerContext]:
 
     Use one thread: torch starts its thread pool at the first operation, and a thread pool does not survive a fork.
     """
-    import numpy.random  # noqa: F401  (NumPy imports it at first use)
-    import torch
-    import torch.utils._device
-    import torch.utils.serialization.config
+    with collector_at_rest():
+        import numpy.random  # noqa: F401  (NumPy imports it at first use)
+        import torch
+        import torch.utils._device
+        import torch.utils.serialization.config
 
-    import lrsched.runs.execute
-    import lrsched.schedules.extend  # noqa: F401
-    from lrsched.assembly.data import load_each
-    from lrsched.assembly.kinds import is_native
+        import lrsched.runs.execute
+        import lrsched.schedules.extend  # noqa: F401
+        from lrsched.assembly.data import load_each
+        from lrsched.assembly.kinds import is_native
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         if any(is_native(run.scheduler) for run in runs):
-            import torch._dynamo  # (a second or two; the first step with such a scheduler needs it)
+            with collector_at_rest():
+                import torch._dynamo  # (a second or two; the first step with such a scheduler needs it)
         if any("tensorboard" in run.logger for run in runs):
             import tensorboard.compat.proto.event_pb2  # noqa: F401
         for run in runs:
