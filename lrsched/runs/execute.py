@@ -32,17 +32,17 @@ from lrsched.runs.initial import INITIAL, initial_weights
 from lrsched.runs.newest import Newest, newest, settings_at
 from lrsched.runs.request import RunRequest, claim, write_config
 from lrsched.runs.restore import Restored, bytes_in, restore, with_history
-from lrsched.runs.result import evaluated, result_of, with_test
+from lrsched.runs.result import result_of, with_test
 from lrsched.runs.snapshots import opened
 from lrsched.runs.together.lead import led, speak_last
 from lrsched.runs.together.tell import assembled, follow_state
+from lrsched.runs.together.trainer import Outlets, trainer_of
 from lrsched.signals import StopFlag
 from lrsched.train.environment import threads_of
 from lrsched.train.forks import Forks
 from lrsched.train.journal import Journal
 from lrsched.train.loop import Trainer
 from lrsched.train.profile import profiled
-from lrsched.train.recovery import Recovery
 from lrsched.train.timetable import Outcome
 
 
@@ -212,31 +212,22 @@ def _train(made: _Execution) -> tuple[dict[str, Any], Outcome]:
 
 def _trainer(made: _Execution, journal: Journal) -> Trainer:
     """The trainer of a run, with all that it calls on."""
-    parts, request, stop = made.parts, made.request, made.stop
-    store = Store(request.folder.checkpoints)
+    parts, request = made.parts, made.request
 
     def go_back(checkpoint: Checkpoint, saved: dict[str, Any]) -> None:
         adopt(parts, saved, settings_at(checkpoint, made.run, request), made.run)
         follow_state(parts.world, parts.state)
 
-    return Trainer(
-        state=parts.state,
-        update=parts.update,
-        evaluate=lambda: evaluated(parts, parts.validation, "val", stop),
-        horizon=parts.horizon,
-        timetable=parts.timetable,
-        store=store,
+    outlets = Outlets(
+        store=Store(request.folder.checkpoints),
         journal=journal,
-        about=made.about,
-        stop=stop,
-        recovery=Recovery(
-            made.run.trainer.on_nonfinite, parts.timetable.save, store, journal, say, go_back, parts.world
-        ),
+        tell=say,
         show=parts.show,
         snapshots=opened(parts, made.run, request.folder),
         forks=Forks(Store(kept_by(request.folder)), request.context.share.keep),
-        world=parts.world,
     )
+    on_nonfinite = made.run.trainer.on_nonfinite
+    return trainer_of(parts, outlets, made.stop, on_nonfinite=on_nonfinite, about=made.about, go_back=go_back)
 
 
 def _loggers(run: Settings, progress: ProgressSlot | None, *, terminal: bool) -> list[Logger]:

@@ -79,8 +79,8 @@ def rows(world: World, config: bytes) -> list[dict[str, Any]]:
     from lrsched.config.settings import settings
     from lrsched.runs.result import evaluated
     from lrsched.runs.together.silent import SilentJournal, SilentStore
+    from lrsched.runs.together.trainer import Outlets, trainer_of
     from lrsched.signals import StopFlag
-    from lrsched.train.loop import Trainer
 
     class Kept(SilentJournal):
         def row(self, row: Mapping[str, Any]) -> None:
@@ -90,18 +90,8 @@ def rows(world: World, config: bytes) -> list[dict[str, Any]]:
     os.environ["LRSCHED_TRUST"] = "tests"
     parts = assemble(settings(plain(set_config(config))), torch.device("cpu"), world=world)
     stop = StopFlag()
-    outcome = Trainer(
-        state=parts.state,
-        update=parts.update,
-        evaluate=lambda: evaluated(parts, parts.validation, "val", stop),
-        horizon=parts.horizon,
-        timetable=parts.timetable,
-        store=SilentStore(),
-        journal=Kept(),
-        about={},
-        stop=stop,
-        world=world,
-    ).run()
+    outlets = Outlets(store=SilentStore(), journal=Kept(), tell=lambda message: None)
+    outcome = trainer_of(parts, outlets, stop, on_nonfinite="stop", about={}).run()
     parts.loader.close()
     return [*found, {"step": -1, "ended": outcome.reason, **evaluated(parts, parts.test, "test", stop)}]
 

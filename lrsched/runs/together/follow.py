@@ -16,12 +16,11 @@ from lrsched.ranks.line import Line
 from lrsched.ranks.place import Place
 from lrsched.ranks.world import RankLost, World
 from lrsched.records import RunFolder
-from lrsched.runs.result import evaluated, with_test
+from lrsched.runs.result import with_test
 from lrsched.runs.together.silent import NOWHERE, SilentForks, SilentJournal, SilentSnapshots, SilentStore
 from lrsched.runs.together.tell import Told, assembled, follow_state
+from lrsched.runs.together.trainer import Outlets, trainer_of
 from lrsched.signals import StopFlag
-from lrsched.train.loop import Trainer
-from lrsched.train.recovery import Recovery
 from lrsched.train.timetable import Outcome
 
 TRACE = 16_000
@@ -77,28 +76,20 @@ def _trained(told: Told, place: Place, world: World, stop: StopFlag) -> Outcome:
     run = told.run
     parts, about = assembled(run, place, world, ExitStack(), data={}, earlier=told.earlier)
     follow_state(world, parts.state)
-    store, journal = SilentStore(), SilentJournal()
+    outlets = Outlets(
+        store=SilentStore(),
+        journal=SilentJournal(),
+        tell=lambda message: None,
+        snapshots=SilentSnapshots(NOWHERE, parts.minima) if parts.minima else None,
+        forks=SilentForks(told.keeps),
+    )
 
     def go_back(checkpoint: object, saved: dict[str, object]) -> None:
         follow_state(world, parts.state)
 
     try:
-        outcome = Trainer(
-            state=parts.state,
-            update=parts.update,
-            evaluate=lambda: evaluated(parts, parts.validation, "val", stop),
-            horizon=parts.horizon,
-            timetable=parts.timetable,
-            store=store,
-            journal=journal,
-            about=about,
-            stop=stop,
-            recovery=Recovery(
-                run.trainer.on_nonfinite, parts.timetable.save, store, journal, lambda message: None, go_back, world
-            ),
-            snapshots=SilentSnapshots(NOWHERE, parts.minima) if parts.minima else None,
-            forks=SilentForks(told.keeps),
-            world=world,
+        outcome = trainer_of(
+            parts, outlets, stop, on_nonfinite=run.trainer.on_nonfinite, about=about, go_back=go_back
         ).run()
         if outcome.ended.status == "finished":
             outcome = with_test({"metrics": {}, "best": {}}, parts, outcome, stop, RunFolder(Path(NOWHERE)))[1]
