@@ -35,9 +35,9 @@ def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: 
     siblings = schema.names(schema.RunConfig) if cause.parent_node is None else cause.parent_node
     known = [f"{parent}.{word}".lstrip(".") for word in siblings if word not in ("_target_", "hydra")]
     ours = _is_ours(siblings)
-    arguments: list[str] = []
+    arguments, more = list[str](), True
     if key == unknown and isinstance(siblings, DictConfig):
-        arguments = _arguments(parent, str(siblings.get("_target_")))
+        arguments, more = _arguments(parent, str(siblings.get("_target_")))
     if not known and not arguments:  # an open, empty mapping
         rule = "has no entries yet, and an override without + changes an entry that is there"
         if parent == "average":
@@ -54,7 +54,7 @@ def unknown_key(error: BaseException, cause: OmegaConfBaseException, overrides: 
         rule = "its class takes this argument, and its YAML leaves it out"
         return ConfigError(key, UNSET, rule, written([f"+{key}"], value))
     remedy = nearest_key(unknown, known if ours else [*known, *arguments], anywhere=ours)
-    if not ours:
+    if not ours and more:
         remedy = f"{remedy} (an argument that its YAML leaves out is added: +{key})"
     return ConfigError(key, UNSET, "there is no such key", remedy)
 
@@ -70,15 +70,17 @@ def written(keys: Sequence[str], value: str | None) -> str:
     return f"write {keys[0] if value is None else shlex.quote(f'{keys[0]}={value}')}"
 
 
-def _arguments(group: str, target: str) -> list[str]:
-    """The keys that the class of a node has parameters for, whether its YAML has them or not."""
+def _arguments(group: str, target: str) -> tuple[list[str], bool]:
+    """The keys that the class of a node has parameters for, whether its YAML has them or not; and whether it may take
+    others, too."""
     role = {role.group: role for role in (OPTIMIZER, SCHEDULER, TASK, MODEL, DATASET)}.get(group)
     if role is not None:
         with suppress(Exception):  # a class that is not there, or cannot be imported, is another error
             taken = inspect.signature(resolve(role, target, group)).parameters.values()
             named = [one.name for one in taken if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-            return [f"{group}.{name}" for name in named if name not in role.given]
-    return []
+            others = any(one.kind is one.VAR_KEYWORD for one in taken)
+            return [f"{group}.{name}" for name in named if name not in role.given], others
+    return [], True
 
 
 def _is_ours(node: object) -> bool:
