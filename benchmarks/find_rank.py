@@ -58,7 +58,7 @@ def study(truths: Mapping[str, Truth], known: Sequence[Mapping[str, Sequence[Can
         bests = []
         for name in names:
             finite = {h: one for h, one in by_horizon(of[name], seeds).items() if np.isfinite(one.mean).any()}
-            bests.append(Bests.of(Fit.of(finite), of[name], seeds))
+            bests.append(Bests.of(Fit.of(finite, passes=1.0), of[name], seeds))
         places = ranked(bests, steps)
         leader, mistaken, told = least[names[places[0].number]], False, 0
         first += leader == least[best]

@@ -26,34 +26,37 @@ class Kind(NamedTuple):
     """What is believed of how a valley changes with the horizon.
 
     Args:
-        share: how likely it is.
         exponent: q in best rate ∝ horizon^q.
         growth: g in slope of the left arm ∝ horizon^g.
     """
 
-    share: float
     exponent: Belief
     growth: Belief
 
-    def density(self, numbers: Floats) -> Floats:
+    def density(self, numbers: Floats, share: float) -> Floats:
         """The logarithm of the density, times how likely it is."""
         of = self.exponent.density(numbers[:, EXPONENT]) + self.growth.density(numbers[:, GROWTH])
-        return of + np.log(self.share)
+        return of + np.log(share)
 
 
-ALIKE = Kind(0.7, Belief(-0.38, 0.12), Belief(0.0, 0.1))
+ALIKE = Kind(Belief(-0.38, 0.12), Belief(0.0, 0.1))
 """Curves of all horizons look alike, as those of power laws do. q: −.32 measured over lengths of training,
 https://arxiv.org/abs/2409.19913, −.33 and −.40 of regressions, https://arxiv.org/abs/2602.04774; −.5 is the convex
 worst case, https://arxiv.org/abs/2501.18965."""
 
-FLATTER = Kind(0.3, Belief(-0.1, 0.2), Belief(-0.6, 0.35))
+FLATTER = Kind(Belief(-0.05, 0.35), Belief(-0.6, 0.35))
 """The longer the run, the less a low rate harms, since the loss comes near what it can be brought to: so do networks
-on small data, and their best rate hardly moves. One slope for all horizons would take the little that is left of it in
-long runs for the bottom of the valley, and place the best rate much too low."""
+on small data, whose best rate hardly moves, falls as 1/h where they overfit, or rises: −1 to .5 on six of them. One
+slope for all horizons would take the little that is left of it in long runs for the bottom of the valley, and place the
+best rate much too low."""
 
-HARD = Kind(0.4, Belief(-0.03, 0.08), Belief(0.1, 0.2))
-"""Where the valley lies beyond the wall this may be so, too: in a hard problem the largest stable rate is the best one
-at any horizon, https://arxiv.org/abs/2602.06797."""
+ONCE, OFTEN, MANY = 0.9, 0.3, 10.0
+"""How likely curves are alike in a run that sees its data once, and in one that sees them so many times or more: the
+laws above are of samples that are always new; who sees few of them again and again comes near what they give."""
+
+HARD, SHARE = Kind(Belief(-0.03, 0.08), Belief(0.1, 0.2)), 0.7
+"""Where the valley lies beyond the wall this may be so, too, with this probability: in a hard problem the largest
+stable rate is the best one at any horizon, https://arxiv.org/abs/2602.06797."""
 
 OF_WALLS = Belief(2.5, 1.5)
 """D: twice the ln amplification at which a wall is seen. It grows by h·κ·(x − x₁)² where the rate decays, since only
@@ -79,15 +82,51 @@ LEFT, RIGHT, PLACE, EXPONENT, WALL, STEEPNESS, NEEDED, UNIT, GROWTH, ERROR, NOIS
 """Columns of the numbers of a curve."""
 
 COLUMNS = 11
+ANEW = 0.3
+"""Of the moves that an explanation may make, so many are to another q and g."""
+
 HIGHEST = 3.0
 """A wall higher than e³ counts as that."""
 
 
-class Ranges(NamedTuple):
-    """Where the valley and the wall may lie at the middle horizon, in ln rate: anywhere between two ends."""
+def novelty(passes: float) -> float:
+    """1 for a run that sees its data once at most, 0 for one that sees them :data:`MANY` times or more.
+
+    >>> [round(novelty(passes), 2) for passes in (0.1, 1, 10**0.5, 10, 1000)]
+    [1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+    return 1 - float(np.clip(np.log(passes) / np.log(MANY), 0, 1))
+
+
+class Prior(NamedTuple):
+    """What is believed of a problem before there are losses.
+
+    Args:
+        valley: where it may lie at the middle horizon, in ln rate: anywhere between two ends.
+        wall: the same.
+        noise: standard deviation of ln noise over what was estimated.
+        passes: of the run over its data.
+    """
 
     valley: tuple[float, float]
     wall: tuple[float, float]
+    noise: float
+    passes: float = 1.0
+
+    @property
+    def alike(self) -> float:
+        """How likely it is that the curves of all horizons look alike: less, the more often the data are seen.
+
+        >>> [round(Prior((0, 1), (0, 1), 0.1, passes).alike, 2) for passes in (0.1, 1, 10**0.5, 10, 1000)]
+        [0.9, 0.9, 0.6, 0.3, 0.3]
+        """
+        return OFTEN + (ONCE - OFTEN) * novelty(self.passes)
+
+    @property
+    def plain(self) -> dict[int, Belief]:
+        """Of the numbers that have one normal distribution, by column."""
+        of = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, NEEDED: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
+        return {**of, NOISE: Belief(0.0, self.noise)}
 
 
 @dataclass(frozen=True)
@@ -107,40 +146,25 @@ class Curves:
     numbers: Floats
 
     @classmethod
-    def believed(cls, count: int, ranges: Ranges, noise: float, chance: np.random.Generator) -> Curves:
-        """Draw curves before there are losses.
-
-        Args:
-            count: how many.
-            ranges: of the places.
-            noise: standard deviation of ln noise.
-            chance: draws them.
-        """
+    def believed(cls, count: int, prior: Prior, chance: np.random.Generator) -> Curves:
+        """Draw so many curves before there are losses."""
         numbers = chance.standard_normal((count, COLUMNS))
-        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, NEEDED: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
-        for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
+        for column, belief in prior.plain.items():
             numbers[:, column] = belief.mean + belief.sd * numbers[:, column]
-        numbers[:, PLACE] = chance.uniform(*ranges.valley, count)
-        numbers[:, WALL] = chance.uniform(*ranges.wall, count)
-        hard = (numbers[:, PLACE] > numbers[:, WALL]) & (chance.uniform(size=count) < HARD.share)
-        alike = chance.uniform(size=count) < ALIKE.share
-        for column in (EXPONENT, GROWTH):
-            kinds = [kind.exponent if column == EXPONENT else kind.growth for kind in (HARD, ALIKE, FLATTER)]
-            mean, sd = np.select([hard[:, None], alike[:, None]], kinds[:2], kinds[2]).T
-            numbers[:, column] = mean + sd * numbers[:, column]
-        return cls(numbers)
+        numbers[:, PLACE] = chance.uniform(*prior.valley, count)
+        numbers[:, WALL] = chance.uniform(*prior.wall, count)
+        return cls(_changing(numbers, prior, chance))
 
-    def density(self, ranges: Ranges, noise: float) -> Floats:
+    def density(self, prior: Prior) -> Floats:
         """The logarithm of how much each is believed before there are losses; −inf: not at all."""
         n = self.numbers
-        easy = np.logaddexp(ALIKE.density(n), FLATTER.density(n))
-        hard = np.logaddexp(np.log(1 - HARD.share) + easy, HARD.density(n))
+        easy = np.logaddexp(ALIKE.density(n, prior.alike), FLATTER.density(n, 1 - prior.alike))
+        hard = np.logaddexp(np.log(1 - SHARE) + easy, HARD.density(n, SHARE))
         sum_ = np.where(n[:, PLACE] > n[:, WALL], hard, easy)
-        plain = {LEFT: ARMS[0], RIGHT: ARMS[1], STEEPNESS: STEEP, NEEDED: OF_WALLS, UNIT: UNITS, ERROR: ERRORS}
-        for column, belief in {**plain, NOISE: Belief(0.0, noise)}.items():
+        for column, belief in prior.plain.items():
             sum_ = sum_ + belief.density(n[:, column])
         within = np.ones(len(n), dtype=bool)
-        for column, (low, high) in ((PLACE, ranges.valley), (WALL, ranges.wall)):
+        for column, (low, high) in ((PLACE, prior.valley), (WALL, prior.wall)):
             within &= (n[:, column] > low) & (n[:, column] < high)
         return np.where(within, sum_, -np.inf)
 
@@ -203,11 +227,30 @@ def step_of(likely: Floats, most: float, count: int) -> float:
     return low
 
 
-def moved(numbers: Floats, chance: np.random.Generator) -> Floats:
-    """Where each may move: along the difference of two others, in some of its numbers."""
+def _changing(numbers: Floats, prior: Prior, chance: np.random.Generator) -> Floats:
+    """The same with q and g drawn anew, as they are believed where the valley and the wall lie as they do."""
+    count, numbers = len(numbers), numbers.copy()
+    hard = (numbers[:, PLACE] > numbers[:, WALL]) & (chance.uniform(size=count) < SHARE)
+    alike = chance.uniform(size=count) < prior.alike
+    for column in (EXPONENT, GROWTH):
+        kinds = [kind.exponent if column == EXPONENT else kind.growth for kind in (HARD, ALIKE, FLATTER)]
+        mean, sd = np.select([hard[:, None], alike[:, None]], kinds[:2], kinds[2]).T
+        numbers[:, column] = mean + sd * chance.standard_normal(count)
+    return numbers
+
+
+def moved(numbers: Floats, prior: Prior, chance: np.random.Generator) -> tuple[Floats, NDArray[np.bool_]]:
+    """Where each may move: along the difference of two others, in some of its numbers; or to another q and g.
+
+    What is believed of these has several peaks, between which small steps seldom lead.
+
+    Returns:
+        The numbers, and which of them have another q and g, drawn as these are believed.
+    """
     one, other = chance.integers(0, len(numbers), (2, len(numbers)))
     usual = chance.uniform(0.3, 1.0, len(numbers)) * 2.38 / np.sqrt(2 * COLUMNS)
     length = np.where(chance.uniform(size=len(numbers)) < 0.15, 1.0, usual)
     some = chance.uniform(size=numbers.shape) < chance.choice([1.0, 0.5, 0.25], size=(len(numbers), 1))
     along = length[:, None] * (numbers[one] - numbers[other]) + 0.003 * chance.standard_normal(numbers.shape)
-    return numbers + some * along
+    anew = chance.uniform(size=len(numbers)) < ANEW
+    return np.where(anew[:, None], _changing(numbers, prior, chance), numbers + some * along), anew

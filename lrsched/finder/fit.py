@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrsched.finder.curves import ERROR, NOISE, UNIT, Belief, Curves, Floats, Ranges, moved, step_of
+from lrsched.finder.curves import ERROR, NOISE, UNIT, Belief, Curves, Floats, Prior, moved, step_of
 from lrsched.finder.losses import BAND, Losses, Noise
 
-COUNT, MOVES, LAST_MOVES = 1000, 3, 5
+COUNT, MOVES, LAST_MOVES = 2000, 4, 10
 """Explanations, and how often each moves at every temperature, and at the last one."""
 
 SOFT = 0.8
@@ -76,17 +76,22 @@ class Fit:
     lag: Floats
 
     @classmethod
-    def of(cls, losses: Mapping[int, Losses]) -> Fit:
-        """Draw explanations of some losses, of which at least one is finite."""
+    def of(cls, losses: Mapping[int, Losses], passes: float) -> Fit:
+        """Draw explanations of some losses.
+
+        Args:
+            losses: by horizon; at least one is finite.
+            passes: of the run over its data.
+        """
         losses = {horizon: of for horizon, of in sorted(losses.items()) if of.near().any()}
-        noise, middle = Noise.of(losses), float(np.mean([np.log(horizon) for horizon in losses]))
+        noise, middle = Noise.of(losses, passes), float(np.mean([np.log(horizon) for horizon in losses]))
         blocks = [_block(of, noise, float(np.log(horizon)) - middle) for horizon, of in losses.items()]
         finite = np.concatenate([of.x[np.isfinite(of.mean)] for of in losses.values()])
         low = float(finite.min())
         high = min(float(max(of.x.max() for of in losses.values())), float(finite.max()) + BEYOND / 2) + BEYOND
-        ranges = Ranges((low - BEYOND, high), (low, high))
+        prior = Prior((low - BEYOND, high), (low, high), float(1 / np.sqrt(2 * noise.freedom)), passes)
         chance = np.random.default_rng(0)
-        curves = _drawn(blocks, noise, ranges, chance)
+        curves = _drawn(blocks, noise, prior, chance)
         floors = _judged(curves, blocks, noise)[1]
         least = {}
         for horizon, block, floor in zip(losses, blocks, floors, strict=True):
@@ -178,10 +183,9 @@ def _judged(curves: Curves, blocks: Sequence[Block], noise: Noise) -> tuple[Floa
     return likely, floors
 
 
-def _drawn(blocks: Sequence[Block], noise: Noise, ranges: Ranges, chance: np.random.Generator) -> Curves:
+def _drawn(blocks: Sequence[Block], noise: Noise, prior: Prior, chance: np.random.Generator) -> Curves:
     """Curves as they are believed after the losses: first as before them, then more and more so."""
-    spread = float(1 / np.sqrt(2 * noise.freedom))
-    numbers = Curves.believed(4 * COUNT, ranges, spread, chance).numbers
+    numbers = Curves.believed(4 * COUNT, prior, chance).numbers
     likely, heat = _judged(Curves(numbers), blocks, noise)[0], 0.0
     while heat < 1:
         step = step_of(likely, 1 - heat, COUNT)
@@ -190,14 +194,15 @@ def _drawn(blocks: Sequence[Block], noise: Noise, ranges: Ranges, chance: np.ran
         picked = np.searchsorted(weight, weight[-1] * (np.arange(COUNT) + chance.uniform()) / COUNT)
         picked = np.minimum(picked, len(weight) - 1)
         numbers, likely = numbers[picked], likely[picked]
-        believed = Curves(numbers).density(ranges, spread)
+        believed = Curves(numbers).density(prior)
         for _ in range(MOVES if heat < 1 else LAST_MOVES):
-            there = moved(numbers, chance)
-            new = Curves(there).density(ranges, spread)
+            there, anew = moved(numbers, prior, chance)
+            new = Curves(there).density(prior)
             within = np.isfinite(new)
             value = np.full(COUNT, -np.inf)
             value[within] = _judged(Curves(there[within]), blocks, noise)[0]
-            taken = np.log(chance.uniform(size=COUNT)) < heat * (value - likely) + new - believed
+            gain = np.where(anew, 0.0, new - believed)  # drawn as it is believed: that is in the draw
+            taken = np.log(chance.uniform(size=COUNT)) < heat * (value - likely) + gain
             numbers = np.where(taken[:, None], there, numbers)
             likely, believed = np.where(taken, value, likely), np.where(taken, new, believed)
     return Curves(numbers)

@@ -103,6 +103,7 @@ def concluded(asked: FindRequest, plan: Plan, trained: Trained) -> Extrapolation
     more: dict[str, Any] = {
         "interval": [found.low, found.high],
         "horizon": plan.horizon,
+        "passes": plan.passes,
         "exponent": dict(zip(("mean", "sd"), found.exponent, strict=True)),
         "largest_stable": found.largest,
         "at_the_edge": found.edge,
@@ -131,7 +132,7 @@ def plan_of(asked: FindRequest) -> Plan:
         raise ConfigError("find.method", "horizon", rule, "give find.method=grid: such runs cost little")
     if not base:
         raise ConfigError("optimizer.lr", base, "the search begins with it", "give a rate that may be far off")
-    full = find.rates * find.seeds * horizon.steps
+    full, passes = find.rates * find.seeds * horizon.steps, horizon.epochs
     if asked.horizons:
         budget = asked.budget() or cost_of(asked.horizons, CLEAR) * find.seeds
         least = cost_of(asked.horizons, USUAL) * find.seeds
@@ -141,12 +142,19 @@ def plan_of(asked: FindRequest) -> Plan:
         if budget < least:
             rule = f"allows {budget} steps, and runs of find.horizons take at least {least}"
             raise ConfigError("find.budget", find.budget, rule, "give more of it, or shorter find.horizons")
-        return Plan(horizon=horizon.steps, seeds=asked.seeds, start=base, budget=budget, horizons=asked.horizons)
+        return Plan(
+            horizon=horizon.steps,
+            seeds=asked.seeds,
+            start=base,
+            budget=budget,
+            horizons=asked.horizons,
+            passes=passes,
+        )
     budget = asked.budget(BUDGET) or full
     if 100 * budget < LEAST * full:
         rule = f"allows {budget} steps, and at least {LEAST} % of a full grid are needed, of {full} steps"
         raise ConfigError("find.budget", find.budget, rule, "give more of it, or fewer find.seeds")
-    return Plan(horizon=horizon.steps, seeds=asked.seeds, start=base, budget=budget)
+    return Plan(horizon=horizon.steps, seeds=asked.seeds, start=base, budget=budget, passes=passes)
 
 
 def _refuse_shape(run: Settings) -> None:

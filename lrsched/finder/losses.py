@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lrsched.errors import UserError
 from lrsched.finder.answer import Candidate
-from lrsched.finder.curves import Floats
+from lrsched.finder.curves import Belief, Floats, novelty
 
 BAND = 1.0
 """A loss e times the least of its horizon says only that its rate is bad."""
@@ -23,6 +23,13 @@ GROWTH = 0.4
 
 BEND = 1.6
 """Noise at rates d octaves apart correlates as ρ^(d^1.6)."""
+
+RHOS = np.linspace(0.0, 0.97, 98)
+"""Values of ρ."""
+
+NEW, KNOWN = Belief(0.7, 0.2), Belief(0.5, 0.2)
+"""What is believed of ρ where each sample is seen once (measured: .8 of a regression, whose rates all end on the same
+samples; .2 to .4 of a language model), and where samples are seen again and again (networks: .3 to .75)."""
 
 USUAL, FULL = 0.05, 0.3
 """A guess of the noise, 5 %, where losses rise by .3 or more in ln; less where they rise by less."""
@@ -118,9 +125,14 @@ class Noise:
     freedom: float
 
     @classmethod
-    def of(cls, losses: Mapping[int, Losses]) -> Noise:
-        """Estimate it from the residuals of all horizons; a weak guess (5 %, .7) stands for what is missing."""
-        rise, squares, shared, alone, own = 0.0, list[float](), 0.0, 0.0, 1
+    def of(cls, losses: Mapping[int, Losses], passes: float) -> Noise:
+        """Estimate it from the residuals of all horizons, in a run of so many passes over its data.
+
+        A weak guess stands for what is missing: 5 %, and for ρ what is believed of it.
+        """
+        rise, squares, own = 0.0, list[float](), 1
+        new = novelty(passes)
+        likely = Belief(*(new * one + (1 - new) * many for one, many in zip(NEW, KNOWN, strict=True))).density(RHOS)
         for of in losses.values():
             near, own = of.steady(), of.each.shape[1] - 1
             if not near.any():
@@ -131,20 +143,15 @@ class Noise:
             seeds = np.log(of.each[near])
             residual = (seeds - seeds.mean(1, keepdims=True)) / of.growth(near)[:, None]
             squares += ((residual**2).sum(1) / own).tolist()
-            for a, b, gap in zip(residual, residual[1:], np.diff(of.x[near]), strict=False):
-                size = float(np.sqrt((a @ a) * (b @ b)))
-                r = float(a @ b) / size if size else 0.0
-                octave = (OCTAVE / max(float(gap), 0.35)) ** BEND
-                shared += size * np.sign(r) * min(abs(r) ** octave, 1.0)
-                alone += size
+            likely += _likely(of.x[near], residual, own)
+        weight = np.exp(likely - likely.max())
+        correlation = float(RHOS @ weight / weight.sum())
         guess = (USUAL * float(np.clip(rise / FULL, 0.01, 1.0))) ** 2
         if not squares:
-            return cls(guess, 0.7, 2 * FEW)
+            return cls(guess, correlation, 2 * FEW)
         freedom = 0.5 * SHARE * own * len(squares)
         mean = float(np.minimum(squares, OUTLYING * np.median(squares)).mean())
-        variance = (FEW * guess + freedom * mean) / (FEW + freedom)
-        correlation = (2.8 * variance + shared) / (4 * variance + alone)
-        return cls(variance, float(np.clip(correlation, 0.0, 0.97)), FEW + freedom)
+        return cls((FEW * guess + freedom * mean) / (FEW + freedom), correlation, FEW + freedom)
 
     def shape(self, of: Losses, near: NDArray[np.bool_]) -> Floats:
         """The covariance of the means of these rates, over the variance of one seed."""
@@ -165,3 +172,12 @@ class Noise:
         variance = np.diag(shape) + shape[best, best] - 2 * shape[best]
         within = 2 * np.sqrt(self.variance * np.maximum(variance, 0.0))
         return near & (of.mean <= of.mean[best] + within)
+
+
+def _likely(x: Floats, residual: Floats, own: int) -> Floats:
+    """The logarithm of how likely the residuals of a horizon are for each of :data:`RHOS`, whatever their size."""
+    apart = (np.abs(x[:, None] - x) / OCTAVE) ** BEND
+    shape = RHOS[:, None, None] ** apart + 1e-3 * np.eye(len(x))
+    size = np.trace(np.linalg.solve(shape, residual @ residual.T), axis1=1, axis2=2)
+    count = residual.shape[0] * own
+    return -0.5 * (own * np.linalg.slogdet(shape)[1] + count * np.log(size + 1e-12))

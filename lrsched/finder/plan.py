@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -87,6 +87,7 @@ class Plan:
         tried: rates at the first horizon that the later ones leave room for, at least: they are then of one length for
             schedules that are compared.
         horizons: lengths of the runs, ascending; empty: three that the budget allows.
+        passes: of the run over its data.
 
     Raises:
         ConfigError: the budget is too small.
@@ -102,6 +103,7 @@ class Plan:
     budget: int
     tried: int = 0
     horizons: tuple[int, ...] = ()
+    passes: float = 1.0
 
     def __post_init__(self) -> None:
         least = (USUAL * SHORTEST + THREE * (2 * SHORTEST + 3)) * len(self.seeds)
@@ -146,13 +148,16 @@ class Plan:
         for horizon in self.later(len(tried[self.first].x)):
             there = known.get(horizon)
             if there is None or len(there.x) < THREE - 1:
-                outer = map(_rate, self._worth(Fit.of(tried), horizon).outer())
+                outer = map(_rate, self._worth(self._fit(tried), horizon).outer())
                 return [Ask(rate, horizon) for rate in outer if not has(there, rate)]
             if len(there.x) < THREE:
-                rate = _rate(self._third(Fit.of({**tried, horizon: there}), horizon, there))
+                rate = _rate(self._third(self._fit({**tried, horizon: there}), horizon, there))
                 return [Ask(rounded(1.03 * rate) if has(there, rate) else rate, horizon)]
             tried[horizon] = known[horizon]
         return []
+
+    def _fit(self, known: Mapping[int, Losses]) -> Fit:
+        return Fit.of(known, self.passes)
 
     def _worth(self, fit: Fit, horizon: int) -> Worth:
         """Of rates far and near; where schedules are compared of near ones, since the least loss is asked for."""
@@ -169,7 +174,7 @@ class Plan:
 
     def climb(self, known: Losses | None) -> list[Ask]:
         """Rates at the first horizon that are missing."""
-        return [Ask(rate, self.first) for rate in climb(known, self.start, self._most)]
+        return [Ask(rate, self.first) for rate in climb(known, self.start, self._most, self.passes)]
 
     @property
     def _most(self) -> int:
@@ -188,7 +193,7 @@ class Plan:
         known = {horizon: of for horizon, of in known.items() if np.isfinite(of.mean).any()}
         if not known:
             return None
-        fit, longest = Fit.of(known), known[max(known)]
+        fit, longest = self._fit(known), known[max(known)]
         stable = longest.x[longest.near()]
         best = fit.best(self.horizon, float(stable.max()), WORST)
         low, high = fit.interval(self.horizon)

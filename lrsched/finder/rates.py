@@ -46,13 +46,14 @@ BAD = 1.5 * BAND
 """A loss that rises by more tells no more."""
 
 
-def climb(known: Losses | None, start: float, most: int) -> list[float]:
+def climb(known: Losses | None, start: float, most: int, passes: float) -> list[float]:
     """Rates at the first horizon that are missing: from ``start`` to one that has worse ones on either side.
 
     Args:
         known: of that horizon.
         start: a rate to begin with.
         most: rates there is room for.
+        passes: of the run over its data.
     """
     rates = [rounded(start * factor) for factor in (0.5, 1.0, 2.0)]
     while True:
@@ -61,7 +62,7 @@ def climb(known: Losses | None, start: float, most: int) -> list[float]:
             return missing
         rates.sort()
         of = Losses(*(each[[_index(known, rate) for rate in rates]] for each in (known.x, known.each)))
-        further = _further(rates, of.mean) or (_unclear(rates, of) if len(rates) < CLEAR else None)
+        further = _further(rates, of.mean) or (_unclear(rates, of, passes) if len(rates) < CLEAR else None)
         if further is None or further in rates or len(rates) >= most:
             return []
         rates.append(further)
@@ -92,9 +93,9 @@ def _further(rates: Sequence[float], mean: Floats) -> float | None:
     return rounded((rates[best] * rates[best - 1]) ** 0.5) if rates[best] / rates[best - 1] > NEAR else None
 
 
-def _unclear(rates: Sequence[float], of: Losses) -> float | None:
+def _unclear(rates: Sequence[float], of: Losses, passes: float) -> float | None:
     """The rate to try next at the first horizon, beyond an end that is not clearly worse than the best one."""
-    alike, factor = Noise.of({0: of}).alike(of), 4 if len(rates) >= USUAL else 2
+    alike, factor = Noise.of({0: of}, passes).alike(of), 4 if len(rates) >= USUAL else 2
     if alike[-1]:
         return rounded(rates[-1] * factor)
     return rounded(rates[0] / factor) if alike[0] else None

@@ -134,7 +134,7 @@ def _fitted(panel: Any, shown: Panel) -> None:
     """The fit at each horizon and, where no run was made, at the run's own length: medians of what is believed."""
     answer = shown.answer
     known, length = by_horizon(answer.candidates, shown.seeds), int(answer.more["horizon"])
-    fit = Fit.of(known)
+    fit = Fit.of(known, answer.more["passes"])
     horizons = sorted({c.horizon for c in answer.candidates})
     for steps, least in fit.least.items():
         beside = np.log(BESIDE)
