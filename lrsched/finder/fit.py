@@ -23,7 +23,7 @@ SHORT = 0.15
 BEYOND = 2.5
 """How far beyond the rates that were tried the valley or the wall may lie, in ln rate."""
 
-LAG = Belief(0.15, 0.045)
+LAG = Belief(0.11, 0.045)
 """A wall stands before where a few seeds see it, by so much in ln rate: what every seed survives for a while, one in
 many does not to the end."""
 

@@ -312,7 +312,7 @@ def two_dips(x: float) -> float:
 def noisy(form: Callable[[float], float], repeat: int) -> Found:
     """3 seeds that differ by 4 %, 15 % of the budget; beyond 50 times the best rate losses soar."""
     chance = np.random.default_rng([repeat, 5])
-    asked = plan(start=BEST * 8 ** chance.uniform(-1, 1), steps=600)
+    asked = plan(start=BEST * 8 ** chance.uniform(-1, 1), steps=600, passes=30.0)
 
     def loss(ask: Ask, _: int) -> float:
         x = math.log(ask.lr)
