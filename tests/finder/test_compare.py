@@ -249,21 +249,13 @@ class Course:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "regime",
-    [
-        "easy",
-        "steep",
-        pytest.param(
-            "hard",
-            marks=pytest.mark.xfail(
-                strict=True, reason="one-cycle is ahead after a quarter only, and not always expected to be"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("regime", ["easy", "steep", "hard"])
 def test_without_noise_the_best_schedule_is_first(regime: str) -> None:
-    """The gap between the first two is 1.2 % (easy), 3.7 % (steep), 10 % (hard): beyond 2 % it is found."""
+    """The gap between the first two is 1.2 % (easy), 3.7 % (steep), 10 % (hard): beyond 2 % it is found.
+
+    Not always in the hard regime, where one-cycle is ahead only after a quarter of the run: there it is among those of
+    which nothing is decided.
+    """
     asked = asked_of("scheduler=cosine,wsd,onecycle,linear", f"dataset.regime={regime}", "optimizer.lr=0.05")
     courses = {each.scheduler: Course(regime, each.scheduler) for each in asked}
     found = compared(asked, *courses.values())
@@ -271,11 +263,12 @@ def test_without_noise_the_best_schedule_is_first(regime: str) -> None:
     truth = {name: float(np.nanmin(course.final(2000, rates))) for name, course in courses.items()}
     best, second = sorted(truth.values())[:2]
     order = [rival.asked.scheduler for rival in found.rivals]
+    undecided = set(found.answer.content()["undecided"])
     if second > 1.02 * best:
-        assert truth[order[0]] == best
+        assert truth[order[0]] == best or (regime == "hard" and "onecycle" in undecided)
     near = {name for name, loss in truth.items() if loss < 1.005 * best}
     if len(near) > 1:
-        assert near <= set(found.answer.content()["undecided"])
+        assert near <= undecided
     assert found.answer.cost_steps <= 0.15 * 4 * 7 * 3 * 2000
 
 
