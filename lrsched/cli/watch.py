@@ -44,7 +44,20 @@ def _run(arguments: Sequence[str]) -> None:
         with _server(live, options.port) as server:
             tell(server.address)
             say("the address above is good until Ctrl-C; open it in a browser on this machine")
-            server.serve_forever(poll_interval=0.2)
+            serve(server)
+
+
+def serve(server: Server) -> None:
+    """Answer until a signal comes.
+
+    It waits until the server is at rest: raised on the spot it could come while a request is taken, and the library,
+    which takes any error there for one of that request, would pass over it and go on for ever.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    with stop_flag().patient():
+        server.serve_forever(poll_interval=0.2)
 
 
 def _server(live: Live, port: int) -> Server:

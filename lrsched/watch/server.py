@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lrsched.console import say
+from lrsched.signals import stop_flag
 from lrsched.watch.live import Live
 
 HOST = "127.0.0.1"
@@ -58,6 +59,10 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         """What to open; whoever knows it may look."""
         return f"http://{HOST}:{self.server_port}/{self.token}/"
+
+    def service_actions(self) -> None:
+        """At rest, between two requests, and every time that none came: look whether to stop."""
+        stop_flag().check()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread, or, where too many are at work, say so and close."""

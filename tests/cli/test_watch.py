@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from lrsched.cli.watch import main
+from lrsched.cli.watch import main, serve
+from lrsched.errors import Stopped
 from lrsched.signals import stop_flag
+from lrsched.watch.live import Live, Question
+from lrsched.watch.server import Server
 from tests.report.conftest import leave  # noqa: F401  (a fixture)
 
 
@@ -67,6 +70,24 @@ def test_it_prints_its_address_and_ends_on_a_signal(sweep: Path, number: int, co
     assert watched([str(sweep)], look, number)[0] == code
     assert answers == [200]
     assert not stop_flag().listens
+
+
+def test_a_signal_while_a_request_is_taken_ends_it(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[bool] = []
+
+    def interrupted(self: Server, request: socket.socket, address: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        taken.append(True)
+        self.shutdown_request(request)
+
+    monkeypatch.setattr(Server, "process_request", interrupted)
+    with stop_flag().alone(), Server(Live(Question([sweep], None, None, None))) as server:
+        late = threading.Timer(20, server.shutdown)  # it goes on for ever: red, and not for ever
+        late.start()
+        with socket.create_connection(("127.0.0.1", server.server_port)), pytest.raises(Stopped):
+            serve(server)
+        late.cancel()
+    assert taken
 
 
 def test_a_port_can_be_chosen(sweep: Path) -> None:

@@ -51,6 +51,7 @@ def say_pruned(study: Study, sweep: Sweep, metric: Metric) -> None:
     folders = [sweep.record.folder / run_id for run_id in best.user_attrs[RUNS]]
     words = path_override("resume", folders[0])
     if len(folders) > 1:
-        words = shlex.join(["-m", f"name={sweep.record.folder.name}", f"resume={','.join(map(str, folders))}"])
+        own = f"name={sweep.record.folder.name}-resumed"  # a study's name is no other sweep's
+        words = shlex.join(["-m", own, f"resume={','.join(map(str, folders))}"])
     line = typed(words, needed_trust(as_written(sweep.config)))
     say(f"pruned: {count(len(pruned), 'trial')}, paused; the best of them, trial {best.number}, goes on by: {line}")
