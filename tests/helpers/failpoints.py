@@ -48,7 +48,7 @@ POINTS: dict[str, tuple[str, str, Pick]] = {
     "optimizer step": ("lrsched.train.gradient.stepper:Stepper", "step", _always),
     "scheduler.set": ("scheduler", "set", _always),
     "scheduler.observe": ("scheduler", "observe", _always),
-    "evaluate": ("lrsched.runs.execute", "evaluated", _always),
+    "evaluate": ("lrsched.runs.together.trainer", "evaluated", _always),
     "row": ("lrsched.records:Rows", "write", _always),
     "serialise": ("torch", "save", _always),
     "open a temporary": ("os", "open", _temporary),
