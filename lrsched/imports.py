@@ -1,4 +1,4 @@
-"""Import large packages, and go through many runs, quickly."""
+"""Keep Python's garbage collector out of the way: of large imports, of many runs that are read, of forks."""
 
 from __future__ import annotations
 
